@@ -1,0 +1,136 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+)
+
+// Domain is a domain name in its one canonical form: lower-case A-labels without
+// a final dot (RFC 5890 section 2.3.2.1). Only ParseDomain makes one, so two
+// Domains are the same name exactly when they are ==. The zero Domain is none.
+type Domain struct{ name string }
+
+// toASCII and its inverse follow UTS 46 without the transitional mappings, so
+// that ß and the other deviation characters stay themselves, as RFC 5891 has it.
+var toASCII = idna.New(
+	idna.MapForLookup(),
+	idna.Transitional(false),
+	idna.BidiRule(),
+	idna.CheckHyphens(false), // names like r3---sn.example exist
+	idna.StrictDomainName(true),
+	idna.VerifyDNSLength(true),
+)
+
+// ParseDomain reads a domain name given as A-labels or U-labels, in any case.
+// A U-label must be written as it is printed (NFC, no full-width letters or
+// dots): a form that only some receivers map to the same name is an error.
+func ParseDomain(s string) (Domain, error) {
+	if s == "" {
+		return Domain{}, errors.New("domain is empty")
+	}
+	lower := strings.ToLower(s)
+	if plainLDH(lower) {
+		return Domain{lower}, nil
+	}
+	ascii, err := toASCII.ToASCII(lower)
+	if err != nil || !plainLDHOrACE(ascii) {
+		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
+	}
+	d := Domain{ascii}
+	if u := d.Unicode(); lower != ascii && lower != u {
+		return Domain{}, fmt.Errorf("%q is not the usual spelling of a domain name; write %q", clip(s), u)
+	}
+	return d, nil
+}
+
+// plainLDH tells whether s is letters, digits and hyphens in labels of 1 to 63
+// octets, 253 in all (RFC 1035 section 2.3.1, RFC 1123 section 2.1), with no label
+// that claims to be an A-label. Those need the whole of IDNA; the rest do not.
+func plainLDH(s string) bool {
+	return plainLDHOrACE(s) && !strings.HasPrefix(s, "xn--") && !strings.Contains(s, ".xn--")
+}
+
+func plainLDHOrACE(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) == 0 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			if c := label[i]; !(c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// String gives the A-label form, for machines.
+func (d Domain) String() string { return d.name }
+
+// Unicode gives the U-label form, for people.
+func (d Domain) Unicode() string {
+	u, err := idna.Punycode.ToUnicode(d.name)
+	if err != nil {
+		return d.name
+	}
+	return u
+}
+
+// IsZero tells whether there is no domain.
+func (d Domain) IsZero() bool { return d.name == "" }
+
+// Within tells whether d is the other domain or lies below it.
+func (d Domain) Within(other Domain) bool {
+	return d == other || d.Below(other)
+}
+
+// Below tells whether d is a proper subdomain of the other.
+func (d Domain) Below(other Domain) bool {
+	return other.name != "" && strings.HasSuffix(d.name, "."+other.name)
+}
+
+// Parent gives the domain without its first label; zero for a single label.
+func (d Domain) Parent() Domain {
+	_, parent, _ := strings.Cut(d.name, ".")
+	return Domain{parent}
+}
+
+// Organizational gives the organizational domain by the public suffix list, the
+// older of the two rules by which receivers judge relaxed alignment (RFC 7489
+// section 3.2). A domain that is itself a public suffix is its own.
+func (d Domain) Organizational() Domain {
+	org, err := publicsuffix.EffectiveTLDPlusOne(d.name)
+	if err != nil {
+		return d
+	}
+	return Domain{org}
+}
+
+// MarshalText gives the A-label form.
+func (d Domain) MarshalText() ([]byte, error) { return []byte(d.name), nil }
+
+// UnmarshalText is ParseDomain; the empty text is the zero Domain.
+func (d *Domain) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*d = Domain{}
+		return nil
+	}
+	*d, err = ParseDomain(string(text))
+	return err
+}
+
+// clip shortens text of unknown origin for an error message.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "..."
+}

@@ -1,0 +1,213 @@
+package message
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Field is one header field (RFC 5322 section 2.2) as received: Value is every
+// octet between the colon and the final CRLF, the leading space and the folds
+// (CRLF and white space) included.
+type Field struct {
+	Name  string
+	Value string
+}
+
+// Is compares the field's name without regard to case.
+func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
+
+// Text gives the value on one line: unfolded, without outer white space.
+func (f Field) Text() string { return strings.Trim(unfold(f.Value), " \t") }
+
+// String gives the field as it travels, CRLF included.
+func (f Field) String() string { return f.Name + ":" + f.Value + "\r\n" }
+
+// Clean tells whether CR and LF stand in the value only as folds, and NUL
+// nowhere. What is not clean cannot be signed: every hop mends it otherwise.
+func (f Field) Clean() bool { return !strings.ContainsAny(unfold(f.Value), "\r\n\x00") }
+
+// unfold removes the line ends of folds (RFC 5322 section 2.2.3).
+func unfold(s string) string {
+	if strings.IndexByte(s, '\n') < 0 {
+		return s
+	}
+	s = strings.ReplaceAll(s, "\r\n ", " ")
+	return strings.ReplaceAll(s, "\r\n\t", "\t")
+}
+
+// Header is the list of fields in the order received, topmost first.
+type Header []Field
+
+// Get gives the first field of a name.
+func (h Header) Get(name string) (Field, bool) {
+	for _, f := range h {
+		if f.Is(name) {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+// Has tells whether there is a field of that name.
+func (h Header) Has(name string) bool {
+	_, found := h.Get(name)
+	return found
+}
+
+// All gives the fields of a name, topmost first.
+func (h Header) All(name string) []Field {
+	var all []Field
+	for _, f := range h {
+		if f.Is(name) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// String gives the header as it travels, without the empty line after it.
+func (h Header) String() string {
+	var b strings.Builder
+	for _, f := range h {
+		b.WriteString(f.String())
+	}
+	return b.String()
+}
+
+// maxHeader bounds what ReadHeader takes, in octets. Postfix's own bound
+// (header_size_limit) is 102400.
+const maxHeader = 1 << 20
+
+// ReadHeader reads a header as it stands in a file, with LF or CRLF line ends,
+// and leaves r at the first octet of the body. Like Postfix it ends the header
+// at the first line that cannot belong to one, and passes over an mbox "From "
+// line. A header without a single field is an error.
+func ReadHeader(r *bufio.Reader) (Header, error) {
+	var h Header
+	total := 0
+	for first := true; ; first = false {
+		line, err := peekLine(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		text := bytes.TrimRight(line, "\r\n")
+		if first && bytes.HasPrefix(text, []byte("From ")) {
+			r.Discard(len(line))
+			continue
+		}
+		if len(text) == 0 {
+			r.Discard(len(line))
+			break
+		}
+		if total += len(line); total > maxHeader {
+			return nil, fmt.Errorf("header is longer than %d octets", maxHeader)
+		}
+		if text[0] == ' ' || text[0] == '\t' {
+			if len(h) == 0 {
+				return nil, errors.New("header starts with a continuation line")
+			}
+			h[len(h)-1].Value += "\r\n" + string(text)
+		} else {
+			name, value, found := strings.Cut(string(text), ":")
+			name = strings.TrimRight(name, " \t")
+			if !found || !ValidFieldName(name) {
+				break
+			}
+			h = append(h, Field{name, value})
+		}
+		r.Discard(len(line))
+	}
+	if len(h) == 0 {
+		return nil, errors.New("no header field found; a message starts with lines like \"From: a@example.org\"")
+	}
+	return h, nil
+}
+
+// peekLine gives the next line, its end included, without taking it. A line
+// longer than the reader's buffer is an error, so give the reader a large one.
+func peekLine(r *bufio.Reader) ([]byte, error) {
+	for n := 128; ; n *= 2 {
+		peeked, err := r.Peek(min(n, r.Size()))
+		if i := bytes.IndexByte(peeked, '\n'); i >= 0 {
+			return peeked[:i+1], nil
+		}
+		if err != nil {
+			return peeked, err
+		}
+		if n >= r.Size() {
+			return nil, fmt.Errorf("header line is longer than %d octets", r.Size())
+		}
+	}
+}
+
+// NewReader gives a reader that ReadHeader can take the longest header from.
+func NewReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, maxHeader) }
+
+// ValidFieldName tells whether s is a field name: printable ASCII but the colon
+// (RFC 5322 section 2.2).
+func ValidFieldName(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == ':' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Fold gives text of any origin as a field value that is safe to write: on lines
+// of at most 78 octets where white space allows it, never above 998 (RFC 5322
+// section 2.1.1), each control character replaced by its picture (U+2400 and
+// following), so that no line end can be smuggled in and nothing is hidden. Runs
+// of blanks become one.
+func Fold(name, text string) string {
+	text = picture(strings.Trim(unfold(text), " \t\r\n"))
+	var b strings.Builder
+	column := len(name) + 1
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }) {
+		if column+1+len(word) > 78 {
+			b.WriteString("\r\n")
+			column = 0
+		}
+		b.WriteByte(' ')
+		column++
+		for column+len(word) > 990 {
+			cut := 990 - column
+			for cut > 900-column && !utf8.RuneStart(word[cut]) {
+				cut--
+			}
+			b.WriteString(word[:cut] + "\r\n ")
+			word, column = word[cut:], 1
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// picture replaces control characters: a tab by a space, others by U+2400+c.
+func picture(s string) string {
+	if strings.IndexFunc(s, isCtl) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\t':
+			b.WriteByte(' ')
+		case c < ' ':
+			b.WriteRune(rune(c) + '\u2400')
+		case c == 0x7f:
+			b.WriteRune('\u2421')
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isCtl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -1,0 +1,86 @@
+// Package message holds the facts of one mail message: its domains, addresses,
+// envelope and header. It parses and prints them and decides nothing.
+//
+// A message has two layers. The envelope (RFC 5321) is what servers say to each
+// other: MAIL FROM gives the reverse-path, to which bounces go; RCPT TO gives a
+// forward-path for each recipient. The header (RFC 5322) is what a person's mail
+// program shows: From, To, Subject. Nothing makes the two agree. SPF authorizes
+// a host for the domain of the envelope, DKIM signs the header, and DMARC asks
+// that one of them speak for the domain in From.
+//
+// Everything here keeps the octets as they were received, because a signature
+// covers octets: a Field knows its value with the leading space and the folds,
+// a Path knows what MAIL or RCPT said to the letter. Beside the octets stand the
+// values to decide with: Domain and Address, in one canonical form each.
+package message
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Envelope is what MAIL and RCPT said.
+type Envelope struct {
+	ReversePath  Path
+	ForwardPaths []Path
+	SMTPUTF8     bool // RFC 6531: MAIL carried SMTPUTF8
+}
+
+// Submitter is who handed us the message.
+type Submitter struct {
+	Client netip.Addr // zero: unknown
+	Login  string     // SASL login name; empty: not authenticated
+	Local  bool       // submitted on the host itself, not by SMTP (sendmail, Postfix's own bounces)
+}
+
+// Message is all that a decision may rest on.
+type Message struct {
+	Envelope  Envelope
+	Header    Header
+	Submitter Submitter
+	Host      Domain    // the mail host's own name (Postfix's macro j); zero: unknown
+	QueueID   string    // empty: not yet known
+	Received  time.Time // when MAIL came
+}
+
+// Path is a reverse-path or forward-path (RFC 5321 section 4.1.2): the text that
+// MAIL or RCPT gave, and the address in it if it could be read. The zero Path is
+// the null reverse-path <>.
+type Path struct {
+	Verbatim string  // without the angle brackets
+	Address  Address // zero: null, or not readable
+}
+
+// ParsePath reads the argument of MAIL or RCPT, with or without angle brackets.
+// It never fails: what it cannot read (an unqualified name, an address literal)
+// keeps its Verbatim and has no Address. A source route is ignored, as RFC 5321
+// appendix C asks.
+func ParsePath(s string) Path {
+	if len(s) >= 2 && s[0] == '<' && s[len(s)-1] == '>' {
+		s = s[1 : len(s)-1]
+	}
+	spec := s
+	if strings.HasPrefix(spec, "@") {
+		if _, after, found := strings.Cut(spec, ":"); found {
+			spec = after
+		}
+	}
+	address, err := ParseAddress(spec)
+	if err != nil {
+		return Path{Verbatim: s}
+	}
+	return Path{Verbatim: s, Address: address}
+}
+
+// PathOf gives the path that leads to an address.
+func PathOf(a Address) Path { return Path{Verbatim: a.String(), Address: a} }
+
+// Null tells whether this is the null reverse-path, which asks for no bounce.
+func (p Path) Null() bool { return p.Verbatim == "" }
+
+// Readable tells whether Address holds what the path says.
+func (p Path) Readable() bool { return !p.Address.IsZero() }
+
+// String gives the path in angle brackets, as MAIL and RCPT have it.
+func (p Path) String() string { return "<" + p.Verbatim + ">" }

@@ -1,0 +1,187 @@
+package tenant
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"onbehalf/message"
+)
+
+// The choices of a policy are words of the configuration.
+type (
+	// Authorization says who decides whether a tenant has authorized us.
+	Authorization string
+	// UnknownDomain says what becomes of a message from a domain of nobody's.
+	UnknownDomain string
+	// UnreadableFrom says what becomes of a message whose author cannot be read.
+	UnreadableFrom string
+	// RewriteFrom says when the From of an unauthorized tenant is rewritten.
+	RewriteFrom string
+	// Mode says whether plans are carried out.
+	Mode string
+)
+
+const (
+	Auto         Authorization = "auto" // its DNS
+	Authorized   Authorization = "authorized"
+	Unauthorized Authorization = "unauthorized"
+
+	UnknownRewrite UnknownDomain = "rewrite"
+	UnknownReject  UnknownDomain = "reject"
+	UnknownPass    UnknownDomain = "pass"
+
+	UnreadableReject  UnreadableFrom = "reject"
+	UnreadableRewrite UnreadableFrom = "rewrite"
+
+	RewriteAlways RewriteFrom = "always"
+	RewriteDMARC  RewriteFrom = "dmarc" // only when the domain's DMARC policy asks for it
+	RewriteNever  RewriteFrom = "never"
+
+	Enforce Mode = "enforce"
+	Shadow  Mode = "shadow" // decide and log, change nothing
+)
+
+// Policy is the part of the configuration that a decision rests on. The
+// platform's holds for everyone; a tenant's is the platform's with what the
+// tenant overrides.
+type Policy struct {
+	UnknownDomain  UnknownDomain
+	UnreadableFrom UnreadableFrom
+	RewriteFrom    RewriteFrom
+	KeepEnvelope   bool             // row 2 keeps an aligned envelope sender
+	AlwaysRewrite  []message.Domain // rewritten whatever RewriteFrom dmarc finds
+	Mode           Mode
+}
+
+// Submitters names who may send as a tenant or as the platform. The zero value
+// names nobody, which means that anyone trusted may.
+type Submitters struct {
+	Logins   []string
+	Networks []netip.Prefix // masked
+}
+
+// IsZero tells whether nobody is named.
+func (s Submitters) IsZero() bool { return len(s.Logins) == 0 && len(s.Networks) == 0 }
+
+// Include tells whether the submitter is named, by login or by network.
+func (s Submitters) Include(who message.Submitter) bool {
+	if who.Login != "" && slices.Contains(s.Logins, who.Login) {
+		return true
+	}
+	return within(s.Networks, who.Client)
+}
+
+func within(networks []netip.Prefix, addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(addr) })
+}
+
+// Trust names the clients whose mail is ours to decide about.
+type Trust struct {
+	Networks      []netip.Prefix // masked
+	Authenticated bool           // whoever has logged in
+}
+
+// Platform is the platform itself.
+type Platform struct {
+	Name       string
+	Domain     message.Domain // SDID of its signatures, and domain of From
+	Domains    []Pattern      // its own From domains
+	From       Template       // local part of the rewritten From's address
+	BouncesTo  message.Address
+	Bounce     message.Domain // bounce addresses are made there
+	SendingIPs []netip.Addr
+	SPFInclude message.Domain // what customers include instead of SendingIPs; zero: none
+	Identities []Identity     // all live by definition, RSA before Ed25519
+	Submitters Submitters
+	Trust      Trust
+	Policy     Policy
+	SRS        SRS
+}
+
+// SRS is how bounce addresses are protected.
+type SRS struct {
+	Secrets       []Secret      // the first signs, each verifies
+	MaxAge        time.Duration // of an address, in whole days
+	AcceptClassic bool          // also accept the addresses of other SRS daemons
+}
+
+// Owns tells whether the domain is one of the platform's own From domains.
+func (p *Platform) Owns(d message.Domain) bool {
+	return slices.ContainsFunc(p.Domains, func(own Pattern) bool { return own.Covers(d) })
+}
+
+// Trusts tells whether mail of this submitter is decided about. Everyone else's
+// passes untouched.
+func (p *Platform) Trusts(s message.Submitter) bool {
+	return s.Local || s.Login != "" && p.Trust.Authenticated || within(p.Trust.Networks, s.Client)
+}
+
+// Secret is a key of a MAC. It never prints.
+type Secret struct{ octets string }
+
+// NewSecret takes the octets of a secret.
+func NewSecret(octets []byte) Secret { return Secret{string(octets)} }
+
+// Octets gives the secret to who computes a MAC.
+func (s Secret) Octets() []byte { return []byte(s.octets) }
+
+// String hides the secret, whatever prints it.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "[secret]" }
+
+// MarshalText hides the secret from JSON and logs.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// Template is text with {placeholders}. The zero Template expands to nothing.
+type Template struct{ text string }
+
+// ParseTemplate checks that every placeholder is one of those given, without
+// braces, and that braces are balanced.
+func ParseTemplate(text string, placeholders ...string) (Template, error) {
+	if text == "" {
+		return Template{}, errors.New("it is empty")
+	}
+	for rest := text; ; {
+		before, after, found := strings.Cut(rest, "{")
+		if strings.Contains(before, "}") {
+			return Template{}, fmt.Errorf("%q has a } without a {", text)
+		}
+		if !found {
+			return Template{text}, nil
+		}
+		name, behind, closed := strings.Cut(after, "}")
+		if !closed {
+			return Template{}, fmt.Errorf("%q has a { without a }", text)
+		}
+		if !slices.Contains(placeholders, name) {
+			return Template{}, fmt.Errorf("{%s} is not known here; use {%s}", name, strings.Join(placeholders, "}, {"))
+		}
+		rest = behind
+	}
+}
+
+// Expand replaces each placeholder by what value gives for its name. What value
+// gives is not looked at for placeholders again.
+func (t Template) Expand(value func(name string) string) string {
+	var b strings.Builder
+	for rest := t.text; ; {
+		before, after, found := strings.Cut(rest, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, behind, _ := strings.Cut(after, "}")
+		b.WriteString(value(name))
+		rest = behind
+	}
+}
+
+// String gives what ParseTemplate read.
+func (t Template) String() string { return t.text }

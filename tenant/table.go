@@ -1,0 +1,248 @@
+package tenant
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-memdb"
+
+	"onbehalf/message"
+)
+
+// Table is the tenants, the platform and the standings, in memory. Tenants and
+// platform never change: a reload makes a new Table and carries the standings
+// over. Standings change at any time. A Table may be used by many goroutines.
+type Table struct {
+	platform *Platform
+	tenants  []*Tenant
+	db       *memdb.MemDB
+}
+
+// Names of the tables in the database.
+const (
+	domains   = "domain"
+	logins    = "login"
+	networks  = "network"
+	standings = "standing"
+)
+
+// claim says that a name belongs to a tenant: a domain pattern, a login or a
+// network, as key is made for each.
+type claim struct {
+	Key    string
+	Label  string // for messages
+	Tenant *Tenant
+	Apex   message.Domain // domains: the pattern's domain, under which the tenant publishes
+}
+
+// NewTable makes a table. One domain pattern, login or network in two tenants is
+// an error, and so are two tenants of one id: memdb itself would let the later
+// one win without a word.
+func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
+	db, err := memdb.NewMemDB(schema())
+	if err != nil {
+		return nil, err
+	}
+	txn := db.Txn(true)
+	defer txn.Abort()
+	ids := make(map[string]bool, len(tenants))
+	for _, t := range tenants {
+		if ids[t.ID] {
+			return nil, fmt.Errorf("tenant id %s is there twice", t.ID)
+		}
+		ids[t.ID] = true
+		if err := claimAll(txn, t); err != nil {
+			return nil, err
+		}
+	}
+	txn.Commit()
+	return &Table{platform, tenants, db}, nil
+}
+
+func claimAll(txn *memdb.Txn, t *Tenant) error {
+	for _, p := range t.Domains {
+		if err := insert(txn, domains, claim{domainKey(p), p.String(), t, p.Domain}); err != nil {
+			return err
+		}
+	}
+	for _, login := range t.Submitters.Logins {
+		if err := insert(txn, logins, claim{login, login, t, message.Domain{}}); err != nil {
+			return err
+		}
+	}
+	for _, n := range t.Submitters.Networks {
+		if err := insert(txn, networks, claim{networkKey(n.Addr(), n.Bits()), n.String(), t, message.Domain{}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insert(txn *memdb.Txn, table string, c claim) error {
+	before, err := txn.First(table, "id", c.Key)
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		return fmt.Errorf("%s %s belongs to tenant %s and to tenant %s", table, c.Label, before.(claim).Tenant.ID, c.Tenant.ID)
+	}
+	return txn.Insert(table, c)
+}
+
+func schema() *memdb.DBSchema {
+	byKey := func(name string) *memdb.TableSchema {
+		return &memdb.TableSchema{Name: name, Indexes: map[string]*memdb.IndexSchema{
+			"id": {Name: "id", Unique: true, Indexer: keyIndexer{}},
+		}}
+	}
+	return &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{
+		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks), standings: byKey(standings),
+	}}
+}
+
+// keyIndexer indexes records by their key, octet by octet, and can look for the
+// longest key that is a prefix of the one asked for.
+type keyIndexer struct{}
+
+func (keyIndexer) FromObject(record any) (bool, []byte, error) {
+	switch r := record.(type) {
+	case claim:
+		return true, []byte(r.Key), nil
+	case Standing:
+		return true, []byte(r.Domain.String()), nil
+	}
+	return false, nil, fmt.Errorf("a %T does not belong here", record)
+}
+
+func (keyIndexer) FromArgs(args ...any) ([]byte, error) {
+	if key, ok := args[0].(string); ok && len(args) == 1 {
+		return []byte(key), nil
+	}
+	return nil, fmt.Errorf("cannot look up %v", args)
+}
+
+func (i keyIndexer) PrefixFromArgs(args ...any) ([]byte, error) { return i.FromArgs(args...) }
+
+// domainKey orders labels from the root, so that a wildcard is a prefix of all
+// that it covers: "*.example.org" is "org.example.", and "example.org", which
+// covers nothing but itself, "org.example.=".
+func domainKey(p Pattern) string {
+	labels := strings.Split(p.Domain.String(), ".")
+	slices.Reverse(labels)
+	key := strings.Join(labels, ".") + "."
+	if !p.Wildcard {
+		key += "="
+	}
+	return key
+}
+
+// networkKey is the family and the network's bits, a character each, so that a
+// network is a prefix of all that it contains.
+func networkKey(addr netip.Addr, bits int) string {
+	addr = addr.Unmap()
+	octets := addr.AsSlice()
+	key := make([]byte, 0, 1+bits)
+	key = append(key, "46"[len(octets)/16])
+	for i := range bits {
+		key = append(key, '0'+octets[i/8]>>(7-i%8)&1)
+	}
+	return string(key)
+}
+
+// Tenants gives all tenants, in the order of the configuration.
+func (t *Table) Tenants() []*Tenant { return t.tenants }
+
+// SetStandings puts what is now known of some domains into the table, all at
+// once, for every snapshot taken from then on.
+func (t *Table) SetStandings(all ...Standing) error {
+	txn := t.db.Txn(true)
+	defer txn.Abort()
+	for _, s := range all {
+		if err := txn.Insert(standings, s); err != nil {
+			return err
+		}
+	}
+	txn.Commit()
+	return nil
+}
+
+// Standings gives all that is known, for the table that takes this one's place.
+func (t *Table) Standings() ([]Standing, error) {
+	rows, err := t.db.Txn(false).Get(standings, "id")
+	if err != nil {
+		return nil, err
+	}
+	var all []Standing
+	for row := rows.Next(); row != nil; row = rows.Next() {
+		all = append(all, row.(Standing))
+	}
+	return all, nil
+}
+
+// Snapshot gives the table as it is at this instant.
+func (t *Table) Snapshot() *Snapshot { return &Snapshot{t.platform, t.db.Txn(false)} }
+
+// Snapshot is one instant of a Table: what a message sees from MAIL to the end.
+// It costs a pointer, and may be kept as long as the message lasts.
+type Snapshot struct {
+	platform *Platform
+	txn      *memdb.Txn
+}
+
+// Platform gives the platform.
+func (s *Snapshot) Platform() *Platform { return s.platform }
+
+// Owner gives the tenant that a domain belongs to, and the apex under which that
+// tenant publishes keys for it: the domain itself, or for a wildcard its parent. The longest
+// match wins. Nil: nobody's.
+func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
+	if c, found := s.first(domains, "id", domainKey(Pattern{Domain: d})); found {
+		return c.Tenant, c.Apex
+	}
+	if parent := d.Parent(); !parent.IsZero() {
+		if c, found := s.longest(domains, domainKey(Pattern{parent, true})); found {
+			return c.Tenant, c.Apex
+		}
+	}
+	return nil, message.Domain{}
+}
+
+// BoundTo gives the tenant that a submitter is bound to by login or, without a
+// login that binds, by the smallest network that it comes from. Who is bound may send as that
+// tenant alone. Nil: nobody.
+func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
+	if who.Login != "" {
+		if c, found := s.first(logins, "id", who.Login); found {
+			return c.Tenant
+		}
+	}
+	if addr := who.Client.Unmap(); addr.IsValid() {
+		if c, found := s.longest(networks, networkKey(addr, addr.BitLen())); found {
+			return c.Tenant
+		}
+	}
+	return nil
+}
+
+// Standing gives what is known of a domain. The zero Standing: nothing.
+func (s *Snapshot) Standing(d message.Domain) Standing {
+	row, err := s.txn.First(standings, "id", d.String())
+	if err != nil || row == nil {
+		return Standing{Domain: d}
+	}
+	return row.(Standing)
+}
+
+func (s *Snapshot) first(table, index, key string) (claim, bool) {
+	row, err := s.txn.First(table, index, key)
+	c, found := row.(claim)
+	return c, found && err == nil
+}
+
+func (s *Snapshot) longest(table, key string) (claim, bool) {
+	row, err := s.txn.LongestPrefix(table, "id_prefix", key)
+	c, found := row.(claim)
+	return c, found && err == nil
+}

@@ -1,0 +1,100 @@
+// Package tenant knows the customers of the platform: what they are called, which
+// domains are theirs, who may send as them, and whether their DNS has authorized
+// us. It holds them in memory and answers from one instant at a time.
+//
+// A tenant is a customer on whose behalf the platform sends. Its Standing is what
+// the tenant's DNS says about us: SPF names our hosts, DKIM publishes a key of
+// ours, a return path is delegated. Tenants come from configuration and change
+// with a reload; standings come from DNS and change while we run. Both lie in one
+// go-memdb database, so that a Snapshot sees them at the same instant: a message
+// is decided by one Snapshot, whatever changes while it is under way.
+package tenant
+
+import (
+	"fmt"
+	"strings"
+
+	"onbehalf/message"
+)
+
+// Tenant is one customer. It is not changed once it is in a Table.
+type Tenant struct {
+	ID            string // [a-z0-9-]+, unique
+	Name          string // for people
+	Domains       []Pattern
+	Authorization Authorization
+	Identities    []Identity     // those whose private key we hold, RSA before Ed25519
+	ReturnPath    message.Domain // delegated to us for bounces; zero: none
+	Submitters    Submitters
+	Policy        Policy
+	FromName      Template        // of the From of a rewritten message
+	BouncesTo     message.Address // gets bounces that no address could lead back; zero: the platform's
+	Direct        Direct
+}
+
+// Pattern is a domain of a tenant: one name, or all names below it.
+type Pattern struct {
+	Domain   message.Domain
+	Wildcard bool // "*.": the names below Domain, without Domain itself
+}
+
+// ParsePattern reads "example.org" or "*.example.org".
+func ParsePattern(s string) (Pattern, error) {
+	name, wildcard := strings.CutPrefix(s, "*.")
+	domain, err := message.ParseDomain(name)
+	return Pattern{domain, wildcard}, err
+}
+
+// String gives what ParsePattern reads.
+func (p Pattern) String() string {
+	if p.Wildcard {
+		return "*." + p.Domain.String()
+	}
+	return p.Domain.String()
+}
+
+// Covers tells whether the domain is the pattern's.
+func (p Pattern) Covers(d message.Domain) bool {
+	if p.Wildcard {
+		return d.Below(p.Domain)
+	}
+	return d == p.Domain
+}
+
+// Algorithm is a signature algorithm of DKIM's k= tag.
+type Algorithm string
+
+const (
+	RSA     Algorithm = "rsa"     // RFC 6376, with SHA-256
+	Ed25519 Algorithm = "ed25519" // RFC 8463
+)
+
+// Identity is the name of a signing key: the domain that signs (SDID, the d= tag
+// of RFC 6376 section 3.5), the selector (s=) and the algorithm. The key itself is
+// known to package keys alone.
+type Identity struct {
+	SDID      message.Domain `json:"sdid"`
+	Selector  string         `json:"selector"`
+	Algorithm Algorithm      `json:"algorithm"`
+}
+
+// String gives the name under which the public key is published.
+func (i Identity) String() string {
+	return fmt.Sprintf("%s._domainkey.%s", i.Selector, i.SDID)
+}
+
+// Direct is direct delivery: mail to Domains goes straight to NextHop.
+type Direct struct {
+	Domains []message.Domain
+	NextHop string // as Postfix has it: [host]:port
+}
+
+// Covers tells whether mail to the domain is delivered directly.
+func (d Direct) Covers(domain message.Domain) bool {
+	for _, own := range d.Domains {
+		if own == domain {
+			return true
+		}
+	}
+	return false
+}
