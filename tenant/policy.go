@@ -183,5 +183,14 @@ func (t Template) Expand(value func(name string) string) string {
 	}
 }
 
+// DefaultFromName names the author of a rewritten message whose tenant has no
+// pattern of its own, or that has no tenant.
+func DefaultFromName() Template { return Template{"{name} via {platform}"} }
+
+// Holds tells whether the template has the placeholder.
+func (t Template) Holds(placeholder string) bool {
+	return strings.Contains(t.text, "{"+placeholder+"}")
+}
+
 // String gives what ParseTemplate read.
 func (t Template) String() string { return t.text }

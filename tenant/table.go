@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,14 +23,15 @@ type Table struct {
 
 // Names of the tables in the database.
 const (
-	domains   = "domain"
-	logins    = "login"
-	networks  = "network"
-	standings = "standing"
+	domains     = "domain"
+	logins      = "login"
+	networks    = "network"
+	returnPaths = "return path"
+	standings   = "standing"
 )
 
-// claim says that a name belongs to a tenant: a domain pattern, a login or a
-// network, as key is made for each.
+// claim says that a name belongs to a tenant: a domain pattern, a login, a
+// network or a return path.
 type claim struct {
 	Key    string
 	Label  string // for messages
@@ -37,10 +39,13 @@ type claim struct {
 	Apex   message.Domain // domains: the pattern's domain, under which the tenant publishes
 }
 
-// NewTable makes a table. One domain pattern, login or network in two tenants is
+// NewTable makes a table. A platform without a secret is an error. One domain pattern, login or network in two tenants is
 // an error, and so are two tenants of one id: memdb itself would let the later
 // one win without a word.
 func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
+	if len(platform.SRS.Secrets) == 0 {
+		return nil, errors.New("platform has no secret to make bounce addresses with")
+	}
 	db, err := memdb.NewMemDB(schema())
 	if err != nil {
 		return nil, err
@@ -77,7 +82,11 @@ func claimAll(txn *memdb.Txn, t *Tenant) error {
 			return err
 		}
 	}
-	return nil
+	if t.ReturnPath.IsZero() {
+		return nil
+	}
+	name := t.ReturnPath.String()
+	return insert(txn, returnPaths, claim{name, name, t, message.Domain{}})
 }
 
 func insert(txn *memdb.Txn, table string, c claim) error {
@@ -98,7 +107,8 @@ func schema() *memdb.DBSchema {
 		}}
 	}
 	return &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{
-		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks), standings: byKey(standings),
+		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks),
+		returnPaths: byKey(returnPaths), standings: byKey(standings),
 	}}
 }
 
@@ -245,4 +255,14 @@ func (s *Snapshot) longest(table, key string) (claim, bool) {
 	row, err := s.txn.LongestPrefix(table, "id_prefix", key)
 	c, found := row.(claim)
 	return c, found && err == nil
+}
+
+// TakesBounces tells whether bounce addresses of ours stand at the domain: the
+// platform's bounce domain, or a tenant's return path.
+func (s *Snapshot) TakesBounces(d message.Domain) bool {
+	if d.IsZero() {
+		return false
+	}
+	_, found := s.first(returnPaths, "id", d.String())
+	return found || d == s.platform.Bounce
 }

@@ -1,0 +1,62 @@
+package milter
+
+import "bytes"
+
+// maxLine is the longest line that every host passes on (RFC 5321 section
+// 4.5.3.1.6), in octets without its CRLF.
+const maxLine = 998
+
+// inspector looks at a body as it streams past for what hosts behind us would
+// change, and so break the signature. It keeps nothing but where it is.
+type inspector struct {
+	eightBit bool // octets over 127: re-encoded for a host without 8BITMIME
+	longLine bool // over 998 octets: broken up
+
+	column  int  // octets in the line so far
+	afterCR bool // the last octet was a CR
+}
+
+func (i *inspector) write(chunk []byte) {
+	if !i.eightBit {
+		i.eightBit = bytes.ContainsFunc(chunk, func(r rune) bool { return r >= 0x80 })
+	}
+	for len(chunk) > 0 {
+		end := bytes.IndexByte(chunk, '\n')
+		if end < 0 {
+			i.part(chunk)
+			return
+		}
+		i.part(chunk[:end])
+		i.line()
+		chunk = chunk[end+1:]
+	}
+}
+
+// part is a piece of a line, without its LF.
+func (i *inspector) part(p []byte) {
+	if len(p) > 0 {
+		i.afterCR = p[len(p)-1] == '\r'
+		i.column += len(p)
+	}
+}
+
+// line is the LF at the end of a line.
+func (i *inspector) line() {
+	if i.afterCR {
+		i.column--
+	}
+	i.longLine = i.longLine || i.column > maxLine
+	i.column, i.afterCR = 0, false
+}
+
+// fragile names what the next hops may change; empty: nothing.
+func (i *inspector) fragile() []string {
+	var all []string
+	if i.eightBit {
+		all = append(all, "8bit")
+	}
+	if i.longLine || i.column > maxLine {
+		all = append(all, "long-line")
+	}
+	return all
+}

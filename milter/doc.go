@@ -1,0 +1,26 @@
+// Package milter is the shell around the decision: it speaks the milter protocol
+// with Postfix, gathers the facts of each message, asks package rewrite for a plan
+// and carries it out.
+//
+// Postfix opens a connection for each SMTP session and reports on it what the
+// client said: who connects (C), MAIL (M), each RCPT (R), then, when the whole
+// message has been received, its header fields one by one (L), the end of the
+// header (N), the body in chunks (B) and the end of the message (E). Before each
+// report it sends macros (D): facts such as the SASL login or the queue id. Only
+// in answer to E may a milter change the message. A session carries several
+// messages; A (abort) ends one at any point.
+//
+// The way of a message through this package:
+//
+//	listen.go       a socket, where Postfix finds it
+//	server.go       accepts connections, bounds their number, drains them at the end
+//	guard.go        frames from the socket: bounds, deadlines, words the library drops
+//	session.go      what the library calls: facts of the connection, then of a message
+//	transaction.go  one message: facts, plan, signature
+//	perform.go      the plan, in the words of the protocol
+//	reply.go        refusals and deferrals, in the words of SMTP
+//	report.go       one log line a message
+//
+// The protocol itself is emersion/go-milter's work. What it leaves open is closed
+// by the guard, which stands between the socket and the library.
+package milter

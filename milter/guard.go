@@ -1,0 +1,254 @@
+package milter
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	library "github.com/emersion/go-milter"
+
+	"onbehalf/message"
+)
+
+// guard is the connection that the library sees. It takes whole frames from the
+// socket (four octets of length, a command letter, data) and hands on only those
+// that are sound; holds back what the library writes until a reply is complete;
+// keeps the words of MAIL and RCPT, which the library drops; and knows whether a
+// message is under way, so that a shutdown can wait for it.
+//
+// A peer that breaks a rule loses its connection and nothing else: Postfix then
+// answers its client with milter_default_action.
+type guard struct {
+	net.Conn
+	server *Server
+	in     *bufio.Reader
+
+	frame []byte   // the last frame read, its buffer used again
+	rest  []byte   // the part of it that the library has not read yet
+	words []string // of the last MAIL or RCPT: the address, then ESMTP parameters
+	out   bytes.Buffer
+	scan  int // octets of out that are known to be whole frames
+
+	onClose func()
+
+	mu       sync.Mutex
+	busy     bool // a message is under way: from MAIL to the reply at its end
+	draining bool
+}
+
+func newGuard(conn net.Conn, s *Server) *guard {
+	return &guard{Conn: conn, server: s, in: bufio.NewReader(conn)}
+}
+
+// Read gives the library the next octets of a checked frame. Every end is io.EOF
+// to it; the reason is logged here.
+func (g *guard) Read(p []byte) (int, error) {
+	for len(g.rest) == 0 {
+		if err := g.next(); err != nil {
+			g.explain(err)
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, g.rest)
+	g.rest = g.rest[n:]
+	return n, nil
+}
+
+func (g *guard) explain(err error) {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		g.server.Log.Warn("milter peer fell silent, connection closed", "peer", g.peer())
+	default:
+		g.server.Log.Error("milter connection closed", "peer", g.peer(), "error", err)
+	}
+}
+
+func (g *guard) peer() string {
+	if addr := g.RemoteAddr(); addr != nil && addr.String() != "" {
+		return addr.String()
+	}
+	return g.LocalAddr().String()
+}
+
+// next reads one frame and puts it into rest, unless it is answered here.
+func (g *guard) next() error {
+	if err := g.readFrame(); err != nil {
+		return err
+	}
+	command, data := library.Code(g.frame[4]), g.frame[5:]
+	if err := g.check(command, data); err != nil {
+		return err
+	}
+	switch command {
+	case 'U': // SMFIC_UNKNOWN: the library would close the session over a client's typing error
+		_, err := g.Write([]byte{0, 0, 0, 1, byte(library.ActContinue)})
+		return err
+	case library.CodeMail:
+		g.words = splitWords(data)
+		if !g.begin() {
+			return net.ErrClosed
+		}
+	case library.CodeRcpt:
+		g.words = splitWords(data)
+	case library.CodeAbort:
+		defer g.finish()
+	}
+	g.rest = g.frame
+	return nil
+}
+
+// readFrame reads a frame into g.frame. The buffer grows with what has arrived,
+// not with what was announced.
+func (g *guard) readFrame() error {
+	g.SetReadDeadline(time.Now().Add(g.server.Limits.Idle))
+	var head [4]byte
+	if _, err := io.ReadFull(g.in, head[:1]); err != nil {
+		return err
+	}
+	g.SetReadDeadline(time.Now().Add(g.server.Limits.Stall))
+	if _, err := io.ReadFull(g.in, head[1:]); err != nil {
+		return errHalf(err)
+	}
+	length := binary.BigEndian.Uint32(head[:])
+	if length == 0 || uint64(length) > uint64(g.server.Limits.Frame) {
+		return fmt.Errorf("frame of %d octets; at least 1 and at most %d are taken", length, g.server.Limits.Frame)
+	}
+	g.frame = append(g.frame[:0], head[:]...)
+	for missing := int(length); missing > 0; {
+		start := len(g.frame)
+		step := min(missing, max(start, 4096))
+		g.frame = slices.Grow(g.frame, step)
+		n, err := g.in.Read(g.frame[start : start+step])
+		g.frame = g.frame[:start+n]
+		missing -= n
+		if err != nil && missing > 0 {
+			return errHalf(err)
+		}
+	}
+	return nil
+}
+
+func errHalf(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// check refuses what the library would misread or pass over in silence.
+func (g *guard) check(command library.Code, data []byte) error {
+	switch command {
+	case library.CodeOptNeg:
+		return checkOffer(data)
+	case library.CodeHeader:
+		name, value, found := bytes.Cut(data, []byte{0})
+		if !found || !message.ValidFieldName(string(name)) || bytes.IndexByte(value, 0) != len(value)-1 {
+			return errors.New("malformed header frame")
+		}
+	case library.CodeMail, library.CodeRcpt:
+		if len(data) == 0 || data[len(data)-1] != 0 {
+			return fmt.Errorf("malformed %c frame", command)
+		}
+	}
+	return nil
+}
+
+// checkOffer reads what the peer can do. Postfix before 2.6 lacks some of it.
+func checkOffer(data []byte) error {
+	if len(data) < 12 {
+		return errors.New("malformed negotiation frame")
+	}
+	offeredActions := library.OptAction(binary.BigEndian.Uint32(data[4:]))
+	offeredProtocol := library.OptProtocol(binary.BigEndian.Uint32(data[8:]))
+	if missing := actions &^ offeredActions; missing != 0 {
+		return fmt.Errorf("peer does not offer the milter actions %#x; Postfix 3 does: check milter_protocol = 6", uint32(missing))
+	}
+	if missing := protocol &^ offeredProtocol; missing != 0 {
+		return fmt.Errorf("peer does not offer the milter protocol steps %#x; Postfix 3 does: check milter_protocol = 6", uint32(missing))
+	}
+	return nil
+}
+
+// splitWords takes the NUL-ended words of MAIL and RCPT apart.
+func splitWords(data []byte) []string {
+	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
+}
+
+// Write keeps edits back until the reply that they belong to: the peer gets all or
+// none, and in one segment (small writes would wait for each other's
+// acknowledgement over TCP).
+func (g *guard) Write(p []byte) (int, error) {
+	g.out.Write(p)
+	for whole := g.out.Bytes()[g.scan:]; len(whole) >= 5; whole = g.out.Bytes()[g.scan:] {
+		length := 4 + int(binary.BigEndian.Uint32(whole))
+		if len(whole) < length {
+			break
+		}
+		g.scan += length
+		if !isEdit(whole[4]) {
+			if err := g.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(p), nil
+}
+
+// isEdit tells modifications, after which more follows, from replies.
+func isEdit(code byte) bool { return strings.IndexByte("+-2bhimqep", code) >= 0 }
+
+func (g *guard) flush() error {
+	g.SetWriteDeadline(time.Now().Add(g.server.Limits.Stall))
+	_, err := g.Conn.Write(g.out.Bytes()[:g.scan])
+	g.out.Next(g.scan)
+	g.scan = 0
+	if err == nil && g.frame[4] == byte(library.CodeEOB) {
+		g.finish()
+	}
+	return err
+}
+
+// Close is called by the library when its session has ended, and by nobody else:
+// what belongs to the session is then given up without a race. Others close Conn.
+func (g *guard) Close() error {
+	defer g.onClose()
+	return g.Conn.Close()
+}
+
+// begin notes that a message is under way, unless no more are wanted.
+func (g *guard) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy = !g.draining
+	return g.busy
+}
+
+// finish notes the end of a message.
+func (g *guard) finish() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy = false
+	if g.draining {
+		g.Conn.Close()
+	}
+}
+
+// drain closes the connection now or at the end of the message under way.
+func (g *guard) drain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.draining = true
+	if !g.busy {
+		g.Conn.Close()
+	}
+}

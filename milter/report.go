@@ -1,0 +1,131 @@
+package milter
+
+import (
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"onbehalf/rewrite"
+)
+
+// outcome is what became of a message.
+type outcome string
+
+const (
+	passed     outcome = "passed"  // left as it was
+	carriedOut outcome = "done"    // signed, and rewritten where the plan says so
+	refused    outcome = "refused" // 5xx
+	deferred   outcome = "deferred"
+)
+
+// Counts are the messages since the start.
+type Counts struct {
+	Passed, Kept, Rewritten, Refused, Deferred atomic.Int64
+	Fragile                                    atomic.Int64 // of those signed: later hosts may break the signature
+}
+
+// report writes the one line a message gets, and counts it.
+func (t *transaction) report() {
+	t.count()
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("queue_id", t.message.QueueID),
+		slog.String("outcome", string(t.outcome)),
+		slog.String("row", t.plan.Row.String()),
+		slog.String("verdict", string(t.plan.Verdict)),
+		slog.String("reason", t.plan.Reason),
+		slog.String("tenant", t.plan.Tenant),
+	}
+	attrs = append(attrs, t.reportPlan()...)
+	if t.plan.Shadow {
+		attrs = append(attrs, slog.String("mode", "shadow"))
+	}
+	if t.state.Addresses {
+		attrs = append(attrs, t.reportAddresses()...)
+	}
+	if t.plan.Row == 10 {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Bool("security", true))
+	}
+	if problem := t.firstProblem(); problem != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("problem", problem.Error()))
+	}
+	attrs = append(attrs, slog.Duration("duration", time.Since(t.started).Round(time.Microsecond)))
+	t.server.Log.LogAttrs(nil, level, "message", attrs...)
+}
+
+func (t *transaction) firstProblem() error {
+	if t.tooLarge != nil {
+		return t.tooLarge
+	}
+	return t.problem
+}
+
+// reportPlan names what the plan does: fields by name, keys by selector and SDID.
+func (t *transaction) reportPlan() []slog.Attr {
+	var rewrote, signed []string
+	if t.plan.ReversePath != nil {
+		rewrote = append(rewrote, "sender")
+	}
+	for _, edit := range t.plan.Edits {
+		rewrote = append(rewrote, string(edit.Op)+" "+edit.Name)
+	}
+	for _, id := range t.plan.Sign {
+		signed = append(signed, id.String())
+	}
+	attrs := []slog.Attr{slog.String("rewrote", strings.Join(rewrote, ", ")), slog.String("signed", strings.Join(signed, ", "))}
+	if fragile := t.body.fragile(); t.outcome == carriedOut && fragile != nil {
+		attrs = append(attrs, slog.String("fragile", strings.Join(fragile, ", ")))
+	}
+	return attrs
+}
+
+func (t *transaction) reportAddresses() []slog.Attr {
+	from := ""
+	if field, found := t.message.Header.Get("From"); found {
+		from = field.Text()
+	}
+	attrs := []slog.Attr{
+		slog.String("client", t.message.Submitter.Client.String()),
+		slog.String("login", t.message.Submitter.Login),
+		slog.String("from", clip(from)),
+		slog.String("sender", clip(t.message.Envelope.ReversePath.Verbatim)),
+		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),
+	}
+	if t.plan.ReversePath != nil {
+		attrs = append(attrs, slog.String("new_sender", t.plan.ReversePath.String()))
+	}
+	if t.plan.Detail != "" {
+		attrs = append(attrs, slog.String("detail", clip(t.plan.Detail)))
+	}
+	return attrs
+}
+
+func clip(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+func (t *transaction) count() {
+	counts := &t.server.Counts
+	switch {
+	case t.outcome == refused:
+		counts.Refused.Add(1)
+	case t.outcome == deferred:
+		counts.Deferred.Add(1)
+	case t.outcome == passed:
+		counts.Passed.Add(1)
+	case t.plan.Verdict == rewrite.Rewrite:
+		counts.Rewritten.Add(1)
+	default:
+		counts.Kept.Add(1)
+	}
+	if t.outcome == carriedOut && t.body.fragile() != nil {
+		counts.Fragile.Add(1)
+	}
+}

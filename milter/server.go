@@ -1,0 +1,223 @@
+package milter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	library "github.com/emersion/go-milter"
+
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+// State is what messages are decided and signed by. A message keeps the one that
+// was current at its MAIL.
+type State struct {
+	Table     *tenant.Table
+	Keys      *keys.Ring
+	Addresses bool // write mail addresses to the log
+}
+
+// Server answers Postfix on any number of listeners. Set its fields before the
+// first Serve. The zero Limits are the defaults.
+type Server struct {
+	Current func() State
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
+	Limits  Limits
+	Counts  Counts
+
+	once sync.Once
+	free chan struct{} // one token for each connection that may still come
+
+	mu        sync.Mutex
+	listeners map[net.Listener]bool
+	guards    map[*guard]bool
+	draining  bool
+	empty     chan struct{} // closed when draining and no guard is left
+}
+
+// Limits bound what one peer, or all of them, can make us hold.
+type Limits struct {
+	Connections int           // at once; more wait in the kernel's queue. Default 1000
+	Frame       int           // octets of one frame. Default 256 KiB; Postfix sends at most header_size_limit (100 KiB)
+	Header      int           // octets of one message's header. Default 1 MiB
+	Recipients  int           // of one message. Default 50000
+	Idle        time.Duration // between frames: a slow client sends its whole DATA in between. Default 1 h
+	Stall       time.Duration // within a frame, and for a write. Default 30 s
+}
+
+func (l *Limits) setDefaults() {
+	setDefault(&l.Connections, 1000)
+	setDefault(&l.Frame, 256<<10)
+	setDefault(&l.Header, 1<<20)
+	setDefault(&l.Recipients, 50000)
+	setDefault(&l.Idle, time.Hour)
+	setDefault(&l.Stall, 30*time.Second)
+}
+
+func setDefault[T int | time.Duration](value *T, otherwise T) {
+	if *value == 0 {
+		*value = otherwise
+	}
+}
+
+func (s *Server) init() {
+	s.Limits.setDefaults()
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	s.free = make(chan struct{}, s.Limits.Connections)
+	s.listeners = make(map[net.Listener]bool)
+	s.guards = make(map[*guard]bool)
+	s.empty = make(chan struct{})
+}
+
+// ErrClosed is what Serve returns after Shutdown.
+var ErrClosed = errors.New("milter: server is shut down")
+
+// Serve accepts connections until Shutdown. A failing accept (no file descriptor
+// left, a peer that went away) is logged and tried again after a pause: a milter
+// that no longer listens would stop all mail.
+func (s *Server) Serve(listener net.Listener) error {
+	s.once.Do(s.init)
+	if !s.track(listener) {
+		listener.Close()
+		return ErrClosed
+	}
+	pause := time.Duration(0)
+	for {
+		s.takeToken(listener)
+		conn, err := listener.Accept()
+		if err == nil {
+			pause = 0
+			s.handle(conn)
+			continue
+		}
+		<-s.free
+		if errors.Is(err, net.ErrClosed) {
+			return ErrClosed
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.Log.Error("accept failed, trying again", "socket", listener.Addr().String(), "error", err, "pause", pause)
+		time.Sleep(pause)
+	}
+}
+
+// takeToken waits until another connection may come.
+func (s *Server) takeToken(listener net.Listener) {
+	select {
+	case s.free <- struct{}{}:
+		return
+	default:
+	}
+	s.Log.Warn("connection limit reached, new connections wait", "limit", s.Limits.Connections, "socket", listener.Addr().String())
+	s.free <- struct{}{}
+}
+
+// handle gives one connection a library server of its own: then NewMilter knows
+// its connection, and an error on one ends nothing else.
+func (s *Server) handle(conn net.Conn) {
+	g := newGuard(conn, s)
+	s.mu.Lock()
+	refused := s.draining
+	if !refused {
+		s.guards[g] = true
+	}
+	s.mu.Unlock()
+	if refused {
+		conn.Close()
+		<-s.free
+		return
+	}
+	session := &session{server: s, guard: g}
+	g.onClose = func() {
+		session.end()
+		s.forget(g)
+	}
+	one := library.Server{
+		NewMilter: func() library.Milter { return session },
+		Actions:   actions,
+		Protocol:  protocol,
+		SymList:   macros,
+	}
+	one.Serve(&oneConn{conn: g})
+}
+
+// oneConn is a listener that yields one connection.
+type oneConn struct{ conn net.Conn }
+
+func (o *oneConn) Accept() (net.Conn, error) {
+	if o.conn == nil {
+		return nil, io.EOF
+	}
+	conn := o.conn
+	o.conn = nil
+	return conn, nil
+}
+
+func (*oneConn) Close() error   { return nil }
+func (*oneConn) Addr() net.Addr { return nil }
+
+func (s *Server) track(listener net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.listeners[listener] = true
+	return true
+}
+
+func (s *Server) forget(g *guard) {
+	<-s.free
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.guards, g)
+	if s.draining && len(s.guards) == 0 {
+		close(s.empty)
+	}
+}
+
+// Shutdown closes the listeners and idle connections, and lets each message under
+// way come to its end. When ctx ends first, the rest is cut off and the number of
+// messages that met is in the error: Postfix defers those.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.once.Do(s.init)
+	if s.drain() {
+		return nil
+	}
+	select {
+	case <-s.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	cut := len(s.guards)
+	for g := range s.guards {
+		g.Conn.Close()
+	}
+	s.mu.Unlock()
+	<-s.empty
+	return fmt.Errorf("milter: %d messages were under way and are deferred by Postfix", cut)
+}
+
+// drain tells everyone to end, and whether all have already.
+func (s *Server) drain() (done bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	for listener := range s.listeners {
+		listener.Close()
+	}
+	for g := range s.guards {
+		g.drain()
+	}
+	return len(s.guards) == 0
+}

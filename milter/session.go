@@ -1,0 +1,142 @@
+package milter
+
+import (
+	"net"
+	"net/netip"
+	"net/textproto"
+	"strings"
+
+	library "github.com/emersion/go-milter"
+
+	"onbehalf/message"
+)
+
+// What we negotiate: to add and change header fields, the envelope sender, and to
+// say which macros we need at which stage, so that main.cf need not.
+const actions = library.OptAddHeader | library.OptChangeHeader | library.OptChangeFrom | library.OptSetSymList
+
+// Header fields and body arrive without waiting for us, values with their leading
+// space, because signatures cover it. The price: no verdict before the end of the
+// message. HELO, DATA and unknown commands say nothing to us.
+const protocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |
+	library.OptNoHeaderReply | library.OptNoEOHReply | library.OptNoBodyReply |
+	library.OptHeaderLeadingSpace
+
+var macros = map[library.Stage][]string{
+	library.StageConnect:  {"j"},
+	library.StageMailFrom: {"i", "{auth_authen}"},
+	library.StageRcptTo:   {"i"},
+	library.StageEOH:      {"i"},
+	library.StageEOM:      {"i"},
+}
+
+// session is one connection of Postfix's. Its own fields last as long as the
+// connection; what belongs to one message is in transaction, which is replaced as
+// a whole. The library calls its methods one at a time.
+type session struct {
+	server *Server
+	guard  *guard
+
+	host   message.Domain // the mail host
+	client netip.Addr
+	local  bool
+
+	transaction *transaction // nil between messages
+}
+
+// reply is a response after which the session goes on: the library itself would
+// drop the session's facts after an accept or a refusal.
+type reply struct{ library.Response }
+
+func (reply) Continue() bool { return true }
+
+var (
+	goOn   = reply{library.RespContinue}
+	accept = reply{library.RespAccept}
+)
+
+// Connect notes who the client is. Local submissions (sendmail, Postfix's own
+// bounces) come from port 0.
+func (s *session) Connect(_, family string, port uint16, addr net.IP, m *library.Modifier) (library.Response, error) {
+	s.host, _ = message.ParseDomain(m.Macros["j"])
+	if ip, ok := netip.AddrFromSlice(addr); ok {
+		s.client = ip.Unmap()
+	}
+	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()
+	return goOn, nil
+}
+
+// Helo is not negotiated.
+func (s *session) Helo(string, *library.Modifier) (library.Response, error) { return goOn, nil }
+
+// MailFrom begins a message. The login is known here and nowhere later.
+func (s *session) MailFrom(_ string, m *library.Modifier) (library.Response, error) {
+	s.end()
+	s.transaction = begin(s, m.Macros["{auth_authen}"])
+	s.transaction.noteQueueID(m)
+	if !s.transaction.trusted() {
+		s.transaction.report()
+		s.end()
+		return accept, nil
+	}
+	return goOn, nil
+}
+
+// RcptTo notes a recipient. Postfix reports only those that it accepts itself.
+func (s *session) RcptTo(_ string, m *library.Modifier) (library.Response, error) {
+	if s.transaction != nil {
+		s.transaction.noteQueueID(m)
+		s.transaction.addRecipient(s.guard.words[0])
+	}
+	return goOn, nil
+}
+
+// Header notes a field. Postfix sends folds as LF and white space.
+func (s *session) Header(name, value string, _ *library.Modifier) (library.Response, error) {
+	if s.transaction != nil {
+		s.transaction.addField(message.Field{Name: name, Value: strings.ReplaceAll(value, "\n", "\r\n")})
+	}
+	return nil, nil
+}
+
+// Headers decides: all facts are there.
+func (s *session) Headers(_ textproto.MIMEHeader, m *library.Modifier) (library.Response, error) {
+	if s.transaction != nil {
+		s.transaction.noteQueueID(m)
+		s.transaction.decide()
+	}
+	return nil, nil
+}
+
+// BodyChunk passes the body on to the signature. It is not kept.
+func (s *session) BodyChunk(chunk []byte, _ *library.Modifier) (library.Response, error) {
+	if s.transaction != nil {
+		s.transaction.write(chunk)
+	}
+	return nil, nil
+}
+
+// Body is the end of the message: the plan is carried out.
+func (s *session) Body(m *library.Modifier) (library.Response, error) {
+	if s.transaction == nil {
+		return deferral("message without an envelope"), nil
+	}
+	defer s.end()
+	s.transaction.noteQueueID(m)
+	return s.transaction.finish(m)
+}
+
+// Abort ends the message, wherever it is, and keeps what is known of the
+// connection. Postfix sends it after every message, too.
+func (s *session) Abort(*library.Modifier) error {
+	s.end()
+	return nil
+}
+
+// end gives up the message under way, with its signature.
+func (s *session) end() {
+	if s.transaction != nil {
+		s.transaction.close()
+		s.transaction = nil
+	}
+}

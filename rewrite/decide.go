@@ -1,0 +1,191 @@
+package rewrite
+
+import (
+	"slices"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Decide gives the plan for a message by this table. Mail of an untrusted
+// submitter passes untouched.
+//
+// S: SPF of the author's domain passes for every sending host. K: a DKIM key of
+// ours is live in the tenant's DNS. R: the tenant delegated a return path to us.
+// A mechanism that would not align with From counts as absent.
+//
+//	row  From           S    K    R    envelope sender                        From     signature
+//	1    tenant         any  yes  yes  bounce address at the return path      keep     tenant
+//	2    tenant         yes  yes  no   kept if it aligns, else bounce address keep     tenant
+//	3    tenant         no   yes  no   bounce address                         keep     tenant
+//	4    tenant         any  no   yes  bounce address at the return path      keep     platform
+//	5    tenant         yes  no   no   kept if it aligns, else the author     keep     platform
+//	6    tenant         no   no   no   bounce address                         rewrite  platform
+//	7    platform's                    kept if it is ours, else bounce        keep     platform
+//	8    nobody's                      policy.unknown_domain: as 6, refuse, or leave alone
+//	9    not one author                policy.unreadable_from: refuse, or as 6
+//	10   submitter may not use it      refuse
+//
+// The null sender stays null in every row, and S and R are then absent: SPF
+// speaks of the HELO name. A sender in the platform's own domains stays, save in
+// rows 4 and 5, where SPF is all that aligns. When every recipient is delivered
+// directly to the tenant's own servers, envelope and From are kept whatever the
+// row.
+func Decide(m message.Message, s *tenant.Snapshot) Plan {
+	f := gather(m, s)
+	switch {
+	case !f.platform.Trusts(m.Submitter):
+		return Plan{Row: RowUntrusted, Verdict: Pass, Reason: "submitter is not trusted"}
+	case f.forbidden != "":
+		return f.refuse(10, "submitter may not send as this author", f.forbidden)
+	case f.unreadable != "" && f.policy.UnreadableFrom == tenant.UnreadableReject:
+		return f.refuse(9, "author cannot be read", f.unreadable)
+	case f.unreadable != "":
+		return f.onBehalf(9, "author cannot be read")
+	case f.party == platforms:
+		return f.keep(7, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Identities)
+	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownReject:
+		return f.refuse(8, "author's domain belongs to no tenant", f.domain.String())
+	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownPass:
+		return f.plan(8, Pass, "author's domain belongs to no tenant")
+	case f.party == nobodys:
+		return f.onBehalf(8, "author's domain belongs to no tenant")
+	case f.direct():
+		return f.keep(RowDirect, "all recipients are delivered directly", nil, f.ownOrPlatform())
+	case f.key && f.path:
+		return f.keep(1, "DKIM key and return path are live", f.unlessOurs(f.bounceAtTenant), f.live)
+	case f.key && f.spf:
+		return f.keep(2, "DKIM key and SPF are live", f.unlessAligned(f.unlessOurs(f.bounceHome)), f.live)
+	case f.key:
+		return f.keep(3, "DKIM key is live", f.unlessOurs(f.bounceHome), f.live)
+	case f.path:
+		return f.keep(4, "return path is live", f.bounceAtTenant, f.platform.Identities)
+	case f.spf && f.canAlign():
+		return f.keep(5, "SPF is live", f.author5321, f.platform.Identities)
+	default:
+		return f.onBehalf(6, "the author's domain has not authorized us")
+	}
+}
+
+// sender gives the address that takes the place of the envelope sender; nil: it
+// stays. A nil func keeps it too.
+type sender func() *message.Address
+
+// plan starts a plan with what all rows have in common.
+func (f *facts) plan(row Row, verdict Verdict, reason string) Plan {
+	p := Plan{Row: row, Verdict: verdict, Reason: reason, Shadow: f.policy.Mode == tenant.Shadow}
+	if f.tenant != nil {
+		p.Tenant = f.tenant.ID
+	}
+	return p
+}
+
+func (f *facts) refuse(row Row, reason, detail string) Plan {
+	p := f.plan(row, Refuse, reason)
+	p.Detail = detail
+	return p
+}
+
+// keep lets the message leave as its author's own.
+func (f *facts) keep(row Row, reason string, from sender, keys []tenant.Identity) Plan {
+	p := f.plan(row, Keep, reason)
+	p.ReversePath = f.replaceSender(from)
+	p.Edits = slices.Concat(f.settleFrom(), f.dropTrail(), f.complete())
+	p.Sign = keys
+	return p
+}
+
+// onBehalf lets the message leave as the platform's: row 6, and those that go
+// "as 6". The policy may keep an author whose domain does not object.
+func (f *facts) onBehalf(row Row, reason string) Plan {
+	p := f.plan(row, Rewrite, reason)
+	p.Detail = f.unreadable
+	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
+	from := f.replaceFrom()
+	if f.mayKeepFrom() {
+		p.Verdict, p.Detail = Keep, "policy.rewrite_from keeps From"
+		from = f.settleFrom()
+	}
+	p.Edits = slices.Concat(f.dropTrail(), from, f.replyTo(), f.complete())
+	p.Sign = f.platform.Identities
+	return p
+}
+
+// mayKeepFrom tells whether row 6 leaves From alone.
+func (f *facts) mayKeepFrom() bool {
+	if f.unreadable != "" {
+		return false
+	}
+	switch f.policy.RewriteFrom {
+	case tenant.RewriteNever:
+		return true
+	case tenant.RewriteDMARC:
+		policy := f.s.Standing(f.domain).DMARC.Policy
+		listed := slices.ContainsFunc(f.policy.AlwaysRewrite, f.domain.Within)
+		return !listed && (policy == tenant.DMARCNone || policy == tenant.DMARCAbsent)
+	}
+	return false
+}
+
+func (f *facts) replaceSender(from sender) *message.Address {
+	if from == nil || f.m.Envelope.ReversePath.Null() {
+		return nil
+	}
+	return from()
+}
+
+// unlessOurs keeps a sender in the platform's own domains.
+func (f *facts) unlessOurs(otherwise sender) sender {
+	if f.isOurs(f.m.Envelope.ReversePath.Address.Domain) {
+		return nil
+	}
+	return otherwise
+}
+
+// unlessAligned keeps a sender that SPF vouches for, if policy lets it.
+func (f *facts) unlessAligned(otherwise sender) sender {
+	if f.policy.KeepEnvelope && f.aligns(f.m.Envelope.ReversePath) {
+		return nil
+	}
+	return otherwise
+}
+
+func (f *facts) bounceHome() *message.Address { return f.bounceAt(f.platform.Bounce) }
+
+func (f *facts) bounceAtTenant() *message.Address { return f.bounceAt(f.tenant.ReturnPath) }
+
+// bounceAt wraps the sender into a bounce address, unless it is one already.
+func (f *facts) bounceAt(domain message.Domain) *message.Address {
+	codec := NewCodec(f.platform.SRS, f.m.Received)
+	original := f.m.Envelope.ReversePath
+	if f.s.TakesBounces(original.Address.Domain) {
+		decoded, err := codec.Decode(original.Address)
+		if err == nil && original.Address.Domain == domain {
+			return nil
+		}
+		original = message.PathOf(decoded.Address) // none, when it cannot be decoded
+	}
+	id := ""
+	if f.tenant != nil {
+		id = f.tenant.ID
+	}
+	address := codec.Bounce(original, id, domain, f.m.Envelope.SMTPUTF8)
+	return &address
+}
+
+// author5321 makes the author the envelope sender, so that SPF speaks for the
+// domain in From.
+func (f *facts) author5321() *message.Address {
+	if f.aligns(f.m.Envelope.ReversePath) {
+		return nil
+	}
+	return &f.author.Mailboxes[0].Address
+}
+
+// ownOrPlatform gives the tenant's live keys or, when there is none, the platform's.
+func (f *facts) ownOrPlatform() []tenant.Identity {
+	if f.key {
+		return f.live
+	}
+	return f.platform.Identities
+}

@@ -1,0 +1,248 @@
+package rewrite
+
+import (
+	"fmt"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// party is whose domain the author writes from.
+type party int
+
+const (
+	nobodys party = iota
+	platforms
+	tenants
+)
+
+// facts is what the decision table asks of one message.
+type facts struct {
+	m        message.Message
+	s        *tenant.Snapshot
+	platform *tenant.Platform
+	policy   tenant.Policy
+
+	fields     []message.Field // From, as received
+	author     message.Author
+	unreadable string // why there is not one author; empty: there is
+	forbidden  string // why the submitter may not send this; empty: it may
+
+	party  party
+	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
+	domain message.Domain // of the author
+	dmarc  tenant.DMARC
+
+	spf, key, path bool              // S, K and R
+	live           []tenant.Identity // the keys behind K
+}
+
+func gather(m message.Message, s *tenant.Snapshot) *facts {
+	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
+	f.policy = f.platform.Policy
+	if !f.platform.Trusts(m.Submitter) {
+		return f
+	}
+	bound := s.BoundTo(m.Submitter)
+	f.readAuthor()
+	f.readParty()
+	f.forbidden = f.forbids(bound)
+	if f.unreadable != "" {
+		f.tenant = bound
+	}
+	if f.tenant != nil {
+		f.policy = f.tenant.Policy
+	}
+	if f.unreadable == "" && f.party == tenants {
+		f.readStanding()
+	}
+	return f
+}
+
+// readAuthor reads From; without one the envelope sender is the author.
+func (f *facts) readAuthor() {
+	switch len(f.fields) {
+	case 0:
+		if sender := f.m.Envelope.ReversePath; sender.Readable() {
+			f.author.Mailboxes = []message.Mailbox{{Address: sender.Address}}
+		} else {
+			f.unreadable = "there is no From field and no envelope sender to make one from"
+		}
+	case 1:
+		author, err := message.ParseFrom(f.fields[0].Value)
+		if f.author = author; err != nil {
+			f.unreadable = "From: " + err.Error()
+		}
+	default:
+		f.unreadable = fmt.Sprintf("there are %d From fields", len(f.fields))
+	}
+}
+
+// readParty finds whose domain the author's is. Mailboxes of several parties are
+// not one author.
+func (f *facts) readParty() {
+	for i, mailbox := range f.author.Mailboxes {
+		party, owner := f.partyOf(mailbox.Address.Domain)
+		if i == 0 {
+			f.party, f.tenant, f.domain = party, owner, mailbox.Address.Domain
+			continue
+		}
+		if party != f.party || owner != f.tenant || party == nobodys && mailbox.Address.Domain != f.domain {
+			f.unreadable = "From holds mailboxes of several parties"
+		}
+	}
+}
+
+func (f *facts) partyOf(d message.Domain) (party, *tenant.Tenant) {
+	if f.platform.Owns(d) || d == f.m.Host {
+		return platforms, nil
+	}
+	if owner, _ := f.s.Owner(d); owner != nil {
+		return tenants, owner
+	}
+	return nobodys, nil
+}
+
+// forbids says why the submitter may not use this author. Every mailbox that can
+// be read is looked at, so that nothing hides behind an unreadable one.
+func (f *facts) forbids(bound *tenant.Tenant) string {
+	for _, author := range f.everyMailbox() {
+		party, owner := f.partyOf(author.Address.Domain)
+		who := f.platform.Submitters
+		if owner != nil {
+			who = owner.Submitters
+		}
+		switch {
+		case bound != nil && owner != bound:
+			return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, author.Address.Domain)
+		case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
+		case party == platforms && f.m.Submitter.Local && f.m.Envelope.ReversePath.Null():
+			// a bounce that Postfix made
+		default:
+			return fmt.Sprintf("only its own submitters may send from %s", author.Address.Domain)
+		}
+	}
+	return ""
+}
+
+func (f *facts) everyMailbox() []message.Mailbox {
+	if len(f.fields) < 2 {
+		return f.author.Mailboxes
+	}
+	var all []message.Mailbox
+	for _, field := range f.fields {
+		if author, err := message.ParseFrom(field.Value); err == nil {
+			all = append(all, author.Mailboxes...)
+		}
+	}
+	return all
+}
+
+// readStanding finds S, K and R. Mailboxes of one tenant in several domains can
+// all be vouched for by signatures, but one envelope aligns with one domain only.
+func (f *facts) readStanding() {
+	f.dmarc = f.s.Standing(f.domain).DMARC
+	null := f.m.Envelope.ReversePath.Null()
+	f.spf = !null && f.spfHolds(f.domain)
+	f.path = !null && f.pathHolds(f.domain)
+	f.live = f.keysFor(f.domain)
+	f.key = len(f.live) > 0
+	seen := map[message.Domain]bool{f.domain: true}
+	for _, other := range f.author.Mailboxes[1:] {
+		if d := other.Address.Domain; !seen[d] {
+			seen[d] = true
+			keys := f.keysFor(d)
+			f.spf, f.path, f.key = false, false, f.key && len(keys) > 0
+			f.live = appendNew(f.live, keys)
+		}
+	}
+}
+
+func appendNew(all, more []tenant.Identity) []tenant.Identity {
+	seen := make(map[tenant.Identity]bool, len(all))
+	for _, id := range all {
+		seen[id] = true
+	}
+	for _, id := range more {
+		if !seen[id] {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+func (f *facts) spfHolds(d message.Domain) bool {
+	switch f.tenant.Authorization {
+	case tenant.Authorized:
+		return true
+	case tenant.Unauthorized:
+		return false
+	}
+	return f.s.Standing(d).SPF.Holds()
+}
+
+// pathHolds finds R: the return path aligns with the author's domain (RFC 9989
+// section 4.4.2) and DNS has shown that it is ours.
+func (f *facts) pathHolds(d message.Domain) bool {
+	_, apex := f.s.Owner(d)
+	name := f.tenant.ReturnPath
+	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
+		aligned(name, d, f.s.Standing(d).DMARC.StrictSPF) && f.s.Standing(apex).ReturnPath.Holds()
+}
+
+// keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989
+// section 4.4.1).
+func (f *facts) keysFor(d message.Domain) []tenant.Identity {
+	_, apex := f.s.Owner(d)
+	if !aligned(apex, d, f.s.Standing(d).DMARC.StrictDKIM) {
+		return nil
+	}
+	shown := f.s.Standing(apex).DKIM
+	var live []tenant.Identity
+	for _, id := range f.tenant.Identities {
+		if id.SDID == apex && (f.tenant.Authorization == tenant.Authorized ||
+			f.tenant.Authorization == tenant.Auto && shown[id.Selector].Holds()) {
+			live = append(live, id)
+		}
+	}
+	return live
+}
+
+// aligned compares by RFC 9989 section 3.2.10: strict is equality, relaxed means
+// one organizational domain.
+func aligned(a, b message.Domain, strict bool) bool {
+	return a == b || !strict && !a.IsZero() && a.Organizational() == b.Organizational()
+}
+
+// aligns tells whether SPF passes for the sender, in alignment with the author.
+func (f *facts) aligns(sender message.Path) bool {
+	d := sender.Address.Domain
+	if d == f.domain {
+		return true
+	}
+	owner, _ := f.s.Owner(d)
+	return aligned(d, f.domain, f.dmarc.StrictSPF) && owner == f.tenant && f.spfHolds(d)
+}
+
+// canAlign tells whether row 5 has an envelope sender to offer: what MAIL said, or
+// the author.
+func (f *facts) canAlign() bool {
+	return f.aligns(f.m.Envelope.ReversePath) || writable(f.author.Mailboxes[0].Address, f.m.Envelope.SMTPUTF8)
+}
+
+// isOurs tells whether bounces to the domain come to the platform anyway.
+func (f *facts) isOurs(d message.Domain) bool {
+	return !d.IsZero() && (f.platform.Owns(d) || d == f.m.Host || d == f.platform.Bounce)
+}
+
+// direct tells whether every recipient is at a server of the tenant's own that we
+// deliver to directly, and the tenant has shown the domain to be its own.
+func (f *facts) direct() bool {
+	proven := f.key || f.pathHolds(f.domain) || f.tenant.Authorization == tenant.Authorized
+	for _, to := range f.m.Envelope.ForwardPaths {
+		if !f.tenant.Direct.Covers(to.Address.Domain) {
+			return false
+		}
+	}
+	return proven && len(f.m.Envelope.ForwardPaths) > 0
+}

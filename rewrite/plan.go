@@ -1,0 +1,116 @@
+package rewrite
+
+import (
+	"strconv"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Plan is what becomes of one message. It is data: the same value is shown by
+// `onbehalf explain`, logged, applied by Apply, and carried out by the milter.
+type Plan struct {
+	Row     Row     `json:"row"`
+	Verdict Verdict `json:"verdict"`
+	Reason  string  `json:"reason"`           // of a fixed set, for people
+	Detail  string  `json:"detail,omitempty"` // what in this message; may quote it
+	Tenant  string  `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
+	// ReversePath takes the place of the envelope sender; nil: that one stays.
+	ReversePath *message.Address `json:"reverse_path,omitempty"`
+	Edits       []Edit           `json:"edits,omitempty"` // in the order to send
+	// Sign names the keys that sign the header as the edits leave it.
+	Sign []tenant.Identity `json:"sign,omitempty"`
+	// Shadow: the plan is logged and not carried out.
+	Shadow bool `json:"shadow,omitempty"`
+}
+
+// Row is the row of the decision table (see Decide) that made a plan.
+type Row int
+
+const (
+	RowUntrusted Row = 0  // above the table: not from a trusted submitter
+	RowDirect    Row = 11 // below it: all recipients are delivered directly
+)
+
+// String gives the number, or a word where there is none.
+func (r Row) String() string {
+	switch r {
+	case RowUntrusted:
+		return "untrusted"
+	case RowDirect:
+		return "direct"
+	}
+	return strconv.Itoa(int(r))
+}
+
+// MarshalText is String.
+func (r Row) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Verdict is the plan in one word.
+type Verdict string
+
+const (
+	Pass    Verdict = "pass"    // leave the message as it is, unsigned
+	Keep    Verdict = "keep"    // the author stays in From; signed
+	Rewrite Verdict = "rewrite" // From becomes the platform's; signed
+	Refuse  Verdict = "refuse"  // answer with a 5xx reply
+)
+
+// Op is what an Edit does.
+type Op string
+
+const (
+	Change Op = "change" // replace the value of the Index-th field of that name
+	Delete Op = "delete" // remove the Index-th field of that name
+	Add    Op = "add"    // append a field below all others
+)
+
+// Edit is one change to the header. Indices count from 1 among the fields of one
+// name, topmost first, as earlier edits have left them: the milter protocol's own
+// way of counting.
+type Edit struct {
+	Op    Op     `json:"op"`
+	Index int    `json:"index,omitempty"`
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"` // leading space and folds (CRLF) included
+}
+
+// Apply gives the header as the receiver will see it, below the signatures and
+// the Received fields. The header given is left as it is.
+func (p Plan) Apply(h message.Header) message.Header {
+	after := make(message.Header, len(h), len(h)+len(p.Edits))
+	copy(after, h)
+	for _, e := range p.Edits {
+		after = e.apply(after)
+	}
+	return after
+}
+
+func (e Edit) apply(h message.Header) message.Header {
+	if e.Op == Add {
+		return append(h, message.Field{Name: e.Name, Value: e.Value})
+	}
+	seen := 0
+	for i, f := range h {
+		if !f.Is(e.Name) {
+			continue
+		}
+		if seen++; seen != e.Index {
+			continue
+		}
+		if e.Op == Delete {
+			return append(h[:i], h[i+1:]...)
+		}
+		h[i] = message.Field{Name: e.Name, Value: e.Value}
+		return h
+	}
+	return h
+}
+
+// Sender gives the reverse-path that the message leaves with.
+func (p Plan) Sender(m message.Message) message.Path {
+	if p.ReversePath == nil {
+		return m.Envelope.ReversePath
+	}
+	return message.PathOf(*p.ReversePath)
+}
