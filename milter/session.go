@@ -46,9 +46,10 @@ type session struct {
 
 // reply is a response after which the session goes on: the library itself would
 // drop the session's facts after an accept or a refusal.
-type reply struct{ library.Response }
+type reply struct{ response library.Response }
 
-func (reply) Continue() bool { return true }
+func (r reply) Response() *library.Message { return r.response.Response() }
+func (reply) Continue() bool               { return true }
 
 var (
 	goOn   = reply{library.RespContinue}
