@@ -14,8 +14,8 @@ import (
 // octet between the colon and the final CRLF, the leading space and the folds
 // (CRLF and white space) included.
 type Field struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Is compares the field's name without regard to case.

@@ -38,6 +38,9 @@ type guard struct {
 	out   bytes.Buffer
 	scan  int // octets of out that are known to be whole frames
 
+	actions  library.OptAction // what we ask for of what the peer offers
+	protocol library.OptProtocol
+
 	onClose func()
 
 	mu       sync.Mutex
@@ -149,7 +152,7 @@ func errHalf(err error) error {
 func (g *guard) check(command library.Code, data []byte) error {
 	switch command {
 	case library.CodeOptNeg:
-		return checkOffer(data)
+		return g.takeOffer(data)
 	case library.CodeHeader:
 		name, value, found := bytes.Cut(data, []byte{0})
 		if !found || !message.ValidFieldName(string(name)) || bytes.IndexByte(value, 0) != len(value)-1 {
@@ -163,18 +166,27 @@ func (g *guard) check(command library.Code, data []byte) error {
 	return nil
 }
 
-// checkOffer reads what the peer can do. Postfix before 2.6 lacks some of it.
-func checkOffer(data []byte) error {
+// negotiate reads the peer's offer, before the library answers it.
+func (g *guard) negotiate() error {
+	if err := g.next(); err != nil {
+		return err
+	}
+	if library.Code(g.frame[4]) != library.CodeOptNeg {
+		return errors.New("the first frame is not a negotiation; is this peer a mail server?")
+	}
+	return nil
+}
+
+// takeOffer notes what the peer can do. Without the needed actions nothing can be
+// carried out; each protocol step only saves time or keeps more detail.
+func (g *guard) takeOffer(data []byte) error {
 	if len(data) < 12 {
 		return errors.New("malformed negotiation frame")
 	}
-	offeredActions := library.OptAction(binary.BigEndian.Uint32(data[4:]))
-	offeredProtocol := library.OptProtocol(binary.BigEndian.Uint32(data[8:]))
-	if missing := actions &^ offeredActions; missing != 0 {
-		return fmt.Errorf("peer does not offer the milter actions %#x; Postfix 3 does: check milter_protocol = 6", uint32(missing))
-	}
-	if missing := protocol &^ offeredProtocol; missing != 0 {
-		return fmt.Errorf("peer does not offer the milter protocol steps %#x; Postfix 3 does: check milter_protocol = 6", uint32(missing))
+	g.actions = (neededActions | wantedActions) & library.OptAction(binary.BigEndian.Uint32(data[4:]))
+	g.protocol = wantedProtocol & library.OptProtocol(binary.BigEndian.Uint32(data[8:]))
+	if missing := neededActions &^ g.actions; missing != 0 {
+		return fmt.Errorf("peer does not offer the milter actions %#x; Postfix does with milter_protocol = 6", uint32(missing))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package milter
 
 import (
 	"slices"
+	"strings"
 
 	library "github.com/emersion/go-milter"
 
@@ -9,35 +10,48 @@ import (
 	"onbehalf/rewrite"
 )
 
+// editor sends edits to Postfix.
+type editor struct {
+	*library.Modifier
+	leadingSpace bool // values travel with it; else Postfix adds one
+}
+
 // perform sends the plan's edits: the reverse-path, the header, the signatures on
 // top with the first of them uppermost. The guard holds them back until the reply,
 // so that Postfix gets all of them or none.
-func perform(m *library.Modifier, plan rewrite.Plan, signatures []message.Field) error {
+func (e editor) perform(plan rewrite.Plan, signatures []message.Field) error {
 	if plan.ReversePath != nil {
-		if err := m.ChangeFrom("<" + plan.ReversePath.String() + ">"); err != nil {
+		if err := e.ChangeFrom("<" + plan.ReversePath.String() + ">"); err != nil {
 			return err
 		}
 	}
 	for _, edit := range plan.Edits {
-		if err := performEdit(m, edit); err != nil {
+		if err := e.edit(edit); err != nil {
 			return err
 		}
 	}
 	for _, field := range slices.Backward(signatures) {
-		if err := m.InsertHeader(0, field.Name, field.Value); err != nil {
+		if err := e.InsertHeader(0, field.Name, e.value(field.Value)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func performEdit(m *library.Modifier, e rewrite.Edit) error {
-	switch e.Op {
+func (e editor) edit(edit rewrite.Edit) error {
+	switch edit.Op {
 	case rewrite.Add:
-		return m.AddHeader(e.Name, e.Value)
+		return e.AddHeader(edit.Name, e.value(edit.Value))
 	case rewrite.Delete:
-		return m.ChangeHeader(e.Index, e.Name, "")
+		return e.ChangeHeader(edit.Index, edit.Name, "")
 	default:
-		return m.ChangeHeader(e.Index, e.Name, e.Value)
+		return e.ChangeHeader(edit.Index, edit.Name, e.value(edit.Value))
 	}
+}
+
+func (e editor) value(v string) string {
+	if e.leadingSpace {
+		return v
+	}
+	return strings.TrimPrefix(v, " ")
 }

@@ -136,15 +136,25 @@ func (s *Server) handle(conn net.Conn) {
 		<-s.free
 		return
 	}
+	go s.converse(g)
+}
+
+// converse negotiates and hands the connection over to the library.
+func (s *Server) converse(g *guard) {
 	session := &session{server: s, guard: g}
 	g.onClose = func() {
 		session.end()
 		s.forget(g)
 	}
+	if err := g.negotiate(); err != nil {
+		g.explain(err)
+		g.Close()
+		return
+	}
 	one := library.Server{
 		NewMilter: func() library.Milter { return session },
-		Actions:   actions,
-		Protocol:  protocol,
+		Actions:   g.actions,
+		Protocol:  g.protocol,
 		SymList:   macros,
 	}
 	one.Serve(&oneConn{conn: g})

@@ -11,14 +11,17 @@ import (
 	"onbehalf/message"
 )
 
-// What we negotiate: to add and change header fields, the envelope sender, and to
-// say which macros we need at which stage, so that main.cf need not.
-const actions = library.OptAddHeader | library.OptChangeHeader | library.OptChangeFrom | library.OptSetSymList
+// What we negotiate. Without the needed actions a plan cannot be carried out; the
+// wanted one lets us name the macros that we need, so that main.cf need not.
+const (
+	neededActions = library.OptAddHeader | library.OptChangeHeader | library.OptChangeFrom
+	wantedActions = library.OptSetSymList
+)
 
 // Header fields and body arrive without waiting for us, values with their leading
 // space, because signatures cover it. The price: no verdict before the end of the
 // message. HELO, DATA and unknown commands say nothing to us.
-const protocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |
+const wantedProtocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |
 	library.OptNoHeaderReply | library.OptNoEOHReply | library.OptNoBodyReply |
 	library.OptHeaderLeadingSpace
 
@@ -94,10 +97,23 @@ func (s *session) RcptTo(_ string, m *library.Modifier) (library.Response, error
 
 // Header notes a field. Postfix sends folds as LF and white space.
 func (s *session) Header(name, value string, _ *library.Modifier) (library.Response, error) {
+	if !s.agreed(library.OptHeaderLeadingSpace) {
+		value = " " + value
+	}
 	if s.transaction != nil {
 		s.transaction.addField(message.Field{Name: name, Value: strings.ReplaceAll(value, "\n", "\r\n")})
 	}
-	return nil, nil
+	return s.unless(library.OptNoHeaderReply), nil
+}
+
+func (s *session) agreed(step library.OptProtocol) bool { return s.guard.protocol&step != 0 }
+
+// unless goes on, in silence where that was agreed.
+func (s *session) unless(silence library.OptProtocol) library.Response {
+	if s.agreed(silence) {
+		return nil
+	}
+	return goOn
 }
 
 // Headers decides: all facts are there.
@@ -106,7 +122,7 @@ func (s *session) Headers(_ textproto.MIMEHeader, m *library.Modifier) (library.
 		s.transaction.noteQueueID(m)
 		s.transaction.decide()
 	}
-	return nil, nil
+	return s.unless(library.OptNoEOHReply), nil
 }
 
 // BodyChunk passes the body on to the signature. It is not kept.
@@ -114,7 +130,7 @@ func (s *session) BodyChunk(chunk []byte, _ *library.Modifier) (library.Response
 	if s.transaction != nil {
 		s.transaction.write(chunk)
 	}
-	return nil, nil
+	return s.unless(library.OptNoBodyReply), nil
 }
 
 // Body is the end of the message: the plan is carried out.
@@ -124,7 +140,7 @@ func (s *session) Body(m *library.Modifier) (library.Response, error) {
 	}
 	defer s.end()
 	s.transaction.noteQueueID(m)
-	return s.transaction.finish(m)
+	return s.transaction.finish(editor{m, s.agreed(library.OptHeaderLeadingSpace)})
 }
 
 // Abort ends the message, wherever it is, and keeps what is known of the

@@ -108,7 +108,7 @@ func (t *transaction) write(chunk []byte) {
 
 // finish answers the end of the message: refused, deferred, or let go with all
 // edits made.
-func (t *transaction) finish(m *library.Modifier) (library.Response, error) {
+func (t *transaction) finish(e editor) (library.Response, error) {
 	defer t.report()
 	switch {
 	case t.tooLarge != nil:
@@ -129,7 +129,7 @@ func (t *transaction) finish(m *library.Modifier) (library.Response, error) {
 		return deferral("cannot sign this message now"), nil
 	}
 	t.outcome = carriedOut
-	return accept, perform(m, t.plan, signed)
+	return accept, e.perform(t.plan, signed)
 }
 
 func (t *transaction) refuse(r library.Response) library.Response {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"onbehalf/config"
+	"onbehalf/tenant"
+)
+
+func (p *program) checkConfig() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check-config",
+		Short: "Say all that is wrong with the configuration",
+		Long: `Say all that is wrong with the configuration, its keys and secrets: the same checks
+as at start and reload. An error stops both. A fault leaves out one tenant's key and
+stops nobody else. Exit status 0 when there is neither.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+func (p *program) runCheckConfig(asJSON bool) error {
+	now, findings := load(p.config)
+	sound := now != nil && !hasFault(findings)
+	if asJSON {
+		err := printJSON(p.out, map[string]any{"ok": sound, "findings": append(config.Findings{}, findings...)})
+		if err != nil || sound {
+			return err
+		}
+		return errSaid
+	}
+	printFindings(p.out, findings)
+	if !sound {
+		return errSaid
+	}
+	fmt.Fprintln(p.out, now.summary())
+	return nil
+}
+
+// summary says what was loaded, in the words that check-config promises.
+func (l *loaded) summary() string {
+	domains := 0
+	for _, t := range l.Tenants {
+		domains += len(t.Domains)
+	}
+	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(l.Tenants), domains, len(l.Keys))
+}
+
+func hasFault(findings config.Findings) bool {
+	for _, f := range findings {
+		if f.Level == config.Fault {
+			return true
+		}
+	}
+	return false
+}
+
+func printFindings(w io.Writer, findings config.Findings) {
+	for _, f := range findings {
+		fmt.Fprintf(w, "%s: %s\n", f.Level, f)
+	}
+}
+
+// need loads for a command that cannot go on without; findings go to standard
+// error.
+func (p *program) need() (*loaded, error) {
+	now, findings := load(p.config)
+	if now == nil {
+		printFindings(p.err, findings)
+		return nil, fmt.Errorf("the configuration is not usable; mend the errors above, then: onbehalf check-config --config %s", p.config)
+	}
+	return now, nil
+}
+
+// tenant gives the tenant of an id; nil: there is none.
+func (l *loaded) tenant(id string) *tenant.Tenant {
+	for _, t := range l.Tenants {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"onbehalf/cmd/onbehalf/demo"
+)
+
+func (p *program) demo() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Show on this machine, without root or network, what onbehalf does",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return demo.Run(cmd.Context(), self, p.out, isTerminal(p.out))
+		},
+	}
+}
+
+// isTerminal tells whether colours make sense (see no-color.org).
+func isTerminal(w any) bool {
+	file, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,89 @@
+package demo
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// nameserver answers for a zone on a loopback port, over UDP and TCP.
+type nameserver struct {
+	address  string
+	udp, tcp *dns.Server
+}
+
+func serveDNS(zone string) (*nameserver, error) {
+	records, err := parseZone(zone)
+	if err != nil {
+		return nil, err
+	}
+	packets, streams, err := listenBoth()
+	if err != nil {
+		return nil, err
+	}
+	handler := answerFrom(records)
+	n := &nameserver{
+		address: packets.LocalAddr().String(),
+		udp:     &dns.Server{PacketConn: packets, Handler: handler},
+		tcp:     &dns.Server{Listener: streams, Handler: handler},
+	}
+	for _, server := range []*dns.Server{n.udp, n.tcp} {
+		started := make(chan struct{})
+		server.NotifyStartedFunc = func() { close(started) }
+		go server.ActivateAndServe()
+		<-started
+	}
+	return n, nil
+}
+
+// Shutdown stops answering.
+func (n *nameserver) Shutdown() {
+	n.udp.Shutdown()
+	n.tcp.Shutdown()
+}
+
+func parseZone(zone string) (map[string][]dns.RR, error) {
+	records := make(map[string][]dns.RR)
+	parser := dns.NewZoneParser(strings.NewReader("$TTL 60\n"+zone), ".", "")
+	for rr, more := parser.Next(); more; rr, more = parser.Next() {
+		name := rr.Header().Name
+		records[name] = append(records[name], rr)
+	}
+	if err := parser.Err(); err != nil {
+		return nil, fmt.Errorf("zone: %w", err)
+	}
+	return records, nil
+}
+
+// answerFrom gives the records of a name and type; NXDOMAIN for a name without any.
+func answerFrom(records map[string][]dns.RR) dns.HandlerFunc {
+	return func(w dns.ResponseWriter, question *dns.Msg) {
+		answer := new(dns.Msg).SetReply(question)
+		answer.Authoritative = true
+		for _, q := range question.Question {
+			name := strings.ToLower(q.Name)
+			if len(records[name]) == 0 {
+				answer.Rcode = dns.RcodeNameError
+			}
+			for _, rr := range records[name] {
+				if rr.Header().Rrtype == q.Qtype {
+					answer.Answer = append(answer.Answer, rr)
+				}
+			}
+		}
+		if _, overUDP := w.RemoteAddr().(*net.UDPAddr); overUDP {
+			answer.Truncate(roomFor(question))
+		}
+		w.WriteMsg(answer)
+	}
+}
+
+// roomFor gives the octets that the asker takes over UDP (RFC 6891 section 6.2.3).
+func roomFor(question *dns.Msg) int {
+	if edns := question.IsEdns0(); edns != nil {
+		return int(edns.UDPSize())
+	}
+	return dns.MinMsgSize
+}

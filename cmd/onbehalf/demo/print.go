@@ -1,0 +1,111 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"onbehalf/message"
+	"onbehalf/milter/mta"
+)
+
+// printer tells the play.
+type printer struct {
+	out    io.Writer
+	colour bool
+}
+
+// Colours of a terminal (ECMA-48 section 8.3.117).
+const (
+	bold  = "1"
+	dim   = "2"
+	red   = "31"
+	green = "32"
+	cyan  = "36"
+)
+
+func (p printer) paint(colour, text string) string {
+	if !p.colour {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+func (p printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+
+func (p printer) opening() {
+	p.line("%s", p.paint(bold, "Courseware sends course mail for its customers, with their addresses in From."))
+	p.line("Its host is %s. What does a receiver make of that, without and with onbehalf?", hostIP)
+}
+
+func (p printer) scene(number int, s scene, mail mta.Mail, without opinion, why logLine, result mta.Result, with opinion) {
+	p.line("\n%s", p.paint(bold, fmt.Sprintf("%d. %s", number, s.title)))
+	p.line("   without onbehalf")
+	p.message(mail.Sender, mail.Header, nil)
+	p.opinion(without)
+	p.line("   with onbehalf: row %s of the decision table, %s", why.Row, why.Reason)
+	if result.Reply != "" {
+		p.field(p.paint(red, "refused"), result.Reply)
+	} else {
+		p.message(strings.Trim(result.Sender, "<>"), result.Header, mail.Header)
+		p.opinion(with)
+	}
+	p.line("   %s", p.paint(cyan, s.lesson))
+}
+
+// message prints envelope and header; what is not in before is marked.
+func (p printer) message(sender string, header, before message.Header) {
+	p.field("sender", "<"+sender+">")
+	for _, name := range []string{"From", "Reply-To", "X-Original-From", "DKIM-Signature"} {
+		for _, f := range header.All(name) {
+			text := f.Text()
+			if name == "DKIM-Signature" {
+				text = tags(text)
+			}
+			if old, _ := before.Get(name); before != nil && old.Text() != f.Text() {
+				text = p.paint(bold, text)
+			}
+			p.field(name, text)
+		}
+	}
+}
+
+// tags keeps of a signature what says who signed.
+func tags(signature string) string {
+	var kept []string
+	for tag := range strings.SplitSeq(signature, ";") {
+		tag = strings.TrimSpace(tag)
+		if strings.HasPrefix(tag, "d=") || strings.HasPrefix(tag, "s=") || strings.HasPrefix(tag, "a=") {
+			kept = append(kept, tag)
+		}
+	}
+	return strings.Join(kept, "; ") + "; ..."
+}
+
+func (p printer) opinion(o opinion) {
+	text := fmt.Sprintf("SPF %s for %s, DKIM %s", o.spf, o.spfDomain, o.dkim)
+	if o.dkimDomain != "" {
+		text += " for " + o.dkimDomain
+	}
+	verdict := p.paint(green, "DMARC pass: delivered")
+	if !o.delivered() {
+		verdict = p.paint(red, "DMARC fail: "+consequence(o.policy))
+	}
+	p.field("receiver", text+"; "+verdict)
+}
+
+func consequence(policy string) string {
+	switch policy {
+	case "reject":
+		return "rejected"
+	case "quarantine":
+		return "to the spam folder"
+	}
+	return "doubted"
+}
+
+func (p printer) field(name, text string) { p.line("     %-16s %s", name, text) }
+
+func (p printer) closing() {
+	p.line("\n%s", p.paint(dim, "Nothing left this machine. To set up the real thing, read README.md."))
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+)
+
+// question is what explain is asked.
+type question struct {
+	from, login, client string
+	to                  []string
+	fromGiven           bool
+	file                string
+	asJSON              bool
+}
+
+func (p *program) explain() *cobra.Command {
+	var q question
+	cmd := &cobra.Command{
+		Use:   "explain [FILE]",
+		Short: "Show what would become of a message, and why",
+		Long: `Show the plan for a message, why it is that, and the header as the receiver will see
+it below the signatures. The message is read from FILE or standard input; a header is
+enough. Nothing is changed and nothing is sent.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.fromGiven = cmd.Flags().Changed("from")
+			q.file = strings.Join(args, "")
+			return p.runExplain(q)
+		},
+	}
+	cmd.Flags().StringVar(&q.from, "from", "", "envelope sender; <> is the null sender (default: the author)")
+	cmd.Flags().StringSliceVar(&q.to, "rcpt", nil, "envelope recipient; may be repeated")
+	cmd.Flags().StringVar(&q.login, "login", "", "SASL login of the submitter")
+	cmd.Flags().StringVar(&q.client, "client", "127.0.0.1", "IP address of the submitter")
+	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the plan and the header as JSON")
+	return cmd
+}
+
+func (p *program) runExplain(q question) error {
+	now, err := p.need()
+	if err != nil {
+		return err
+	}
+	m, err := p.readQuestion(q)
+	if err != nil {
+		return err
+	}
+	plan := rewrite.Decide(m, now.table.Snapshot())
+	if q.asJSON {
+		return printJSON(p.out, explanation{plan, plan.Sender(m).Verbatim, plan.Apply(m.Header)})
+	}
+	printPlan(p.out, m, plan)
+	return nil
+}
+
+// explanation is what --json prints.
+type explanation struct {
+	Plan   rewrite.Plan   `json:"plan"`
+	Sender string         `json:"sender"` // that the message leaves with; empty: the null sender
+	Header message.Header `json:"header"` // as the receiver will see it
+}
+
+func (p *program) readQuestion(q question) (message.Message, error) {
+	in := p.in
+	if q.file != "" && q.file != "-" {
+		file, err := os.Open(q.file)
+		if err != nil {
+			return message.Message{}, err
+		}
+		defer file.Close()
+		in = file
+	}
+	header, err := message.ReadHeader(message.NewReader(in))
+	if err != nil {
+		return message.Message{}, err
+	}
+	client, err := netip.ParseAddr(q.client)
+	if err != nil {
+		return message.Message{}, fmt.Errorf("--client: %q is not an IP address", q.client)
+	}
+	host, _ := os.Hostname()
+	m := message.Message{Header: header, Received: time.Now()}
+	m.Host, _ = message.ParseDomain(host)
+	m.Submitter = message.Submitter{Client: client, Login: q.login}
+	m.Envelope.ReversePath = message.ParsePath(q.from)
+	if !q.fromGiven {
+		m.Envelope.ReversePath = authorOf(header)
+	}
+	for _, to := range q.to {
+		m.Envelope.ForwardPaths = append(m.Envelope.ForwardPaths, message.ParsePath(to))
+	}
+	return m, nil
+}
+
+// authorOf gives the envelope sender that most programs would use.
+func authorOf(h message.Header) message.Path {
+	field, _ := h.Get("From")
+	author, err := message.ParseFrom(field.Value)
+	if err != nil {
+		return message.Path{}
+	}
+	return message.PathOf(author.Mailboxes[0].Address)
+}
+
+func printPlan(w io.Writer, m message.Message, plan rewrite.Plan) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, value)
+		}
+	}
+	line("verdict", string(plan.Verdict))
+	line("row", plan.Row.String())
+	line("reason", plan.Reason)
+	line("detail", plan.Detail)
+	line("tenant", plan.Tenant)
+	if plan.Shadow {
+		line("mode", "shadow: logged, and the message left as it is")
+	}
+	line("sender", m.Envelope.ReversePath.String())
+	if plan.ReversePath != nil {
+		line("new sender", plan.Sender(m).String())
+	}
+	for _, e := range plan.Edits {
+		line(string(e.Op), strings.TrimSpace(fmt.Sprintf("%s: %s", e.Name, message.Field{Value: e.Value}.Text())))
+	}
+	for _, id := range plan.Sign {
+		line("sign", fmt.Sprintf("%s (%s)", id, id.Algorithm))
+	}
+	table.Flush()
+	if plan.Verdict != rewrite.Refuse {
+		fmt.Fprintln(w, "\nThe header as the receiver will see it, below the signatures:")
+		fmt.Fprint(w, "\n", strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
+	}
+}

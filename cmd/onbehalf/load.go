@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+
+	"onbehalf/config"
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+// loaded is one generation of configuration, keys and tenant table. A reload makes
+// another aside and swaps the pointer.
+type loaded struct {
+	*config.Config
+	table *tenant.Table
+	ring  *keys.Ring
+}
+
+// load is the one way from files to a table to serve by: start, reload,
+// check-config and all other commands use it. When the findings are fatal there is
+// no loaded.
+func load(path string) (*loaded, config.Findings) {
+	conf, findings := config.Load(path, os.Environ())
+	read := readKeys(conf.Keys)
+	ring := new(keys.Ring)
+	held := make(map[*tenant.Tenant][]tenant.Identity)
+	for _, file := range conf.Keys {
+		findings = append(findings, addKey(ring, file, read[file.Path])...)
+		held[file.Tenant] = append(held[file.Tenant], file.Identities...)
+	}
+	conf.Platform.Identities = ring.Held(held[nil])
+	for _, t := range conf.Tenants {
+		t.Identities = ring.Held(held[t])
+	}
+	findings = append(findings, notYet(path, conf)...)
+	findings.Sort()
+	if findings.Fatal() {
+		return nil, findings
+	}
+	table, err := tenant.NewTable(conf.Platform, conf.Tenants)
+	if err != nil {
+		return nil, append(findings, config.Finding{File: path, Cause: err.Error(), Remedy: "report this as a bug of onbehalf"})
+	}
+	return &loaded{conf, table, ring}, findings
+}
+
+// readKey is a key file as it was read.
+type readKey struct {
+	key keys.Key
+	err error
+}
+
+// readKeys reads each file once, on all processors: checking an RSA key takes
+// long enough that ten thousand would hold up a start.
+func readKeys(files []config.KeyFile) map[string]readKey {
+	read := make(map[string]readKey, len(files))
+	for _, file := range files {
+		read[file.Path] = readKey{}
+	}
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	paths := make(chan string, len(read))
+	for path := range read {
+		paths <- path
+	}
+	close(paths)
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for path := range paths {
+				key, err := keys.Load(path)
+				mu.Lock()
+				read[path] = readKey{key, err}
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return read
+}
+
+// addKey puts a key into the ring under all its names. The platform must have its
+// keys; a tenant without one is treated as not having published it.
+func addKey(ring *keys.Ring, file config.KeyFile, read readKey) config.Findings {
+	level := config.Error
+	if file.Tenant != nil {
+		level = config.Fault
+	}
+	if read.err != nil {
+		return config.Findings{keyFinding(file, level, read.err)}
+	}
+	var findings config.Findings
+	for _, id := range file.Identities {
+		if err := ring.Add(id, read.key); err != nil {
+			findings = append(findings, file.Finding(level, err.Error(), ""))
+		}
+	}
+	if warning := read.key.Warning(); warning != "" {
+		findings = append(findings, file.Finding(config.Warning, file.Path+": "+warning, ""))
+	}
+	return findings
+}
+
+func keyFinding(file config.KeyFile, level config.Level, err error) config.Finding {
+	var refused *keys.Error
+	if !errors.As(err, &refused) {
+		return file.Finding(level, err.Error(), "")
+	}
+	return file.Finding(level, cmp.Or(refused.Path, file.Path)+": "+refused.Cause, refused.Remedy)
+}
+
+// notYet warns of what the configuration may ask for and this version does not do.
+func notYet(path string, conf *config.Config) config.Findings {
+	auto, direct := 0, 0
+	for _, t := range conf.Tenants {
+		if t.Authorization == tenant.Auto {
+			auto++
+		}
+		if len(t.Direct.Domains) > 0 {
+			direct++
+		}
+	}
+	var findings config.Findings
+	if auto > 0 {
+		findings = append(findings, config.Finding{
+			Level: config.Warning, File: path, Key: "tenants",
+			Cause:  fmt.Sprintf("%d with authorization: auto are taken for unauthorized, for this version does not watch DNS yet", auto),
+			Remedy: "write authorization: authorized for those whose DNS you have checked",
+		})
+	}
+	if direct > 0 {
+		findings = append(findings, config.Finding{
+			Level: config.Warning, File: path, Key: "tenants",
+			Cause:  fmt.Sprintf("%d with direct domains, and this version does not answer at the socketmap yet", direct),
+			Remedy: "name their next_hop in a transport table of Postfix",
+		})
+	}
+	return findings
+}

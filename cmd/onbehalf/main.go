@@ -1,0 +1,86 @@
+// Command onbehalf is a milter for Postfix that sends mail on behalf of a
+// platform's customers: as themselves where their DNS allows it, in the platform's
+// name where it does not.
+//
+// Each subcommand has a small file of its own. Results go to standard output, talk
+// to standard error. Exit status: 0 fine, 1 the answer is no or it failed, 2 wrong
+// usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit statuses.
+const (
+	exitFine  = 0
+	exitNo    = 1
+	exitUsage = 2
+)
+
+// errSaid ends a command whose output has said already what is wrong.
+var errSaid = errors.New("")
+
+// program is what all subcommands share.
+type program struct {
+	in       io.Reader
+	out, err io.Writer
+	config   string // --config
+	running  bool   // the command line was understood
+}
+
+func run(args []string, in io.Reader, out, talk io.Writer) int {
+	p := &program{in: in, out: out, err: talk}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(talk)
+	err := root.ExecuteContext(context.Background())
+	if err != nil && err != errSaid {
+		fmt.Fprintln(talk, "onbehalf:", err)
+	}
+	switch {
+	case err == nil:
+		return exitFine
+	case p.running:
+		return exitNo
+	}
+	fmt.Fprintln(talk, "Run 'onbehalf help' for usage.")
+	return exitUsage
+}
+
+const defaultConfig = "/etc/onbehalf/onbehalf.yaml"
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "onbehalf",
+		Short:         "Send mail on behalf of customers, so that it arrives",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          needsCommand,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			p.running = true
+		},
+	}
+	root.PersistentFlags().StringVar(&p.config, "config", defaultConfig, "main configuration file")
+	root.AddCommand(p.serve(), p.checkConfig(), p.explain(), p.keygen(), p.bounce(), p.demo(), p.version())
+	return root
+}
+
+// needsCommand is the RunE of a command that only has subcommands.
+func needsCommand(cmd *cobra.Command, args []string) error {
+	cmd.SetOut(cmd.ErrOrStderr())
+	cmd.Help()
+	return errors.New("a command is missing")
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+
+	"onbehalf/config"
+)
+
+// reload builds a new generation aside and swaps it in, or leaves all as it was.
+// Messages under way keep the generation that they began with.
+func (d *daemon) reload() {
+	d.notify("RELOADING=1\n" + monotonic())
+	status := d.tryReload()
+	d.notify("READY=1\nSTATUS=" + status)
+}
+
+func (d *daemon) tryReload() (status string) {
+	before := d.current.Load()
+	defer func() {
+		if fault := recover(); fault != nil {
+			status = "reload failed, the old configuration stays; " + before.summary()
+			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
+		}
+	}()
+	next, findings := load(d.program.config)
+	d.logFindings(findings)
+	if next == nil || findings.Truncated() {
+		d.log.Error("reload refused, the old configuration stays", "remedy", "mend the errors above, then reload again; onbehalf check-config shows them too")
+		return "reload refused, the old configuration stays; " + before.summary()
+	}
+	standings, err := before.table.Standings()
+	if err == nil {
+		err = next.table.SetStandings(standings...)
+	}
+	if err != nil {
+		d.log.Error("reload refused, the old configuration stays", "error", err)
+		return "reload refused: " + err.Error()
+	}
+	d.warnOfRestart(before, next)
+	d.level.Set(next.Log.Level)
+	d.current.Store(next)
+	d.log.Info("reloaded", "config", next.summary())
+	return next.summary()
+}
+
+// warnOfRestart names what a reload does not change.
+func (d *daemon) warnOfRestart(before, next *loaded) {
+	for name, changed := range map[string]bool{
+		"listen":     !slices.Equal(before.Listen, next.Listen),
+		"socketmap":  before.Socketmap != next.Socketmap,
+		"admin":      before.Admin != next.Admin,
+		"log.format": before.Log.Format != next.Log.Format,
+	} {
+		if changed {
+			d.log.Warn(name+" has changed and stays as it was until a restart", "remedy", "systemctl restart onbehalf")
+		}
+	}
+}
+
+func (d *daemon) logFindings(findings config.Findings) {
+	for _, f := range findings {
+		level := slog.LevelError
+		if f.Level == config.Warning {
+			level = slog.LevelWarn
+		}
+		d.log.Log(nil, level, "configuration", "level", f.Level.String(), "finding", f.String())
+	}
+}
+
+// notify tells systemd, where there is one (sd_notify(3)).
+func (d *daemon) notify(state string) {
+	if _, err := sdnotify.SdNotify(false, state); err != nil {
+		d.log.Warn("systemd does not take notifications", "error", err)
+	}
+}
+
+// monotonic gives the instant that RELOADING=1 must come with.
+func monotonic() string {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000)
+}
+
+// newLogger logs as the configuration asks. The level may change later.
+func newLogger(w io.Writer, conf config.Log, level *slog.LevelVar) *slog.Logger {
+	level.Set(conf.Level)
+	options := &slog.HandlerOptions{Level: level}
+	if conf.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

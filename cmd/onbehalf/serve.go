@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"onbehalf/config"
+	"onbehalf/milter"
+)
+
+func (p *program) serve() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Answer Postfix: the daemon",
+		Long: `Answer Postfix on the sockets in listen, in the foreground, with the log on standard
+error. SIGHUP reloads the configuration, keys and secrets; when anything is wrong with
+them, all stays as it was. SIGTERM lets messages under way finish (30 seconds at most)
+and ends.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runServe(cmd.Context()) },
+	}
+}
+
+// drainTime is what messages under way get when the daemon ends.
+const drainTime = 30 * time.Second
+
+// daemon is serve, running.
+type daemon struct {
+	program *program
+	current atomic.Pointer[loaded]
+	level   slog.LevelVar
+	log     *slog.Logger
+	server  *milter.Server
+}
+
+func (p *program) runServe(ctx context.Context) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	first, findings := load(p.config)
+	if first == nil {
+		printFindings(p.err, findings)
+		return errors.New("not started: mend the errors above; onbehalf check-config shows them too")
+	}
+	d := &daemon{program: p}
+	d.log = newLogger(p.err, first.Log, &d.level)
+	slog.SetDefault(d.log) // the milter library logs by package log
+	d.current.Store(first)
+	d.server = &milter.Server{Current: d.state, Log: d.log}
+	failed, err := d.listen(first.Listen)
+	if err != nil {
+		return err
+	}
+	d.logFindings(findings)
+	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(first.Listen))
+	d.notify("READY=1\nSTATUS=" + first.summary())
+	return d.wait(ctx, signals, failed)
+}
+
+// state gives a message what it is decided by.
+func (d *daemon) state() milter.State {
+	now := d.current.Load()
+	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses}
+}
+
+// listen opens all sockets before it serves on any.
+func (d *daemon) listen(sockets []config.Socket) (<-chan error, error) {
+	var listeners []net.Listener
+	for _, socket := range sockets {
+		listener, err := milter.Listen(socket.Network, socket.Address)
+		if err != nil {
+			for _, open := range listeners {
+				open.Close()
+			}
+			return nil, fmt.Errorf("listen: %s: %w", socket, err)
+		}
+		listeners = append(listeners, listener)
+	}
+	failed := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { failed <- d.server.Serve(listener) }()
+	}
+	return failed, nil
+}
+
+func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {
+	for {
+		select {
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				return d.stop(s.String())
+			}
+			d.reload()
+		case <-ctx.Done():
+			return d.stop("cancelled")
+		case err := <-failed:
+			return errors.Join(err, d.stop("a socket failed"))
+		}
+	}
+}
+
+// stop lets messages under way finish.
+func (d *daemon) stop(why string) error {
+	d.notify("STOPPING=1\nSTATUS=letting messages under way finish")
+	d.log.Info("stopping", "why", why)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := d.server.Shutdown(ctx)
+	if err != nil {
+		d.log.Warn("not all messages could finish", "error", err)
+	}
+	c := &d.server.Counts
+	d.log.Info("stopped", "kept", c.Kept.Load(), "rewritten", c.Rewritten.Load(), "passed", c.Passed.Load(),
+		"refused", c.Refused.Load(), "deferred", c.Deferred.Load(), "fragile", c.Fragile.Load())
+	return nil
+}

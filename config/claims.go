@@ -1,0 +1,149 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// claims is what belongs to one owner only. The tenant table relies on it.
+type claims struct {
+	ids, domains, logins, networks, returnPaths map[string]owner
+}
+
+func newClaims() claims {
+	return claims{map[string]owner{}, map[string]owner{}, map[string]owner{}, map[string]owner{}, map[string]owner{}}
+}
+
+// owner is a tenant and the file it stands in. The zero owner is the platform.
+type owner struct {
+	entry *entry
+}
+
+func (o owner) String() string {
+	if o.entry == nil {
+		return "the platform"
+	}
+	item, _ := o.entry.doc.item(o.entry.path)
+	return item + " (" + o.entry.doc.file + ")"
+}
+
+// claim gives a name to an owner, unless another has it already.
+func claim(of map[string]owner, name string, by owner) (other owner, taken bool) {
+	if other, found := of[name]; found {
+		return other, other != by
+	}
+	of[name] = by
+	return by, false
+}
+
+func (l *loader) claimID(e *entry) {
+	if other, taken := claim(l.claims.ids, e.raw.ID, owner{e}); taken {
+		e.doc.fail(e.path+".id", e.raw.ID+" is the id of another tenant too, in "+other.entry.doc.file, "give each its own")
+	}
+}
+
+// claimSubmitters binds logins and networks, which can be bound to one owner only.
+func (l *loader) claimSubmitters(by owner, d *document, path string, s tenant.Submitters) {
+	for _, login := range s.Logins {
+		if other, taken := claim(l.claims.logins, login, by); taken {
+			d.fail(path+".logins", fmt.Sprintf("%s is bound to %s too", quoted(login), other), "a login can be bound to one sender, give each its own")
+		}
+	}
+	for _, network := range s.Networks {
+		if other, taken := claim(l.claims.networks, network.String(), by); taken {
+			d.fail(path+".networks", fmt.Sprintf("%s is bound to %s too", network, other), "bind smaller networks, or logins")
+		}
+	}
+}
+
+// besideOthers checks a tenant against the platform and all other tenants.
+func (l *loader) besideOthers(e *entry) {
+	me := owner{e}
+	for i, text := range e.raw.Domains {
+		if p, err := tenant.ParsePattern(text); err == nil && slices.Contains(e.tenant.Domains, p) {
+			l.claimDomain(me, index(e.path+".domains", i), p)
+		}
+	}
+	l.claimSubmitters(me, e.doc, e.path+".submitters", e.tenant.Submitters)
+	l.claimReturnPath(me)
+	l.checkBouncesTo(e)
+}
+
+func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
+	d, own := me.entry.doc, l.config.Platform
+	if other, taken := claim(l.claims.domains, p.String(), me); taken {
+		d.fail(path, fmt.Sprintf("%s belongs to %s too", p, other), "a domain can have one tenant")
+	}
+	for _, of := range own.Domains {
+		if overlap(of, p) {
+			d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "take it out of the tenant or out of platform.domains")
+		}
+	}
+	if !own.Bounce.IsZero() && own.Bounce.Within(p.Domain) {
+		d.fail(path, "platform.bounce_domain "+own.Bounce.String()+" lies in "+p.String(), "choose a bounce domain that is nobody else's")
+	}
+}
+
+// overlap tells whether some domain is both the platform's and the tenant's, so that
+// nobody could say in whose name its mail leaves.
+func overlap(platform, p tenant.Pattern) bool {
+	return platform == p || platform.Covers(p.Domain) || p.Covers(platform.Domain)
+}
+
+func (l *loader) claimReturnPath(me owner) {
+	d, path, name := me.entry.doc, me.entry.path+".return_path", me.entry.tenant.ReturnPath
+	if name.IsZero() {
+		return
+	}
+	if other, taken := claim(l.claims.returnPaths, name.String(), me); taken {
+		d.fail(path, fmt.Sprintf("%s is the return path of %s too", name.Unicode(), other), "give each its own")
+	}
+	if p := l.config.Platform; name == p.Bounce || p.Owns(name) {
+		d.fail(path, name.Unicode()+" is the platform's own", "choose a name below the tenant's domain")
+	}
+}
+
+// checkBouncesTo sees to it that bounces come to an end.
+func (l *loader) checkBouncesTo(e *entry) {
+	to := e.tenant.BouncesTo.Domain
+	for _, ours := range []message.Domain{l.config.Platform.Bounce, e.tenant.ReturnPath} {
+		if !ours.IsZero() && to.Within(ours) {
+			e.doc.fail(e.path+".bounces_to", e.tenant.BouncesTo.String()+" is where bounces arrive, so that one would come round again",
+				"name a mailbox of people elsewhere")
+			return
+		}
+	}
+}
+
+// checkOwnership checks what only the longest match among all tenants can tell.
+func (l *loader) checkOwnership(e *entry) {
+	d, path := e.doc, e.path+".direct.domains"
+	for _, domain := range e.tenant.Direct.Domains {
+		switch holder, found := l.holder(domain); {
+		case !found:
+			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or take it out here")
+		case holder != (owner{e}):
+			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "take it out here")
+		}
+	}
+	name := e.tenant.ReturnPath
+	if other, found := l.claims.domains[name.String()]; found && other != (owner{e}) {
+		d.fail(e.path+".return_path", fmt.Sprintf("%s belongs to %s", name.Unicode(), other), "choose another name")
+	}
+}
+
+// holder gives the tenant that a domain belongs to, as the tenant table will.
+func (l *loader) holder(domain message.Domain) (owner, bool) {
+	if o, found := l.claims.domains[domain.String()]; found {
+		return o, true
+	}
+	for up := domain.Parent(); !up.IsZero(); up = up.Parent() {
+		if o, found := l.claims.domains["*."+up.String()]; found {
+			return o, true
+		}
+	}
+	return owner{}, false
+}

@@ -1,0 +1,91 @@
+// Package config reads what the administrator has written and gives either one
+// checked Config or the list of all that is wrong with it.
+//
+// The configuration is YAML: a main file, and beside it a folder with files that
+// hold tenants alone. Variables of the environment win over the main file, and
+// defaults lose to both; viper lays these three over each other. Start, reload
+// and check-config all call Load, so that what one of them accepts, all do.
+//
+// YAML libraries forgive what an administrator must hear of. A key misspelled is
+// a default unnoticed; "selector: 2024_01" is the number 202401; an empty file is
+// a valid configuration of nobody, and a reload that took it would drop every
+// tenant. A mail server must not find that out by sending mail. So a file passes
+// three sieves, and what falls through one does not hide what the next one finds:
+//
+//   - file.go: is it a whole file, and one YAML document?
+//   - shape.go: are all keys known, each there once, each of the right type?
+//   - the rest: do the values mean something, alone and beside one another?
+//
+// Each mistake is a Finding that says where it is, what is wrong and what to do.
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"onbehalf/tenant"
+)
+
+// Config is the whole configuration, checked.
+type Config struct {
+	Listen    []Socket // where Postfix finds the milter; never empty
+	Socketmap Socket   // zero: off
+	Admin     Socket   // zero: off
+	StateDir  string
+	KeysDir   string
+	// TenantsDir need not exist when it is the default.
+	TenantsDir string
+	Log        Log
+	Platform   *tenant.Platform // without Identities: those need the keys
+	Tenants    []*tenant.Tenant // likewise
+	Keys       []KeyFile        // the platform's first, then by tenant
+	DNS        DNS
+}
+
+// Log is how the daemon logs.
+type Log struct {
+	Level     slog.Level
+	Format    string // text or json
+	Addresses bool   // mail addresses may stand in the log
+}
+
+// DNS is how the tenants' DNS is watched.
+type DNS struct {
+	Servers      []string // host:port; empty: the system's
+	Timeout      time.Duration
+	MaxPerSecond int
+	PendingEvery time.Duration
+	ActiveEvery  time.Duration
+	DemoteAfter  time.Duration
+}
+
+// KeyFile is one private key that the configuration names. Nothing here has
+// looked into the file.
+type KeyFile struct {
+	Path       string            // as keys_dir makes it whole
+	Identities []tenant.Identity // one for each domain that signs with it; Algorithm is empty
+	Tenant     *tenant.Tenant    // nil: the platform's
+	File       string            // the three say where the key is named, as a Finding does
+	Item       string
+	Key        string
+	at         position
+}
+
+// Finding gives a finding about this key, to stand in line with those of Load.
+func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
+	return Finding{Level: level, File: k.File, Item: k.Item, Key: k.Key, Cause: cause, Remedy: remedy, at: k.at}
+}
+
+// Load reads the main file at path, the environment (as os.Environ gives it) and
+// the tenants' files. The Config is never nil, but when the findings are Fatal it
+// holds only what could be read: good for finding more mistakes, for nothing else.
+func Load(path string, env []string) (*Config, Findings) {
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims()}
+	l.load(path, env)
+	var findings Findings
+	for _, d := range l.documents {
+		findings = append(findings, d.findings...)
+	}
+	findings.Sort()
+	return l.config, findings
+}

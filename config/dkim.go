@@ -1,0 +1,69 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// dkim takes the signing keys of the platform or of a tenant, for each domain that
+// signs with them. The files are not looked at here.
+func (l *loader) dkim(d *document, path string, raw []rawDKIM, signers []message.Domain, t *tenant.Tenant) {
+	seen := make(map[string]bool, len(raw))
+	for i, one := range raw {
+		at := index(path, i)
+		d.checkDKIM(at, one, signers)
+		folded := strings.ToLower(one.Selector) // DNS does not know case
+		if seen[folded] && folded != "" {
+			d.fail(at+".selector", quoted(one.Selector)+" is there twice", "give each key its own selector")
+		}
+		seen[folded] = true
+		l.addKey(d, at+".key", one, signers, t)
+	}
+}
+
+func (d *document) checkDKIM(path string, raw rawDKIM, signers []message.Domain) {
+	if raw.Selector == "" {
+		d.require(path+".selector", "", "s1, the name under which the public key is published")
+	} else if err := checkSelector(raw.Selector, signers); err != nil {
+		d.failBy(path+".selector", err, "")
+	}
+	switch {
+	case raw.Key == "":
+		d.require(path+".key", "", "yourorg-s1.pem, a file in keys_dir")
+	case strings.HasPrefix(raw.Key, "-----"):
+		d.fail(path+".key", "is a key", "write it into a file in keys_dir and name the file here")
+	}
+}
+
+// checkSelector takes what RFC 6376 section 3.1 allows: labels with dots between.
+func checkSelector(s string, signers []message.Domain) error {
+	name, err := message.ParseDomain(s)
+	if err != nil || !strings.EqualFold(name.String(), s) || strings.Contains(s, "_") {
+		return fmt.Errorf("%s is not a selector; use letters, digits and hyphens, like s1", quoted(s))
+	}
+	for _, signer := range signers {
+		if len(s)+len("._domainkey.")+len(signer.String()) > 253 {
+			return fmt.Errorf("%s is too long before %s; choose a shorter one", quoted(s), signer)
+		}
+	}
+	return nil
+}
+
+func (l *loader) addKey(d *document, path string, raw rawDKIM, signers []message.Domain, t *tenant.Tenant) {
+	if raw.Key == "" || raw.Selector == "" || d.isSpoilt(path) || strings.HasPrefix(raw.Key, "-----") {
+		return
+	}
+	k := KeyFile{Path: raw.Key, Tenant: t}
+	if !filepath.IsAbs(k.Path) {
+		k.Path = filepath.Join(l.config.KeysDir, k.Path)
+	}
+	k.File, k.Item, k.Key, k.at = d.place(path)
+	for _, signer := range signers {
+		k.Identities = append(k.Identities, tenant.Identity{SDID: signer, Selector: raw.Selector})
+	}
+	l.config.Keys = append(l.config.Keys, k)
+}

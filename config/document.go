@@ -1,0 +1,175 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// document is one file as YAML has it, to which findings are reported. What they
+// are about is named by a path, like "tenants[3].dkim[0].key"; where that stands
+// in the file is looked up only when there is something to report.
+type document struct {
+	file     string
+	rank     int // among the files
+	root     *yaml.Node
+	spoilt   map[string]bool   // paths that a finding has made void
+	env      map[string]string // main file: keys that the environment gave, and by which variable
+	findings Findings
+}
+
+// environment is what a finding names as its file when a variable is wrong.
+const environment = "environment"
+
+// fail reports an error, unless what it is about has already been found unreadable:
+// a list that is no list is not a missing list too.
+func (d *document) fail(path, cause, remedy string) {
+	if !d.isSpoilt(path) {
+		d.report(Error, path, cause, remedy)
+	}
+}
+
+// failBy reports an error of which a parser says the cause and perhaps the remedy.
+func (d *document) failBy(path string, err error, remedy string) {
+	cause, own, found := strings.Cut(err.Error(), "; ")
+	if found {
+		remedy = own
+	}
+	d.fail(path, cause, remedy)
+}
+
+// warn reports what stops nothing.
+func (d *document) warn(path, cause, remedy string) { d.report(Warning, path, cause, remedy) }
+
+// spoil reports an error in the shape of a node and silences all later findings on
+// its path and below.
+func (d *document) spoil(path string, n *yaml.Node, cause, remedy string) {
+	d.report(Error, path, cause, remedy)
+	last := &d.findings[len(d.findings)-1]
+	if n.Line > 0 && last.File == d.file {
+		last.at = position{d.rank, n.Line, n.Column}
+	}
+	if d.spoilt == nil {
+		d.spoilt = make(map[string]bool)
+	}
+	if path != "" {
+		d.spoilt[path] = true
+	}
+}
+
+func (d *document) isSpoilt(path string) bool {
+	for len(d.spoilt) > 0 && path != "" {
+		if d.spoilt[path] {
+			return true
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return false
+}
+
+// override notes that a variable gives a key, whatever the file says of it.
+func (d *document) override(key, variable string) {
+	if d.env == nil {
+		d.env = make(map[string]string)
+	}
+	d.env[key] = variable
+	for path := range d.spoilt {
+		if path == key || strings.HasPrefix(path, key+"[") {
+			delete(d.spoilt, path)
+		}
+	}
+}
+
+func (d *document) report(level Level, path, cause, remedy string) {
+	f := Finding{Level: level, Cause: cause, Remedy: remedy}
+	f.File, f.Item, f.Key, f.at = d.place(path)
+	d.findings = append(d.findings, f)
+}
+
+// place gives what a finding says of a path.
+func (d *document) place(path string) (file, item, key string, at position) {
+	if variable, rest := d.variable(path); variable != "" {
+		return environment, "", variable + rest, position{file: d.rank + 1}
+	}
+	item, key = d.item(path)
+	_, at = d.find(path)
+	return d.file, item, key, at
+}
+
+// variable gives the variable that gave the value at a path, and what of the path
+// lies inside the value.
+func (d *document) variable(path string) (name, rest string) {
+	for key, name := range d.env {
+		if rest, found := strings.CutPrefix(path, key); found && (rest == "" || rest[0] == '[') {
+			return name, rest
+		}
+	}
+	return "", ""
+}
+
+// item splits a path below "tenants" into the tenant and the key in it.
+func (d *document) item(path string) (item, key string) {
+	if !strings.HasPrefix(path, "tenants[") {
+		return "", path
+	}
+	item, key, _ = strings.Cut(path, ".")
+	n, _ := d.find(item + ".id")
+	if n != nil && n.Kind == yaml.ScalarNode && validID(n.Value) {
+		item = "tenant " + n.Value
+	}
+	return item, key
+}
+
+// has tells whether the file or the environment gives a key.
+func (d *document) has(path string) bool {
+	n, _ := d.find(path)
+	return n != nil || d.env[path] != ""
+}
+
+// find gives the value at a path, or nil, and the position of what is nearest to it.
+func (d *document) find(path string) (*yaml.Node, position) {
+	at := position{file: d.rank}
+	n := d.root
+	for path != "" && n != nil {
+		var step string
+		step, path = cutStep(path)
+		label, value := child(n, step)
+		if label != nil {
+			at.line, at.column = label.Line, label.Column
+		}
+		n = value
+	}
+	return n, at
+}
+
+// cutStep takes "name" or "[3]" from the start of a path.
+func cutStep(path string) (step, rest string) {
+	end := strings.IndexAny(path[1:], ".[") + 1
+	if end == 0 {
+		return path, ""
+	}
+	return path[:end], strings.TrimPrefix(path[end:], ".")
+}
+
+// child gives the node that one step leads to, and the node that stands for it in
+// the text.
+func child(n *yaml.Node, step string) (label, value *yaml.Node) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				return n.Content[i], n.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		i, err := strconv.Atoi(strings.Trim(step, "[]"))
+		if err == nil && 0 <= i && i < len(n.Content) {
+			return n.Content[i], n.Content[i]
+		}
+	}
+	return nil, nil
+}
+
+// index gives the path of an element of a list.
+func index(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// readTenantsDir reads the files of tenants_dir, in the order of their names.
+func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
+	l.config.TenantsDir = l.absolute(raw.TenantsDir)
+	if main.isSpoilt("tenants_dir") {
+		return nil
+	}
+	listed, err := os.ReadDir(l.config.TenantsDir)
+	if err != nil && (main.has("tenants_dir") || !os.IsNotExist(err)) {
+		cause, remedy := whyUnreadable(err)
+		main.fail("tenants_dir", l.config.TenantsDir+" "+cause, remedy)
+		return nil
+	}
+	files := l.tenantsFiles(listed)
+	if len(files) == 0 && !main.has("tenants") {
+		main.fail("tenants", "there are no tenants here nor in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
+	}
+	return readTenants(files)
+}
+
+// tenantsFiles picks the files that hold tenants: what editors, packages and
+// people leave beside them does not count.
+func (l *loader) tenantsFiles(listed []os.DirEntry) []*document {
+	var files []*document
+	for _, file := range listed {
+		name := file.Name()
+		path := filepath.Join(l.config.TenantsDir, name)
+		switch extension := filepath.Ext(name); {
+		case strings.HasPrefix(name, "."):
+		case extension == ".yaml":
+			files = append(files, l.document(path))
+		case extension == ".yml", strings.EqualFold(extension, ".yaml"):
+			l.document(path).warn("", "is not read, for its name does not end in .yaml", "rename it, or take it away")
+		}
+	}
+	return files
+}
+
+// readTenants reads files side by side, for there may be thousands.
+func readTenants(files []*document) []*entry {
+	s := shapeOf(reflect.TypeFor[rawTenants]())
+	found := make([][]*entry, len(files))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		workers.Go(func() {
+			for i := range next {
+				found[i] = files[i].readTenants(s)
+			}
+		})
+	}
+	for i := range files {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	return slices.Concat(found...)
+}
+
+func (d *document) readTenants(s *shape) []*entry {
+	if !d.read() {
+		return nil
+	}
+	file, _ := s.read(d, "", d.root)
+	values, _ := file.(map[string]any)
+	var raw rawTenants
+	raw.fill(s, values)
+	if !d.has("tenants") {
+		d.fail("tenants", "is missing", "write `tenants:` and the list of tenants below it")
+	}
+	return entries(d, raw.Tenants)
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"log/slog"
+	"path/filepath"
+	"reflect"
+
+	"onbehalf/tenant"
+)
+
+// loader is one load under way.
+type loader struct {
+	config    *Config
+	documents []*document // in the order in which their findings are given
+	folder    string      // of the main file; relative paths start there
+	claims    claims
+}
+
+// document adds a file.
+func (l *loader) document(path string) *document {
+	d := &document{file: path, rank: 2 * len(l.documents)} // the environment has the odd one
+	l.documents = append(l.documents, d)
+	return d
+}
+
+func (l *loader) load(path string, env []string) {
+	l.folder = filepath.Dir(path)
+	main := l.document(path)
+	if !main.read() {
+		return
+	}
+	var raw rawFile
+	tenants := l.readMain(main, env, &raw)
+	tenants = append(tenants, l.readTenantsDir(main, &raw)...)
+
+	l.general(main, &raw)
+	l.platform(main, &raw)
+	for _, e := range tenants {
+		l.tenant(e)
+	}
+	for _, e := range tenants {
+		l.besideOthers(e)
+	}
+	for _, e := range tenants {
+		l.checkOwnership(e)
+	}
+}
+
+// readMain reads the main file, lays the environment over it, and gives the tenants
+// that stand in it.
+func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
+	s := shapeOf(reflect.TypeFor[rawFile]())
+	file, _ := s.read(main, "", main.root)
+	values, _ := file.(map[string]any)
+	var tenants rawTenants
+	tenants.fill(s, values)
+	if err := decode(raw, defaults(), values, s.environ(main, env)); err != nil {
+		main.fail("", "cannot be decoded: "+quoted(err.Error()), "report this as a bug of onbehalf")
+	}
+	return entries(main, tenants.Tenants)
+}
+
+// entry is one tenant as it is written, and where.
+type entry struct {
+	doc    *document
+	path   string // "tenants[3]"
+	raw    *rawTenant
+	tenant *tenant.Tenant
+}
+
+func entries(d *document, raw []rawTenant) []*entry {
+	all := make([]*entry, len(raw))
+	for i := range raw {
+		all[i] = &entry{doc: d, path: index("tenants", i), raw: &raw[i]}
+	}
+	return all
+}
+
+// absolute gives a path as the main file means it.
+func (l *loader) absolute(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(l.folder, path)
+}
+
+// general takes what is neither the platform nor a tenant.
+func (l *loader) general(d *document, raw *rawFile) {
+	c := l.config
+	l.sockets(d, raw)
+	c.StateDir = l.folderAt(d, "state_dir", raw.StateDir)
+	c.KeysDir = l.folderAt(d, "keys_dir", raw.KeysDir)
+	c.Log = Log{
+		Level:     logLevel(d, raw.Log.Level),
+		Format:    choice(d, "log.format", raw.Log.Format, "text", "json"),
+		Addresses: raw.Log.Addresses,
+	}
+	c.DNS = DNS{
+		Servers:      d.servers("dns.servers", raw.DNS.Servers),
+		Timeout:      d.positive("dns.timeout", raw.DNS.Timeout),
+		MaxPerSecond: raw.DNS.MaxPerSecond,
+		PendingEvery: d.positive("dns.pending_every", raw.DNS.PendingEvery),
+		ActiveEvery:  d.positive("dns.active_every", raw.DNS.ActiveEvery),
+		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
+	}
+	if raw.DNS.MaxPerSecond < 1 {
+		d.fail("dns.max_per_second", "allows no look-up at all", "write 1 or more")
+	}
+}
+
+func (l *loader) folderAt(d *document, path, name string) string {
+	if name == "" {
+		d.fail(path, "is empty", "name a folder")
+	}
+	return l.absolute(name)
+}
+
+func logLevel(d *document, word string) slog.Level {
+	switch choice(d, "log.level", word, "debug", "info", "warn", "error") {
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// What a value is and what it should have been, in words.
+
+// what says what a node is that is not of the kind wanted.
+func (s *shape) what(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping of keys"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return "a single value"
+}
+
+func (s *shape) wanted(n *yaml.Node) string {
+	switch s.kind {
+	case record:
+		return "write a mapping with keys like " + s.order[0] + ": ..."
+	case list:
+		if n.Kind == yaml.ScalarNode && s.elem.kind == text {
+			return "write a list: [" + strings.Trim(quoted(n.Value), `"`) + "]"
+		}
+		return "write a list: [first, second]"
+	case truth:
+		return "write true or false"
+	}
+	return "write a single value"
+}
+
+// misfit says as what YAML has read a scalar.
+func (s *shape) misfit(path string, n *yaml.Node, tag string) string {
+	shown := quoted(n.Value)
+	switch {
+	case isSecret(path):
+		shown = "it"
+	case tag != "!!str":
+		shown = strings.Trim(shown, `"`)
+	}
+	switch {
+	case s.kind == truth:
+		return shown + " is not true or false"
+	case s.kind == number:
+		return shown + " is not a whole number"
+	case tag == "!!bool":
+		return shown + " is read as true or false, not as text"
+	case tag == "!!int", tag == "!!float":
+		return shown + " is read as a number, not as text"
+	case tag == "!!timestamp":
+		return shown + " is read as a date, not as text"
+	}
+	return "is of the YAML type " + quoted(tag) + ", not text"
+}
+
+func (s *shape) remedy(path string, n *yaml.Node) string {
+	switch {
+	case s.kind == truth:
+		return "write true or false, without quotes"
+	case s.kind == number:
+		return "write digits alone, without quotes"
+	case isSecret(path):
+		return "quote it"
+	}
+	return "quote it: " + quoted(n.Value)
+}
+
+// isSecret tells whether a value may be a secret that someone took for the name of
+// its file. Such a value is not shown.
+func isSecret(path string) bool { return path == "srs.secrets" }
+
+// quoted shows text from a file: short, on one line, without control characters.
+func quoted(s string) string {
+	const most = 60
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// nearest says which key was probably meant.
+func (s *shape) nearest(key string) string {
+	if best := near(key, s.order); best != "" {
+		return "did you mean " + best + "?"
+	}
+	return "known here: " + strings.Join(s.order, ", ")
+}
+
+// near gives the word that is nearest to what was written, or "" when none is close.
+func near(written string, words []string) string {
+	written = strings.ToLower(written)
+	best, least := "", 2+len(written)/6
+	if len(written) > 60 {
+		return ""
+	}
+	for _, word := range words {
+		if far := distance(written, word); far < least+1 && far < len(word) {
+			best, least = word, far-1
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, drop, replace or swap with their neighbour
+// to make b of a.
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ(a[i], b[j]))
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+func differ(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}

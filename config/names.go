@@ -1,0 +1,152 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// parseDomain reads a domain that mail can have on the Internet.
+func parseDomain(s string) (message.Domain, error) {
+	if s == "" {
+		return message.Domain{}, errors.New("is empty; write a domain like example.org")
+	}
+	if strings.Contains(s, "@") {
+		return message.Domain{}, fmt.Errorf("%s is an address; write its domain alone", quoted(s))
+	}
+	d, err := message.ParseDomain(s)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "; "):
+		return d, err
+	case err != nil:
+		return d, fmt.Errorf("%w; write a domain like example.org", err)
+	case d.Parent().IsZero():
+		return message.Domain{}, fmt.Errorf("%s is a single label; write the whole domain", quoted(s))
+	case looksLikeIP(d.String()):
+		return message.Domain{}, fmt.Errorf("%s is not a domain; no top-level domain is a number", quoted(s))
+	}
+	return d, nil
+}
+
+// domain takes a domain that may be left out.
+func (d *document) domain(path, text string) message.Domain {
+	if text == "" {
+		return message.Domain{}
+	}
+	domain, err := parseDomain(text)
+	if err != nil {
+		d.failBy(path, err, "")
+	}
+	return domain
+}
+
+// domains takes a list of domains without patterns.
+func (d *document) domains(path string, texts []string) []message.Domain {
+	var domains []message.Domain
+	for i, text := range texts {
+		domain, err := parseDomain(text)
+		switch {
+		case strings.HasPrefix(text, "*"):
+			d.fail(index(path, i), quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
+		case err != nil:
+			d.failBy(index(path, i), err, "")
+		case slices.Contains(domains, domain):
+			d.fail(index(path, i), domain.Unicode()+" is there twice", "take one out")
+		default:
+			domains = append(domains, domain)
+		}
+	}
+	return domains
+}
+
+// pattern takes a domain or "*." and a domain: one that somebody can own.
+func (d *document) pattern(path, text string) (tenant.Pattern, bool) {
+	name, wildcard := strings.CutPrefix(text, "*.")
+	domain, err := parseDomain(name)
+	if wildcard && err != nil && message.Domain.IsZero(domain) {
+		if top, bad := message.ParseDomain(name); bad == nil {
+			err = publicSuffix(top, text)
+		}
+	}
+	if err == nil && isPublicSuffix(domain, wildcard) {
+		err = publicSuffix(domain, text)
+	}
+	if err != nil {
+		d.failBy(path, err, "")
+	}
+	return tenant.Pattern{Domain: domain, Wildcard: wildcard}, err == nil
+}
+
+// isPublicSuffix tells whether the names below a domain belong to anybody, by the
+// public suffix list. Of the suffixes that companies have put there (github.io)
+// the company may be the owner, so only their wildcards are refused.
+func isPublicSuffix(d message.Domain, wildcard bool) bool {
+	suffix, icann := publicsuffix.PublicSuffix(d.String())
+	return suffix == d.String() && (icann || wildcard)
+}
+
+func publicSuffix(d message.Domain, text string) error {
+	return fmt.Errorf("%s takes in domains of many owners, for %s is a public suffix; write the domain itself", quoted(text), d.Unicode())
+}
+
+// patterns takes a list of patterns, each of them once.
+func (d *document) patterns(path string, texts []string) []tenant.Pattern {
+	var patterns []tenant.Pattern
+	for i, text := range texts {
+		p, ok := d.pattern(index(path, i), text)
+		switch {
+		case !ok:
+		case slices.Contains(patterns, p):
+			d.fail(index(path, i), p.String()+" is there twice", "take one out")
+		default:
+			patterns = append(patterns, p)
+		}
+	}
+	return patterns
+}
+
+// apexes gives the domains under which the owner of the patterns publishes.
+func apexes(patterns []tenant.Pattern) []message.Domain {
+	var all []message.Domain
+	for _, p := range patterns {
+		if !slices.Contains(all, p.Domain) {
+			all = append(all, p.Domain)
+		}
+	}
+	return all
+}
+
+// address takes a mailbox that may be left out.
+func (d *document) address(path, text string) message.Address {
+	if text == "" {
+		return message.Address{}
+	}
+	a, err := message.ParseAddress(text)
+	if err != nil {
+		d.failBy(path, err, "write an address like postmaster@example.org")
+	}
+	return a
+}
+
+// require reports a key that must have a value and has none.
+func (d *document) require(path, text, example string) {
+	switch {
+	case text != "":
+	case d.has(path):
+		d.fail(path, "is empty", "write one like "+example)
+	default:
+		d.fail(path, "is missing", "write one like "+example)
+	}
+}
+
+// validID tells whether an id is one: it stands in bounce addresses, in paths and
+// in the names of metrics.
+func validID(id string) bool {
+	return 0 < len(id) && len(id) <= 40 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"onbehalf/tenant"
+)
+
+// parseNetwork reads a network, or one address as a network of its own. Bits set
+// behind the prefix are an error: 10.0.0.1/8 may mean one host or 16 million.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		addr, err := parseIP(s)
+		if err != nil {
+			return netip.Prefix{}, err
+		}
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("%s is not a network; write one like 192.0.2.0/24 or 2001:db8::/32", quoted(s))
+	case p.Addr().Is4In6():
+		return p, fmt.Errorf("%s is an IPv4 network in IPv6 clothes; write it as IPv4", quoted(s))
+	case p != p.Masked():
+		return p, fmt.Errorf("%s has bits set behind its prefix; write %s for the network or %s for the address", s, p.Masked(), p.Addr())
+	}
+	return p, nil
+}
+
+func parseIP(s string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(s)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("%s is not an IP address; write one like 192.0.2.1 or 2001:db8::1", quoted(s))
+	}
+	return addr.Unmap(), nil
+}
+
+// networks takes a list of networks, each of them once.
+func (d *document) networks(path string, texts []string) []netip.Prefix {
+	var networks []netip.Prefix
+	for i, text := range texts {
+		n, err := parseNetwork(text)
+		switch {
+		case err != nil:
+			d.failBy(index(path, i), err, "")
+			continue
+		case slices.Contains(networks, n):
+			d.fail(index(path, i), n.String()+" is there twice", "take one out")
+			continue
+		case n.Bits() == 0:
+			d.warn(index(path, i), n.String()+" is the whole Internet", "name your own networks")
+		}
+		networks = append(networks, n)
+	}
+	return networks
+}
+
+// sendingIPs takes the addresses that receivers see us come from.
+func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
+	var addrs []netip.Addr
+	for i, text := range texts {
+		at := index(path, i)
+		addr, err := parseIP(text)
+		switch {
+		case strings.Contains(text, "/"):
+			d.fail(at, quoted(text)+" is a network", "write the addresses one by one")
+			continue
+		case err != nil:
+			d.failBy(at, err, "")
+			continue
+		case addr.IsUnspecified() || addr.IsMulticast():
+			d.fail(at, text+" is no address that mail can come from", "write the public address of the mail host")
+			continue
+		case slices.Contains(addrs, addr):
+			d.fail(at, addr.String()+" is there twice", "take one out")
+			continue
+		case addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast():
+			d.warn(at, text+" is a private address, which no receiver sees", "write the public address of the mail host")
+		}
+		addrs = append(addrs, addr)
+	}
+	if len(texts) == 0 {
+		d.fail(path, "names no address", "write the public addresses of the mail host, for SPF is checked for them")
+	}
+	return addrs
+}
+
+// submitters takes who may send.
+func (d *document) submitters(path string, raw rawSubmitters) tenant.Submitters {
+	s := tenant.Submitters{Networks: d.networks(path+".networks", raw.Networks)}
+	for i, login := range raw.Logins {
+		at := index(path+".logins", i)
+		switch {
+		case login == "":
+			d.fail(at, "is empty", "write a login name, or take it out")
+		case slices.Contains(s.Logins, login):
+			d.fail(at, quoted(login)+" is there twice", "take one out")
+		default:
+			s.Logins = append(s.Logins, login)
+		}
+	}
+	return s
+}

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// parsePeriod reads a duration as Go has it, with days in front if need be: 30d,
+// 1d12h, 90m.
+func parsePeriod(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, errors.New("is empty; write a duration like 30s, 5m, 1h or 30d")
+	}
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		return parseGoPeriod(s, s)
+	}
+	n, err := strconv.ParseInt(days, 10, 64)
+	whole := time.Duration(n) * day
+	if err != nil || whole/day != time.Duration(n) {
+		return 0, noPeriod(s)
+	}
+	if rest == "" {
+		return whole, nil
+	}
+	part, err := parseGoPeriod(rest, s)
+	if err == nil && (part < 0 || whole < 0 || whole+part < whole) {
+		err = noPeriod(s)
+	}
+	return whole + part, err
+}
+
+func parseGoPeriod(s, all string) (time.Duration, error) {
+	v, err := time.ParseDuration(s)
+	switch {
+	case err == nil && s != "0" && s != "+0" && s != "-0":
+		return v, nil
+	case strings.Trim(s, "0123456789.+-_") == "":
+		return 0, fmt.Errorf("%s has no unit; write %ss, or with m, h or d", all, all)
+	}
+	return 0, noPeriod(all)
+}
+
+func noPeriod(s string) error {
+	return fmt.Errorf("%s is not a duration; write one like 30s, 5m, 1h or 30d", quoted(s))
+}
+
+// duration reads one; false: it has been reported.
+func (d *document) duration(path string, text period) (time.Duration, bool) {
+	v, err := parsePeriod(string(text))
+	if err != nil {
+		d.failBy(path, err, "")
+	}
+	return v, err == nil
+}
+
+func (d *document) positive(path string, text period) time.Duration {
+	v, ok := d.duration(path, text)
+	if ok && v <= 0 {
+		d.fail(path, string(text)+" is not longer than nothing", "write a duration like 30s, 5m, 1h or 30d")
+	}
+	return v
+}
+
+func (d *document) notNegative(path string, text period) time.Duration {
+	v, ok := d.duration(path, text)
+	if ok && v < 0 {
+		d.fail(path, string(text)+" is negative", "write a duration like 30s, 5m, 1h or 30d")
+	}
+	return v
+}
+
+// wholeDays reads a lifetime of bounce addresses. They say their day modulo 1024,
+// so one that lived longer than that would be young again.
+func (d *document) wholeDays(path string, text period) time.Duration {
+	const most = 1000
+	v, ok := d.duration(path, text)
+	switch {
+	case !ok:
+	case v < day:
+		d.fail(path, string(text)+" is shorter than a day", "write 1d to 1000d")
+	case v > most*day:
+		d.fail(path, string(text)+" is longer than 1000 days", "write 1d to 1000d")
+	case v%day != 0:
+		d.fail(path, string(text)+" is not a whole number of days", fmt.Sprintf("write %dd or %dd", v/day, v/day+1))
+	}
+	return v
+}

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// platform takes the platform itself, and the policies that everyone starts from.
+func (l *loader) platform(d *document, raw *rawFile) {
+	p, r := l.config.Platform, raw.Platform
+	d.require("platform.name", r.Name, "Courseware")
+	d.require("platform.domain", r.Domain, "courseware.example, which signs for the platform")
+	d.require("platform.from", r.From, "noreply@courseware.example")
+	d.require("platform.bounce_domain", r.BounceDomain, "bounces.courseware.example")
+	d.require("platform.bounces_to", r.BouncesTo, "postmaster@courseware.example")
+
+	p.Name = r.Name
+	p.Domain = d.domain("platform.domain", r.Domain)
+	p.Bounce = d.domain("platform.bounce_domain", r.BounceDomain)
+	p.BouncesTo = d.address("platform.bounces_to", r.BouncesTo)
+	p.SPFInclude = d.domain("platform.spf_include", r.SPFInclude)
+	p.SendingIPs = d.sendingIPs("platform.sending_ips", r.SendingIPs)
+	if r.From != "" {
+		p.From = d.fromTemplate(r.From, p.Domain)
+	}
+	l.ownDomains(d, r.Domains)
+	p.Submitters = d.submitters("platform.submitters", r.Submitters)
+	p.Trust = tenant.Trust{
+		Networks:      d.networks("trust.networks", raw.Trust.Networks),
+		Authenticated: raw.Trust.Authenticated,
+	}
+	p.Policy = d.policy(raw.Policy)
+	p.SRS = l.srs(d, raw.SRS)
+	l.platformKeys(d, r.DKIM)
+	l.platformBounces(d)
+	l.claimSubmitters(owner{}, d, "platform.submitters", p.Submitters)
+}
+
+// ownDomains takes the domains that the platform sends from in its own name.
+func (l *loader) ownDomains(d *document, texts []string) {
+	const path = "platform.domains"
+	p := l.config.Platform
+	if !p.Domain.IsZero() && isPublicSuffix(p.Domain, false) {
+		d.failBy("platform.domain", publicSuffix(p.Domain, p.Domain.Unicode()), "")
+	}
+	if !d.has(path) && !p.Domain.IsZero() {
+		p.Domains = []tenant.Pattern{{Domain: p.Domain}}
+		return
+	}
+	p.Domains = d.patterns(path, texts)
+	if p.Domain.IsZero() {
+		return
+	}
+	if !p.Owns(p.Domain) {
+		d.fail(path, "does not take in platform.domain", "add "+p.Domain.Unicode())
+	}
+	seen := make(map[message.Domain]bool)
+	for i, text := range texts {
+		own, err := tenant.ParsePattern(text)
+		if err != nil || seen[own.Domain] || !slices.Contains(p.Domains, own) {
+			continue
+		}
+		seen[own.Domain] = true
+		if own.Domain.Organizational() != p.Domain.Organizational() {
+			d.warn(index(path, i), fmt.Sprintf("mail from %s is signed by %s, which is not aligned with it", own.Domain.Unicode(), p.Domain.Unicode()),
+				"make it a tenant with a key of its own")
+		}
+	}
+}
+
+func (l *loader) platformKeys(d *document, raw []rawDKIM) {
+	if len(raw) == 0 {
+		d.fail("platform.dkim", "names no key", "write [{selector: s1, key: courseware-s1.pem}], and make the key with onbehalf keygen")
+	}
+	var signers []message.Domain
+	if domain := l.config.Platform.Domain; !domain.IsZero() {
+		signers = append(signers, domain)
+	}
+	l.dkim(d, "platform.dkim", raw, signers, nil)
+}
+
+// platformBounces sees to it that bounces come to an end.
+func (l *loader) platformBounces(d *document) {
+	p := l.config.Platform
+	if p.Bounce.IsZero() {
+		return
+	}
+	if slices.Contains(p.Domains, tenant.Pattern{Domain: p.Bounce}) || p.Bounce == p.Domain {
+		d.fail("platform.bounce_domain", p.Bounce.Unicode()+" is one of the platform's From domains, and all mail to it is taken for bounces",
+			"choose a name that nothing else uses, like bounces."+p.Domain.Unicode())
+	}
+	if p.BouncesTo.Domain.Within(p.Bounce) {
+		d.fail("platform.bounces_to", p.BouncesTo.String()+" is inside platform.bounce_domain, so that a bounce would come round again",
+			"name a mailbox of people elsewhere")
+	}
+}

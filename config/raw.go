@@ -1,0 +1,174 @@
+package config
+
+import (
+	"reflect"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
+)
+
+// The configuration as it is written: every key, under the type it has in YAML.
+// shape.go reads these types, so a key added here is known everywhere.
+type (
+	rawFile struct {
+		Listen     []string    `mapstructure:"listen"`
+		Socketmap  switchable  `mapstructure:"socketmap"`
+		Admin      switchable  `mapstructure:"admin"`
+		StateDir   string      `mapstructure:"state_dir"`
+		KeysDir    string      `mapstructure:"keys_dir"`
+		TenantsDir string      `mapstructure:"tenants_dir"`
+		Log        rawLog      `mapstructure:"log"`
+		Platform   rawPlatform `mapstructure:"platform"`
+		Trust      rawTrust    `mapstructure:"trust"`
+		Policy     rawPolicy   `mapstructure:"policy"`
+		SRS        rawSRS      `mapstructure:"srs"`
+		DNS        rawDNS      `mapstructure:"dns"`
+		rawTenants `mapstructure:",squash"`
+	}
+	rawLog struct {
+		Level     string `mapstructure:"level"`
+		Format    string `mapstructure:"format"`
+		Addresses bool   `mapstructure:"addresses"`
+	}
+	rawPlatform struct {
+		Name         string        `mapstructure:"name"`
+		Domain       string        `mapstructure:"domain"`
+		Domains      []string      `mapstructure:"domains"`
+		From         string        `mapstructure:"from"`
+		BounceDomain string        `mapstructure:"bounce_domain"`
+		BouncesTo    string        `mapstructure:"bounces_to"`
+		SendingIPs   []string      `mapstructure:"sending_ips"`
+		SPFInclude   string        `mapstructure:"spf_include"`
+		DKIM         []rawDKIM     `mapstructure:"dkim"`
+		Submitters   rawSubmitters `mapstructure:"submitters"`
+	}
+	rawDKIM struct {
+		Selector string `mapstructure:"selector"`
+		Key      string `mapstructure:"key"`
+	}
+	rawSubmitters struct {
+		Logins   []string `mapstructure:"logins"`
+		Networks []string `mapstructure:"networks"`
+	}
+	rawTrust struct {
+		Networks      []string `mapstructure:"networks"`
+		Authenticated bool     `mapstructure:"authenticated"`
+	}
+	rawPolicy struct {
+		UnknownDomain  string   `mapstructure:"unknown_domain"`
+		UnreadableFrom string   `mapstructure:"unreadable_from"`
+		RewriteFrom    string   `mapstructure:"rewrite_from"`
+		KeepEnvelope   bool     `mapstructure:"keep_envelope"`
+		AlwaysRewrite  []string `mapstructure:"always_rewrite"`
+		Mode           string   `mapstructure:"mode"`
+	}
+	rawSRS struct {
+		Secrets       string `mapstructure:"secrets"`
+		MaxAge        period `mapstructure:"max_age"`
+		AcceptClassic bool   `mapstructure:"accept_classic"`
+	}
+	rawDNS struct {
+		Servers      []string `mapstructure:"servers"`
+		Timeout      period   `mapstructure:"timeout"`
+		MaxPerSecond int      `mapstructure:"max_per_second"`
+		PendingEvery period   `mapstructure:"pending_every"`
+		ActiveEvery  period   `mapstructure:"active_every"`
+		DemoteAfter  period   `mapstructure:"demote_after"`
+	}
+	// rawTenant has pointers where a tenant overrides the platform's policy.
+	rawTenant struct {
+		ID            string        `mapstructure:"id"`
+		Name          string        `mapstructure:"name"`
+		Domains       []string      `mapstructure:"domains"`
+		Authorization string        `mapstructure:"authorization"`
+		DKIM          []rawDKIM     `mapstructure:"dkim"`
+		ReturnPath    string        `mapstructure:"return_path"`
+		Submitters    rawSubmitters `mapstructure:"submitters"`
+		RewriteFrom   *string       `mapstructure:"rewrite_from"`
+		KeepEnvelope  *bool         `mapstructure:"keep_envelope"`
+		AlwaysRewrite *[]string     `mapstructure:"always_rewrite"`
+		Mode          *string       `mapstructure:"mode"`
+		FromName      string        `mapstructure:"from_name"`
+		BouncesTo     string        `mapstructure:"bounces_to"`
+		Direct        rawDirect     `mapstructure:"direct"`
+	}
+	rawDirect struct {
+		Domains []string `mapstructure:"domains"`
+		NextHop string   `mapstructure:"next_hop"`
+	}
+	// rawTenants is all of a file of tenants_dir, and the end of the main file.
+	rawTenants struct {
+		Tenants []rawTenant `mapstructure:"tenants"`
+	}
+
+	switchable string // empty: off
+	period     string // a duration
+)
+
+// defaults are what the main file need not say. platform.domains has one too, but
+// it depends on platform.domain.
+func defaults() map[string]any {
+	return map[string]any{
+		"listen":                 []string{"unix:/var/spool/postfix/onbehalf/milter.sock"},
+		"socketmap":              "unix:/var/spool/postfix/onbehalf/socketmap.sock",
+		"admin":                  "unix:/run/onbehalf/admin.sock",
+		"state_dir":              "/var/lib/onbehalf",
+		"keys_dir":               "/etc/onbehalf/keys",
+		"tenants_dir":            "/etc/onbehalf/tenants.d",
+		"log.level":              "info",
+		"log.format":             "text",
+		"log.addresses":          true,
+		"trust.networks":         []string{"127.0.0.0/8", "::1/128"},
+		"trust.authenticated":    true,
+		"policy.unknown_domain":  "rewrite",
+		"policy.unreadable_from": "reject",
+		"policy.rewrite_from":    "always",
+		"policy.keep_envelope":   true,
+		"policy.always_rewrite": []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com",
+			"live.com", "yahoo.com", "icloud.com", "aol.com"},
+		"policy.mode":        "enforce",
+		"srs.secrets":        "/etc/onbehalf/srs.secrets",
+		"srs.max_age":        "30d",
+		"srs.accept_classic": false,
+		"dns.timeout":        "5s",
+		"dns.max_per_second": 50,
+		"dns.pending_every":  "5m",
+		"dns.active_every":   "1h",
+		"dns.demote_after":   "1h",
+	}
+}
+
+// fill takes the list of tenants out of values that the shape has checked. It is
+// viper's work done by hand, for mapstructure takes ten times as long, which counts
+// for thousands of tenants; and viper has nothing to lay over them.
+func (r *rawTenants) fill(s *shape, values map[string]any) {
+	if tenants, found := values["tenants"]; found {
+		s.keys["tenants"].fill(reflect.ValueOf(&r.Tenants).Elem(), tenants)
+		delete(values, "tenants")
+	}
+}
+
+// decode lays defaults, a file and the environment over each other and gives them
+// as a raw type. It takes a new viper each time: an old one remembers keys that
+// the file has lost. The shapes have been checked, so an error here is a bug.
+func decode(into any, defaults, file, env map[string]any) error {
+	v := viper.New()
+	for key, value := range defaults {
+		v.SetDefault(key, value)
+	}
+	if err := v.MergeConfigMap(file); err != nil {
+		return err
+	}
+	for key, value := range env {
+		v.Set(key, value)
+	}
+	return v.UnmarshalExact(into, strictly)
+}
+
+// strictly turns off what viper does unasked: it would make 8 of 010, 30 ns of 30
+// and a list of a text with commas.
+func strictly(c *mapstructure.DecoderConfig) {
+	c.WeaklyTypedInput = false
+	c.DecodeHook = nil
+	c.MatchName = func(key, field string) bool { return key == field }
+}

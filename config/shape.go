@@ -1,0 +1,223 @@
+package config
+
+import (
+	"maps"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// kind is what a value of the configuration may be. There is no weak typing: a
+// number is no text, a text is no list of one.
+type kind int
+
+const (
+	text   kind = iota // YAML's !!str
+	blank              // text, or nothing at all, which is the empty text
+	truth              // true or false
+	number             // an integer
+	span               // a duration; YAML's type does not matter, for 30 gets its own error
+	list
+	record
+)
+
+// shape is what the types in raw.go allow, derived from them so that there is one
+// truth.
+type shape struct {
+	kind  kind
+	elem  *shape            // of a list
+	keys  map[string]*shape // of a record
+	order []string          // its keys as raw.go has them
+}
+
+func shapeOf(t reflect.Type) *shape {
+	switch {
+	case t == reflect.TypeFor[period]():
+		return &shape{kind: span}
+	case t == reflect.TypeFor[switchable]():
+		return &shape{kind: blank}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return shapeOf(t.Elem())
+	case reflect.Bool:
+		return &shape{kind: truth}
+	case reflect.Int:
+		return &shape{kind: number}
+	case reflect.Slice:
+		return &shape{kind: list, elem: shapeOf(t.Elem())}
+	case reflect.Struct:
+		return shapeOfRecord(t)
+	}
+	return &shape{kind: text}
+}
+
+func shapeOfRecord(t reflect.Type) *shape {
+	s := &shape{kind: record, keys: make(map[string]*shape)}
+	for field := range t.Fields() {
+		if field.Anonymous {
+			inner := shapeOfRecord(field.Type)
+			maps.Copy(s.keys, inner.keys)
+			s.order = append(s.order, inner.order...)
+			continue
+		}
+		key := field.Tag.Get("mapstructure")
+		s.keys[key] = shapeOf(field.Type)
+		s.order = append(s.order, key)
+	}
+	return s
+}
+
+// fill sets a value of the shape's own type to what read gave.
+func (s *shape) fill(to reflect.Value, from any) {
+	if to.Kind() == reflect.Pointer {
+		to.Set(reflect.New(to.Type().Elem()))
+		to = to.Elem()
+	}
+	switch from := from.(type) {
+	case map[string]any:
+		for i, key := range s.order {
+			if value, found := from[key]; found {
+				s.keys[key].fill(to.Field(i), value)
+			}
+		}
+	case []any:
+		to.Set(reflect.MakeSlice(to.Type(), len(from), len(from)))
+		for i, value := range from {
+			s.elem.fill(to.Index(i), value)
+		}
+	case string:
+		to.SetString(from)
+	case bool:
+		to.SetBool(from)
+	case int:
+		to.SetInt(int64(from))
+	}
+}
+
+// read gives the value of a node as the shape wants it: string, bool, int, []any or
+// map[string]any. What does not fit is reported and left out; false when that is
+// all of it.
+func (s *shape) read(d *document, path string, n *yaml.Node) (any, bool) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.spoil(path, n, "is a YAML alias", "write the value itself, aliases are not followed")
+		return nil, false
+	case isNull(n):
+		return s.readNull(d, path, n)
+	case s.kind == record:
+		return s.readRecord(d, path, n)
+	case s.kind == list:
+		return s.readList(d, path, n)
+	case n.Kind != yaml.ScalarNode:
+		d.spoil(path, n, "is "+s.what(n), s.wanted(n))
+		return nil, false
+	}
+	return s.readScalar(d, path, n)
+}
+
+func (s *shape) readNull(d *document, path string, n *yaml.Node) (any, bool) {
+	switch s.kind {
+	case blank:
+		return "", true
+	case list:
+		d.spoil(path, n, "is empty", "write [] for none, or give the list")
+	default:
+		d.spoil(path, n, "is empty", "give a value, or take the key out")
+	}
+	return nil, false
+}
+
+func (s *shape) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
+	if n.Kind != yaml.MappingNode {
+		d.spoil(path, n, "is "+s.what(n), s.wanted(n))
+		return nil, false
+	}
+	values := make(map[string]any, len(n.Content)/2)
+	lines := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		label, value := n.Content[i], n.Content[i+1]
+		inner, known := s.keys[label.Value]
+		at := join(path, label)
+		switch before := lines[label.Value]; {
+		case !known || label.Kind != yaml.ScalarNode:
+			d.spoil(at, label, "there is no such key", s.nearest(label.Value))
+			continue
+		case before > 0:
+			d.spoil(at, label, "is there twice, in lines "+strconv.Itoa(before)+" and "+strconv.Itoa(label.Line), "keep one")
+			continue
+		}
+		lines[label.Value] = label.Line
+		if v, ok := inner.read(d, at, value); ok {
+			values[label.Value] = v
+		}
+	}
+	return values, true
+}
+
+// join gives the path of a key, spelled so that nothing odd gets into a message.
+func join(path string, label *yaml.Node) string {
+	key := label.Value
+	if label.Kind != yaml.ScalarNode || strings.Trim(strings.ToLower(key), "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(key) > 40 {
+		key = quoted(key)
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// readList keeps the places of elements that do not fit, so that an index in a
+// later finding is the one in the file.
+func (s *shape) readList(d *document, path string, n *yaml.Node) (any, bool) {
+	if n.Kind != yaml.SequenceNode {
+		d.spoil(path, n, "is "+s.what(n), s.wanted(n))
+		return nil, false
+	}
+	values := make([]any, len(n.Content))
+	for i, element := range n.Content {
+		v, ok := s.elem.read(d, index(path, i), element)
+		if !ok {
+			v = s.elem.zero()
+		}
+		values[i] = v
+	}
+	return values, true
+}
+
+// zero stands in for an element that could not be read.
+func (s *shape) zero() any {
+	if s.kind == record {
+		return map[string]any{}
+	}
+	return ""
+}
+
+func (s *shape) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
+	tag := n.ShortTag()
+	if tag == "!!str" && strings.IndexFunc(n.Value, unicode.IsControl) >= 0 {
+		d.spoil(path, n, "holds a line break or another control character", "write it on one line")
+		return nil, false
+	}
+	switch {
+	case s.kind == span, tag == "!!str" && (s.kind == text || s.kind == blank):
+		return n.Value, true
+	case s.kind == truth && tag == "!!bool":
+		var v bool
+		if n.Decode(&v) == nil {
+			return v, true
+		}
+	case s.kind == number && tag == "!!int":
+		var v int
+		if n.Decode(&v) == nil {
+			return v, true
+		}
+	}
+	d.spoil(path, n, s.misfit(path, n, tag), s.remedy(path, n))
+	return nil, false
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

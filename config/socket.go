@@ -1,0 +1,147 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"onbehalf/message"
+)
+
+// Socket is a place to listen at. The zero Socket is none.
+type Socket struct {
+	Network string // unix or tcp, as net.Listen takes it
+	Address string // a path, or host:port
+}
+
+// IsZero tells whether there is no socket.
+func (s Socket) IsZero() bool { return s == Socket{} }
+
+// String gives the socket as Postfix has it: unix:PATH or inet:HOST:PORT.
+func (s Socket) String() string {
+	switch s.Network {
+	case "unix":
+		return "unix:" + s.Address
+	case "tcp":
+		return "inet:" + s.Address
+	}
+	return ""
+}
+
+// MarshalText is String.
+func (s Socket) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// maxSocketPath is what sun_path of unix(7) holds, without the final NUL.
+const maxSocketPath = 107
+
+var errSocket = errors.New("is not a socket; write unix:/PATH or inet:HOST:PORT")
+
+// parseSocket reads unix:PATH or inet:HOST:PORT, with brackets around an IPv6 address.
+func (l *loader) parseSocket(s string) (Socket, error) {
+	family, rest, _ := strings.Cut(s, ":")
+	switch {
+	case family == "unix" && rest != "":
+		path := l.absolute(rest)
+		if len(path) > maxSocketPath {
+			return Socket{}, fmt.Errorf("its path has %d octets, the system allows %d; choose a shorter one", len(path), maxSocketPath)
+		}
+		return Socket{"unix", path}, nil
+	case family == "inet" && rest != "":
+		address, err := parseHostPort(rest)
+		return Socket{"tcp", address}, err
+	case strings.HasPrefix(s, "/"):
+		return Socket{}, fmt.Errorf("%s has no family; write unix:%s", quoted(s), s)
+	}
+	return Socket{}, fmt.Errorf("%s %w", quoted(s), errSocket)
+}
+
+// parseHostPort reads HOST:PORT in the one spelling that net.JoinHostPort gives it.
+func parseHostPort(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	switch {
+	case err != nil && strings.Count(s, ":") > 1 && !strings.Contains(s, "["):
+		return "", fmt.Errorf("%s has too many colons; write an IPv6 address in brackets, [::1]:PORT", quoted(s))
+	case err != nil || host == "":
+		return "", fmt.Errorf("%s is not HOST:PORT; write both, like 127.0.0.1:8465", quoted(s))
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "", fmt.Errorf("%s is not a port; write a number from 1 to 65535", quoted(port))
+	}
+	host, err = parseHost(host, strings.Contains(s, "["))
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(n, 10)), nil
+}
+
+func parseHost(host string, bracketed bool) (string, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.String(), nil
+	}
+	name, err := message.ParseDomain(host)
+	if err != nil || bracketed || looksLikeIP(host) {
+		return "", fmt.Errorf("%s is neither an address nor a host name; correct it", quoted(host))
+	}
+	return name.String(), nil
+}
+
+// looksLikeIP tells a mistyped IPv4 address from a host name: no top-level domain
+// is all digits.
+func looksLikeIP(host string) bool {
+	last := host[strings.LastIndex(host, ".")+1:]
+	return strings.Trim(last, "0123456789") == ""
+}
+
+// sockets takes the three keys that say where we listen.
+func (l *loader) sockets(d *document, raw *rawFile) {
+	c, taken := l.config, make(map[Socket]string)
+	for i, text := range raw.Listen {
+		if s := l.socket(d, index("listen", i), text, taken); !s.IsZero() {
+			c.Listen = append(c.Listen, s)
+		}
+	}
+	if len(raw.Listen) == 0 {
+		d.fail("listen", "is empty", "name at least one socket, for Postfix cannot reach us otherwise")
+	}
+	if raw.Socketmap != "" {
+		c.Socketmap = l.socket(d, "socketmap", string(raw.Socketmap), taken)
+	}
+	if raw.Admin != "" {
+		c.Admin = l.socket(d, "admin", string(raw.Admin), taken)
+	}
+}
+
+func (l *loader) socket(d *document, path, text string, taken map[Socket]string) Socket {
+	s, err := l.parseSocket(text)
+	if err != nil {
+		d.failBy(path, err, "write unix:/PATH or inet:HOST:PORT")
+		return Socket{}
+	}
+	if other := taken[s]; other != "" {
+		d.fail(path, s.String()+" is the socket of "+other+" too", "give each its own")
+	}
+	taken[s] = path
+	return s
+}
+
+// servers takes addresses of DNS servers, for which there is a port to forget.
+func (d *document) servers(path string, texts []string) []string {
+	var servers []string
+	for i, text := range texts {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			d.fail(index(path, i), text+" has no port", "write "+net.JoinHostPort(addr.String(), "53"))
+			continue
+		}
+		server, err := parseHostPort(text)
+		if err != nil {
+			d.failBy(index(path, i), err, "")
+			continue
+		}
+		servers = append(servers, server)
+	}
+	return servers
+}

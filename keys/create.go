@@ -1,0 +1,112 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"onbehalf/tenant"
+)
+
+// Generate makes a new key. Bits are for RSA, 2048 to 4096, 0 meaning 2048; for
+// Ed25519, whose keys are of one size, they must be 0.
+func Generate(algorithm tenant.Algorithm, bits int) (Key, error) {
+	signer, err := generate(algorithm, bits)
+	if err != nil {
+		return Key{}, err
+	}
+	return NewKey(signer)
+}
+
+func generate(algorithm tenant.Algorithm, bits int) (crypto.Signer, error) {
+	switch {
+	case algorithm == tenant.Ed25519 && bits != 0:
+		return nil, errors.New("an Ed25519 key has one size; leave the number of bits out")
+	case algorithm == tenant.Ed25519:
+		_, private, err := ed25519.GenerateKey(nil)
+		return private, err
+	case algorithm != tenant.RSA:
+		return nil, fmt.Errorf("%q is no algorithm of DKIM; use %s or %s", algorithm, tenant.RSA, tenant.Ed25519)
+	case bits == 0:
+		bits = goodRSA
+	case bits < goodRSA || bits > maxRSA:
+		return nil, fmt.Errorf("RSA keys of %d bits are not made; use %d to %d", bits, goodRSA, maxRSA)
+	}
+	return rsa.GenerateKey(rand.Reader, bits)
+}
+
+// Create writes a key to a new file, as PKCS#8 in PEM, with mode 0640. It never
+// overwrites, and leaves no file behind when it fails. Once it returns nil the key
+// is on the disk. The error is an *Error.
+func Create(path string, k Key) error {
+	text, err := encode(k)
+	if err != nil {
+		return refuse("the key cannot be written to a file", "keep it where it is", err).at(path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return uncreated(err).at(path)
+	}
+	if err := fill(f, text); err != nil {
+		os.Remove(path)
+		return unwritten(err).at(path)
+	}
+	return nil
+}
+
+// encode gives the PEM text of a key that is in memory.
+func encode(k Key) ([]byte, error) {
+	if k.IsZero() {
+		return nil, errors.New("no key")
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(k.signer())
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pkcs8, Bytes: der}), nil
+}
+
+// fill writes the file and closes it. The mode is set once more because the umask
+// may have taken the group's right away.
+func fill(f *os.File, text []byte) error {
+	_, err := f.Write(text)
+	err = errors.Join(err, f.Chmod(widest), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(f.Name()))
+}
+
+// syncFolder makes the name of a new file last, as fsync does its content.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}
+
+func uncreated(err error) *Error {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return refuse("it exists already, and a key is never overwritten", "choose another selector, or move the file away", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return refuse("its folder does not exist", "make the folder, or correct the path", err)
+	case errors.Is(err, fs.ErrPermission):
+		return refuse("it may not be made", "run the command as the owner of the folder, or as root", err)
+	}
+	return unwritten(err)
+}
+
+func unwritten(err error) *Error {
+	return refuse("it could not be written: "+reason(err), "check the path and the disk", err)
+}

@@ -1,0 +1,142 @@
+// Package keys holds private keys and signs mail with them (DKIM, RFC 6376).
+//
+// DKIM lets a domain answer for a message. The signer hashes the body and a list
+// of header fields, signs the hash with a private key, and puts the result into a
+// DKIM-Signature field on top. Two of its tags, the SDID (d=) and the selector
+// (s=), lead the receiver to a TXT record at <selector>._domainkey.<SDID>, where
+// the owner of the domain has published the public key. DMARC then asks that the
+// SDID be the domain in From, or related to it. So whoever holds a private key
+// whose public half stands in the DNS of a domain may speak as that domain.
+//
+// That makes the files worth guarding: Load refuses one that others can read, and
+// no key, error or log line of this package shows what is in it. The rest of the
+// program knows a key by name, as a tenant.Identity; a Ring leads from the name to
+// the Key. Ring.Sign opens a Signature: header in, body written as it streams
+// past, fields out.
+//
+// A signature lists the fields it covers (h=). What is not listed can be changed,
+// and what is listed once can be added a second time, where many mail programs
+// show the wrong one. Package keys therefore lists important names once more than
+// they occur; see signedFields. Both canonicalizations are relaxed, so that a
+// server which folds a field anew or trims a line does no harm. There is no body
+// length (l=), which would let anyone append to a message, and no expiry (x=).
+package keys
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"fmt"
+	"io"
+
+	"onbehalf/tenant"
+)
+
+// Bounds of an RSA key, in bits. RFC 8301 section 3.2: a signer must use 1024 at
+// least and should use 2048; a verifier must accept 1024 to 4096.
+const (
+	minRSA  = 1024
+	goodRSA = 2048
+	maxRSA  = 4096
+)
+
+// Key is a private key to sign with. It never prints what it holds. The zero Key
+// is none.
+type Key struct {
+	algorithm tenant.Algorithm
+	bits      int
+	public    crypto.PublicKey
+
+	// signer is a function because fmt, printing a value that has a Key in an
+	// unexported field, passes over Key.Format and may follow a pointer. Nil: no key.
+	signer func() crypto.Signer
+}
+
+// NewKey makes a Key of what signs: a private key in memory, or something that
+// stands for one elsewhere, such as a hardware security module. Its public key
+// must be RSA of at least 1024 bits or Ed25519. The error is an *Error without a
+// Path.
+func NewKey(signer crypto.Signer) (Key, error) {
+	k, failure := newKey(signer)
+	if failure != nil {
+		return Key{}, failure
+	}
+	return k, nil
+}
+
+func newKey(signer crypto.Signer) (Key, *Error) {
+	public, err := publicOf(signer)
+	if err != nil {
+		return Key{}, refuse("its public key is not to be had", "check what holds the key", err)
+	}
+	k := Key{public: public, signer: func() crypto.Signer { return signer }}
+	k.algorithm, k.bits = measure(public)
+	switch {
+	case k.algorithm == "":
+		return Key{}, unsupported()
+	case k.algorithm == tenant.RSA && k.bits < minRSA:
+		return Key{}, refuse(
+			fmt.Sprintf("it is an RSA key of %d bits, and receivers ignore those under %d", k.bits, minRSA),
+			fmt.Sprintf("make one of %d bits with onbehalf keygen, and publish it", goodRSA), nil)
+	}
+	return k, nil
+}
+
+// measure gives the algorithm and size of a public key; no algorithm if DKIM has
+// none for it.
+func measure(public crypto.PublicKey) (tenant.Algorithm, int) {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		if public != nil && public.N != nil {
+			return tenant.RSA, public.N.BitLen()
+		}
+	case ed25519.PublicKey:
+		if len(public) == ed25519.PublicKeySize {
+			return tenant.Ed25519, 8 * len(public)
+		}
+	}
+	return "", 0
+}
+
+// unsupported: DKIM knows two algorithms (RFC 8301, RFC 8463).
+func unsupported() *Error {
+	return refuse("its algorithm is neither RSA nor Ed25519, and DKIM knows no other",
+		"make one with onbehalf keygen, and publish it", nil)
+}
+
+// IsZero tells whether there is no key.
+func (k Key) IsZero() bool { return k.signer == nil }
+
+// Algorithm gives the algorithm that the key signs with.
+func (k Key) Algorithm() tenant.Algorithm { return k.algorithm }
+
+// Bits gives the size of the key: the modulus of RSA, 256 for Ed25519.
+func (k Key) Bits() int { return k.bits }
+
+// Public gives the public key: an *rsa.PublicKey or an ed25519.PublicKey.
+func (k Key) Public() crypto.PublicKey { return k.public }
+
+// Warning tells what is unwise about a key that works, and what to do; empty when
+// nothing is.
+func (k Key) Warning() string {
+	switch {
+	case k.algorithm != tenant.RSA:
+		return ""
+	case k.bits < goodRSA:
+		return fmt.Sprintf("it is an RSA key of %d bits, which some receivers ignore; make one of %d bits and publish it", k.bits, goodRSA)
+	case k.bits > maxRSA:
+		return fmt.Sprintf("it is an RSA key of %d bits, and receivers need not accept more than %d; make one of %d bits and publish it", k.bits, maxRSA, goodRSA)
+	}
+	return ""
+}
+
+// String names the kind of key, and no more.
+func (k Key) String() string {
+	if k.IsZero() {
+		return "no key"
+	}
+	return fmt.Sprintf("%s key of %d bits", k.algorithm, k.bits)
+}
+
+// Format prints String whatever the verb: %x of a Key would otherwise show it.
+func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }

@@ -1,0 +1,118 @@
+package keys
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"strings"
+)
+
+// Labels of PEM blocks (RFC 7468; the older ones are OpenSSL's).
+const (
+	pkcs8 = "PRIVATE KEY"
+	pkcs1 = "RSA PRIVATE KEY"
+
+	ecParameters = "EC PARAMETERS" // OpenSSL writes the curve ahead of an EC key
+)
+
+// parse finds the one private key in a PEM text.
+func parse(text []byte) (crypto.Signer, *Error) {
+	blocks := pemBlocks(text)
+	private := 0
+	for _, b := range blocks {
+		if strings.HasSuffix(b.Type, "PRIVATE KEY") {
+			private++
+		}
+	}
+	switch {
+	case len(blocks) < bytes.Count(text, []byte("-----BEGIN ")):
+		return nil, refuse("its PEM is damaged", "copy the key anew, from the line with BEGIN to the line with END", nil)
+	case len(blocks) == 0:
+		return nil, notPEM(text)
+	case private > 1:
+		return nil, refuse("it holds several private keys", "put each key into a file of its own", nil)
+	case private == 1 && len(blocks) > 1 && blocks[0].Type != ecParameters:
+		return nil, refuse("it holds more than a private key", "leave only the private key in it", nil)
+	}
+	return parseBlock(blocks[0])
+}
+
+// pemBlocks gives the blocks of a text that are whole.
+func pemBlocks(text []byte) []*pem.Block {
+	var blocks []*pem.Block
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		blocks = append(blocks, block)
+	}
+	return blocks
+}
+
+// notPEM says what a text without a PEM block looks like.
+func notPEM(text []byte) *Error {
+	switch {
+	case len(text) == 0:
+		return refuse("it is empty", "make the key anew with onbehalf keygen", nil)
+	case text[0] == 0x30: // SEQUENCE
+		return refuse("it looks like DER, not PEM", "convert it: openssl pkey -inform DER", nil)
+	}
+	return refuse("it is not PEM", "give the name of a file that starts with -----BEGIN PRIVATE KEY-----", nil)
+}
+
+// parseBlock reads the key in a block.
+func parseBlock(block *pem.Block) (crypto.Signer, *Error) {
+	switch {
+	case block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+		return nil, refuse("it is encrypted, and nobody is there at start to type the passphrase", "decrypt it: openssl pkey", nil)
+	case block.Type == pkcs8:
+		return parsePKCS8(block.Bytes)
+	case block.Type == pkcs1:
+		key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		return key, nil
+	case block.Type == "OPENSSH PRIVATE KEY":
+		return nil, refuse("it is in the format of OpenSSH", "make a key with onbehalf keygen; one key should not serve two uses", nil)
+	case strings.HasSuffix(block.Type, "PRIVATE KEY"), block.Type == ecParameters: // EC, DSA
+		return nil, unsupported()
+	case strings.HasSuffix(block.Type, "PUBLIC KEY"):
+		return nil, refuse("it is a public key", "give the name of the file with the private key", nil)
+	case strings.HasSuffix(block.Type, "CERTIFICATE"):
+		return nil, refuse("it is a certificate", "give the name of the file with the private key; DKIM needs no certificate", nil)
+	}
+	return nil, refuse("it is PEM, but no private key", "give the name of the file with the private key", nil)
+}
+
+// Object identifiers of RFC 8017 appendix A and RFC 8410 section 3.
+var (
+	oidRSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
+)
+
+// parsePKCS8 looks at the algorithm first, to tell a key of another one from a
+// damaged one.
+func parsePKCS8(der []byte) (crypto.Signer, *Error) {
+	var info struct { // RFC 5958 section 2, without what is optional
+		Version    int
+		Algorithm  pkix.AlgorithmIdentifier
+		PrivateKey []byte
+	}
+	if _, err := asn1.Unmarshal(der, &info); err != nil {
+		return nil, damaged(err)
+	}
+	if oid := info.Algorithm.Algorithm; !oid.Equal(oidRSA) && !oid.Equal(oidEd25519) {
+		return nil, unsupported()
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	return key.(crypto.Signer), nil
+}
+
+// damaged keeps err for errors.Is alone.
+func damaged(err error) *Error {
+	return refuse("the key in it is damaged", "restore it from a copy, or make a new one with onbehalf keygen and publish it", err)
+}

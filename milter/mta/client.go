@@ -1,0 +1,136 @@
+// Package mta plays the mail server's side of the milter protocol, as Postfix 3.7
+// does it, and gives the message as it would leave. The demonstration, self-tests
+// and the tests of package milter use it; mail does not pass through here.
+package mta
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// Client is a connection to a milter.
+type Client struct {
+	conn         net.Conn
+	leadingSpace bool
+	noReply      map[byte]bool // commands that the milter does not answer
+}
+
+// What Postfix 3.7 offers.
+const (
+	version  = 6
+	actions  = 0x1ff
+	protocol = 0x1fffff
+
+	leadingSpace = 0x100000
+)
+
+// noReplyBits are the protocol bits by which a milter says what it will not answer.
+var noReplyBits = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'R': 0x8000, 'N': 0x40000, 'B': 0x80000}
+
+// patience bounds each read and write.
+const patience = 30 * time.Second
+
+// Dial connects to a milter ("unix" or "tcp") and negotiates.
+func Dial(network, address string) (*Client, error) {
+	conn, err := net.DialTimeout(network, address, patience)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{conn: conn, noReply: make(map[byte]bool)}
+	if err := c.negotiate(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Client) negotiate() error {
+	var offer []byte
+	for _, word := range []uint32{version, actions, protocol} {
+		offer = binary.BigEndian.AppendUint32(offer, word)
+	}
+	if err := c.Write('O', offer); err != nil {
+		return err
+	}
+	code, data, err := c.Read()
+	if err != nil {
+		return err
+	}
+	if code != 'O' || len(data) < 12 {
+		return fmt.Errorf("milter answers the negotiation with %q", code)
+	}
+	agreed := binary.BigEndian.Uint32(data[8:])
+	c.leadingSpace = agreed&leadingSpace != 0
+	for command, bit := range noReplyBits {
+		c.noReply[command] = agreed&bit != 0
+	}
+	return nil
+}
+
+// Write sends one frame: a command letter and its data.
+func (c *Client) Write(command byte, data []byte) error {
+	frame := binary.BigEndian.AppendUint32(nil, uint32(1+len(data)))
+	frame = append(append(frame, command), data...)
+	return c.WriteRaw(frame)
+}
+
+// WriteRaw sends octets as they are, for tests of what no mail server sends.
+func (c *Client) WriteRaw(octets []byte) error {
+	c.conn.SetWriteDeadline(time.Now().Add(patience))
+	_, err := c.conn.Write(octets)
+	return err
+}
+
+// Read takes one frame from the milter.
+func (c *Client) Read() (code byte, data []byte, err error) {
+	c.conn.SetReadDeadline(time.Now().Add(patience))
+	var head [5]byte
+	if _, err := io.ReadFull(c.conn, head[:]); err != nil {
+		return 0, nil, err
+	}
+	length := binary.BigEndian.Uint32(head[:])
+	if length == 0 || length > 1<<24 {
+		return 0, nil, fmt.Errorf("milter sends a frame of %d octets", length)
+	}
+	data = make([]byte, length-1)
+	_, err = io.ReadFull(c.conn, data)
+	return head[4], data, err
+}
+
+// Macros sends names and values for the command that comes next.
+func (c *Client) Macros(command byte, words ...string) error {
+	return c.Write('D', append([]byte{command}, joinNUL(words)...))
+}
+
+// Ask sends a command with NUL-ended words and takes the answer; 'c' (go on) where
+// the milter gives none.
+func (c *Client) Ask(command byte, words ...string) (code byte, data []byte, err error) {
+	return c.ask(command, joinNUL(words))
+}
+
+func (c *Client) ask(command byte, data []byte) (byte, []byte, error) {
+	if err := c.Write(command, data); err != nil {
+		return 0, nil, err
+	}
+	if c.noReply[command] {
+		return 'c', nil, nil
+	}
+	return c.Read()
+}
+
+// Close ends the connection as Postfix does.
+func (c *Client) Close() error {
+	return errors.Join(c.Write('Q', nil), c.conn.Close())
+}
+
+func joinNUL(words []string) []byte {
+	if len(words) == 0 {
+		return nil
+	}
+	return []byte(strings.Join(words, "\x00") + "\x00")
+}

@@ -1,0 +1,237 @@
+package mta
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"onbehalf/message"
+)
+
+// Mail is a message and how it was handed in.
+type Mail struct {
+	Client     netip.Addr
+	Login      string // SASL login; empty: none
+	Host       string // the mail host's name
+	QueueID    string
+	Sender     string // with or without angle brackets; ESMTP parameters behind a space
+	Recipients []string
+	Header     message.Header
+	Body       []byte // lines ending in CRLF
+}
+
+// Result is what the milter made of a message.
+type Result struct {
+	Reply      string // SMTP reply of a refusal or deferral; empty: the message goes on
+	Sender     string // with angle brackets
+	Recipients []string
+	Header     message.Header // without the Received field that the server adds
+}
+
+// Connect tells the milter who the client is. Once on a connection.
+func (c *Client) Connect(m Mail) error {
+	if err := c.Macros('C', "j", m.Host); err != nil {
+		return err
+	}
+	family := byte('4')
+	if m.Client.Is6() {
+		family = '6'
+	}
+	data := append(joinNUL([]string{"[" + m.Client.String() + "]"}), family)
+	data = binary.BigEndian.AppendUint16(data, 40000)
+	data = append(data, joinNUL([]string{m.Client.String()})...)
+	return refused(c.ask('C', data))
+}
+
+// Send passes one message through the milter, after Connect.
+func (c *Client) Send(m Mail) (Result, error) {
+	result := Result{Sender: bracketed(m.Sender), Recipients: m.Recipients, Header: append(message.Header(nil), m.Header...)}
+	done, err := c.envelope(m, &result)
+	if done || err != nil {
+		return result, err
+	}
+	if err := c.content(m); err != nil {
+		return result, err
+	}
+	if err := c.Macros('E', "i", m.QueueID); err != nil {
+		return result, err
+	}
+	if err := c.Write('E', nil); err != nil {
+		return result, err
+	}
+	for {
+		code, data, err := c.Read()
+		if err != nil {
+			return result, err
+		}
+		done, err := result.take(code, data, c.leadingSpace)
+		if err != nil {
+			return result, err
+		}
+		if done {
+			return result, c.Write('A', nil)
+		}
+	}
+}
+
+// envelope sends MAIL and RCPT. Done: the milter wants no more of the message.
+func (c *Client) envelope(m Mail, result *Result) (done bool, err error) {
+	if m.Login != "" {
+		err = c.Macros('M', "{auth_type}", "PLAIN", "{auth_authen}", m.Login)
+	} else {
+		err = c.Macros('M')
+	}
+	if err != nil {
+		return false, err
+	}
+	code, data, err := c.Ask('M', strings.Split(bracketed(m.Sender), " ")...)
+	if err != nil || code != 'c' {
+		done, err := settle(err, code, data, result)
+		c.Write('A', nil)
+		return done, err
+	}
+	for _, recipient := range m.Recipients {
+		c.Macros('R', "i", m.QueueID)
+		code, data, err := c.Ask('R', bracketed(recipient))
+		if err != nil || code != 'c' {
+			return settle(err, code, data, result)
+		}
+	}
+	return false, nil
+}
+
+// maxChunk is the longest piece of a body that Postfix sends.
+const maxChunk = 65535
+
+func (c *Client) content(m Mail) error {
+	for _, field := range m.Header {
+		value := strings.ReplaceAll(field.Value, "\r\n", "\n")
+		if !c.leadingSpace {
+			value = strings.TrimPrefix(value, " ")
+		}
+		if err := refused(c.Ask('L', field.Name, value)); err != nil {
+			return err
+		}
+	}
+	c.Macros('N', "i", m.QueueID)
+	if err := refused(c.ask('N', nil)); err != nil {
+		return err
+	}
+	for body := m.Body; len(body) > 0; {
+		n := min(len(body), maxChunk)
+		if err := refused(c.ask('B', body[:n])); err != nil {
+			return err
+		}
+		body = body[n:]
+	}
+	return nil
+}
+
+// refused makes an error of an answer other than to go on.
+func refused(code byte, data []byte, err error) error {
+	if err == nil && code != 'c' {
+		return fmt.Errorf("milter answers %c %q", code, data)
+	}
+	return err
+}
+
+func settle(err error, code byte, data []byte, result *Result) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	return result.take(code, data, false)
+}
+
+// take carries out one frame of the milter's answer. Done: it was the last.
+func (r *Result) take(code byte, data []byte, leadingSpace bool) (done bool, err error) {
+	words := strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
+	switch code {
+	case 'a', 'c':
+		return true, nil
+	case 'y':
+		r.Reply = strings.ReplaceAll(words[0], "%%", "%")
+		return true, nil
+	case 'r', 't':
+		r.Reply = map[byte]string{'r': "550 5.7.1 Command rejected", 't': "451 4.7.1 Service unavailable"}[code]
+		return true, nil
+	case 'e':
+		r.Sender = words[0]
+		return false, nil
+	case '+':
+		r.Recipients = append(r.Recipients, words[0])
+		return false, nil
+	case '-':
+		r.removeRecipient(words[0])
+		return false, nil
+	case 'h':
+		r.Header = append(r.Header, newField(words, leadingSpace))
+		return false, nil
+	case 'm', 'i':
+		return false, r.edit(code, data, leadingSpace)
+	}
+	return false, fmt.Errorf("milter sends the unknown answer %q", code)
+}
+
+func (r *Result) removeRecipient(verbatim string) {
+	var left []string
+	for _, recipient := range r.Recipients {
+		if bracketed(recipient) != verbatim {
+			left = append(left, recipient)
+		}
+	}
+	r.Recipients = left
+}
+
+// edit changes, deletes or inserts a field, as Postfix counts: from 1 among those
+// of one name, from 0 over all for an insertion.
+func (r *Result) edit(code byte, data []byte, leadingSpace bool) error {
+	if len(data) < 4 {
+		return fmt.Errorf("milter sends a short %c", code)
+	}
+	index := int(binary.BigEndian.Uint32(data))
+	field := newField(strings.Split(strings.TrimSuffix(string(data[4:]), "\x00"), "\x00"), leadingSpace)
+	if code == 'i' {
+		index = min(index, len(r.Header))
+		r.Header = append(r.Header[:index], append(message.Header{field}, r.Header[index:]...)...)
+		return nil
+	}
+	for i, old := range r.Header {
+		if !old.Is(field.Name) {
+			continue
+		}
+		if index--; index > 0 {
+			continue
+		}
+		if strings.TrimSpace(field.Value) == "" {
+			r.Header = append(r.Header[:i], r.Header[i+1:]...)
+		} else {
+			r.Header[i] = field
+		}
+		return nil
+	}
+	r.Header = append(r.Header, field)
+	return nil
+}
+
+func newField(words []string, leadingSpace bool) message.Field {
+	field := message.Field{Name: words[0]}
+	if len(words) > 1 {
+		field.Value = strings.ReplaceAll(words[1], "\n", "\r\n")
+	}
+	if !leadingSpace {
+		field.Value = " " + field.Value
+	}
+	return field
+}
+
+func bracketed(path string) string {
+	if strings.HasPrefix(path, "<") {
+		return path
+	}
+	address, parameters, found := strings.Cut(path, " ")
+	if found {
+		return "<" + address + "> " + parameters
+	}
+	return "<" + path + ">"
+}
