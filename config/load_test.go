@@ -1,11 +1,11 @@
 package config
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,11 +42,7 @@ func TestGood(t *testing.T) {
 		if findings.Fatal() {
 			t.Error("a good configuration was refused:", c.main)
 		}
-		dump, err := json.MarshalIndent(config, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return listing(c.dir, findings) + strings.ReplaceAll(string(dump), c.dir+"/", "") + "\n"
+		return listing(c.dir, findings) + strings.ReplaceAll(dump(config), c.dir+"/", "")
 	})
 }
 
@@ -58,8 +54,38 @@ func listing(dir string, findings Findings) string {
 	return b.String()
 }
 
+// dump writes all of a configuration, a field a line.
+func dump(c *Config) string {
+	var b strings.Builder
+	writeFields(&b, "", *c)
+	writeFields(&b, "platform ", *c.Platform)
+	for _, t := range c.Tenants {
+		writeFields(&b, "tenant "+t.ID+" ", *t)
+	}
+	for _, k := range c.Keys {
+		whose := "platform"
+		if k.Tenant != nil {
+			whose = k.Tenant.ID
+		}
+		fmt.Fprintf(&b, "key %s of %s for %v (%s: %s: %s)\n", k.Path, whose, k.Identities, k.File, k.Item, k.Key)
+	}
+	return b.String()
+}
+
+func writeFields(b *strings.Builder, prefix string, record any) {
+	v := reflect.ValueOf(record)
+	for i := range v.NumField() {
+		switch name := v.Type().Field(i).Name; name {
+		case "Platform", "Tenants", "Keys", "Identities":
+		default:
+			fmt.Fprintf(b, "%s%s: %+v\n", prefix, name, v.Field(i).Interface())
+		}
+	}
+}
+
 // testCase is a case laid out on disk.
 type testCase struct {
+	name string
 	dir  string
 	main string
 	env  []string

@@ -65,7 +65,7 @@ func (d *document) mode(path, word string) tenant.Mode {
 func (d *document) fromTemplate(text string, platform message.Domain) tenant.Template {
 	const path = "platform.from"
 	local, name, found := cutLast(text, "@")
-	if !found {
+	if !found || local == "" {
 		d.fail(path, quoted(text)+" is not an address", "write one like noreply@"+platform.String())
 		return tenant.Template{}
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"onbehalf/tenant"
 )
@@ -19,7 +22,7 @@ const (
 const tooOpen fs.FileMode = 0o037
 
 // secrets reads the file of the secrets, one a line. What it reports names lines,
-// never what is on them, and not even a path that may be a secret in the wrong place.
+// never what is on them.
 func (d *document) secrets(path, file string) []tenant.Secret {
 	if file == "" {
 		d.fail(path, "is empty", "name a file that holds a secret on each line")
@@ -28,24 +31,34 @@ func (d *document) secrets(path, file string) []tenant.Secret {
 	f, info, err := openRegular(file)
 	if err != nil {
 		cause, remedy := whyUnreadable(err)
-		d.fail(path, "the file "+cause, remedy)
+		d.fail(path, nameable(file)+" "+cause, remedy)
 		return nil
 	}
 	defer f.Close()
 	if mode := info.Mode().Perm(); mode&tooOpen != 0 {
-		d.fail(path, fmt.Sprintf("the file has mode %04o, which lets others at the secrets", mode), "chmod 0640 it")
+		d.fail(path, fmt.Sprintf("%s has mode %04o, which lets others at the secrets", file, mode), "chmod 0640 it")
 	}
 	octets, err := io.ReadAll(io.LimitReader(f, maxSecrets+1))
 	switch {
 	case err != nil:
-		d.fail(path, "the file cannot be read to its end", "look at its disk")
+		d.fail(path, file+" cannot be read to its end", "look at its disk")
 	case len(octets) > maxSecrets:
-		d.fail(path, "the file is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
+		d.fail(path, file+" is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
 	}
-	return d.secretLines(path, octets)
+	return d.secretLines(path, file, octets)
 }
 
-func (d *document) secretLines(path string, octets []byte) []tenant.Secret {
+// nameable gives the name of a file that could not be opened, unless what was given
+// may be a secret that someone took for the name of its file.
+func nameable(file string) string {
+	folder, err := os.Stat(filepath.Dir(file))
+	if err != nil || !folder.IsDir() || strings.Count(file, "/") < 2 || len(filepath.Ext(file)) < 2 {
+		return "the file"
+	}
+	return file
+}
+
+func (d *document) secretLines(path, file string, octets []byte) []tenant.Secret {
 	var secrets []tenant.Secret
 	lines := 0
 	for line := range bytes.Lines(octets) {
@@ -55,12 +68,12 @@ func (d *document) secretLines(path string, octets []byte) []tenant.Secret {
 		case len(bytes.TrimSpace(line)) == 0:
 			continue
 		case len(bytes.TrimSpace(line)) < minSecret:
-			d.fail(path, fmt.Sprintf("line %d of the file has fewer than %d octets", lines, minSecret), "write 32 random characters")
+			d.fail(path, fmt.Sprintf("line %d of %s has fewer than %d octets", lines, file, minSecret), "write 32 random characters")
 		}
 		secrets = append(secrets, tenant.NewSecret(line))
 	}
 	if len(secrets) == 0 {
-		d.fail(path, "the file holds no secret", "write a line of 32 random characters into it")
+		d.fail(path, file+" holds no secret", "write a line of 32 random characters into it")
 	}
 	return secrets
 }

@@ -37,6 +37,9 @@ func (f *facts) replaceFrom() []Edit {
 		edits = append(edits, Edit{Op: Delete, Index: i, Name: "From"})
 	}
 	for _, old := range f.fields {
+		if old.Text() == "" {
+			continue
+		}
 		edits = append(edits, Edit{Op: Add, Name: OriginalFrom, Value: message.Fold(OriginalFrom, old.Value)})
 	}
 	return edits
@@ -116,9 +119,9 @@ const maxName = 100
 
 // visible removes from a name what a reader cannot see: control characters, and
 // format characters such as those that turn the direction of text, but not the
-// joiners that scripts and emoji need.
+// joiners that scripts and emoji need. Runs of white space become one space.
 func visible(name string) string {
-	return strings.Map(func(r rune) rune {
+	name = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\u200c', r == '\u200d':
 			return r
@@ -129,6 +132,7 @@ func visible(name string) string {
 		}
 		return r
 	}, name)
+	return strings.Join(strings.Fields(name), " ")
 }
 
 // withoutAddresses removes from a name, besides what visible removes, each word

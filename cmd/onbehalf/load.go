@@ -28,15 +28,10 @@ func load(path string) (*loaded, config.Findings) {
 	conf, findings := config.Load(path, os.Environ())
 	read := readKeys(conf.Keys)
 	ring := new(keys.Ring)
-	held := make(map[*tenant.Tenant][]tenant.Identity)
 	for _, file := range conf.Keys {
 		findings = append(findings, addKey(ring, file, read[file.Path])...)
-		held[file.Tenant] = append(held[file.Tenant], file.Identities...)
 	}
-	conf.Platform.Identities = ring.Held(held[nil])
-	for _, t := range conf.Tenants {
-		t.Identities = ring.Held(held[t])
-	}
+	conf.Identify(ring.Held)
 	findings = append(findings, notYet(path, conf)...)
 	findings.Sort()
 	if findings.Fatal() {

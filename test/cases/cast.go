@@ -1,0 +1,141 @@
+package cases
+
+import (
+	_ "embed"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"onbehalf/config"
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+//go:embed cast.yaml
+var castYAML string
+
+// Cast is the platform and its tenants, with keys.
+type Cast struct {
+	Keys   *keys.Ring
+	config string // path
+}
+
+// NewCast writes the cast's configuration to a folder of the test's own.
+func NewCast(t testing.TB) *Cast {
+	t.Helper()
+	folder := t.TempDir()
+	secrets, path := filepath.Join(folder, "srs.secrets"), filepath.Join(folder, "onbehalf.yaml")
+	write(t, secrets, "a secret for the cases only\n")
+	write(t, path, strings.ReplaceAll(castYAML, "SECRETS", secrets))
+	cast := &Cast{Keys: new(keys.Ring), config: path}
+	for _, file := range cast.load(t, nil).Keys {
+		for _, id := range file.Identities {
+			if err := cast.Keys.Add(id, pairs()[filepath.Base(file.Path)]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return cast
+}
+
+// pairs makes the keys that everyone in the cast shares, once: RSA takes its time.
+var pairs = sync.OnceValue(func() map[string]keys.Key {
+	rsa, err := keys.Generate(tenant.RSA, 2048)
+	if err != nil {
+		panic(err)
+	}
+	ed25519, err := keys.Generate(tenant.Ed25519, 0)
+	if err != nil {
+		panic(err)
+	}
+	return map[string]keys.Key{"rsa.pem": rsa, "ed25519.pem": ed25519}
+})
+
+func (c *Cast) load(t testing.TB, environment []string) *config.Config {
+	t.Helper()
+	conf, findings := config.Load(c.config, environment)
+	if findings.Fatal() {
+		t.Fatalf("cast: %v", findings)
+	}
+	return conf
+}
+
+// Table gives the cast's table, with ONBEHALF_ variables over the configuration.
+func (c *Cast) Table(t testing.TB, environment ...string) *tenant.Table {
+	t.Helper()
+	conf := c.load(t, environment)
+	conf.Identify(c.Keys.Held)
+	table, err := tenant.NewTable(conf.Platform, conf.Tenants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// Records gives the TXT record of each key in the cast, by name.
+func (c *Cast) Records(t testing.TB) map[string]string {
+	t.Helper()
+	records := make(map[string]string)
+	for _, file := range c.load(t, nil).Keys {
+		for _, id := range file.Identities {
+			record, err := keys.Record(pairs()[filepath.Base(file.Path)].Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			records[id.String()] = record
+		}
+	}
+	return records
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// parseStandings reads the standings section of a case.
+func parseStandings(t testing.TB, text string) []tenant.Standing {
+	t.Helper()
+	var all []tenant.Standing
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		domain, err := message.ParseDomain(words[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := tenant.Standing{Domain: domain, DKIM: make(map[string]tenant.Mechanism)}
+		for _, word := range words[1:] {
+			setMechanism(t, &s, word)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func setMechanism(t testing.TB, s *tenant.Standing, word string) {
+	active := tenant.Mechanism{State: tenant.Active, Since: Now, Checked: Now}
+	name, value, _ := strings.Cut(word, "=")
+	switch name {
+	case "spf":
+		s.SPF = active
+	case "path":
+		s.ReturnPath = active
+	case "dkim":
+		for selector := range strings.SplitSeq(value, ",") {
+			s.DKIM[selector] = active
+		}
+	case "dmarc":
+		s.DMARC.Policy = tenant.DMARCPolicy(value)
+	case "adkim":
+		s.DMARC.StrictDKIM = true
+	case "aspf":
+		s.DMARC.StrictSPF = true
+	default:
+		t.Fatalf("standings have the unknown word %q", word)
+	}
+}
