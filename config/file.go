@@ -16,8 +16,8 @@ import (
 // maxFile bounds a file of the configuration, in octets. 100,000 tenants fit.
 const maxFile = 64 << 20
 
-// openRegular opens a file that can be read to an end. A FIFO is refused, and
-// neither blocks us, which is why the check is made on the opened file.
+// openRegular opens a file that can be read to an end. The check is made on the
+// opened file, so that nobody can exchange it in between; a FIFO must not block the open.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -29,7 +29,7 @@ func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	case info.IsDir():
 		err = errors.New("is a directory; name a file in it")
 	case !info.Mode().IsRegular():
-		err = errors.New("is not a regular file")
+		err = errors.New("is not a regular file; put one in its place")
 	default:
 		return f, info, nil
 	}
@@ -114,7 +114,11 @@ func (d *document) parse(octets []byte) bool {
 	case errors.Is(err, io.EOF):
 		return d.isEmpty()
 	case err != nil:
-		d.fail("", syntax(err), "look at the indentation and the quotes there and just above")
+		remedy := "look at the indentation and the quotes there and just above"
+		if strings.Contains(err.Error(), "UTF-8") {
+			remedy = "save it as UTF-8"
+		}
+		d.fail("", syntax(err), remedy)
 		return false
 	}
 	if len(first.Content) == 0 {

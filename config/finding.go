@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Level says what a finding stops.
@@ -42,7 +43,8 @@ type Finding struct {
 	at        position
 }
 
-// String gives "file: item: key: cause; remedy" without the parts that are empty.
+// String gives "file: item: key: cause; remedy" without the parts that are empty, on
+// one line whatever the names of files hold.
 func (f Finding) String() string {
 	var b strings.Builder
 	for _, part := range []string{f.File, f.Item, f.Key} {
@@ -54,7 +56,12 @@ func (f Finding) String() string {
 	if f.Remedy != "" {
 		b.WriteString("; " + f.Remedy)
 	}
-	return b.String()
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, b.String())
 }
 
 // Findings is all that is wrong, by file and by position in it.

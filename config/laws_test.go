@@ -52,7 +52,7 @@ func checkLines(t *testing.T, findings Findings) {
 		if strings.IndexFunc(f.String(), unicode.IsControl) >= 0 {
 			t.Errorf("a finding is not a line: %q", f.String())
 		}
-		if f.File == "" || f.Cause == "" || f.Remedy == "" && !strings.Contains(f.Cause, "regular") {
+		if f.File == "" || f.Cause == "" || f.Remedy == "" {
 			t.Errorf("a finding does not help: %+v", f)
 		}
 	}
@@ -102,6 +102,36 @@ func TestEveryKeyHasVariable(t *testing.T) {
 	}
 	if len(variables) < 37 {
 		t.Errorf("only %d variables", len(variables))
+	}
+}
+
+// TestDocs holds that the reference names every key, and that its example is the
+// case listing, but for the folders.
+func TestDocs(t *testing.T) {
+	octets, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference := string(octets)
+	for name, key := range shapeOf(reflect.TypeFor[rawFile]()).variables() {
+		if !strings.Contains(reference, "`"+key+"`") {
+			t.Errorf("%s (%s) is not in the reference", key, name)
+		}
+	}
+	shapeOf(reflect.TypeFor[rawTenant]()).eachLeaf("", func(key string) {
+		if !strings.Contains(reference, "`"+key+"`") {
+			t.Errorf("tenants' %s is not in the reference", key)
+		}
+	})
+	_, example, _ := strings.Cut(reference, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	archive, err := txtar.ParseFile("testdata/good/listing.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := strings.NewReplacer("/etc/onbehalf/srs", "srs", "/etc/onbehalf/keys", "keys", "/etc/onbehalf/tenants.d", "tenants.d").Replace(example)
+	if listed := string(archive.Files[1].Data); listed != local {
+		t.Errorf("the example of the reference is\n%s\nthe case listing has\n%s", local, listed)
 	}
 }
 

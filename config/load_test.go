@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -20,7 +21,8 @@ var update = flag.Bool("update", false, "write what the cases give into their wa
 //
 //	onbehalf.yaml, tenants.d/*.yaml, srs.secrets ...  laid into a folder of their own
 //	env    variables of the environment, one a line
-//	setup  what a file cannot say: "chmod 0644 NAME", "mkdir NAME", "remove NAME", "cut NAME" (its last octet)
+//	setup  what a file cannot say: "chmod 0644 NAME", "mkdir NAME", "remove NAME", "fifo NAME",
+//	       "cut NAME" (its last octet), "grow SIZE NAME"
 //	want   the findings, one a line; "error: " or "warning: " stands before each
 //
 // A good srs.secrets is there unless the case brings one.
@@ -147,6 +149,8 @@ func prepare(t testing.TB, dir string, words []string) {
 		err = os.Chmod(last, os.FileMode(mode))
 	case "mkdir":
 		err = os.MkdirAll(last, 0o755)
+	case "fifo":
+		err = syscall.Mkfifo(last, 0o600)
 	case "remove":
 		err = os.Remove(last)
 	case "grow":

@@ -3,7 +3,6 @@ package config
 import (
 	"strings"
 
-	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -58,54 +57,6 @@ func (d *document) rewriteFrom(path, word string) tenant.RewriteFrom {
 
 func (d *document) mode(path, word string) tenant.Mode {
 	return choice(d, path, word, tenant.Enforce, tenant.Shadow)
-}
-
-// fromTemplate takes platform.from, one address, and gives the template of its
-// local part.
-func (d *document) fromTemplate(text string, platform message.Domain) tenant.Template {
-	const path = "platform.from"
-	local, name, found := cutLast(text, "@")
-	if !found || local == "" {
-		d.fail(path, quoted(text)+" is not an address", "write one like noreply@"+platform.String())
-		return tenant.Template{}
-	}
-	domain, err := parseDomain(name)
-	switch {
-	case strings.ContainsAny(name, "{}"):
-		d.fail(path, "has a placeholder behind the @", "write platform.domain there")
-	case err != nil:
-		d.failBy(path, err, "")
-	case !platform.IsZero() && domain != platform:
-		d.fail(path, "its domain is "+domain.Unicode()+", not platform.domain", "write "+local+"@"+platform.Unicode()+", for that domain signs")
-	}
-	t, err := tenant.ParseTemplate(local, "local", "domain", "tenant", "reply")
-	if err == nil {
-		err = checkLocal(t.Expand(sampleOf))
-	}
-	if err != nil {
-		d.failBy(path, err, "write a local part like noreply or {local}")
-	}
-	return t
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// nameTemplate takes a tenant's from_name.
-func (e *entry) nameTemplate() tenant.Template {
-	text := e.raw.FromName
-	if text == "" {
-		text = "{name} via {platform}"
-	}
-	t, err := tenant.ParseTemplate(text, "name", "platform", "tenant")
-	if err != nil {
-		e.doc.failBy(e.path+".from_name", err, `write one like "{name} via {platform}"`)
-	}
-	return t
 }
 
 // srs takes how bounce addresses are protected.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -37,8 +36,6 @@ func (s Socket) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSocketPath is what sun_path of unix(7) holds, without the final NUL.
 const maxSocketPath = 107
 
-var errSocket = errors.New("is not a socket; write unix:/PATH or inet:HOST:PORT")
-
 // parseSocket reads unix:PATH or inet:HOST:PORT, with brackets around an IPv6 address.
 func (l *loader) parseSocket(s string) (Socket, error) {
 	family, rest, _ := strings.Cut(s, ":")
@@ -55,7 +52,7 @@ func (l *loader) parseSocket(s string) (Socket, error) {
 	case strings.HasPrefix(s, "/"):
 		return Socket{}, fmt.Errorf("%s has no family; write unix:%s", quoted(s), s)
 	}
-	return Socket{}, fmt.Errorf("%s %w", quoted(s), errSocket)
+	return Socket{}, fmt.Errorf("%s is not a socket; write unix:/PATH or inet:HOST:PORT", quoted(s))
 }
 
 // parseHostPort reads HOST:PORT in the one spelling that net.JoinHostPort gives it.

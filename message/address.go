@@ -20,7 +20,7 @@ type Address struct {
 	Domain Domain
 }
 
-// maxLocal bounds what we read. RFC 5321 section 4.5.3.1.1 has 64 octets, which
+// maxLocal bounds what we read, in octets as String spells it. RFC 5321 section 4.5.3.1.1 has 64 octets, which
 // mailing systems exceed; what we write ourselves keeps to 64.
 const maxLocal = 512
 
@@ -59,7 +59,7 @@ func cutLocal(s string) (local, rest string, err error) {
 		return "", "", err
 	case local == "":
 		return "", "", fmt.Errorf("%q is not an address: no local part", clip(s))
-	case len(local) > maxLocal:
+	case len(local) > maxLocal || len(QuoteLocal(local)) > maxLocal:
 		return "", "", fmt.Errorf("local part is longer than %d octets", maxLocal)
 	case !utf8.ValidString(local):
 		return "", "", errors.New("local part is neither ASCII nor UTF-8")

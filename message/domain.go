@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Domain is a domain name in its one canonical form: lower-case A-labels without
@@ -26,26 +28,34 @@ var toASCII = idna.New(
 )
 
 // ParseDomain reads a domain name given as A-labels or U-labels, in any case.
-// A U-label must be written as it is printed (NFC, no full-width letters or
-// dots): a form that only some receivers map to the same name is an error.
+// A U-label must be written as it is printed (NFC, no full-width letters or dots,
+// no Kelvin sign for a K): a form that only some receivers map to the same name
+// is an error.
 func ParseDomain(s string) (Domain, error) {
 	if s == "" {
 		return Domain{}, errors.New("domain is empty")
 	}
 	lower := strings.ToLower(s)
-	if plainLDH(lower) {
+	if isASCII(s) && plainLDH(lower) {
 		return Domain{lower}, nil
 	}
-	ascii, err := toASCII.ToASCII(lower)
+	if len(s) > maxSpelling || !utf8.ValidString(s) { // idna lets pass what is not UTF-8
+		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
+	}
+	ascii, err := toASCII.ToASCII(s)
 	if err != nil || !plainLDHOrACE(ascii) {
 		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
 	}
 	d := Domain{ascii}
-	if u := d.Unicode(); lower != ascii && lower != u {
+	if u := d.Unicode(); lower != ascii && lower != u || !norm.NFC.IsNormalString(s) {
 		return Domain{}, fmt.Errorf("%q is not the usual spelling of a domain name; write %q", clip(s), u)
 	}
 	return d, nil
 }
+
+// maxSpelling bounds a name before IDNA looks at it, in octets: no character takes
+// more than four in UTF-8, nor less than one in an A-label. Punycode is quadratic.
+const maxSpelling = 4 * 253
 
 // plainLDH tells whether s is letters, digits and hyphens in labels of 1 to 63
 // octets, 253 in all (RFC 1035 section 2.3.1, RFC 1123 section 2.1), with no label

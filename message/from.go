@@ -160,10 +160,10 @@ func (p *parser) phrase() (string, error) {
 				return "", err
 			}
 			words, p.rest = append(words, text), rest
+		case end == 0, p.rest == "":
+			return strings.Join(words, " "), nil
 		case end < 0:
 			words, p.rest = append(words, p.rest), ""
-		case end == 0:
-			return strings.Join(words, " "), nil
 		default:
 			words, p.rest = append(words, p.rest[:end]), p.rest[end:]
 		}

@@ -89,6 +89,7 @@ const maxHeader = 1 << 20
 // line. A header without a single field is an error.
 func ReadHeader(r *bufio.Reader) (Header, error) {
 	var h Header
+	var value []byte // of the last field: a header may be all folds
 	total := 0
 	for first := true; ; first = false {
 		line, err := peekLine(r)
@@ -111,21 +112,29 @@ func ReadHeader(r *bufio.Reader) (Header, error) {
 			if len(h) == 0 {
 				return nil, errors.New("header starts with a continuation line")
 			}
-			h[len(h)-1].Value += "\r\n" + string(text)
+			value = append(append(value, "\r\n"...), text...)
 		} else {
-			name, value, found := strings.Cut(string(text), ":")
+			name, start, found := strings.Cut(string(text), ":")
 			name = strings.TrimRight(name, " \t")
 			if !found || !ValidFieldName(name) {
 				break
 			}
-			h = append(h, Field{name, value})
+			h.setLast(value)
+			h, value = append(h, Field{Name: name}), []byte(start)
 		}
 		r.Discard(len(line))
 	}
+	h.setLast(value)
 	if len(h) == 0 {
 		return nil, errors.New("no header field found; a message starts with lines like \"From: a@example.org\"")
 	}
 	return h, nil
+}
+
+func (h Header) setLast(value []byte) {
+	if len(h) > 0 {
+		h[len(h)-1].Value = string(value)
+	}
 }
 
 // peekLine gives the next line, its end included, without taking it. A line

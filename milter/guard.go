@@ -35,8 +35,14 @@ type guard struct {
 	frame []byte   // the last frame read, its buffer used again
 	rest  []byte   // the part of it that the library has not read yet
 	words []string // of the last MAIL or RCPT: the address, then ESMTP parameters
-	out   bytes.Buffer
-	scan  int // octets of out that are known to be whole frames
+
+	step      library.Code // the last command of the message under way; 0: between messages
+	over      bool         // the end of a message was answered, and the library does not know that it is over
+	announced library.Code // the command that the last macros were sent for
+	header    int          // octets of the message's header fields so far
+
+	out  bytes.Buffer
+	scan int // octets of out that are known to be whole frames
 
 	actions  library.OptAction // what we ask for of what the peer offers
 	protocol library.OptProtocol
@@ -85,6 +91,11 @@ func (g *guard) peer() string {
 
 // next reads one frame and puts it into rest, unless it is answered here.
 func (g *guard) next() error {
+	if g.over { // else the library would keep the message's fields and macros until the peer aborts
+		g.over = false
+		g.rest = []byte{0, 0, 0, 1, byte(library.CodeAbort)}
+		return nil
+	}
 	if err := g.readFrame(); err != nil {
 		return err
 	}
@@ -94,9 +105,16 @@ func (g *guard) next() error {
 	}
 	switch command {
 	case 'U': // SMFIC_UNKNOWN: the library would close the session over a client's typing error
-		_, err := g.Write([]byte{0, 0, 0, 1, byte(library.ActContinue)})
-		return err
+		return g.goOn()
+	case library.CodeMacro:
+		g.announced = library.Code(data[0])
+	case library.CodeHeader:
+		if g.header > g.server.Limits.Header {
+			return g.passOver()
+		}
+		g.header += len(data)
 	case library.CodeMail:
+		g.header = 0
 		g.words = splitWords(data)
 		if !g.begin() {
 			return net.ErrClosed
@@ -108,6 +126,22 @@ func (g *guard) next() error {
 	}
 	g.rest = g.frame
 	return nil
+}
+
+// passOver drops a field of a header that is too long already, which the
+// transaction knows from the one that passed the bound: the library keeps all that
+// it sees.
+func (g *guard) passOver() error {
+	if g.protocol&library.OptNoHeaderReply != 0 {
+		return nil
+	}
+	return g.goOn()
+}
+
+// goOn answers a frame in place of the library.
+func (g *guard) goOn() error {
+	_, err := g.Write([]byte{0, 0, 0, 1, byte(library.ActContinue)})
+	return err
 }
 
 // readFrame reads a frame into g.frame. The buffer grows with what has arrived,
@@ -150,9 +184,20 @@ func errHalf(err error) error {
 
 // check refuses what the library would misread or pass over in silence.
 func (g *guard) check(command library.Code, data []byte) error {
+	if err := g.inOrder(command); err != nil {
+		return err
+	}
 	switch command {
 	case library.CodeOptNeg:
 		return g.takeOffer(data)
+	case library.CodeMacro:
+		if len(data) == 0 {
+			return errors.New("malformed D frame")
+		}
+	case library.CodeEOB:
+		if len(data) > 0 { // a last piece of the body in some dialects, and the library drops it
+			return errors.New("malformed E frame")
+		}
 	case library.CodeHeader:
 		name, value, found := bytes.Cut(data, []byte{0})
 		if !found || !message.ValidFieldName(string(name)) || bytes.IndexByte(value, 0) != len(value)-1 {
@@ -162,6 +207,31 @@ func (g *guard) check(command library.Code, data []byte) error {
 		if len(data) == 0 || data[len(data)-1] != 0 {
 			return fmt.Errorf("malformed %c frame", command)
 		}
+	}
+	return nil
+}
+
+// before names the commands that may come right before each command of a message.
+// A message told in another order would be decided or signed by a part of it.
+var before = map[library.Code]string{
+	library.CodeRcpt:   "MR",
+	library.CodeHeader: "MRL",
+	library.CodeEOH:    "MRL",
+	library.CodeBody:   "NB",
+	library.CodeEOB:    "NB",
+}
+
+func (g *guard) inOrder(command library.Code) error {
+	allowed, ordered := before[command]
+	switch {
+	case command == library.CodeOptNeg && g.actions != 0:
+		return errors.New("second negotiation")
+	case ordered && strings.IndexByte(allowed, byte(g.step)) < 0:
+		return fmt.Errorf("command %c out of order", command)
+	case ordered, command == library.CodeMail:
+		g.step = command
+	case command == library.CodeAbort:
+		g.step = 0
 	}
 	return nil
 }
@@ -208,7 +278,7 @@ func (g *guard) Write(p []byte) (int, error) {
 		}
 		g.scan += length
 		if !isEdit(whole[4]) {
-			if err := g.flush(); err != nil {
+			if err := g.flush(library.ActionCode(whole[4])); err != nil {
 				return 0, err
 			}
 		}
@@ -219,12 +289,16 @@ func (g *guard) Write(p []byte) (int, error) {
 // isEdit tells modifications, after which more follows, from replies.
 func isEdit(code byte) bool { return strings.IndexByte("+-2bhimqep", code) >= 0 }
 
-func (g *guard) flush() error {
+// flush sends a reply with the edits before it. It may be the last word on the
+// message.
+func (g *guard) flush(reply library.ActionCode) error {
 	g.SetWriteDeadline(time.Now().Add(g.server.Limits.Stall))
 	_, err := g.Conn.Write(g.out.Bytes()[:g.scan])
 	g.out.Next(g.scan)
 	g.scan = 0
-	if err == nil && g.frame[4] == byte(library.CodeEOB) {
+	atEnd := library.Code(g.frame[4]) == library.CodeEOB
+	if err == nil && (atEnd || reply == library.ActAccept) {
+		g.step, g.over = 0, atEnd
 		g.finish()
 	}
 	return err
@@ -263,4 +337,12 @@ func (g *guard) drain() {
 	if !g.busy {
 		g.Conn.Close()
 	}
+}
+
+// cut closes the connection, and tells whether a message was under way.
+func (g *guard) cut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Conn.Close()
+	return g.busy
 }

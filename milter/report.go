@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -53,7 +54,7 @@ func (t *transaction) report() {
 		attrs = append(attrs, slog.String("problem", problem.Error()))
 	}
 	attrs = append(attrs, slog.Duration("duration", time.Since(t.started).Round(time.Microsecond)))
-	t.server.Log.LogAttrs(nil, level, "message", attrs...)
+	t.server.Log.LogAttrs(context.Background(), level, "message", attrs...)
 }
 
 func (t *transaction) firstProblem() error {

@@ -34,7 +34,7 @@ type Server struct {
 	Counts  Counts
 
 	once sync.Once
-	free chan struct{} // one token for each connection that may still come
+	free chan struct{} // holds one token for each connection that is served
 
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
@@ -45,7 +45,7 @@ type Server struct {
 
 // Limits bound what one peer, or all of them, can make us hold.
 type Limits struct {
-	Connections int           // at once; more wait in the kernel's queue. Default 1000
+	Connections int           // served at once; more wait, in the kernel's queue but for one a listener. Default 1000
 	Frame       int           // octets of one frame. Default 256 KiB; Postfix sends at most header_size_limit (100 KiB)
 	Header      int           // octets of one message's header. Default 1 MiB
 	Recipients  int           // of one message. Default 50000
@@ -93,14 +93,13 @@ func (s *Server) Serve(listener net.Listener) error {
 	}
 	pause := time.Duration(0)
 	for {
-		s.takeToken(listener)
 		conn, err := listener.Accept()
 		if err == nil {
 			pause = 0
+			s.takeToken(listener)
 			s.handle(conn)
 			continue
 		}
-		<-s.free
 		if errors.Is(err, net.ErrClosed) {
 			return ErrClosed
 		}
@@ -110,7 +109,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	}
 }
 
-// takeToken waits until another connection may come.
+// takeToken waits until another connection may be served.
 func (s *Server) takeToken(listener net.Listener) {
 	select {
 	case s.free <- struct{}{}:
@@ -209,12 +208,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
-	cut := len(s.guards)
+	cut := 0
 	for g := range s.guards {
-		g.Conn.Close()
+		if g.cut() {
+			cut++
+		}
 	}
 	s.mu.Unlock()
 	<-s.empty
+	if cut == 0 {
+		return nil
+	}
 	return fmt.Errorf("milter: %d messages were under way and are deferred by Postfix", cut)
 }
 

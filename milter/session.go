@@ -63,9 +63,8 @@ var (
 // bounces) come from port 0.
 func (s *session) Connect(_, family string, port uint16, addr net.IP, m *library.Modifier) (library.Response, error) {
 	s.host, _ = message.ParseDomain(m.Macros["j"])
-	if ip, ok := netip.AddrFromSlice(addr); ok {
-		s.client = ip.Unmap()
-	}
+	ip, _ := netip.AddrFromSlice(addr)
+	s.client = ip.Unmap()
 	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()
 	return goOn, nil
 }
@@ -76,6 +75,10 @@ func (s *session) Helo(string, *library.Modifier) (library.Response, error) { re
 // MailFrom begins a message. The login is known here and nowhere later.
 func (s *session) MailFrom(_ string, m *library.Modifier) (library.Response, error) {
 	s.end()
+	if s.guard.announced != library.CodeMail {
+		m.Macros = nil // an earlier command's: another message's login
+	}
+	s.guard.announced = 0
 	s.transaction = begin(s, m.Macros["{auth_authen}"])
 	s.transaction.noteQueueID(m)
 	if !s.transaction.trusted() {

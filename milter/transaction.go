@@ -26,6 +26,7 @@ type transaction struct {
 
 	message  message.Message
 	octets   int   // of the header
+	paths    int   // octets of the recipients
 	tooLarge error // a bound was passed: the message is refused at its end
 
 	plan      rewrite.Plan
@@ -65,9 +66,15 @@ func (t *transaction) noteQueueID(m *library.Modifier) {
 	}
 }
 
+// maxPath is the longest forward-path of RFC 5321 section 4.5.3.1.3. Single ones
+// may be longer; all together hold no more than this for each that is allowed.
+const maxPath = 256
+
 func (t *transaction) addRecipient(verbatim string) {
-	if len(t.message.Envelope.ForwardPaths) >= t.server.Limits.Recipients {
-		t.tooLarge = fmt.Errorf("more than %d recipients", t.server.Limits.Recipients)
+	t.paths += len(verbatim)
+	limit := t.server.Limits.Recipients
+	if len(t.message.Envelope.ForwardPaths) >= limit || t.paths > limit*maxPath {
+		t.tooLarge = fmt.Errorf("more than %d recipients", limit)
 		return
 	}
 	t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, message.ParsePath(verbatim))
@@ -86,10 +93,11 @@ func (t *transaction) addField(f message.Field) {
 // leads to. What goes wrong is said at the end of the message, for until then
 // Postfix takes no answer.
 func (t *transaction) decide() {
-	if t.tooLarge != nil {
+	t.plan = rewrite.Decide(t.message, t.snapshot)
+	if t.tooLarge != nil { // what is known of it says whose it is, no more
+		t.plan = rewrite.Plan{Row: t.plan.Row, Verdict: rewrite.Refuse, Reason: "message is too large", Tenant: t.plan.Tenant, Shadow: t.plan.Shadow}
 		return
 	}
-	t.plan = rewrite.Decide(t.message, t.snapshot)
 	if len(t.plan.Sign) == 0 || t.plan.Shadow {
 		return
 	}
@@ -111,11 +119,11 @@ func (t *transaction) write(chunk []byte) {
 func (t *transaction) finish(e editor) (library.Response, error) {
 	defer t.report()
 	switch {
-	case t.tooLarge != nil:
-		return t.refuse(refusal("552", "5.3.4", t.tooLarge.Error())), nil
 	case t.plan.Shadow, t.plan.Verdict == rewrite.Pass:
 		t.outcome = passed
 		return accept, nil
+	case t.tooLarge != nil:
+		return t.refuse(refusal("552", "5.3.4", t.tooLarge.Error())), nil
 	case t.plan.Verdict == rewrite.Refuse:
 		return t.refuse(refusalOf(t.plan)), nil
 	}

@@ -97,10 +97,15 @@ func foreign(a message.Address) (host, rest string, ok bool) {
 		if len(parts) < 3 {
 			return "", "", false
 		}
-		_, err := message.ParseDomain(parts[1])
-		return strings.ToLower(parts[1]), parts[2], err == nil && parts[2] != ""
+		host, err := message.ParseDomain(parts[1])
+		return host.String(), parts[2], err == nil && isForeignRest(parts[2])
 	}
 	return "", "", false
+}
+
+// isForeignRest tells whether s can stand behind "SRS0": a separator and more.
+func isForeignRest(s string) bool {
+	return len(s) >= 2 && strings.ContainsRune("=+-", rune(s[0]))
 }
 
 // cutTag takes "SRS0" or "SRS1" from the start; the rest starts with its
@@ -186,7 +191,7 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 		return Decoded{}, ErrNotOurs
 	}
 	host, err := message.ParseDomain(parts[1])
-	if err != nil || len(parts[2]) < 2 || !strings.ContainsRune("=+-", rune(parts[2][0])) {
+	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}
 	if !c.verify(parts[0], forForeign, host.String(), parts[2]) {
@@ -242,7 +247,7 @@ const stampLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 const stampCycle = 1024
 
 func stamp(day int) string {
-	day %= stampCycle
+	day = (day%stampCycle + stampCycle) % stampCycle // days before 1970 are negative
 	return string([]byte{stampLetters[day>>5], stampLetters[day&31]})
 }
 

@@ -92,7 +92,7 @@ func (f *facts) fromAddress() message.Address {
 	local := f.platform.From.Expand(func(placeholder string) string {
 		switch placeholder {
 		case "local":
-			return plainAtom(author.Local)
+			return strings.Trim(plainAtom(author.Local), ".")
 		case "domain":
 			return author.Domain.String()
 		case "tenant":
@@ -100,7 +100,9 @@ func (f *facts) fromAddress() message.Address {
 		}
 		return NewCodec(f.platform.SRS, f.m.Received).Reply(author, id)
 	})
-	local = strings.Trim(local[:min(len(local), maxLocal)], ".")
+	if len(local) > maxLocal {
+		local = strings.TrimRight(local[:maxLocal], ".")
+	}
 	return message.Address{Local: firstOf(local, "noreply"), Domain: f.platform.Domain}
 }
 

@@ -78,6 +78,9 @@ func claimAll(txn *memdb.Txn, t *Tenant) error {
 		}
 	}
 	for _, n := range t.Submitters.Networks {
+		if !n.IsValid() || n.Addr().Is4In6() {
+			return fmt.Errorf("network %s of tenant %s is neither an IPv4 nor an IPv6 one", n, t.ID)
+		}
 		if err := insert(txn, networks, claim{networkKey(n.Addr(), n.Bits()), n.String(), t, message.Domain{}}); err != nil {
 			return err
 		}

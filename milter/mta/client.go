@@ -20,14 +20,14 @@ type Client struct {
 	noReply      map[byte]bool // commands that the milter does not answer
 }
 
-// What Postfix 3.7 offers.
-const (
-	version  = 6
-	actions  = 0x1ff
-	protocol = 0x1fffff
+// Offer is what a mail server says it can do: bits of the protocol.
+type Offer struct{ Version, Actions, Protocol uint32 }
 
-	leadingSpace = 0x100000
-)
+// Postfix is what Postfix 3.7 offers.
+var Postfix = Offer{Version: 6, Actions: 0x1ff, Protocol: 0x1fffff}
+
+// leadingSpace is the protocol bit for values that travel with it.
+const leadingSpace = 0x100000
 
 // noReplyBits are the protocol bits by which a milter says what it will not answer.
 var noReplyBits = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'R': 0x8000, 'N': 0x40000, 'B': 0x80000}
@@ -35,26 +35,34 @@ var noReplyBits = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'R': 0x80
 // patience bounds each read and write.
 const patience = 30 * time.Second
 
-// Dial connects to a milter ("unix" or "tcp") and negotiates.
-func Dial(network, address string) (*Client, error) {
+// Dial connects to a milter ("unix" or "tcp") and negotiates as Postfix does.
+func Dial(network, address string) (*Client, error) { return DialOffer(network, address, Postfix) }
+
+// DialOffer is Dial for a mail server that can do less.
+func DialOffer(network, address string, offer Offer) (*Client, error) {
 	conn, err := net.DialTimeout(network, address, patience)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{conn: conn, noReply: make(map[byte]bool)}
-	if err := c.negotiate(); err != nil {
+	if err := c.negotiate(offer); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Client) negotiate() error {
-	var offer []byte
-	for _, word := range []uint32{version, actions, protocol} {
-		offer = binary.BigEndian.AppendUint32(offer, word)
+// Octets gives the offer as it travels.
+func (o Offer) Octets() []byte {
+	var octets []byte
+	for _, word := range []uint32{o.Version, o.Actions, o.Protocol} {
+		octets = binary.BigEndian.AppendUint32(octets, word)
 	}
-	if err := c.Write('O', offer); err != nil {
+	return octets
+}
+
+func (c *Client) negotiate(offer Offer) error {
+	if err := c.Write('O', offer.Octets()); err != nil {
 		return err
 	}
 	code, data, err := c.Read()

@@ -2,6 +2,7 @@ package mta
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -12,6 +13,7 @@ import (
 // Mail is a message and how it was handed in.
 type Mail struct {
 	Client     netip.Addr
+	Local      bool   // handed in on the host itself (sendmail): no port, no angle brackets
 	Login      string // SASL login; empty: none
 	Host       string // the mail host's name
 	QueueID    string
@@ -34,19 +36,23 @@ func (c *Client) Connect(m Mail) error {
 	if err := c.Macros('C', "j", m.Host); err != nil {
 		return err
 	}
-	family := byte('4')
+	name, family, port := "["+m.Client.String()+"]", byte('4'), uint16(40000)
 	if m.Client.Is6() {
 		family = '6'
 	}
-	data := append(joinNUL([]string{"[" + m.Client.String() + "]"}), family)
-	data = binary.BigEndian.AppendUint16(data, 40000)
+	if m.Local {
+		name, port = "localhost", 0
+	}
+	data := append(joinNUL([]string{name}), family)
+	data = binary.BigEndian.AppendUint16(data, port)
 	data = append(data, joinNUL([]string{m.Client.String()})...)
 	return refused(c.ask('C', data))
 }
 
 // Send passes one message through the milter, after Connect.
 func (c *Client) Send(m Mail) (Result, error) {
-	result := Result{Sender: bracketed(m.Sender), Recipients: m.Recipients, Header: append(message.Header(nil), m.Header...)}
+	sender, _ := splitSender(m.Sender)
+	result := Result{Sender: sender, Recipients: m.Recipients, Header: append(message.Header(nil), m.Header...)}
 	done, err := c.envelope(m, &result)
 	if done || err != nil {
 		return result, err
@@ -77,25 +83,29 @@ func (c *Client) Send(m Mail) (Result, error) {
 
 // envelope sends MAIL and RCPT. Done: the milter wants no more of the message.
 func (c *Client) envelope(m Mail, result *Result) (done bool, err error) {
+	var macros []string
 	if m.Login != "" {
-		err = c.Macros('M', "{auth_type}", "PLAIN", "{auth_authen}", m.Login)
-	} else {
-		err = c.Macros('M')
+		macros = []string{"{auth_type}", "PLAIN", "{auth_authen}", m.Login}
 	}
-	if err != nil {
+	if m.Local {
+		macros = append(macros, "i", m.QueueID) // known this early only there
+	}
+	if err := c.Macros('M', macros...); err != nil {
 		return false, err
 	}
-	code, data, err := c.Ask('M', strings.Split(bracketed(m.Sender), " ")...)
+	sender, parameters := splitSender(m.Sender)
+	if m.Local {
+		sender = strings.Trim(sender, "<>")
+	}
+	code, data, err := c.Ask('M', append([]string{sender}, parameters...)...)
 	if err != nil || code != 'c' {
-		done, err := settle(err, code, data, result)
-		c.Write('A', nil)
-		return done, err
+		return c.settle(err, code, data, result)
 	}
 	for _, recipient := range m.Recipients {
 		c.Macros('R', "i", m.QueueID)
 		code, data, err := c.Ask('R', bracketed(recipient))
 		if err != nil || code != 'c' {
-			return settle(err, code, data, result)
+			return c.settle(err, code, data, result)
 		}
 	}
 	return false, nil
@@ -136,11 +146,13 @@ func refused(code byte, data []byte, err error) error {
 	return err
 }
 
-func settle(err error, code byte, data []byte, result *Result) (bool, error) {
+// settle ends a message before its content.
+func (c *Client) settle(err error, code byte, data []byte, result *Result) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return result.take(code, data, false)
+	done, err := result.take(code, data, false)
+	return done, errors.Join(err, c.Write('A', nil))
 }
 
 // take carries out one frame of the milter's answer. Done: it was the last.
@@ -225,13 +237,22 @@ func newField(words []string, leadingSpace bool) message.Field {
 	return field
 }
 
+// splitSender parts the path from the ESMTP parameters. A path with a blank in it
+// (a quoted local part) must come in angle brackets.
+func splitSender(sender string) (path string, parameters []string) {
+	if path, rest, found := strings.Cut(sender, "> "); found {
+		return path + ">", strings.Fields(rest)
+	}
+	if !strings.HasPrefix(sender, "<") {
+		sender, rest, _ := strings.Cut(sender, " ")
+		return bracketed(sender), strings.Fields(rest)
+	}
+	return sender, nil
+}
+
 func bracketed(path string) string {
 	if strings.HasPrefix(path, "<") {
 		return path
-	}
-	address, parameters, found := strings.Cut(path, " ")
-	if found {
-		return "<" + address + "> " + parameters
 	}
 	return "<" + path + ">"
 }

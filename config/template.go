@@ -1,0 +1,88 @@
+package config
+
+import (
+	"errors"
+	"strings"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// fromTemplate takes platform.from, one address, and gives the template of its
+// local part.
+func (d *document) fromTemplate(text string, platform message.Domain) tenant.Template {
+	const path = "platform.from"
+	local, name, found := cutLast(text, "@")
+	if !found || local == "" {
+		d.fail(path, quoted(text)+" is not an address", "write one like noreply@"+platform.String())
+		return tenant.Template{}
+	}
+	domain, err := parseDomain(name)
+	switch {
+	case strings.ContainsAny(name, "{}"):
+		d.fail(path, "has a placeholder behind the @", "write platform.domain there")
+	case err != nil:
+		d.failBy(path, err, "")
+	case !platform.IsZero() && domain != platform:
+		d.fail(path, "its domain is "+domain.Unicode()+", not platform.domain", "write "+local+"@"+platform.Unicode()+", for that domain signs")
+	}
+	t, err := tenant.ParseTemplate(local, "local", "domain", "tenant", "reply")
+	if err == nil {
+		err = checkLocal(t.Expand(sampleOf))
+	}
+	if err != nil {
+		d.failBy(path, err, "write a local part like noreply or {local}")
+	}
+	return t
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// nameTemplate takes a tenant's from_name.
+func (e *entry) nameTemplate() tenant.Template {
+	text := e.raw.FromName
+	if text == "" {
+		text = "{name} via {platform}"
+	}
+	t, err := tenant.ParseTemplate(text, "name", "platform", "tenant")
+	if err != nil {
+		e.doc.failBy(e.path+".from_name", err, `write one like "{name} via {platform}"`)
+	}
+	return t
+}
+
+// sampleOf gives a value that a placeholder of platform.from may have, to try a
+// template out with.
+func sampleOf(placeholder string) string {
+	switch placeholder {
+	case "local":
+		return "academy"
+	case "domain":
+		return "example.org"
+	case "tenant":
+		return "example"
+	}
+	return "SRS0=abcdefgh=AA=example.org=academy"
+}
+
+// checkLocal tells whether text can be a local part without quotes (RFC 5321
+// section 4.1.2), which some receivers do not understand.
+func checkLocal(local string) error {
+	switch {
+	case len(local) > 64:
+		return errors.New("its local part is longer than 64 octets; shorten it")
+	case message.QuoteLocal(local) != local:
+		return errors.New("its local part needs quotes; use letters, digits, dots and hyphens")
+	}
+	for _, r := range local {
+		if r >= 0x80 {
+			return errors.New("its local part is not ASCII, and not every receiver takes that; use letters, digits, dots and hyphens")
+		}
+	}
+	return nil
+}
