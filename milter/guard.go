@@ -199,8 +199,8 @@ func (g *guard) check(command library.Code, data []byte) error {
 			return errors.New("malformed E frame")
 		}
 	case library.CodeHeader:
-		name, value, found := bytes.Cut(data, []byte{0})
-		if !found || !message.ValidFieldName(string(name)) || bytes.IndexByte(value, 0) != len(value)-1 {
+		name, value, _ := bytes.Cut(data, []byte{0})
+		if !message.ValidFieldName(string(name)) || len(value) == 0 || bytes.IndexByte(value, 0) != len(value)-1 {
 			return errors.New("malformed header frame")
 		}
 	case library.CodeMail, library.CodeRcpt:

@@ -80,6 +80,7 @@ func (h *house) serve(network, address string) {
 func (h *house) serveOn(listener net.Listener) {
 	h.network, h.address = listener.Addr().Network(), listener.Addr().String()
 	h.served = make(chan error, 1)
+	h.once.Do(h.init) // the tests look inside
 	go func() { h.served <- h.Serve(listener) }()
 	h.t.Cleanup(h.close)
 }

@@ -121,20 +121,21 @@ func (p *Platform) Trusts(s message.Submitter) bool {
 	return s.Local || s.Login != "" && p.Trust.Authenticated || within(p.Trust.Networks, s.Client)
 }
 
-// Secret is a key of a MAC. It never prints.
-type Secret struct{ octets string }
+// Secret is a key of a MAC. It never prints. It lies behind a pointer because fmt
+// asks no method of what stands in an unexported field of a struct.
+type Secret struct{ octets *string }
 
 // NewSecret takes the octets of a secret.
-func NewSecret(octets []byte) Secret { return Secret{string(octets)} }
+func NewSecret(octets []byte) Secret {
+	s := string(octets)
+	return Secret{&s}
+}
 
 // Octets gives the secret to who computes a MAC.
-func (s Secret) Octets() []byte { return []byte(s.octets) }
+func (s Secret) Octets() []byte { return []byte(*s.octets) }
 
-// String hides the secret, whatever prints it.
-func (Secret) String() string { return "[secret]" }
-
-// GoString hides the secret from %#v.
-func (Secret) GoString() string { return "[secret]" }
+// Format hides the secret from every verb of package fmt.
+func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
 
 // MarshalText hides the secret from JSON and logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }

@@ -28,8 +28,10 @@ const (
 	exitUsage = 2
 )
 
-// errSaid ends a command whose output has said already what is wrong.
-var errSaid = errors.New("")
+var (
+	errSaid   = errors.New("") // the command's output has said already what is wrong
+	errNoVerb = errors.New("a command is missing")
+)
 
 // program is what all subcommands share.
 type program struct {
@@ -53,7 +55,7 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	switch {
 	case err == nil:
 		return exitFine
-	case p.running:
+	case p.running && err != errNoVerb:
 		return exitNo
 	}
 	fmt.Fprintln(talk, "Run 'onbehalf help' for usage.")
@@ -82,5 +84,5 @@ func (p *program) root() *cobra.Command {
 func needsCommand(cmd *cobra.Command, args []string) error {
 	cmd.SetOut(cmd.ErrOrStderr())
 	cmd.Help()
-	return errors.New("a command is missing")
+	return errNoVerb
 }

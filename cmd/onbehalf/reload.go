@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,7 +71,7 @@ func (d *daemon) logFindings(findings config.Findings) {
 		if f.Level == config.Warning {
 			level = slog.LevelWarn
 		}
-		d.log.Log(nil, level, "configuration", "level", f.Level.String(), "finding", f.String())
+		d.log.Log(context.Background(), level, "configuration", "level", f.Level.String(), "finding", f.String())
 	}
 }
 

@@ -1,0 +1,38 @@
+# Targets for people; `make help` lists them.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help demo build test lint bench fuzz peers
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## show what onbehalf does: no root, no network, half a minute
+	@bin/onbehalf demo
+
+build: ## bin/onbehalf
+	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/onbehalf ./cmd/onbehalf
+
+test: peers ## all tests, with the race detector, beside a real Postfix (as root)
+	go test -race -timeout 20m ./...
+
+peers: ## install the programs that the tests need, where root and missing
+	@sh test/peers.sh
+
+lint: ## formatting, vet, static analysis
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:" $$unformatted >&2; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+
+bench: ## the figures that the documentation speaks of
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## a minute of fuzzing for each fuzz test
+	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
+			echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime 60s ./$$(dirname $$file) || exit 1; \
+		done; \
+	done

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/milter/mta"
+	"onbehalf/tenant"
+)
+
+// testKey is made once: RSA takes its time.
+var testKey = sync.OnceValues(func() (keys.Key, error) { return keys.Generate(tenant.RSA, 2048) })
+
+func writeKey(path string) error {
+	key, err := testKey()
+	if err != nil {
+		return err
+	}
+	return keys.Create(path, key)
+}
+
+// running is an `onbehalf serve` under test.
+type running struct {
+	t       *testing.T
+	folder  string
+	command *exec.Cmd
+	notify  *net.UnixConn // what systemd would hear
+	ended   chan error
+
+	mu  sync.Mutex
+	log []string
+}
+
+// startServe runs the daemon on a good configuration until it says READY.
+func startServe(t *testing.T) *running {
+	t.Helper()
+	folder := t.TempDir()
+	if err := writeInstallation(folder); err != nil {
+		t.Fatal(err)
+	}
+	d := &running{t: t, folder: folder, ended: make(chan error, 1)}
+	var err error
+	if d.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: folder + "/notify", Net: "unixgram"}); err != nil {
+		t.Fatal(err)
+	}
+	d.command = exec.Command("onbehalf", "serve", "--config", folder+"/onbehalf.yaml")
+	d.command.Env = append(os.Environ(), "NOTIFY_SOCKET="+folder+"/notify")
+	stderr, err := d.command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go d.keep(bufio.NewScanner(stderr))
+	t.Cleanup(d.cleanUp)
+	d.hear("READY=1")
+	return d
+}
+
+func (d *running) keep(lines *bufio.Scanner) {
+	for lines.Scan() {
+		d.mu.Lock()
+		d.log = append(d.log, lines.Text())
+		d.mu.Unlock()
+	}
+	d.ended <- d.command.Wait()
+}
+
+func (d *running) cleanUp() {
+	d.command.Process.Kill()
+	d.notify.Close()
+	if d.t.Failed() {
+		d.t.Logf("log:\n%s", d.said())
+	}
+}
+
+func (d *running) said() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Join(d.log, "\n")
+}
+
+// hear waits for a notification and gives all of it.
+func (d *running) hear(wanted string) string {
+	d.t.Helper()
+	buffer := make([]byte, 4096)
+	d.notify.SetReadDeadline(time.Now().Add(20 * time.Second))
+	for {
+		n, err := d.notify.Read(buffer)
+		if err != nil {
+			d.t.Fatalf("waiting for %s: %v\n%s", wanted, err, d.said())
+		}
+		if text := string(buffer[:n]); strings.Contains(text, wanted) {
+			return text
+		}
+	}
+}
+
+// reload rewrites the configuration, sends SIGHUP and gives the STATUS afterwards.
+func (d *running) reload(config string) string {
+	d.t.Helper()
+	if err := os.WriteFile(d.folder+"/onbehalf.yaml", []byte(config), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.command.Process.Signal(syscall.SIGHUP)
+	if text := d.hear("RELOADING=1"); !strings.Contains(text, "MONOTONIC_USEC=") {
+		d.t.Errorf("notified %q without the instant", text)
+	}
+	return d.hear("READY=1")
+}
+
+func (d *running) config() string { return fmt.Sprintf(goodConfig, d.folder) }
+
+// send passes one message from an author through the daemon.
+func (d *running) send(author string) mta.Result {
+	d.t.Helper()
+	client, err := mta.Dial("unix", d.folder+"/milter.sock")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer client.Close()
+	mail := letter(author)
+	if err := client.Connect(mail); err != nil {
+		d.t.Fatal(err)
+	}
+	result, err := client.Send(mail)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return result
+}
+
+func letter(author string) mta.Mail {
+	return mta.Mail{
+		Client: netip.MustParseAddr("127.0.0.1"), Host: "mail.courseware.nl", QueueID: "4X1",
+		Sender: author, Recipients: []string{"student@receiver.example"},
+		Header: message.Header{{Name: "From", Value: " " + author}, {Name: "Subject", Value: " Hello"}},
+		Body:   []byte("Hello.\r\n"),
+	}
+}
+
+func from(t *testing.T, r mta.Result) string {
+	t.Helper()
+	field, found := r.Header.Get("From")
+	if !found {
+		t.Fatalf("no From in %v", r)
+	}
+	return field.Text()
+}
+
+func TestServeSignsAndRewrites(t *testing.T) {
+	d := startServe(t)
+	if got := from(t, d.send("a@university.example")); got != "a@university.example" {
+		t.Errorf("From of an authorized tenant: %s", got)
+	}
+	result := d.send("a@yourorganisationname.nl")
+	if got := from(t, result); got != `"a via Courseware" <noreply@courseware.nl>` {
+		t.Errorf("From of an unauthorized tenant: %s", got)
+	}
+	if signature, _ := result.Header.Get("DKIM-Signature"); !strings.Contains(signature.Text(), "d=courseware.nl;") {
+		t.Errorf("signature %q", signature.Text())
+	}
+}
+
+func TestReloadTakesEffect(t *testing.T) {
+	d := startServe(t)
+	status := d.reload(strings.Replace(d.config(), "authorization: unauthorized", "authorization: authorized", 1))
+	if !strings.Contains(status, "STATUS=ok: 2 tenants, 3 domains, 2 keys") {
+		t.Errorf("status %q", status)
+	}
+	if got := from(t, d.send("a@yourorganisationname.nl")); got != "a@yourorganisationname.nl" {
+		t.Errorf("From after the reload: %s", got)
+	}
+}
+
+// TestReloadRefuses: whatever is wrong with the new configuration, the old one
+// goes on.
+func TestReloadRefuses(t *testing.T) {
+	d := startServe(t)
+	good := d.config()
+	for name, bad := range map[string]string{
+		"empty":          "",
+		"cut in the mid": good[:len(good)/2],
+		"cut at the end": strings.TrimSuffix(good, "]\n"),
+		"last line cut":  good + "    bounces_to: a@yourorganisationname.n",
+		"unknown key":    good + "platfrom: {}\n",
+		"no tenants":     good[:strings.Index(good, "tenants:\n")],
+		"key is gone":    strings.Replace(good, "platform.pem", "gone.pem", 1),
+		"not YAML":       "{",
+	} {
+		if status := d.reload(bad); !strings.Contains(status, "reload refused, the old configuration stays; ok: 2 tenants") {
+			t.Errorf("%s: status %q", name, status)
+		}
+		if got := from(t, d.send("a@university.example")); got != "a@university.example" {
+			t.Errorf("%s: From afterwards: %s", name, got)
+		}
+	}
+	if status := d.reload(good); !strings.Contains(status, "STATUS=ok:") {
+		t.Errorf("mended: status %q", status)
+	}
+}
+
+// TestTenantKeyFault: one tenant's bad key stops nobody, at start and reload.
+func TestTenantKeyFault(t *testing.T) {
+	d := startServe(t)
+	if err := os.Chmod(filepath.Join(d.folder, "keys", "university.pem"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.reload(d.config())
+	result := d.send("a@university.example")
+	if signature, _ := result.Header.Get("DKIM-Signature"); !strings.Contains(signature.Text(), "d=courseware.nl;") {
+		t.Errorf("without its key the tenant is signed for by %q, want the platform", signature.Text())
+	}
+	if !strings.Contains(d.said(), "university.pem") {
+		t.Error("the log does not name the key")
+	}
+}
+
+func TestReloadWarnsOfRestart(t *testing.T) {
+	d := startServe(t)
+	d.reload(strings.Replace(d.config(), "milter.sock", "other.sock", 1))
+	if !strings.Contains(d.said(), "listen has changed and stays as it was until a restart") {
+		t.Error("no warning that listen needs a restart")
+	}
+	d.send("a@university.example")
+}
+
+// TestReloadUnderLoad: no message is lost or decided by half a configuration while
+// the daemon reloads again and again.
+func TestReloadUnderLoad(t *testing.T) {
+	d := startServe(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var senders sync.WaitGroup
+	for range 4 {
+		senders.Go(func() {
+			for ctx.Err() == nil {
+				got := from(t, d.send("a@yourorganisationname.nl"))
+				if got != "a@yourorganisationname.nl" && got != `"a via Courseware" <noreply@courseware.nl>` {
+					t.Errorf("From %s is neither of the two", got)
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		config := d.config()
+		if i%2 == 0 {
+			config = strings.Replace(config, "authorization: unauthorized", "authorization: authorized", 1)
+		}
+		d.reload(config)
+	}
+	cancel()
+	senders.Wait()
+}
+
+// TestTermDrains: a message under way at SIGTERM comes to its end, new connections
+// are not taken, the socket is gone, and the exit status is 0.
+func TestTermDrains(t *testing.T) {
+	d := startServe(t)
+	client, err := mta.Dial("unix", d.folder+"/milter.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail := letter("a@university.example")
+	if err := client.Connect(mail); err != nil {
+		t.Fatal(err)
+	}
+	client.Macros('M')
+	if code, _, err := client.Ask('M', "<a@university.example>"); err != nil || code != 'c' {
+		t.Fatalf("MAIL: %c %v", code, err)
+	}
+	d.command.Process.Signal(syscall.SIGTERM)
+	d.hear("STOPPING=1")
+	result, err := client.Send(mail) // MAIL again replaces the message, on the same connection
+	if err == nil {
+		t.Errorf("a new message was taken while stopping: %v", result)
+	}
+	select {
+	case err := <-d.ended:
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("did not end")
+	}
+	if _, err := os.Stat(d.folder + "/milter.sock"); !os.IsNotExist(err) {
+		t.Errorf("socket after the end: %v", err)
+	}
+}
+
+func TestServeRefusesBadConfiguration(t *testing.T) {
+	folder := t.TempDir()
+	if err := writeInstallation(folder); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(folder + "/srs.secrets")
+	out, err := exec.Command("onbehalf", "serve", "--config", folder+"/onbehalf.yaml").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "srs.secrets") || !strings.Contains(string(out), "not started") {
+		t.Errorf("%v: %s", err, out)
+	}
+}

@@ -1,0 +1,177 @@
+package milter
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"onbehalf/milter/mta"
+)
+
+// TestLogLine: one for each message, with what a postmaster looks for.
+func TestLogLine(t *testing.T) {
+	h := open(t)
+	for name, c := range map[string]struct {
+		mail mta.Mail
+		want line
+	}{
+		"kept": {good(), line{"level": "INFO", "outcome": "done", "row": "2", "verdict": "keep", "tenant": "university", "rewrote": "",
+			"signed": "cw1._domainkey.university.example, cw2._domainkey.university.example", "from": "Courses <courses@university.example>",
+			"sender": "courses@university.example", "client": "192.0.2.10", "login": "", "recipients": 1.0, "security": nil, "fragile": nil, "mode": nil}},
+		"rewritten": {rewritten(), line{"level": "INFO", "outcome": "done", "row": "6", "verdict": "rewrite", "tenant": "yourorg",
+			"rewrote": "sender, change From, add X-Original-From, add Reply-To", "signed": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
+			"new_sender": "SRS0=cx6zzieh=D5=yourorganisationname.nl=academy@bounces.courseware.nl"}},
+		"refused":   {refusable(), line{"level": "WARN", "outcome": "refused", "row": "10", "verdict": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
+		"shadow":    {from("a@shadow.example", ""), line{"level": "INFO", "outcome": "passed", "row": "6", "verdict": "rewrite", "tenant": "shadow", "mode": "shadow"}},
+		"stranger":  {stranger(), line{"level": "INFO", "outcome": "passed", "row": "untrusted", "verdict": "pass", "tenant": "", "client": "203.0.113.5", "queue_id": ""}},
+		"8-bit":     {bodied("größer\r\n"), line{"outcome": "done", "fragile": "8bit"}},
+		"long line": {bodied(strings.Repeat("x", 999) + "\r\n"), line{"outcome": "done", "fragile": "long-line"}},
+		"both":      {bodied(strings.Repeat("ö", 500)), line{"outcome": "done", "fragile": "8bit, long-line"}},
+		"bare CR":   {bodied("a\rb\r\n"), line{"level": "ERROR", "outcome": "refused"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(h.book.lines(t, "message"))
+			h.send(h.client(c.mail), c.mail)
+			lines := h.book.lines(t, "message")[before:]
+			if len(lines) != 1 {
+				t.Fatalf("%d lines: %v", len(lines), lines)
+			}
+			if _, found := c.want["queue_id"]; !found {
+				c.want["queue_id"] = c.mail.QueueID
+			}
+			for _, key := range slices.Sorted(maps.Keys(c.want)) {
+				if got := lines[0][key]; got != c.want[key] {
+					t.Errorf("%s is %v, want %v", key, got, c.want[key])
+				}
+			}
+			if took, _ := lines[0]["duration"].(float64); took <= 0 || lines[0]["reason"] == "" {
+				t.Errorf("duration or reason is missing: %v", lines[0])
+			}
+		})
+	}
+	c := &h.Counts
+	got := [6]int64{c.Kept.Load(), c.Rewritten.Load(), c.Passed.Load(), c.Refused.Load(), c.Deferred.Load(), c.Fragile.Load()}
+	if want := [6]int64{4, 1, 2, 2, 0, 3}; got != want {
+		t.Errorf("counts are %v, want %v", got, want)
+	}
+}
+
+// stranger is a message of a client that is not trusted.
+func stranger() mta.Mail {
+	m := good()
+	m.Client = netip.MustParseAddr("203.0.113.5")
+	return m
+}
+
+func bodied(body string) mta.Mail {
+	m := good()
+	m.Body = []byte(body)
+	return m
+}
+
+// TestLogWithoutAddresses: with addresses off, no line names a person, a client or
+// the author's domain in an address.
+func TestLogWithoutAddresses(t *testing.T) {
+	h := open(t)
+	state := *h.state.Load()
+	state.Addresses = false
+	h.state.Store(&state)
+	named := from("jane.doe@museum.example", "jane.login")
+	named.Header[0].Value = " Jane Doe <jane.doe@museum.example>"
+	forged := from("jane.doe@club.example", "jane.login")
+	unreadable := good()
+	unreadable.Header[0].Value = " jane.doe@museum.example, <jane.doe"
+	unreadable.Login = "jane.login"
+	two := from("jane.doe@museum.example", "jane.login")
+	two.Header = append(two.Header, two.Header[0])
+	unknown := from("jane.doe@nobody.example", "jane.login")
+	bare := from("jane.doe@museum.example", "jane.login")
+	bare.Body = []byte("jane.doe\rjane.doe")
+	shadow := from("jane.doe@shadow.example", "jane.login")
+	mails := []mta.Mail{named, forged, unreadable, two, unknown, bare, shadow, from("jane.doe@yourorganisationname.nl", "jane.login")}
+	for _, m := range mails {
+		m.Recipients = []string{"<jane.doe@receiver.example>"}
+		h.send(h.client(m), m)
+	}
+	stray := stranger()
+	stray.Sender = "<jane.doe@receiver.example>"
+	h.send(h.client(stray), stray)
+	if n := len(h.book.lines(t, "message")); n != len(mails)+1 {
+		t.Errorf("%d lines for %d messages", n, len(mails)+1)
+	}
+	for _, secret := range []string{"@", "jane", "Jane", "doe", "192.0.2.10", "203.0.113.5", "receiver.example"} {
+		if strings.Contains(h.book.String(), secret) {
+			t.Errorf("log holds %q:\n%s", secret, h.book)
+		}
+	}
+}
+
+// TestLogInjection: nothing in a message makes a second line of one.
+func TestLogInjection(t *testing.T) {
+	h := open(t)
+	for _, value := range []string{
+		" a@nobody.example\r\n {\"msg\":\"message\",\"row\":\"1\"}", " a@nobody.example\n\n{\"msg\":\"message\"}", " \"a\\\nb\" <a@nobody.example>",
+		" a@nobody.example\r{\"msg\":\"message\"}", " =?utf-8?q?a=0A=0Db?= <a@nobody.example>", " \xff\xfe\x1b[31m <a@nobody.example>", "",
+	} {
+		before := strings.Count(h.book.String(), "\n")
+		m := good()
+		m.Header[0].Value = value
+		m.Login = "a\nb"
+		h.send(h.client(m), m)
+		if n := strings.Count(h.book.String(), "\n") - before; n != 1 {
+			t.Errorf("%q makes %d lines", value, n)
+		}
+	}
+	h.book.lines(t, "message") // each is well-formed
+}
+
+// TestLogKeepsSecrets: neither a key nor a secret is in it, whatever goes wrong.
+func TestLogKeepsSecrets(t *testing.T) {
+	h := open(t)
+	for _, m := range []mta.Mail{good(), rewritten(), refusable(), bodied("a\rb")} {
+		h.send(h.client(m), m)
+	}
+	for _, secret := range []string{"PRIVATE", "a secret for the cases only"} {
+		if strings.Contains(h.book.String(), secret) {
+			t.Errorf("log holds %q", secret)
+		}
+	}
+}
+
+// TestShadow: decided and logged, and nothing else.
+func TestShadow(t *testing.T) {
+	h := open(t)
+	client := h.client(good())
+	must(t, client.WriteRaw(frames("M<a@shadow.example>\x00", stages[3], "LFrom\x00 a@shadow.example\x00", "N", "BIt starts", "E")))
+	for _, want := range []byte{'c', 'c', 'a'} {
+		if code, data, err := client.Read(); code != want || err != nil {
+			t.Fatalf("answered %q %q, %v; want %q", code, data, err, want)
+		}
+	}
+}
+
+// TestReplies: whatever a message holds, the reply is one line that Postfix takes.
+func TestReplies(t *testing.T) {
+	h := open(t)
+	for name, value := range map[string]string{
+		"control characters": " a\x01\x1b\x7f <b", "line ends": " a\r\n b <c", "8-bit": " jö\xff <c", "percent": " 100%s%n <c", "long": " " + strings.Repeat("% ", 3000) + "<c",
+	} {
+		client := h.client(good())
+		must(t, client.WriteRaw(frames(stages[2], stages[3], "LFrom\x00"+value+"\x00", "N", "E")))
+		for range 2 {
+			client.Read()
+		}
+		code, data, err := client.Read()
+		must(t, err)
+		text, end := strings.CutSuffix(string(data), "\x00")
+		if code != 'y' || !end || !strings.HasPrefix(text, "550 5.6.0 ") {
+			t.Fatalf("%s: answered %q %q", name, code, data)
+		}
+		sent := strings.ReplaceAll(text, "%%", "")
+		if strings.Contains(sent, "%") || len(strings.ReplaceAll(text, "%%", "%")) > 510 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%s: reply is %q", name, text)
+		}
+	}
+}
