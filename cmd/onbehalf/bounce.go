@@ -35,10 +35,9 @@ func (p *program) bounceEncode() *cobra.Command {
 }
 
 func (p *program) runEncode(text, tenantID string) error {
-	path := message.ParsePath(text)
-	if !path.Readable() {
-		_, err := message.ParseAddress(path.Verbatim)
-		return fmt.Errorf("%q: %w", text, err)
+	path, err := parseArgument(text)
+	if err != nil {
+		return err
 	}
 	now, err := p.need()
 	if err != nil {
@@ -52,6 +51,16 @@ func (p *program) runEncode(text, tenantID string) error {
 	return nil
 }
 
+// parseArgument reads an address, with or without angle brackets.
+func parseArgument(text string) (message.Path, error) {
+	path := message.ParsePath(text)
+	if !path.Readable() {
+		_, err := message.ParseAddress(path.Verbatim)
+		return path, misuse("%q: %w", text, err)
+	}
+	return path, nil
+}
+
 func (p *program) bounceDecode() *cobra.Command {
 	return &cobra.Command{
 		Use:   "decode ADDRESS",
@@ -62,10 +71,9 @@ func (p *program) bounceDecode() *cobra.Command {
 }
 
 func (p *program) runDecode(text string) error {
-	path := message.ParsePath(text)
-	if !path.Readable() {
-		_, err := message.ParseAddress(path.Verbatim)
-		return fmt.Errorf("%q: %w", text, err)
+	path, err := parseArgument(text)
+	if err != nil {
+		return err
 	}
 	now, err := p.need()
 	if err != nil {

@@ -87,7 +87,7 @@ func (p *program) readQuestion(q question) (message.Message, error) {
 	}
 	client, err := netip.ParseAddr(q.client)
 	if err != nil {
-		return message.Message{}, fmt.Errorf("--client: %q is not an IP address", q.client)
+		return message.Message{}, misuse("--client: %q is not an IP address", q.client)
 	}
 	host, _ := os.Hostname()
 	m := message.Message{Header: header, Received: time.Now()}

@@ -28,7 +28,7 @@ overwritten.`,
 		RunE: func(*cobra.Command, []string) error {
 			d, err := message.ParseDomain(domain)
 			if err != nil {
-				return fmt.Errorf("--domain: %w", err)
+				return misuse("--domain: %w", err)
 			}
 			id := tenant.Identity{SDID: d, Selector: selector, Algorithm: tenant.Algorithm(algorithm)}
 			return p.runKeygen(id, bits, folder)
@@ -46,14 +46,14 @@ overwritten.`,
 
 func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
 	if !keys.ValidSelector(id.Selector) {
-		return fmt.Errorf("--selector: %q is not made of letters, digits and inner hyphens; choose one like cw1", id.Selector)
+		return misuse("--selector: %q is not made of letters, digits and inner hyphens; choose one like cw1", id.Selector)
 	}
 	if folder == "" {
 		folder = p.keysDir()
 	}
 	key, err := keys.Generate(id.Algorithm, bits)
 	if err != nil {
-		return err
+		return misuse("%w", err)
 	}
 	record, err := keys.Record(key.Public())
 	if err != nil {

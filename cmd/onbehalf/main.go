@@ -28,10 +28,13 @@ const (
 	exitUsage = 2
 )
 
-var (
-	errSaid   = errors.New("") // the command's output has said already what is wrong
-	errNoVerb = errors.New("a command is missing")
-)
+// errSaid ends a command whose output has said already what is wrong.
+var errSaid = errors.New("")
+
+// usageError is an argument that cannot be what was meant.
+type usageError struct{ error }
+
+func misuse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // program is what all subcommands share.
 type program struct {
@@ -55,7 +58,7 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	switch {
 	case err == nil:
 		return exitFine
-	case p.running && err != errNoVerb:
+	case p.running && !errors.As(err, new(usageError)):
 		return exitNo
 	}
 	fmt.Fprintln(talk, "Run 'onbehalf help' for usage.")
@@ -71,8 +74,10 @@ func (p *program) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          needsCommand,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			p.running = true
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			err := cmd.ValidateRequiredFlags()
+			p.running = err == nil
+			return err
 		},
 	}
 	root.PersistentFlags().StringVar(&p.config, "config", defaultConfig, "main configuration file")
@@ -84,5 +89,5 @@ func (p *program) root() *cobra.Command {
 func needsCommand(cmd *cobra.Command, args []string) error {
 	cmd.SetOut(cmd.ErrOrStderr())
 	cmd.Help()
-	return errNoVerb
+	return misuse("a command is missing")
 }

@@ -208,6 +208,7 @@ func (r *Result) edit(code byte, data []byte, leadingSpace bool) error {
 		r.Header = append(r.Header[:index], append(message.Header{field}, r.Header[index:]...)...)
 		return nil
 	}
+	deletion := strings.TrimSpace(field.Value) == ""
 	for i, old := range r.Header {
 		if !old.Is(field.Name) {
 			continue
@@ -215,14 +216,16 @@ func (r *Result) edit(code byte, data []byte, leadingSpace bool) error {
 		if index--; index > 0 {
 			continue
 		}
-		if strings.TrimSpace(field.Value) == "" {
+		if deletion {
 			r.Header = append(r.Header[:i], r.Header[i+1:]...)
 		} else {
 			r.Header[i] = field
 		}
 		return nil
 	}
-	r.Header = append(r.Header, field)
+	if !deletion {
+		r.Header = append(r.Header, field)
+	}
 	return nil
 }
 
