@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"onbehalf/config"
 	"onbehalf/keys"
@@ -19,68 +20,105 @@ type loaded struct {
 	*config.Config
 	table *tenant.Table
 	ring  *keys.Ring
+	files map[string]keyFile // by path
 }
 
 // load is the one way from files to a table to serve by: start, reload,
 // check-config and all other commands use it. When the findings are fatal there is
 // no loaded.
-func load(path string) (*loaded, config.Findings) {
+func load(path string) (*loaded, config.Findings) { return loadAfter(nil, path) }
+
+// loadAfter loads anew what another generation (nil: none) was loaded from.
+func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
 	conf, findings := config.Load(path, os.Environ())
-	read := readKeys(conf.Keys)
-	ring := new(keys.Ring)
+	now := &loaded{Config: conf, ring: new(keys.Ring)}
+	now.readKeys(before)
 	for _, file := range conf.Keys {
-		findings = append(findings, addKey(ring, file, read[file.Path])...)
+		findings = append(findings, addKey(now.ring, file, now.files[file.Path])...)
 	}
-	conf.Identify(ring.Held)
+	conf.Identify(now.ring.Held)
 	findings = append(findings, notYet(path, conf)...)
 	findings.Sort()
 	if findings.Fatal() {
 		return nil, findings
 	}
-	table, err := tenant.NewTable(conf.Platform, conf.Tenants)
-	if err != nil {
+	var err error
+	if now.table, err = tenant.NewTable(conf.Platform, conf.Tenants); err != nil {
 		return nil, append(findings, config.Finding{File: path, Cause: err.Error(), Remedy: "report this as a bug of onbehalf"})
 	}
-	return &loaded{conf, table, ring}, findings
+	return now, findings
 }
 
-// readKey is a key file as it was read.
-type readKey struct {
-	key keys.Key
-	err error
+// keyFile is a key file as it was read.
+type keyFile struct {
+	key   keys.Key
+	err   error
+	stamp stamp
+}
+
+// stamp is what changes with a file: its inode, size and times, of which the last,
+// ctime, moves with its mode and owner too. The zero stamp is of no file.
+type stamp struct {
+	device, inode    uint64
+	size             int64
+	modified, status syscall.Timespec
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return stamp{}
+	}
+	return stamp{uint64(s.Dev), s.Ino, s.Size, s.Mtim, s.Ctim}
 }
 
 // readKeys reads each file once, on all processors: checking an RSA key takes
-// long enough that ten thousand would hold up a start.
-func readKeys(files []config.KeyFile) map[string]readKey {
-	read := make(map[string]readKey, len(files))
-	for _, file := range files {
-		read[file.Path] = readKey{}
+// long enough that ten thousand would hold up a start. A reload takes over the keys
+// whose files have not changed.
+func (l *loaded) readKeys(before *loaded) {
+	l.files = make(map[string]keyFile, len(l.Keys))
+	for _, file := range l.Keys {
+		l.files[file.Path] = keyFile{}
 	}
 	var mu sync.Mutex
 	var workers sync.WaitGroup
-	paths := make(chan string, len(read))
-	for path := range read {
+	paths := make(chan string, len(l.files))
+	for path := range l.files {
 		paths <- path
 	}
 	close(paths)
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for path := range paths {
-				key, err := keys.Load(path)
+				file := before.readKey(path)
 				mu.Lock()
-				read[path] = readKey{key, err}
+				l.files[path] = file
 				mu.Unlock()
 			}
 		})
 	}
 	workers.Wait()
-	return read
+}
+
+// readKey reads a file unless this generation has read it as it is.
+func (l *loaded) readKey(path string) keyFile {
+	now := stampOf(path)
+	if l != nil {
+		if known, found := l.files[path]; found && known.err == nil && known.stamp == now {
+			return known
+		}
+	}
+	key, err := keys.Load(path)
+	return keyFile{key, err, now}
 }
 
 // addKey puts a key into the ring under all its names. The platform must have its
 // keys; a tenant without one is treated as not having published it.
-func addKey(ring *keys.Ring, file config.KeyFile, read readKey) config.Findings {
+func addKey(ring *keys.Ring, file config.KeyFile, read keyFile) config.Findings {
 	level := config.Error
 	if file.Tenant != nil {
 		level = config.Fault

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
@@ -30,7 +31,8 @@ func (d *daemon) tryReload() (status string) {
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	next, findings := load(d.program.config)
+	started := time.Now()
+	next, findings := loadAfter(before, d.program.config)
 	d.logFindings(findings)
 	if next == nil || findings.Truncated() {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "mend the errors above, then reload again; onbehalf check-config shows them too")
@@ -47,7 +49,7 @@ func (d *daemon) tryReload() (status string) {
 	d.warnOfRestart(before, next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
-	d.log.Info("reloaded", "config", next.summary())
+	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(started).Round(time.Millisecond))
 	return next.summary()
 }
 
