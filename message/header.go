@@ -171,19 +171,29 @@ func ValidFieldName(s string) bool {
 // Fold gives text of any origin as a field value that is safe to write: on lines
 // of at most 78 octets where white space allows it, never above 998 (RFC 5322
 // section 2.1.1), each control character replaced by its picture (U+2400 and
-// following), so that no line end can be smuggled in and nothing is hidden. Runs
-// of blanks become one.
+// following), so that no line end can be smuggled in and nothing is hidden. Blanks
+// within stay, for a quoted local part may hold them; so many that they would fill
+// a line become one. A word that no line can hold is cut.
 func Fold(name, text string) string {
-	text = picture(strings.Trim(unfold(text), " \t\r\n"))
+	text = " " + strings.Trim(picture(strings.Trim(unfold(text), " \t\r\n")), " ")
 	var b strings.Builder
 	column := len(name) + 1
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }) {
-		if column+1+len(word) > 78 {
+	for text != "" && text != " " {
+		blanks := len(text) - len(strings.TrimLeft(text, " "))
+		word := text[blanks:]
+		if end := strings.IndexByte(word, ' '); end >= 0 {
+			word = word[:end]
+		}
+		text = text[blanks+len(word):]
+		if blanks > maxBlanks {
+			blanks = 1
+		}
+		if column+blanks+len(word) > 78 {
 			b.WriteString("\r\n")
 			column = 0
 		}
-		b.WriteByte(' ')
-		column++
+		b.WriteString(strings.Repeat(" ", blanks))
+		column += blanks
 		for column+len(word) > 990 {
 			cut := 990 - column
 			for cut > 900-column && !utf8.RuneStart(word[cut]) {
@@ -197,6 +207,9 @@ func Fold(name, text string) string {
 	}
 	return b.String()
 }
+
+// maxBlanks is how many blanks may stand in a row.
+const maxBlanks = 60
 
 // picture replaces control characters: a tab by a space, others by U+2400+c.
 func picture(s string) string {

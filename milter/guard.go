@@ -324,7 +324,7 @@ func (g *guard) finish() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy = false
-	if false {
+	if g.draining {
 		g.Conn.Close()
 	}
 }

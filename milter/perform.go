@@ -30,7 +30,7 @@ func (e editor) perform(plan rewrite.Plan, signatures []message.Field) error {
 			return err
 		}
 	}
-	for _, field := range slices.Backward(signatures) {
+	for _, field := range slices.All(signatures) {
 		if err := e.InsertHeader(0, field.Name, e.value(field.Value)); err != nil {
 			return err
 		}

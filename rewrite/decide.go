@@ -120,11 +120,17 @@ func (f *facts) mayKeepFrom() bool {
 	case tenant.RewriteNever:
 		return true
 	case tenant.RewriteDMARC:
-		policy := f.s.Standing(f.domain).DMARC.Policy
-		listed := slices.ContainsFunc(f.policy.AlwaysRewrite, f.domain.Within)
-		return !listed && (policy == tenant.DMARCNone || policy == tenant.DMARCAbsent)
+		return !slices.ContainsFunc(f.author.Mailboxes, func(m message.Mailbox) bool { return f.objects(m.Address.Domain) })
 	}
 	return false
+}
+
+// objects tells whether receivers may refuse a From of the domain that nothing
+// authenticates.
+func (f *facts) objects(d message.Domain) bool {
+	policy := f.s.Standing(d).DMARC.Policy
+	listed := slices.ContainsFunc(f.policy.AlwaysRewrite, d.Within)
+	return listed || policy != tenant.DMARCNone && policy != tenant.DMARCAbsent
 }
 
 func (f *facts) replaceSender(from sender) *message.Address {

@@ -37,10 +37,14 @@ func (f *facts) replaceFrom() []Edit {
 		edits = append(edits, Edit{Op: Delete, Index: i, Name: "From"})
 	}
 	for _, old := range f.fields {
-		if old.Text() == "" {
+		was := message.Fold(OriginalFrom, old.Value)
+		if was == "" && len(f.fields) == 1 {
 			continue
 		}
-		edits = append(edits, Edit{Op: Add, Name: OriginalFrom, Value: message.Fold(OriginalFrom, old.Value)})
+		if was == "" {
+			was = " (empty)" // so that the trail tells how many there were
+		}
+		edits = append(edits, Edit{Op: Add, Name: OriginalFrom, Value: was})
 	}
 	return edits
 }
@@ -92,7 +96,7 @@ func (f *facts) fromAddress() message.Address {
 	local := f.platform.From.Expand(func(placeholder string) string {
 		switch placeholder {
 		case "local":
-			return strings.Trim(plainAtom(author.Local), ".")
+			return plainAtom(author.Local)
 		case "domain":
 			return author.Domain.String()
 		case "tenant":
@@ -100,8 +104,9 @@ func (f *facts) fromAddress() message.Address {
 		}
 		return NewCodec(f.platform.SRS, f.m.Received).Reply(author, id)
 	})
-	if len(local) > maxLocal {
-		local = strings.TrimRight(local[:maxLocal], ".")
+	local = local[:min(len(local), maxLocal)]
+	if !f.platform.From.Holds("reply") { // there, the check code covers every octet
+		local = strings.Trim(local, ".")
 	}
 	return message.Address{Local: firstOf(local, "noreply"), Domain: f.platform.Domain}
 }

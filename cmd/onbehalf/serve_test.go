@@ -47,6 +47,11 @@ type running struct {
 // startServe runs the daemon on a good configuration until it says READY.
 func startServe(t *testing.T) *running {
 	t.Helper()
+	return startProgram(t, "onbehalf")
+}
+
+func startProgram(t *testing.T, program string) *running {
+	t.Helper()
 	folder := t.TempDir()
 	if err := writeInstallation(folder); err != nil {
 		t.Fatal(err)
@@ -56,7 +61,7 @@ func startServe(t *testing.T) *running {
 	if d.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: folder + "/notify", Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
-	d.command = exec.Command("onbehalf", "serve", "--config", folder+"/onbehalf.yaml")
+	d.command = exec.Command(program, "serve", "--config", folder+"/onbehalf.yaml")
 	d.command.Env = append(os.Environ(), "NOTIFY_SOCKET="+folder+"/notify")
 	stderr, err := d.command.StderrPipe()
 	if err != nil {

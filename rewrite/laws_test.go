@@ -1,0 +1,476 @@
+package rewrite_test
+
+import (
+	"bufio"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/tenant"
+	"onbehalf/test/cases"
+)
+
+// A world is the cast under each policy that the laws must hold for.
+type world struct{ tables []*tenant.Table }
+
+func newWorld(t testing.TB) world {
+	cast := cases.NewCast(t)
+	var w world
+	for _, environment := range [][]string{
+		nil,
+		{"ONBEHALF_POLICY_UNREADABLE_FROM=rewrite"},
+		{"ONBEHALF_POLICY_UNREADABLE_FROM=rewrite", "ONBEHALF_POLICY_KEEP_ENVELOPE=false", "ONBEHALF_POLICY_UNKNOWN_DOMAIN=reject", "ONBEHALF_PLATFORM_FROM={reply}@courseware.nl"},
+		{"ONBEHALF_POLICY_UNREADABLE_FROM=rewrite", "ONBEHALF_POLICY_REWRITE_FROM=never", "ONBEHALF_PLATFORM_FROM={local}@courseware.nl"},
+		{"ONBEHALF_POLICY_UNREADABLE_FROM=rewrite", "ONBEHALF_POLICY_REWRITE_FROM=dmarc", "ONBEHALF_PLATFORM_FROM={tenant}.{domain}@courseware.nl"},
+		{"ONBEHALF_POLICY_UNKNOWN_DOMAIN=pass", "ONBEHALF_POLICY_MODE=shadow"},
+		{"ONBEHALF_PLATFORM_SUBMITTERS_LOGINS=root", "ONBEHALF_POLICY_UNREADABLE_FROM=rewrite", "ONBEHALF_TRUST_AUTHENTICATED=false"},
+	} {
+		w.tables = append(w.tables, cast.Table(t, environment...))
+	}
+	return w
+}
+
+// Names that messages come from. The first are those that a standing is known of.
+var names = []string{
+	"yourorganisationname.nl", "course.yourorganisationname.nl", "yourorg.example", "university.example", "a.university.example", "museum.example", "münchen.example",
+	"club.example", "gmail.com", "survey.example", "never.example", "shadow.example", "intranet.example", "staff.intranet.example",
+	"bank.example", "courseware.nl", "mail.courseware.nl", "bounces.courseware.nl", "bounce.yourorganisationname.nl", "notmuseum.example",
+}
+
+const withStanding = 14
+
+// draw takes decisions from a number, a few bits each.
+type draw struct{ *rand.Rand }
+
+func newDraw(choices uint64) draw { return draw{rand.New(rand.NewPCG(choices, 1))} }
+
+func (d draw) of(all ...string) string { return all[d.IntN(len(all))] }
+func (d draw) oneIn(n int) bool        { return d.IntN(n) == 0 }
+
+// standings gives what DNS may have shown, of every domain.
+func (d draw) standings() []tenant.Standing {
+	mechanism := func() tenant.Mechanism {
+		return tenant.Mechanism{State: []tenant.State{tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning}[d.IntN(4)]}
+	}
+	var all []tenant.Standing
+	for _, name := range names[:withStanding] {
+		all = append(all, tenant.Standing{
+			Domain: must(message.ParseDomain(name)), SPF: mechanism(), ReturnPath: mechanism(),
+			DKIM: map[string]tenant.Mechanism{"cw1": mechanism(), "cw2": mechanism()},
+			DMARC: tenant.DMARC{
+				Policy:     []tenant.DMARCPolicy{tenant.DMARCUnknown, tenant.DMARCAbsent, tenant.DMARCNone, tenant.DMARCReject}[d.IntN(4)],
+				StrictDKIM: d.oneIn(3), StrictSPF: d.oneIn(3),
+			},
+		})
+	}
+	return all
+}
+
+func (d draw) submitter() message.Submitter {
+	return message.Submitter{
+		Client: netip.MustParseAddr(d.of("192.0.2.10", "192.0.2.70", "127.0.0.1", "::1", "198.51.100.1", "::ffff:192.0.2.10")),
+		Login:  d.of("", "", "", "lms-club", "somebody", "root"),
+		Local:  d.oneIn(6),
+	}
+}
+
+// message gives the message of a header and an envelope sender, whatever they hold,
+// and the instant that it is decided in.
+func (w world) message(header message.Header, sender message.Path, choices uint64) (message.Message, *tenant.Snapshot) {
+	d := newDraw(choices)
+	table := w.tables[d.IntN(len(w.tables))]
+	if err := table.SetStandings(d.standings()...); err != nil {
+		panic(err)
+	}
+	m := message.Message{Header: header, Submitter: d.submitter(), Received: cases.Now, QueueID: d.of("", "4XQUEUE", "a\r\nb: c")}
+	m.Envelope.ReversePath, m.Envelope.SMTPUTF8 = sender, d.oneIn(3)
+	for range d.IntN(3) {
+		m.Envelope.ForwardPaths = append(m.Envelope.ForwardPaths, message.ParsePath("a@"+d.of("staff.intranet.example", "receiver.example")))
+	}
+	if d.oneIn(2) {
+		m.Host = must(message.ParseDomain("mail.courseware.nl"))
+	}
+	return m, table.Snapshot()
+}
+
+// checkLaws holds what is true of every plan.
+func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
+	t.Helper()
+	before := slices.Clone(m.Header)
+	plan := rewrite.Decide(m, s)
+	after := plan.Apply(m.Header)
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("plan:\n%ssubmitter %+v, sender %s\nheader before:\n%q\nafter:\n%q", cases.Print(plan), m.Submitter, m.Envelope.ReversePath, before, after)
+		t.Fatalf(format, args...)
+	}
+	l := law{m, s, plan, after, fail}
+	if !slices.Equal(m.Header, before) {
+		fail("the header given is changed")
+	}
+	if again := rewrite.Decide(m, s); !reflect.DeepEqual(again, plan) {
+		fail("decided again, it is another plan:\n%s", cases.Print(again))
+	}
+	l.untouched()
+	l.clean()
+	l.reversePath()
+	l.binding()
+	switch plan.Verdict {
+	case rewrite.Refuse, rewrite.Pass:
+		if len(plan.Edits)+len(plan.Sign) > 0 || plan.ReversePath != nil {
+			fail("a message that is refused or let pass is changed")
+		}
+	case rewrite.Keep, rewrite.Rewrite:
+		l.author()
+		l.signed()
+		l.once()
+	default:
+		fail("the verdict is %q", plan.Verdict)
+	}
+}
+
+type law struct {
+	m     message.Message
+	s     *tenant.Snapshot
+	plan  rewrite.Plan
+	after message.Header
+	fail  func(format string, args ...any)
+}
+
+// untouched: fields that the plan does not name are the same octets in the same order.
+func (l law) untouched() {
+	others := func(h message.Header) (rest message.Header) {
+		for _, f := range h {
+			if !slices.ContainsFunc(l.plan.Edits, func(e rewrite.Edit) bool { return f.Is(e.Name) }) {
+				rest = append(rest, f)
+			}
+		}
+		return rest
+	}
+	if !slices.Equal(others(l.m.Header), others(l.after)) {
+		l.fail("a field that the plan does not name is changed")
+	}
+}
+
+// clean: nothing that we write holds a line end outside a fold, or NUL, or is longer
+// than a line may be.
+func (l law) clean() {
+	for _, e := range l.plan.Edits {
+		f := message.Field{Name: e.Name, Value: e.Value}
+		if !message.ValidFieldName(e.Name) || !f.Clean() {
+			l.fail("%q is not clean", f)
+		}
+		if e.Op != rewrite.Delete && f.Text() == "" {
+			l.fail("%s is empty", e.Name)
+		}
+		for line := range strings.SplitSeq(f.String(), "\r\n") {
+			if len(line) > 998 {
+				l.fail("a line of %d octets", len(line))
+			}
+		}
+		if strings.ContainsFunc(f.Text(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			l.fail("%q holds a control character", f)
+		}
+	}
+}
+
+// reversePath: the null sender stays null; what we write can be written.
+func (l law) reversePath() {
+	to := l.plan.ReversePath
+	if to == nil {
+		return
+	}
+	local := message.QuoteLocal(to.Local)
+	switch {
+	case l.m.Envelope.ReversePath.Null():
+		l.fail("the null sender becomes %s", to)
+	case to.IsZero():
+		l.fail("the sender becomes null")
+	case len(local) > 64 || len(to.String()) > 254:
+		l.fail("%s is too long", to)
+	case strings.ContainsFunc(to.String(), func(r rune) bool { return r < ' ' || r == 0x7f }):
+		l.fail("%q holds a control character", to)
+	case !to.IsASCII() && !l.m.Envelope.SMTPUTF8:
+		l.fail("%s is not ASCII, and the client did not say SMTPUTF8", to)
+	}
+	if again := message.ParsePath("<" + to.String() + ">"); again.Address != *to {
+		l.fail("%s is read as %s", to, again.Address)
+	}
+}
+
+// binding: who is bound to a tenant sends as that tenant, or as the platform on its
+// behalf.
+func (l law) binding() {
+	bound := l.s.BoundTo(l.m.Submitter)
+	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Verdict == rewrite.Refuse {
+		return
+	}
+	if l.plan.Tenant != bound.ID {
+		l.fail("the submitter is bound to %s and sends as %q", bound.ID, l.plan.Tenant)
+	}
+	for _, field := range l.after.All("From") {
+		author, _ := message.ParseFrom(field.Value)
+		for _, mailbox := range author.Mailboxes {
+			owner, _ := l.s.Owner(mailbox.Address.Domain)
+			if owner != bound && !(l.plan.Verdict == rewrite.Rewrite && mailbox.Address.Domain == l.s.Platform().Domain) {
+				l.fail("the submitter is bound to %s, and From says %s", bound.ID, mailbox.Address)
+			}
+		}
+	}
+}
+
+// author: there is one From, every receiver reads the same in it, and each domain in
+// it can be authenticated.
+func (l law) author() {
+	fields := l.after.All("From")
+	if len(fields) != 1 {
+		l.fail("there are %d From fields", len(fields))
+	}
+	author, err := message.ParseFrom(fields[0].Value)
+	if err != nil || author.Mended {
+		l.fail("From is not exact: %v", err)
+	}
+	for _, mailbox := range author.Mailboxes {
+		if d := mailbox.Address.Domain; !l.authorized(d) && !l.allowed(d) {
+			l.fail("nobody has authorized us to send from %s", d)
+		}
+	}
+	if l.plan.Verdict == rewrite.Rewrite && (len(author.Mailboxes) > 1 || author.Mailboxes[0].Address.Domain != l.s.Platform().Domain) {
+		l.fail("From is rewritten to %s", fields[0].Text())
+	}
+}
+
+// authorized asks what a receiver asks, apart from the code that decides: a
+// signature of ours that aligns and verifies, or an envelope sender that aligns and
+// for which SPF passes.
+func (l law) authorized(d message.Domain) bool {
+	if l.s.Platform().Owns(d) || d == l.m.Host {
+		return true
+	}
+	owner, apex := l.s.Owner(d)
+	if owner == nil || owner.Authorization == tenant.Unauthorized {
+		return false
+	}
+	dmarc := l.s.Standing(d).DMARC
+	by := func(other message.Domain, strict bool) bool {
+		return other == d || !strict && other.Organizational() == d.Organizational()
+	}
+	for _, id := range l.plan.Sign {
+		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).DKIM[id.Selector].Holds()
+		if slices.Contains(owner.Identities, id) && live && by(id.SDID, dmarc.StrictDKIM) {
+			return true
+		}
+	}
+	envelope := l.plan.Sender(l.m).Address.Domain
+	if envelope.IsZero() || !by(envelope, dmarc.StrictSPF) {
+		return false
+	}
+	if envelope == owner.ReturnPath {
+		return l.s.Standing(apex).ReturnPath.Holds()
+	}
+	behind, _ := l.s.Owner(envelope)
+	return behind == owner && (owner.Authorization == tenant.Authorized || l.s.Standing(envelope).SPF.Holds())
+}
+
+// allowed tells whether the policy asks us to keep what nobody has authorized.
+func (l law) allowed(d message.Domain) bool {
+	policy := l.s.Platform().Policy
+	owner, _ := l.s.Owner(d)
+	if owner != nil {
+		policy = owner.Policy
+	}
+	if l.plan.Row == rewrite.RowDirect {
+		return owner != nil && len(l.m.Envelope.ForwardPaths) > 0 && !slices.ContainsFunc(l.m.Envelope.ForwardPaths, func(to message.Path) bool {
+			return !owner.Direct.Covers(to.Address.Domain)
+		})
+	}
+	switch policy.RewriteFrom {
+	case tenant.RewriteNever:
+		return true
+	case tenant.RewriteDMARC:
+		asks := l.s.Standing(d).DMARC.Policy
+		return (asks == tenant.DMARCNone || asks == tenant.DMARCAbsent) && !slices.ContainsFunc(policy.AlwaysRewrite, d.Within)
+	}
+	return false
+}
+
+// signed: what leaves is signed, by keys of the platform or of the tenant; and a
+// reader can answer it.
+func (l law) signed() {
+	if len(l.plan.Sign) == 0 {
+		l.fail("it is not signed")
+	}
+	for _, id := range l.plan.Sign {
+		if slices.Contains(l.s.Platform().Identities, id) {
+			continue
+		}
+		if !slices.ContainsFunc(l.owners(), func(one *tenant.Tenant) bool { return slices.Contains(one.Identities, id) }) {
+			l.fail("signed by %s, a key of someone else's", id)
+		}
+	}
+	for _, name := range []string{"Date", "Message-ID"} {
+		if !l.after.Has(name) {
+			l.fail("there is no %s", name)
+		}
+	}
+}
+
+// owners gives the tenants in From as it leaves.
+func (l law) owners() (all []*tenant.Tenant) {
+	from, _ := l.after.Get("From")
+	author, _ := message.ParseFrom(from.Value)
+	for _, mailbox := range author.Mailboxes {
+		if owner, _ := l.s.Owner(mailbox.Address.Domain); owner != nil {
+			all = append(all, owner)
+		}
+	}
+	return all
+}
+
+// once: Decide on what the plan has made asks for nothing more. Who may not send as
+// the platform is refused, when the message now is the platform's.
+func (l law) once() {
+	next := l.m
+	next.Header, next.Envelope.ReversePath = l.after, l.plan.Sender(l.m)
+	again := rewrite.Decide(next, l.s)
+	if len(again.Edits) > 0 || again.ReversePath != nil {
+		l.fail("decided again, it asks for more:\n%s", cases.Print(again))
+	}
+	mayNot := l.s.BoundTo(l.m.Submitter) != nil || !l.s.Platform().Submitters.IsZero() && !l.s.Platform().Submitters.Include(l.m.Submitter)
+	if again.Verdict != rewrite.Keep && !(again.Row == 10 && l.plan.Verdict == rewrite.Rewrite && mayNot) {
+		l.fail("decided again, it is another verdict:\n%s", cases.Print(again))
+	}
+}
+
+// TestLawsOfCases holds the laws against each golden case, as it is and under every
+// policy.
+func TestLawsOfCases(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range cases.All(t, "testdata") {
+		t.Run(c.Name, func(t *testing.T) {
+			checkLaws(t, c.Message, c.Table.Snapshot())
+			for choices := range uint64(50) {
+				m, s := w.message(c.Message.Header, c.Message.Envelope.ReversePath, choices)
+				checkLaws(t, m, s)
+			}
+		})
+	}
+}
+
+// TestLaws holds the laws against messages put together from what messages are made of.
+func TestLaws(t *testing.T) {
+	w := newWorld(t)
+	verdicts := make(map[rewrite.Row]int)
+	for choices := range uint64(20_000) {
+		d := newDraw(^choices)
+		m, s := w.message(d.header(), d.sender(), choices)
+		checkLaws(t, m, s)
+		verdicts[rewrite.Decide(m, s).Row]++
+	}
+	for row := rewrite.RowUntrusted; row <= rewrite.RowDirect; row++ {
+		if verdicts[row] < 20 {
+			t.Errorf("row %s came up %d times: the laws were not tried on it", row, verdicts[row])
+		}
+	}
+	t.Log(verdicts)
+}
+
+func (d draw) address() string {
+	local := d.of("academy", "Academy", "a..b", "a.", ".a", `"a  b"`, `"a@bank.example"`, "jürgen", "SRS0=H=T=o.example=u", "SRS1=H=h.example==G=T=o.example=u", "SRS1=x=y.example=z",
+		"bounces+club=abcdefgh=AA", "noreply", strings.Repeat("x", 70), strings.Repeat("y", 45), "MAILER-DAEMON", `"a\"\\b"`, strings.Repeat("ü", 40), `"(<,;:>"`)
+	return local + "@" + d.of(names...)
+}
+
+func (d draw) from() string {
+	name := d.of("", "Ann", "Ann de Vries", `"Doe, John"`, "Doe, John", "Zoë", "Zo\xeb", "=?utf-8?Q?Zo=C3=AB?=", "=?utf-8?Q?a=0D=0ABcc=3A_x?=", "=?x-none?Q?a?=", `"  "`,
+		"ceo@bank.example", `"ceo@bank.example"`, "ceo＠bank.example", "\u202eevil", `"`, "(", "a\x00b", "a\rb", "\u240d", strings.Repeat("long ", 40), strings.Repeat("x", 1200),
+		strings.Repeat("é", 700), "Team:", "Courseware", "{name}", "a\r\n b", "A  \t B", "=?utf-8?B?"+strings.Repeat("w6k", 300)+"?=")
+	spec := d.address()
+	switch d.IntN(12) {
+	case 0:
+		return spec
+	case 1:
+		return spec + " (" + d.of("Ann", "(", "Z\xeb", "a@b.example") + ")"
+	case 2:
+		return name + " <@route.example:" + spec + ">"
+	case 3:
+		return spec + " <" + spec + ">"
+	case 4:
+		return name + " <" + spec + ">" + d.of("", " x", ",", ", "+d.address(), ", B <"+d.address()+">", ";")
+	case 5:
+		return d.of("", " ", "undisclosed-recipients:;", "G: "+spec+";", "<>", "<", "Ann", "(empty)", "a@[192.0.2.1]", "\r\n ")
+	case 6:
+		return "Ann <academy@yourorganisationname.nl>, B <" + d.of("b@yourorg.example", "b@course.yourorganisationname.nl", "b@museum.example") + ">"
+	}
+	return name + " <" + spec + ">"
+}
+
+// header gives a header with some From fields, usually one, among others.
+func (d draw) header() message.Header {
+	var h message.Header
+	add := func(name, value string) { h = append(h, message.Field{Name: name, Value: value}) }
+	from := func() { add(d.of("From", "From", "from", "FROM"), d.of(" ", "")+d.from()) }
+	add("Received", " from x\r\n\tby y; date")
+	if d.oneIn(6) {
+		add("X-Original-From", " "+d.from())
+	}
+	if !d.oneIn(12) {
+		from()
+	}
+	add("Subject", d.of(" a", "\r\n\tfolded ", "", " \xff"))
+	if d.oneIn(12) {
+		from()
+	}
+	if d.oneIn(20) {
+		add("From", "")
+	}
+	if d.oneIn(8) {
+		add("x-original-from", d.from())
+	}
+	for _, field := range []message.Field{{Name: "Reply-To", Value: " r@x.example"}, {Name: "Date", Value: " now"}, {Name: "MESSAGE-ID", Value: " <1@x>"}, {Name: "Sender", Value: " s@x.example"}} {
+		if d.oneIn(2) {
+			h = append(h, field)
+		}
+	}
+	return h
+}
+
+func (d draw) sender() message.Path {
+	switch d.IntN(8) {
+	case 0:
+		return message.Path{}
+	case 1:
+		return message.ParsePath(d.of("postmaster", "a@[192.0.2.1]", "<", "@r.example:a@bank.example", " ", "a@x\r\nRCPT TO:<b@x>"))
+	case 2: // one that we made
+		srs := tenant.SRS{Secrets: []tenant.Secret{tenant.NewSecret([]byte("a secret for the cases only"))}}
+		at := must(message.ParseDomain(d.of("bounces.courseware.nl", "bounce.yourorganisationname.nl", "museum.example")))
+		return message.PathOf(rewrite.NewCodec(srs, cases.Now).Bounce(message.ParsePath(d.address()), d.of("", "yourorg"), at, d.oneIn(2)))
+	}
+	return message.ParsePath(d.address())
+}
+
+// FuzzLaws holds the laws against any header and any envelope sender. The golden
+// cases are where it starts from.
+func FuzzLaws(f *testing.F) {
+	w := newWorld(f)
+	for i, c := range cases.All(f, "testdata") {
+		f.Add(c.Message.Header.String(), c.Message.Envelope.ReversePath.Verbatim, uint64(i))
+	}
+	for i := range uint64(40) {
+		d := newDraw(i)
+		f.Add(d.header().String(), d.sender().Verbatim, i)
+	}
+	f.Fuzz(func(t *testing.T, text, sender string, choices uint64) {
+		header, err := message.ReadHeader(bufio.NewReaderSize(strings.NewReader(text), 1<<17))
+		if err != nil {
+			return
+		}
+		m, s := w.message(header, message.ParsePath(sender), choices)
+		checkLaws(t, m, s)
+	})
+}
