@@ -24,7 +24,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	p.SPFInclude = d.domain("platform.spf_include", r.SPFInclude)
 	p.SendingIPs = d.sendingIPs("platform.sending_ips", r.SendingIPs)
 	if r.From != "" {
-		p.From = d.fromTemplate(r.From, p.Domain)
+		p.From, p.FromDomain = d.fromTemplate(r.From, p.Domain)
 	}
 	l.ownDomains(d, r.Domains)
 	p.Submitters = d.submitters("platform.submitters", r.Submitters)
@@ -54,7 +54,7 @@ func (l *loader) ownDomains(d *document, texts []string) {
 	if p.Domain.IsZero() {
 		return
 	}
-	if !p.Owns(p.Domain) {
+	if !slices.ContainsFunc(p.Domains, func(own tenant.Pattern) bool { return own.Covers(p.Domain) }) {
 		d.fail(path, "does not take in platform.domain", "add "+p.Domain.Unicode())
 	}
 	seen := make(map[message.Domain]bool)
@@ -91,6 +91,10 @@ func (l *loader) platformBounces(d *document) {
 	if slices.Contains(p.Domains, tenant.Pattern{Domain: p.Bounce}) || p.Bounce == p.Domain {
 		d.fail("platform.bounce_domain", p.Bounce.Unicode()+" is one of the platform's From domains, and all mail to it is taken for bounces",
 			"choose a name that nothing else uses, like bounces."+p.Domain.Unicode())
+	}
+	if p.FromDomain == p.Bounce && !p.From.Holds("reply") {
+		d.fail("platform.from", "is at platform.bounce_domain, where replies to it would be refused",
+			"write {reply}@"+p.Bounce.Unicode()+", or an address at "+p.Domain.Unicode())
 	}
 	if p.BouncesTo.Domain.Within(p.Bounce) {
 		d.fail("platform.bounces_to", p.BouncesTo.String()+" is inside platform.bounce_domain, so that a bounce would come round again",

@@ -9,13 +9,14 @@ import (
 )
 
 // fromTemplate takes platform.from, one address, and gives the template of its
-// local part.
-func (d *document) fromTemplate(text string, platform message.Domain) tenant.Template {
+// local part, and its domain. The domain may lie below platform.domain: relaxed
+// alignment (RFC 9989 section 3.2.10) lets the platform's signature speak for it.
+func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Template, message.Domain) {
 	const path = "platform.from"
 	local, name, found := cutLast(text, "@")
 	if !found || local == "" {
 		d.fail(path, quoted(text)+" is not an address", "write one like noreply@"+platform.String())
-		return tenant.Template{}
+		return tenant.Template{}, message.Domain{}
 	}
 	domain, err := parseDomain(name)
 	switch {
@@ -23,8 +24,8 @@ func (d *document) fromTemplate(text string, platform message.Domain) tenant.Tem
 		d.fail(path, "has a placeholder behind the @", "write platform.domain there")
 	case err != nil:
 		d.failBy(path, err, "")
-	case !platform.IsZero() && domain != platform:
-		d.fail(path, "its domain is "+domain.Unicode()+", not platform.domain", "write "+local+"@"+platform.Unicode()+", for that domain signs")
+	case !platform.IsZero() && !domain.Within(platform):
+		d.fail(path, "its domain is "+domain.Unicode()+", not platform.domain or below it", "write "+local+"@"+platform.Unicode()+", for that domain signs")
 	}
 	t, err := tenant.ParseTemplate(local, "local", "domain", "tenant", "reply")
 	if err == nil {
@@ -33,7 +34,10 @@ func (d *document) fromTemplate(text string, platform message.Domain) tenant.Tem
 	if err != nil {
 		d.failBy(path, err, "write a local part like noreply or {local}")
 	}
-	return t
+	if t.Holds("reply") && local != "{reply}" {
+		d.fail(path, "has text beside {reply}, and could not be read back", "write {reply}@"+domain.Unicode())
+	}
+	return t, domain
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -175,7 +175,7 @@ func ValidFieldName(s string) bool {
 // within stay, for a quoted local part may hold them; so many that they would fill
 // a line become one. A word that no line can hold is cut.
 func Fold(name, text string) string {
-	text = " " + strings.Trim(picture(strings.Trim(unfold(text), " \t\r\n")), " ")
+	text = " " + strings.Trim(picture(unfold(text)), " ")
 	var b strings.Builder
 	column := len(name) + 1
 	for text != "" && text != " " {

@@ -42,6 +42,11 @@ func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result)
 	}
 	n := len(plan.Sign)
 	h.wantSignatures(got.Header, m.Body, n)
+	for i, id := range plan.Sign { // the first is uppermost
+		if value := got.Header[i].Text(); !strings.Contains(value, " s="+id.Selector+";") || !strings.Contains(value, " d="+id.SDID.String()+";") {
+			t.Errorf("signature %d is not by %s: %s", i+1, id, value)
+		}
+	}
 	if got, want := got.Header[n:].String(), plan.Apply(c.Message.Header).String(); got != want {
 		t.Errorf("header:\n%s\nwant:\n%s", got, want)
 	}

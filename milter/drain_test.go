@@ -134,6 +134,7 @@ func TestShutdownNoNewMessage(t *testing.T) {
 	wait(t, "a message under way", func() bool { return !h.idle() })
 	ended := h.shutdown(context.Background())
 	<-h.served
+	h.connections() // not before every connection has been told
 	conn.Write(frames("A", stages[2], stages[3]))
 	wantClosed(t, conn)
 	must(t, <-ended)
@@ -154,6 +155,19 @@ func TestShutdownGivesUp(t *testing.T) {
 	}
 	wantClosed(t, stuck)
 	wantClosed(t, idle)
+}
+
+// TestShutdownAtOnce: no time at all is enough when no message is under way.
+func TestShutdownAtOnce(t *testing.T) {
+	for range 20 {
+		h := open(t)
+		for range 5 {
+			h.client(good())
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		must(t, h.Shutdown(ended))
+	}
 }
 
 // TestShutdownBeforeServe: a listener that comes late is closed.

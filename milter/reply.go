@@ -12,6 +12,8 @@ import (
 // section 4.2, enhanced codes by RFC 3463). Each tells the sender what to do.
 func refusalOf(plan rewrite.Plan) library.Response {
 	switch plan.Row {
+	case rewrite.RowReturn:
+		return refusal("554", "5.4.6", plan.Reason+": "+plan.Detail+"; look for a forwarding loop behind this address")
 	case 10:
 		return refusal("550", "5.7.1", plan.Detail+"; use the login that belongs to the address in From, or another From")
 	case 9:
@@ -19,6 +21,19 @@ func refusalOf(plan rewrite.Plan) library.Response {
 	default:
 		return refusal("550", "5.7.1", plan.Reason+": "+plan.Detail+"; use an address of a domain registered with this platform in From")
 	}
+}
+
+// maxRefused is how many recipients one connection may get wrong before we take it
+// for guessing.
+const maxRefused = 20
+
+// refusedRecipient answers for an address of ours that leads nowhere; n is the number
+// of those on this connection.
+func refusedRecipient(err error, n int) library.Response {
+	if n > maxRefused {
+		return refusal("421", "4.7.0", "too many unknown recipients on this connection")
+	}
+	return refusal("550", "5.1.1", "this address leads to nobody: "+err.Error())
 }
 
 // deferral asks to try again later: the fault is ours (RFC 3463, X.7.5).

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"onbehalf/message"
 	"onbehalf/rewrite"
 )
 
@@ -22,8 +23,11 @@ const (
 
 // Counts are the messages since the start.
 type Counts struct {
-	Passed, Kept, Rewritten, Refused, Deferred atomic.Int64
-	Fragile                                    atomic.Int64 // of those signed: later hosts may break the signature
+	Passed, Kept, Rewritten, Forwarded, Refused, Deferred atomic.Int64
+
+	Fragile    atomic.Int64 // of those signed: later hosts may break the signature
+	Recipients atomic.Int64 // refused at RCPT
+	Returns    Returns
 }
 
 // report writes the one line a message gets, and counts it.
@@ -77,10 +81,39 @@ func (t *transaction) reportPlan() []slog.Attr {
 		signed = append(signed, id.String())
 	}
 	attrs := []slog.Attr{slog.String("rewrote", strings.Join(rewrote, ", ")), slog.String("signed", strings.Join(signed, ", "))}
-	if fragile := t.body.fragile(); t.outcome == carriedOut && fragile != nil {
+	if fragile := t.body.fragile(); t.outcome == carriedOut && t.signature != nil && fragile != nil {
 		attrs = append(attrs, slog.String("fragile", strings.Join(fragile, ", ")))
 	}
+	if len(t.plan.Exchanges) > 0 {
+		attrs = append(attrs, slog.Int("led_home", len(t.plan.Exchanges)))
+	}
+	if t.status != nil && len(t.status.Reports) > 0 {
+		attrs = append(attrs, slog.String("dsn", t.reportStatus()))
+	}
 	return attrs
+}
+
+// reportStatus says what a delivery status notification reports.
+func (t *transaction) reportStatus() string {
+	var all []string
+	for _, r := range t.status.Reports {
+		text := strings.TrimSpace(r.Action + " " + r.Status)
+		if t.state.Addresses && r.Recipient != "" {
+			text += " for " + r.Recipient
+		}
+		all = append(all, text)
+	}
+	return clip(strings.Join(all, ", "))
+}
+
+// reportRecipient writes a line about a recipient that is refused.
+func (t *transaction) reportRecipient(to message.Path, why error) {
+	t.server.Counts.Recipients.Add(1)
+	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
+	if t.state.Addresses {
+		attrs = append(attrs, slog.String("client", t.message.Submitter.Client.String()), slog.String("recipient", clip(to.Verbatim)))
+	}
+	t.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "recipient refused", attrs...)
 }
 
 func (t *transaction) reportAddresses() []slog.Attr {
@@ -97,6 +130,9 @@ func (t *transaction) reportAddresses() []slog.Attr {
 	}
 	if t.plan.ReversePath != nil {
 		attrs = append(attrs, slog.String("new_sender", t.plan.ReversePath.String()))
+	}
+	for _, x := range t.plan.Exchanges[:min(len(t.plan.Exchanges), 10)] {
+		attrs = append(attrs, slog.String("to", x.To.String()))
 	}
 	if t.plan.Detail != "" {
 		attrs = append(attrs, slog.String("detail", clip(t.plan.Detail)))
@@ -121,12 +157,20 @@ func (t *transaction) count() {
 		counts.Deferred.Add(1)
 	case t.outcome == passed:
 		counts.Passed.Add(1)
+	case t.plan.Verdict == rewrite.Forward:
+		counts.Forwarded.Add(1)
 	case t.plan.Verdict == rewrite.Rewrite:
 		counts.Rewritten.Add(1)
 	default:
 		counts.Kept.Add(1)
 	}
-	if t.outcome == carriedOut && t.body.fragile() != nil {
+	if t.outcome != carriedOut {
+		return
+	}
+	if t.signature != nil && t.body.fragile() != nil {
 		counts.Fragile.Add(1)
+	}
+	if t.status != nil {
+		counts.Returns.add(t.plan.Tenant, t.status.Reports, t.message.Header)
 	}
 }

@@ -152,6 +152,21 @@ func TestShadow(t *testing.T) {
 	}
 }
 
+// TestRefusal: a text that quotes anything becomes one line that Postfix takes.
+func TestRefusal(t *testing.T) {
+	for text, want := range map[string]string{
+		"100% %s":                "100%% %%s",
+		"a\r\nb\x00c\x7f\x1b":    "a??b?c??",
+		"jö\xff":                 "j??",
+		strings.Repeat("x", 401): strings.Repeat("x", 400) + "...",
+		strings.Repeat("%", 401): strings.Repeat("%%", 400) + "...",
+	} {
+		if got := string(refusal("550", "5.7.1", text).Response().Data); got != "550 5.7.1 "+want+"\x00" {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	}
+}
+
 // TestReplies: whatever a message holds, the reply is one line that Postfix takes.
 func TestReplies(t *testing.T) {
 	h := open(t)

@@ -14,16 +14,16 @@ import (
 // What we negotiate. Without the needed actions a plan cannot be carried out; the
 // wanted one lets us name the macros that we need, so that main.cf need not.
 const (
-	neededActions = library.OptAddHeader | library.OptChangeHeader | library.OptChangeFrom
+	neededActions = library.OptAddHeader | library.OptChangeHeader | library.OptChangeFrom |
+		library.OptAddRcpt | library.OptRemoveRcpt
 	wantedActions = library.OptSetSymList
 )
 
 // Header fields and body arrive without waiting for us, values with their leading
-// space, because signatures cover it. The price: no verdict before the end of the
-// message. HELO, DATA and unknown commands say nothing to us.
+// space, because signatures cover it. The end of the header waits: a body that we do
+// not need is then not sent. HELO, DATA and unknown commands say nothing to us.
 const wantedProtocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |
-	library.OptNoHeaderReply | library.OptNoEOHReply | library.OptNoBodyReply |
-	library.OptHeaderLeadingSpace
+	library.OptNoHeaderReply | library.OptNoBodyReply | library.OptHeaderLeadingSpace
 
 var macros = map[library.Stage][]string{
 	library.StageConnect:  {"j"},
@@ -43,6 +43,8 @@ type session struct {
 	host   message.Domain // the mail host
 	client netip.Addr
 	local  bool
+
+	refused int // recipients, so far
 
 	transaction *transaction // nil between messages
 }
@@ -81,19 +83,20 @@ func (s *session) MailFrom(_ string, m *library.Modifier) (library.Response, err
 	s.guard.announced = 0
 	s.transaction = begin(s, m.Macros["{auth_authen}"])
 	s.transaction.noteQueueID(m)
-	if !s.transaction.trusted() {
-		s.transaction.report()
-		s.end()
-		return accept, nil
-	}
 	return goOn, nil
 }
 
-// RcptTo notes a recipient. Postfix reports only those that it accepts itself.
+// RcptTo notes a recipient, or refuses one that has the form of a bounce address and
+// leads nowhere. Postfix reports only those that it accepts itself. It cannot refuse
+// a recipient of a local submission: the message would stay in its queue for ever.
 func (s *session) RcptTo(_ string, m *library.Modifier) (library.Response, error) {
-	if s.transaction != nil {
-		s.transaction.noteQueueID(m)
-		s.transaction.addRecipient(s.guard.words[0])
+	if s.transaction == nil {
+		return goOn, nil
+	}
+	s.transaction.noteQueueID(m)
+	if err := s.transaction.addRecipient(message.ParsePath(s.guard.words[0])); err != nil && !s.local {
+		s.refused++
+		return refusedRecipient(err, s.refused), nil
 	}
 	return goOn, nil
 }
@@ -119,13 +122,18 @@ func (s *session) unless(silence library.OptProtocol) library.Response {
 	return goOn
 }
 
-// Headers decides: all facts are there.
+// Headers decides: all facts are there. A message that is left as it is, or refused,
+// ends here.
 func (s *session) Headers(_ textproto.MIMEHeader, m *library.Modifier) (library.Response, error) {
-	if s.transaction != nil {
-		s.transaction.noteQueueID(m)
-		s.transaction.decide()
+	if s.transaction == nil {
+		return goOn, nil
 	}
-	return s.unless(library.OptNoEOHReply), nil
+	s.transaction.noteQueueID(m)
+	if answer := s.transaction.decide(); answer != nil {
+		s.end()
+		return answer, nil
+	}
+	return goOn, nil
 }
 
 // BodyChunk passes the body on to the signature. It is not kept.

@@ -137,6 +137,20 @@ func TestConnectionFacts(t *testing.T) {
 	}
 }
 
+// TestLocalIsPortZero: a program on the host that speaks SMTP is no local submission.
+func TestLocalIsPortZero(t *testing.T) {
+	h := open(t)
+	cast := cases.NewCast(t)
+	h.state.Store(&State{Table: cast.Table(t, "ONBEHALF_TRUST_NETWORKS=192.0.2.0/24"), Keys: cast.Keys})
+	for _, local := range []bool{true, false} {
+		m := good()
+		m.Client, m.Local = netip.MustParseAddr("127.0.0.1"), local
+		if got := h.send(h.client(m), m); got.Header[0].Is("DKIM-Signature") != local {
+			t.Errorf("port 0: %v; header is\n%s", local, got.Header)
+		}
+	}
+}
+
 // TestUnreadableClient: a client whose address cannot be read is a stranger, also
 // where a trusted one came before.
 func TestUnreadableClient(t *testing.T) {

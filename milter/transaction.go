@@ -33,6 +33,7 @@ type transaction struct {
 	signature *keys.Signature // nil: nothing is signed
 	problem   error           // why nothing is signed that should be
 	body      inspector
+	status    *message.StatusReader // of a message on its way home; nil: any other
 	outcome   outcome
 }
 
@@ -50,16 +51,6 @@ func begin(s *session, login string) *transaction {
 	return t
 }
 
-// trusted decides about a message that is not ours before anything more is sent.
-func (t *transaction) trusted() bool {
-	if t.snapshot.Platform().Trusts(t.message.Submitter) {
-		return true
-	}
-	t.plan = rewrite.Decide(t.message, t.snapshot)
-	t.outcome = passed
-	return false
-}
-
 func (t *transaction) noteQueueID(m *library.Modifier) {
 	if id := m.Macros["i"]; id != "" {
 		t.message.QueueID = id
@@ -70,14 +61,21 @@ func (t *transaction) noteQueueID(m *library.Modifier) {
 // may be longer; all together hold no more than this for each that is allowed.
 const maxPath = 256
 
-func (t *transaction) addRecipient(verbatim string) {
-	t.paths += len(verbatim)
+// addRecipient notes a recipient; the error is why mail to it leads nowhere.
+func (t *transaction) addRecipient(to message.Path) error {
+	t.paths += len(to.Verbatim)
 	limit := t.server.Limits.Recipients
 	if len(t.message.Envelope.ForwardPaths) >= limit || t.paths > limit*maxPath {
 		t.tooLarge = fmt.Errorf("more than %d recipients", limit)
-		return
+		return nil
 	}
-	t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, message.ParsePath(verbatim))
+	_, _, err := rewrite.Lead(to, t.snapshot, t.message.Received)
+	if err == nil || t.message.Submitter.Local {
+		t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, to)
+		return nil
+	}
+	t.reportRecipient(to, err)
+	return err
 }
 
 func (t *transaction) addField(f message.Field) {
@@ -89,23 +87,55 @@ func (t *transaction) addField(f message.Field) {
 	t.message.Header = append(t.message.Header, f)
 }
 
-// decide asks for the plan and starts the signatures over the header that it
-// leads to. What goes wrong is said at the end of the message, for until then
-// Postfix takes no answer.
-func (t *transaction) decide() {
+// decide asks for the plan. A message that needs its body read has its signatures
+// started, over the header that the plan leads to; any other is answered.
+func (t *transaction) decide() library.Response {
 	t.plan = rewrite.Decide(t.message, t.snapshot)
 	if t.tooLarge != nil { // what is known of it says whose it is, no more
 		t.plan = rewrite.Plan{Row: t.plan.Row, Verdict: rewrite.Refuse, Reason: "message is too large", Tenant: t.plan.Tenant, Shadow: t.plan.Shadow}
-		return
 	}
-	if len(t.plan.Sign) == 0 || t.plan.Shadow {
-		return
+	switch {
+	case t.plan.Shadow, t.plan.Verdict == rewrite.Pass:
+		return t.answer(passed, accept)
+	case t.tooLarge != nil:
+		return t.answer(refused, refusal("552", "5.3.4", t.tooLarge.Error()))
+	case t.plan.Verdict == rewrite.Refuse:
+		return t.answer(refused, refusalOf(t.plan))
 	}
-	t.signature, t.problem = t.state.Keys.Sign(t.plan.Apply(t.message.Header), t.plan.Sign)
+	if len(t.plan.Exchanges) > 0 {
+		t.status = message.NewStatusReader(t.message.Header)
+	}
+	if t.plan.Verdict == rewrite.Forward {
+		return nil
+	}
+	if t.signature, t.problem = t.state.Keys.Sign(t.plan.Apply(t.message.Header), t.plan.Sign); t.problem != nil {
+		return t.unsigned(t.problem)
+	}
+	return nil
+}
+
+// answer ends the message with a reply.
+func (t *transaction) answer(o outcome, r library.Response) library.Response {
+	t.outcome = o
+	t.report()
+	return r
+}
+
+// unsigned answers for a message that should be signed and cannot be: refused when
+// it is the message's own fault and will not get better, else deferred.
+func (t *transaction) unsigned(err error) library.Response {
+	t.problem = err
+	if errors.Is(err, keys.ErrTooManyFields) || errors.Is(err, keys.ErrUnsignable) {
+		return t.answer(refused, refusal("550", "5.6.0", err.Error()))
+	}
+	return t.answer(deferred, deferral("cannot sign this message now"))
 }
 
 func (t *transaction) write(chunk []byte) {
 	t.body.write(chunk)
+	if t.status != nil {
+		t.status.Write(chunk)
+	}
 	if t.signature == nil {
 		return
 	}
@@ -114,45 +144,30 @@ func (t *transaction) write(chunk []byte) {
 	}
 }
 
-// finish answers the end of the message: refused, deferred, or let go with all
-// edits made.
+// finish answers the end of a message that decide has let come this far: all edits
+// are made, or it is refused or deferred.
 func (t *transaction) finish(e editor) (library.Response, error) {
-	defer t.report()
-	switch {
-	case t.plan.Shadow, t.plan.Verdict == rewrite.Pass:
-		t.outcome = passed
-		return accept, nil
-	case t.tooLarge != nil:
-		return t.refuse(refusal("552", "5.3.4", t.tooLarge.Error())), nil
-	case t.plan.Verdict == rewrite.Refuse:
-		return t.refuse(refusalOf(t.plan)), nil
+	if t.status != nil {
+		t.status.End()
 	}
-	signed, err := t.sign()
-	switch {
-	case errors.Is(err, keys.ErrTooManyFields), errors.Is(err, keys.ErrUnsignable):
-		t.problem = err
-		return t.refuse(refusal("550", "5.6.0", err.Error())), nil
-	case err != nil:
-		t.problem, t.outcome = err, deferred
-		return deferral("cannot sign this message now"), nil
+	var signed []message.Field
+	if t.plan.Verdict != rewrite.Forward {
+		var err error
+		if signed, err = t.sign(); err != nil {
+			return t.unsigned(err), nil
+		}
 	}
-	t.outcome = carriedOut
-	return accept, e.perform(t.plan, signed)
+	return t.answer(carriedOut, accept), e.perform(t.plan, signed)
 }
 
-func (t *transaction) refuse(r library.Response) library.Response {
-	t.outcome = refused
-	return r
-}
-
-// sign gives the DKIM-Signature fields. A message that is carried out is always
-// signed: none at all is an error.
+// sign gives the DKIM-Signature fields. A message that is carried out is signed, or
+// there is an error.
 func (t *transaction) sign() ([]message.Field, error) {
 	switch {
 	case t.problem != nil:
 		return nil, t.problem
 	case t.signature == nil:
-		return nil, errors.New("the plan names no key")
+		return nil, errors.New("the end of the header never came")
 	}
 	return t.signature.Fields()
 }

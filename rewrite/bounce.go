@@ -176,7 +176,8 @@ func (c Codec) decodeStamped(purpose, rest string) (Decoded, error) {
 	if err != nil || parts[3] == "" {
 		return Decoded{}, ErrNotOurs
 	}
-	if !c.verify(parts[0], purpose, parts[1], domain.String(), parts[3]) {
+	ours := c.verify(parts[0], purpose, parts[1], domain.String(), parts[3])
+	if !ours && !(purpose == forBounce && c.verifyClassic(parts[0], parts[1], parts[2], parts[3])) {
 		return Decoded{}, ErrForged
 	}
 	if err := c.checkAge(parts[1], purpose); err != nil {
@@ -194,7 +195,7 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}
-	if !c.verify(parts[0], forForeign, host.String(), parts[2]) {
+	if !c.verify(parts[0], forForeign, host.String(), parts[2]) && !c.verifyClassic(parts[0], parts[1], parts[2]) {
 		return Decoded{}, ErrForged
 	}
 	return Decoded{Address: message.Address{Local: "SRS0" + parts[2], Domain: host}}, nil

@@ -30,11 +30,17 @@ import (
 // speaks of the HELO name. A sender in the platform's own domains stays, save in
 // rows 4 and 5, where SPF is all that aligns. When every recipient is delivered
 // directly to the tenant's own servers, envelope and From are kept whatever the
-// row.
+// row. Recipients that are bounce or reply addresses of ours are led home, whoever
+// the submitter is.
 func Decide(m message.Message, s *tenant.Snapshot) Plan {
 	f := gather(m, s)
+	return f.withExchanges(f.decide())
+}
+
+// decide is the table.
+func (f *facts) decide() Plan {
 	switch {
-	case !f.platform.Trusts(m.Submitter):
+	case !f.platform.Trusts(f.m.Submitter):
 		return Plan{Row: RowUntrusted, Verdict: Pass, Reason: "submitter is not trusted"}
 	case f.forbidden != "":
 		return f.refuse(10, "submitter may not send as this author", f.forbidden)

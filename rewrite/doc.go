@@ -16,4 +16,6 @@
 //	from.go      the From that takes the author's place
 //	fields.go    the other fields that we write
 //	bounce.go    addresses that bring bounces home (SRS)
+//	classic.go   the same, as other SRS daemons make them
+//	returns.go   mail to such addresses
 package rewrite

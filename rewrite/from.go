@@ -108,7 +108,7 @@ func (f *facts) fromAddress() message.Address {
 	if !f.platform.From.Holds("reply") { // there, the check code covers every octet
 		local = strings.Trim(local, ".")
 	}
-	return message.Address{Local: firstOf(local, "noreply"), Domain: f.platform.Domain}
+	return message.Address{Local: firstOf(local, "noreply"), Domain: f.platform.FromDomain}
 }
 
 // plainAtom makes text fit for a local part that needs no quotes.

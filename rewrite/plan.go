@@ -20,6 +20,8 @@ type Plan struct {
 	Edits       []Edit           `json:"edits,omitempty"` // in the order to send
 	// Sign names the keys that sign the header as the edits leave it.
 	Sign []tenant.Identity `json:"sign,omitempty"`
+	// Exchanges are the recipients that are led elsewhere.
+	Exchanges []Exchange `json:"exchanges,omitempty"`
 	// Shadow: the plan is logged and not carried out.
 	Shadow bool `json:"shadow,omitempty"`
 }
@@ -30,6 +32,7 @@ type Row int
 const (
 	RowUntrusted Row = 0  // above the table: not from a trusted submitter
 	RowDirect    Row = 11 // below it: all recipients are delivered directly
+	RowReturn    Row = 12 // beside it: mail to a bounce or reply address
 )
 
 // String gives the number, or a word where there is none.
@@ -39,6 +42,8 @@ func (r Row) String() string {
 		return "untrusted"
 	case RowDirect:
 		return "direct"
+	case RowReturn:
+		return "return"
 	}
 	return strconv.Itoa(int(r))
 }
@@ -53,6 +58,7 @@ const (
 	Pass    Verdict = "pass"    // leave the message as it is, unsigned
 	Keep    Verdict = "keep"    // the author stays in From; signed
 	Rewrite Verdict = "rewrite" // From becomes the platform's; signed
+	Forward Verdict = "forward" // leave the message as it is, and lead it home
 	Refuse  Verdict = "refuse"  // answer with a 5xx reply
 )
 

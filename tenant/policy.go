@@ -89,9 +89,10 @@ type Trust struct {
 // Platform is the platform itself.
 type Platform struct {
 	Name       string
-	Domain     message.Domain // SDID of its signatures, and domain of From
+	Domain     message.Domain // SDID of its signatures
 	Domains    []Pattern      // its own From domains
 	From       Template       // local part of the rewritten From's address
+	FromDomain message.Domain // its domain: Domain or one below it
 	BouncesTo  message.Address
 	Bounce     message.Domain // bounce addresses are made there
 	SendingIPs []netip.Addr
@@ -110,9 +111,16 @@ type SRS struct {
 	AcceptClassic bool          // also accept the addresses of other SRS daemons
 }
 
-// Owns tells whether the domain is one of the platform's own From domains.
+// Owns tells whether the domain is one of the platform's own From domains, the one
+// of rewritten Froms included.
 func (p *Platform) Owns(d message.Domain) bool {
-	return slices.ContainsFunc(p.Domains, func(own Pattern) bool { return own.Covers(d) })
+	return !d.IsZero() && d == p.FromDomain || slices.ContainsFunc(p.Domains, func(own Pattern) bool { return own.Covers(d) })
+}
+
+// TakesReplies tells whether reply addresses of ours stand at the domain: where From
+// is made of them.
+func (p *Platform) TakesReplies(d message.Domain) bool {
+	return !d.IsZero() && d == p.FromDomain && p.From.Holds("reply")
 }
 
 // Trusts tells whether mail of this submitter is decided about. Everyone else's

@@ -27,6 +27,7 @@ const (
 	logins      = "login"
 	networks    = "network"
 	returnPaths = "return path"
+	ids         = "id"
 	standings   = "standing"
 )
 
@@ -52,12 +53,7 @@ func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
 	}
 	txn := db.Txn(true)
 	defer txn.Abort()
-	ids := make(map[string]bool, len(tenants))
 	for _, t := range tenants {
-		if ids[t.ID] {
-			return nil, fmt.Errorf("tenant id %s is there twice", t.ID)
-		}
-		ids[t.ID] = true
 		if err := claimAll(txn, t); err != nil {
 			return nil, err
 		}
@@ -67,6 +63,9 @@ func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
 }
 
 func claimAll(txn *memdb.Txn, t *Tenant) error {
+	if err := insert(txn, ids, claim{t.ID, t.ID, t, message.Domain{}}); err != nil {
+		return fmt.Errorf("tenant id %s is there twice", t.ID)
+	}
 	for _, p := range t.Domains {
 		if err := insert(txn, domains, claim{domainKey(p), p.String(), t, p.Domain}); err != nil {
 			return err
@@ -111,7 +110,7 @@ func schema() *memdb.DBSchema {
 	}
 	return &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{
 		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks),
-		returnPaths: byKey(returnPaths), standings: byKey(standings),
+		returnPaths: byKey(returnPaths), ids: byKey(ids), standings: byKey(standings),
 	}}
 }
 
@@ -258,6 +257,12 @@ func (s *Snapshot) longest(table, key string) (claim, bool) {
 	row, err := s.txn.LongestPrefix(table, "id_prefix", key)
 	c, found := row.(claim)
 	return c, found && err == nil
+}
+
+// Tenant gives the tenant of an id; nil: there is none.
+func (s *Snapshot) Tenant(id string) *Tenant {
+	c, _ := s.first(ids, "id", id)
+	return c.Tenant
 }
 
 // TakesBounces tells whether bounce addresses of ours stand at the domain: the

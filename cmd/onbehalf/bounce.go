@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,17 +23,19 @@ func (p *program) bounce() *cobra.Command {
 
 func (p *program) bounceEncode() *cobra.Command {
 	var tenantID string
+	var classic bool
 	cmd := &cobra.Command{
 		Use:   "encode ADDRESS",
 		Short: "Print the bounce address that leads to ADDRESS",
 		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID) },
+		RunE:  func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID, classic) },
 	}
+	cmd.Flags().BoolVar(&classic, "classic", false, "as another SRS daemon with the first secret would make it")
 	cmd.Flags().StringVar(&tenantID, "tenant", "", "id of the tenant whose bounces_to takes what does not fit into an address")
 	return cmd
 }
 
-func (p *program) runEncode(text, tenantID string) error {
+func (p *program) runEncode(text, tenantID string, classic bool) error {
 	path, err := parseArgument(text)
 	if err != nil {
 		return err
@@ -43,10 +44,14 @@ func (p *program) runEncode(text, tenantID string) error {
 	if err != nil {
 		return err
 	}
-	if tenantID != "" && now.tenant(tenantID) == nil {
+	if tenantID != "" && now.table.Snapshot().Tenant(tenantID) == nil {
 		return fmt.Errorf("there is no tenant %q", tenantID)
 	}
 	codec := rewrite.NewCodec(now.Platform.SRS, time.Now())
+	if classic {
+		fmt.Fprintln(p.out, codec.ClassicBounce(path.Address, now.Platform.Bounce))
+		return nil
+	}
 	fmt.Fprintln(p.out, codec.Bounce(path, tenantID, now.Platform.Bounce, true))
 	return nil
 }
@@ -79,36 +84,14 @@ func (p *program) runDecode(text string) error {
 	if err != nil {
 		return err
 	}
-	if d := path.Address.Domain; !now.table.Snapshot().TakesBounces(d) {
-		return fmt.Errorf("%s: %s is neither the bounce domain (%s) nor a tenant's return path", text, d, now.Platform.Bounce)
-	}
-	decoded, err := rewrite.NewCodec(now.Platform.SRS, time.Now()).Decode(path.Address)
-	if err != nil {
-		return fmt.Errorf("%s leads nowhere: %w", text, err)
-	}
-	to, err := now.leadsTo(decoded)
-	if err != nil {
-		return fmt.Errorf("%s leads nowhere: %w", text, err)
-	}
-	fmt.Fprintln(p.out, to)
-	return nil
-}
-
-// leadsTo gives the mailbox behind a decoded address: the one it holds, or that of
-// the tenant, or the platform's.
-func (l *loaded) leadsTo(d rewrite.Decoded) (message.Address, error) {
-	if !d.Address.IsZero() {
-		return d.Address, nil
-	}
-	if d.Tenant == "" {
-		return l.Platform.BouncesTo, nil
-	}
-	t := l.tenant(d.Tenant)
+	x, ours, err := rewrite.Lead(path, now.table.Snapshot(), time.Now())
 	switch {
-	case t == nil:
-		return message.Address{}, errors.New("its tenant is gone from the configuration")
-	case t.BouncesTo.IsZero():
-		return l.Platform.BouncesTo, nil
+	case err != nil:
+		return fmt.Errorf("%s leads nowhere: %w", text, err)
+	case !ours:
+		return fmt.Errorf("%s is no address of ours: %s is neither the bounce domain (%s) nor a tenant's return path, and the address is no reply address",
+			text, path.Address.Domain, now.Platform.Bounce)
 	}
-	return t.BouncesTo, nil
+	fmt.Fprintln(p.out, x.To)
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/config"
-	"onbehalf/tenant"
 )
 
 func (p *program) checkConfig() *cobra.Command {
@@ -76,14 +75,4 @@ func (p *program) need() (*loaded, error) {
 		return nil, fmt.Errorf("the configuration is not usable; mend the errors above, then: onbehalf check-config --config %s", p.config)
 	}
 	return now, nil
-}
-
-// tenant gives the tenant of an id; nil: there is none.
-func (l *loaded) tenant(id string) *tenant.Tenant {
-	for _, t := range l.Tenants {
-		if t.ID == id {
-			return t
-		}
-	}
-	return nil
 }

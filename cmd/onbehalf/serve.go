@@ -121,6 +121,6 @@ func (d *daemon) stop(why string) error {
 	}
 	c := &d.server.Counts
 	d.log.Info("stopped", "kept", c.Kept.Load(), "rewritten", c.Rewritten.Load(), "passed", c.Passed.Load(),
-		"refused", c.Refused.Load(), "deferred", c.Deferred.Load(), "fragile", c.Fragile.Load())
+		"forwarded", c.Forwarded.Load(), "refused", c.Refused.Load(), "deferred", c.Deferred.Load(), "fragile", c.Fragile.Load())
 	return nil
 }

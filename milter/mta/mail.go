@@ -28,7 +28,8 @@ type Result struct {
 	Reply      string // SMTP reply of a refusal or deferral; empty: the message goes on
 	Sender     string // with angle brackets
 	Recipients []string
-	Header     message.Header // without the Received field that the server adds
+	Refused    map[string]string // recipients, with the reply
+	Header     message.Header    // without the Received field that the server adds
 }
 
 // Connect tells the milter who the client is. Once on a connection.
@@ -52,12 +53,13 @@ func (c *Client) Connect(m Mail) error {
 // Send passes one message through the milter, after Connect.
 func (c *Client) Send(m Mail) (Result, error) {
 	sender, _ := splitSender(m.Sender)
-	result := Result{Sender: sender, Recipients: m.Recipients, Header: append(message.Header(nil), m.Header...)}
+	result := Result{Sender: sender, Header: append(message.Header(nil), m.Header...)}
 	done, err := c.envelope(m, &result)
 	if done || err != nil {
 		return result, err
 	}
-	if err := c.content(m); err != nil {
+	done, err = c.content(m, &result)
+	if done || err != nil {
 		return result, err
 	}
 	if err := c.Macros('E', "i", m.QueueID); err != nil {
@@ -101,41 +103,64 @@ func (c *Client) envelope(m Mail, result *Result) (done bool, err error) {
 	if err != nil || code != 'c' {
 		return c.settle(err, code, data, result)
 	}
+	return c.recipients(m, result)
+}
+
+// recipients sends RCPTs. One that is refused costs the others nothing. Done: none is
+// left.
+func (c *Client) recipients(m Mail, result *Result) (done bool, err error) {
 	for _, recipient := range m.Recipients {
 		c.Macros('R', "i", m.QueueID)
 		code, data, err := c.Ask('R', bracketed(recipient))
-		if err != nil || code != 'c' {
-			return c.settle(err, code, data, result)
+		if err != nil {
+			return false, err
 		}
+		if code == 'c' {
+			result.Recipients = append(result.Recipients, recipient)
+			continue
+		}
+		if _, err := result.take(code, data, false); err != nil {
+			return false, err
+		}
+		if result.Refused == nil {
+			result.Refused = make(map[string]string)
+		}
+		result.Refused[recipient] = result.Reply
 	}
+	if len(result.Recipients) == 0 {
+		return true, c.Write('A', nil)
+	}
+	result.Reply = ""
 	return false, nil
 }
 
 // maxChunk is the longest piece of a body that Postfix sends.
 const maxChunk = 65535
 
-func (c *Client) content(m Mail) error {
+// content sends header and body. Done: the milter wants no more of the message.
+func (c *Client) content(m Mail, result *Result) (done bool, err error) {
 	for _, field := range m.Header {
 		value := strings.ReplaceAll(field.Value, "\r\n", "\n")
 		if !c.leadingSpace {
 			value = strings.TrimPrefix(value, " ")
 		}
 		if err := refused(c.Ask('L', field.Name, value)); err != nil {
-			return err
+			return false, err
 		}
 	}
 	c.Macros('N', "i", m.QueueID)
-	if err := refused(c.ask('N', nil)); err != nil {
-		return err
+	code, data, err := c.ask('N', nil)
+	if err != nil || code != 'c' {
+		return c.settle(err, code, data, result)
 	}
 	for body := m.Body; len(body) > 0; {
 		n := min(len(body), maxChunk)
 		if err := refused(c.ask('B', body[:n])); err != nil {
-			return err
+			return false, err
 		}
 		body = body[n:]
 	}
-	return nil
+	return false, nil
 }
 
 // refused makes an error of an answer other than to go on.
@@ -146,7 +171,7 @@ func refused(code byte, data []byte, err error) error {
 	return err
 }
 
-// settle ends a message before its content.
+// settle ends a message before its end.
 func (c *Client) settle(err error, code byte, data []byte, result *Result) (bool, error) {
 	if err != nil {
 		return false, err

@@ -1,0 +1,154 @@
+package message
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Report is what a delivery status notification says of one recipient (RFC 3464
+// section 2.3).
+type Report struct {
+	Action    string // failed, delayed, delivered, relayed or expanded; lower case
+	Status    string // as RFC 3463 has it, such as 5.1.1
+	Recipient string // Original-Recipient, else Final-Recipient, without its type
+}
+
+// Bounds of what a notification can make us keep.
+const (
+	maxReports    = 100
+	maxStatusLine = 1000 // octets; the rest of a longer line is not looked at
+)
+
+// StatusReader finds the reports of a delivery status notification in its body as it
+// streams past (RFC 3464: a multipart/report with a part of type
+// message/delivery-status). It keeps a line at a time. What is broken, or no
+// notification at all, just has no reports.
+type StatusReader struct {
+	Reports []Report
+
+	boundary string // empty: the message is no notification
+	line     []byte // so far
+	where    place
+	report   Report
+}
+
+// place is the part of the body that the reader is in.
+type place int
+
+const (
+	outside  place = iota // before the first boundary, or in a part of no interest
+	partHead              // in the header of a part
+	statuses              // in message/delivery-status
+)
+
+// NewStatusReader looks at a message's Content-Type (RFC 6522 section 3).
+func NewStatusReader(h Header) *StatusReader {
+	field, _ := h.Get("Content-Type")
+	value := field.Text()
+	if !strings.HasPrefix(strings.ToLower(value), "multipart/report") || !strings.Contains(strings.ToLower(value), "delivery-status") {
+		return &StatusReader{}
+	}
+	return &StatusReader{boundary: boundaryOf(value)}
+}
+
+// boundaryOf finds the boundary parameter (RFC 2046 section 5.1.1).
+func boundaryOf(value string) string {
+	i := strings.Index(strings.ToLower(value), "boundary=")
+	if i < 0 {
+		return ""
+	}
+	rest := value[i+len("boundary="):]
+	if strings.HasPrefix(rest, `"`) {
+		text, _, err := cutQuoted(rest)
+		if err != nil {
+			return ""
+		}
+		return text
+	}
+	end := strings.IndexAny(rest, "; \t")
+	if end < 0 {
+		end = len(rest)
+	}
+	return rest[:end]
+}
+
+// Write takes octets of the body in pieces of any size. It never fails.
+func (r *StatusReader) Write(p []byte) (int, error) {
+	n := len(p)
+	for r.boundary != "" && len(p) > 0 {
+		end := bytes.IndexByte(p, '\n')
+		if end < 0 {
+			r.keep(p)
+			break
+		}
+		r.keep(p[:end])
+		r.take(strings.TrimSuffix(string(r.line), "\r"))
+		r.line = r.line[:0]
+		p = p[end+1:]
+	}
+	return n, nil
+}
+
+func (r *StatusReader) keep(p []byte) {
+	r.line = append(r.line, p[:min(len(p), maxStatusLine-len(r.line))]...)
+}
+
+// End is the end of the body: what the last report said is complete.
+func (r *StatusReader) End() {
+	r.take(string(r.line))
+	r.finish()
+}
+
+func (r *StatusReader) take(line string) {
+	switch {
+	case strings.HasPrefix(line, "--"+r.boundary):
+		r.finish()
+		r.where = partHead
+	case r.where == partHead && line == "":
+		r.where = outside
+	case r.where == partHead:
+		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Content-Type") && isDeliveryStatus(value) {
+			r.where = statuses
+		}
+	case r.where == statuses && line == "":
+		r.finish()
+	case r.where == statuses:
+		r.note(line)
+	}
+}
+
+// isDeliveryStatus tells the type of the part, in ASCII or for SMTPUTF8 (RFC 6533).
+func isDeliveryStatus(value string) bool {
+	value = strings.ToLower(strings.TrimSpace(value))
+	return strings.HasPrefix(value, "message/delivery-status") || strings.HasPrefix(value, "message/global-delivery-status")
+}
+
+// note takes a field of a report. A recipient is "rfc822; a@example.org".
+func (r *StatusReader) note(line string) {
+	name, value, _ := strings.Cut(line, ":")
+	value = picture(strings.TrimSpace(value))
+	switch strings.ToLower(name) {
+	case "action":
+		word, _, _ := strings.Cut(value, " ")
+		r.report.Action = strings.ToLower(word)
+	case "status":
+		word, _, _ := strings.Cut(value, " ")
+		r.report.Status = word
+	case "original-recipient":
+		_, address, _ := strings.Cut(value, ";")
+		r.report.Recipient = strings.TrimSpace(address)
+	case "final-recipient":
+		if r.report.Recipient == "" {
+			_, address, _ := strings.Cut(value, ";")
+			r.report.Recipient = strings.TrimSpace(address)
+		}
+	}
+}
+
+// finish keeps a report that says what happened.
+func (r *StatusReader) finish() {
+	if r.report.Action != "" && len(r.Reports) < maxReports {
+		r.Reports = append(r.Reports, r.report)
+	}
+	r.report = Report{}
+}

@@ -1,0 +1,195 @@
+// Package arrows holds the direction of dependencies: docs/flow.md draws the
+// arrows, and this test fails when one points up.
+package arrows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "onbehalf"
+
+// below says which of our folders the packages of a folder may import. Packages of
+// one folder may import each other; cmd and test may import everything.
+var below = map[string][]string{
+	"message":   {},
+	"tenant":    {"message"},
+	"rewrite":   {"tenant", "message"},
+	"keys":      {"tenant", "message"}, // Identity, the name of a key, is a tenant's
+	"config":    {"tenant", "message"},
+	"authorize": {"rewrite", "keys", "tenant", "message"},
+	"milter":    {"rewrite", "keys", "tenant", "message"},
+	"socketmap": {"rewrite", "keys", "tenant", "message"},
+	"admin":     {"rewrite", "keys", "tenant", "message"},
+}
+
+// impure is what rewrite may not import, with all below it: it decides from what it
+// is given, and changes nothing.
+var impure = []string{
+	"net", "os", "log", "io/fs", "syscall",
+	"github.com/hashicorp/go-memdb", "github.com/spf13/viper", "github.com/emersion/go-milter", "github.com/emersion/go-msgauth",
+}
+
+// lumber is what no folder is called: the name says nothing of what is in it.
+var lumber = []string{"util", "utils", "common", "types", "helpers", "internal"}
+
+// faults says what is wrong with packages that import each other so.
+func faults(imports map[string][]string) []string {
+	var all []string
+	for _, from := range slices.Sorted(maps.Keys(imports)) {
+		for element := range strings.SplitSeq(from, "/") {
+			if slices.Contains(lumber, element) {
+				all = append(all, fmt.Sprintf("%s: a package is called after what it is about; %q says nothing", from, element))
+			}
+		}
+		folder := folderOf(from)
+		allowed, known := below[folder]
+		if !known && folder != "cmd" && folder != "test" {
+			all = append(all, fmt.Sprintf("%s has no place in the house yet: say in test/arrows what it may import", from))
+			continue
+		}
+		for _, to := range imports[from] {
+			if fault := faultOf(from, to, folder, allowed); fault != "" {
+				all = append(all, fault)
+			}
+		}
+	}
+	return all
+}
+
+func faultOf(from, to, folder string, allowed []string) string {
+	other := folderOf(to)
+	switch {
+	case other == "":
+		if folder == "rewrite" && slices.ContainsFunc(impure, func(p string) bool { return within(to, p) }) {
+			return fmt.Sprintf("%s may not import %s: it is pure, and what it needs to know it is given", from, to)
+		}
+	case folder == "test", folder == other:
+	case folder == "cmd" && other != "test":
+	case other == "test":
+		return fmt.Sprintf("%s may not import %s: what is for tests stays out of the program", from, to)
+	case !slices.Contains(allowed, other):
+		return fmt.Sprintf("%s may not import %s: arrows point down only, from %s to %s", from, to, folder, orNothing(allowed))
+	}
+	return ""
+}
+
+// folderOf gives the folder at the top that a package of ours is in; empty: it is
+// not ours.
+func folderOf(pkg string) string {
+	inner, ours := strings.CutPrefix(pkg, module+"/")
+	if !ours {
+		return ""
+	}
+	folder, _, _ := strings.Cut(inner, "/")
+	return folder
+}
+
+func within(pkg, parent string) bool { return pkg == parent || strings.HasPrefix(pkg, parent+"/") }
+
+func orNothing(allowed []string) string {
+	if len(allowed) == 0 {
+		return "nothing of ours"
+	}
+	return strings.Join(allowed, ", ")
+}
+
+// TestArrows looks at what all packages import, their tests aside.
+func TestArrows(t *testing.T) {
+	imports := listImports(t)
+	for _, folder := range []string{"cmd/onbehalf", "message", "tenant", "rewrite", "keys", "config", "milter"} {
+		if len(imports[path.Join(module, folder)]) == 0 {
+			t.Errorf("go list found no imports of %s: the test looks at the wrong place", folder)
+		}
+	}
+	for _, fault := range faults(imports) {
+		t.Error(fault)
+	}
+}
+
+func listImports(t *testing.T) map[string][]string {
+	t.Helper()
+	list := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...")
+	var talk bytes.Buffer
+	list.Stderr = &talk
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &talk)
+	}
+	imports := make(map[string][]string)
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		err := decoder.Decode(&pkg)
+		if errors.Is(err, io.EOF) {
+			return imports
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		imports[pkg.ImportPath] = pkg.Imports
+	}
+}
+
+// TestFaults shows that the test can fail, by packages made up for it.
+func TestFaults(t *testing.T) {
+	tests := []struct{ from, to, fault string }{
+		{"onbehalf/message", "onbehalf/tenant", "onbehalf/message may not import onbehalf/tenant: arrows point down only, from message to nothing of ours"},
+		{"onbehalf/tenant", "onbehalf/rewrite", "onbehalf/tenant may not import onbehalf/rewrite: arrows point down only, from tenant to message"},
+		{"onbehalf/rewrite", "onbehalf/keys", "arrows point down only"},
+		{"onbehalf/rewrite", "onbehalf/config", "arrows point down only"},
+		{"onbehalf/rewrite", "net/netip", "it is pure"},
+		{"onbehalf/rewrite", "net", "it is pure"},
+		{"onbehalf/rewrite", "os", "it is pure"},
+		{"onbehalf/rewrite", "log/slog", "it is pure"},
+		{"onbehalf/rewrite/deeper", "os", "it is pure"},
+		{"onbehalf/rewrite", "github.com/hashicorp/go-memdb", "it is pure"},
+		{"onbehalf/rewrite", "github.com/emersion/go-msgauth/dkim", "it is pure"},
+		{"onbehalf/keys", "onbehalf/rewrite", "arrows point down only"},
+		{"onbehalf/config", "onbehalf/keys", "arrows point down only"},
+		{"onbehalf/milter", "onbehalf/config", "arrows point down only"},
+		{"onbehalf/milter", "onbehalf/authorize", "arrows point down only"},
+		{"onbehalf/milter/mta", "onbehalf/admin", "arrows point down only"},
+		{"onbehalf/socketmap", "onbehalf/milter", "arrows point down only"},
+		{"onbehalf/admin", "onbehalf/milter/mta", "arrows point down only"},
+		{"onbehalf/authorize", "onbehalf/socketmap", "arrows point down only"},
+		{"onbehalf/message", "onbehalf/cmd/onbehalf", "arrows point down only"},
+		{"onbehalf/milter", "onbehalf/test/cases", "what is for tests stays out"},
+		{"onbehalf/cmd/onbehalf", "onbehalf/test/cases", "what is for tests stays out"},
+		{"onbehalf/message/util", "fmt", `"util" says nothing`},
+		{"onbehalf/internal/message", "fmt", `"internal" says nothing`},
+		{"onbehalf/cmd/helpers", "fmt", `"helpers" says nothing`},
+		{"onbehalf/newcomer", "fmt", "has no place in the house yet"},
+
+		{"onbehalf/message", "net/netip", ""},
+		{"onbehalf/tenant", "github.com/hashicorp/go-memdb", ""},
+		{"onbehalf/rewrite", "onbehalf/tenant", ""},
+		{"onbehalf/rewrite", "network.example/x", ""},
+		{"onbehalf/keys", "onbehalf/tenant", ""},
+		{"onbehalf/config", "onbehalf/tenant", ""},
+		{"onbehalf/milter", "onbehalf/keys", ""},
+		{"onbehalf/milter/mta", "onbehalf/milter", ""},
+		{"onbehalf/cmd/onbehalf", "onbehalf/milter/mta", ""},
+		{"onbehalf/cmd/onbehalf/demo", "onbehalf/config", ""},
+		{"onbehalf/test/cases", "onbehalf/config", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.from+" "+test.to, func(t *testing.T) {
+			got := strings.Join(faults(map[string][]string{test.from: {test.to}}), "\n")
+			if !strings.Contains(got, test.fault) || (got == "") != (test.fault == "") {
+				t.Errorf("%q, want %q", got, test.fault)
+			}
+		})
+	}
+}
