@@ -1,7 +1,6 @@
 package test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -25,8 +24,8 @@ func TestCases(t *testing.T) {
 			reply := send(client, c.Message, c.Octets())
 			plan := c.Decide()
 			if plan.Verdict == rewrite.Refuse {
-				if reply.Code != 550 {
-					t.Errorf("answered %s, want a 550: %s", reply, plan.Reason)
+				if reply.Code/10 != 55 {
+					t.Errorf("answered %s, want a 55x: %s", reply, plan.Reason)
 				}
 				return
 			}
@@ -109,12 +108,8 @@ func TestRefusedRecipient(t *testing.T) {
 	if reply := client.Data(c.Octets()); !reply.OK() {
 		t.Fatal(reply)
 	}
-	got := take(t, h.sink.Wait(t, 1)[0])
-	slices.Sort(got.ForwardPaths)
-	if want := []string{"better@receiver.example", "good@receiver.example"}; !slices.Equal(got.ForwardPaths, want) {
-		t.Errorf("recipients %q, want %q", got.ForwardPaths, want)
-	}
-	h.compare(t, got, c.Message, c.Body)
+	c.Message.Envelope.ForwardPaths = []message.Path{message.ParsePath("good@receiver.example"), message.ParsePath("better@receiver.example")}
+	h.compare(t, take(t, h.sink.Wait(t, 1)[0]), c.Message, c.Body)
 }
 
 // TestSendmail: mail of local programs passes the milter by non_smtpd_milters.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,6 +188,9 @@ func (h *house) compare(t *testing.T, got delivered, m message.Message, body []b
 	if got.ReversePath != sender {
 		t.Errorf("reverse-path %q, want %q", got.ReversePath, sender)
 	}
+	if to := recipients(plan, m); !slices.Equal(slices.Sorted(slices.Values(got.ForwardPaths)), to) {
+		t.Errorf("recipients %q, want %q", got.ForwardPaths, to)
+	}
 	if got.header.String() != want.String() {
 		t.Errorf("header:\n%s\nwant:\n%s", got.header, want)
 	}
@@ -199,6 +203,22 @@ func (h *house) compare(t *testing.T, got delivered, m message.Message, body []b
 	if len(plan.Sign) > 0 {
 		h.verify(t, got.Data, plan.Sign)
 	}
+}
+
+// recipients gives those that the message leaves with, sorted.
+func recipients(plan rewrite.Plan, m message.Message) []string {
+	var all []string
+	for _, to := range m.Envelope.ForwardPaths {
+		left := to.Verbatim
+		for _, x := range plan.Exchanges {
+			if x.Recipient == to.Verbatim {
+				left = x.To.String()
+			}
+		}
+		all = append(all, left)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // ended is a body as DATA leaves it: its last line has an end.

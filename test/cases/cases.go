@@ -181,6 +181,9 @@ func Print(p rewrite.Plan) string {
 	if p.ReversePath != nil {
 		line("sender %s", p.ReversePath)
 	}
+	for _, x := range p.Exchanges {
+		line("lead %s to %s", x.Recipient, x.To)
+	}
 	for _, e := range p.Edits {
 		line("%s", strings.TrimRight(fmt.Sprintf("%s %s %d %s", e.Op, e.Name, e.Index, message.Field{Value: e.Value}.Text()), " "))
 	}
