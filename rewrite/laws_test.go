@@ -92,6 +92,11 @@ func (w world) message(header message.Header, sender message.Path, choices uint6
 	for range d.IntN(3) {
 		m.Envelope.ForwardPaths = append(m.Envelope.ForwardPaths, message.ParsePath("a@"+d.of("staff.intranet.example", "receiver.example")))
 	}
+	if platform := table.Snapshot().Platform(); d.oneIn(4) {
+		codec := rewrite.NewCodec(platform.SRS, cases.Now)
+		home := codec.Bounce(message.ParsePath(d.of("academy@yourorganisationname.nl", "x@[192.0.2.1]", "SRS0=a=b=c=d@e.example")), d.of("", "yourorg"), platform.Bounce, true)
+		m.Envelope.ForwardPaths = append(m.Envelope.ForwardPaths, message.PathOf(home))
+	}
 	if d.oneIn(2) {
 		m.Host = must(message.ParseDomain("mail.courseware.nl"))
 	}
@@ -120,6 +125,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 	l.clean()
 	l.reversePath()
 	l.binding()
+	l.home()
 	switch plan.Verdict {
 	case rewrite.Refuse, rewrite.Pass:
 		if len(plan.Edits)+len(plan.Sign) > 0 || plan.ReversePath != nil {
@@ -129,6 +135,8 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 		l.author()
 		l.signed()
 		l.once()
+	case rewrite.Forward:
+		l.forwarded()
 	default:
 		fail("the verdict is %q", plan.Verdict)
 	}
@@ -207,7 +215,7 @@ func (l law) reversePath() {
 // behalf.
 func (l law) binding() {
 	bound := l.s.BoundTo(l.m.Submitter)
-	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Verdict == rewrite.Refuse {
+	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Verdict == rewrite.Refuse || l.plan.Verdict == rewrite.Forward {
 		return
 	}
 	if l.plan.Tenant != bound.ID {
@@ -332,12 +340,58 @@ func (l law) owners() (all []*tenant.Tenant) {
 	return all
 }
 
+// applied gives the message as the plan leaves it.
+func (l law) applied() message.Message {
+	next := l.m
+	next.Header, next.Envelope.ReversePath = l.after, l.plan.Sender(l.m)
+	next.Envelope.ForwardPaths = nil
+	for _, to := range l.m.Envelope.ForwardPaths {
+		for _, x := range l.plan.Exchanges {
+			if x.Recipient == to.Verbatim {
+				to = message.PathOf(x.To)
+			}
+		}
+		next.Envelope.ForwardPaths = append(next.Envelope.ForwardPaths, to)
+	}
+	return next
+}
+
+// home: mail is led only from addresses of ours, to somebody who is elsewhere.
+func (l law) home() {
+	for _, x := range l.plan.Exchanges {
+		to := message.ParsePath(x.Recipient)
+		if !slices.ContainsFunc(l.m.Envelope.ForwardPaths, func(p message.Path) bool { return p.Verbatim == x.Recipient }) {
+			l.fail("%s is led elsewhere and is no recipient", x.Recipient)
+		}
+		if d := to.Address.Domain; !l.s.TakesBounces(d) && !l.s.Platform().TakesReplies(d) {
+			l.fail("%s is led elsewhere and is not ours", x.Recipient)
+		}
+		if x.To.IsZero() || l.s.TakesBounces(x.To.Domain) {
+			l.fail("%s is led to %q", x.Recipient, x.To)
+		}
+	}
+}
+
+// forwarded: a message that is only led home keeps its author and its octets, but for
+// the field that counts its rounds, and has no signature of ours.
+func (l law) forwarded() {
+	if len(l.plan.Exchanges) == 0 || len(l.plan.Sign) > 0 {
+		l.fail("a message that is led home goes nowhere, or is signed")
+	}
+	for _, e := range l.plan.Edits {
+		if e.Op != rewrite.Add || e.Name != "X-Onbehalf-Hop" {
+			l.fail("a message that is led home is edited: %v", e)
+		}
+	}
+	if again := rewrite.Decide(l.applied(), l.s); len(again.Exchanges) > 0 {
+		l.fail("decided again, it is led elsewhere:\n%s", cases.Print(again))
+	}
+}
+
 // once: Decide on what the plan has made asks for nothing more. Who may not send as
 // the platform is refused, when the message now is the platform's.
 func (l law) once() {
-	next := l.m
-	next.Header, next.Envelope.ReversePath = l.after, l.plan.Sender(l.m)
-	again := rewrite.Decide(next, l.s)
+	again := rewrite.Decide(l.applied(), l.s)
 	if len(again.Edits) > 0 || again.ReversePath != nil {
 		l.fail("decided again, it asks for more:\n%s", cases.Print(again))
 	}
