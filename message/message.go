@@ -55,7 +55,7 @@ type Path struct {
 // ParsePath reads the argument of MAIL or RCPT, with or without angle brackets.
 // It never fails: what it cannot read (an unqualified name, an address literal)
 // keeps its Verbatim and has no Address. A source route is ignored, as RFC 5321
-// appendix C asks.
+// appendix C asks, and so is the final dot of a rooted domain, as Postfix does.
 func ParsePath(s string) Path {
 	if len(s) >= 2 && s[0] == '<' && s[len(s)-1] == '>' {
 		s = s[1 : len(s)-1]
@@ -66,7 +66,7 @@ func ParsePath(s string) Path {
 			spec = after
 		}
 	}
-	address, err := ParseAddress(spec)
+	address, err := ParseAddress(strings.TrimSuffix(spec, "."))
 	if err != nil {
 		return Path{Verbatim: s}
 	}

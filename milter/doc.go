@@ -7,7 +7,8 @@
 // message has been received, its header fields one by one (L), the end of the
 // header (N), the body in chunks (B) and the end of the message (E). Before each
 // report it sends macros (D): facts such as the SASL login or the queue id. Only
-// in answer to E may a milter change the message. A session carries several
+// in answer to E may a milter change the message; one that stays as it is, or is
+// refused, is answered at N and its body not sent. A session carries several
 // messages; A (abort) ends one at any point.
 //
 // The way of a message through this package:
@@ -20,6 +21,7 @@
 //	perform.go      the plan, in the words of the protocol
 //	reply.go        refusals and deferrals, in the words of SMTP
 //	report.go       one log line a message
+//	returns.go      counts of what came back, by tenant
 //
 // The protocol itself is emersion/go-milter's work. What it leaves open is closed
 // by the guard, which stands between the socket and the library.

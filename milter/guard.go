@@ -37,7 +37,7 @@ type guard struct {
 	words []string // of the last MAIL or RCPT: the address, then ESMTP parameters
 
 	step      library.Code // the last command of the message under way; 0: between messages
-	over      bool         // the end of a message was answered, and the library does not know that it is over
+	over      bool         // a message was answered for good, and the library does not know that it is over
 	announced library.Code // the command that the last macros were sent for
 	header    int          // octets of the message's header fields so far
 
@@ -296,12 +296,17 @@ func (g *guard) flush(reply library.ActionCode) error {
 	_, err := g.Conn.Write(g.out.Bytes()[:g.scan])
 	g.out.Next(g.scan)
 	g.scan = 0
-	atEnd := library.Code(g.frame[4]) == library.CodeEOB
-	if err == nil && (atEnd || reply == library.ActAccept) {
-		g.step, g.over = 0, atEnd
+	if err == nil && endsMessage(library.Code(g.frame[4]), reply) {
+		g.step, g.over = 0, true
 		g.finish()
 	}
 	return err
+}
+
+// endsMessage tells whether a reply to a command is the last word on the message: any
+// to its end, and any to the end of its header but to go on.
+func endsMessage(command library.Code, reply library.ActionCode) bool {
+	return command == library.CodeEOB || command == library.CodeEOH && reply != library.ActContinue
 }
 
 // Close is called by the library when its session has ended, and by nobody else:

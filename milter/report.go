@@ -93,11 +93,15 @@ func (t *transaction) reportPlan() []slog.Attr {
 	return attrs
 }
 
-// reportStatus says what a delivery status notification reports.
+// reportStatus says what a delivery status notification reports. Words that RFC 3464
+// does not know may be anything, an address too.
 func (t *transaction) reportStatus() string {
 	var all []string
 	for _, r := range t.status.Reports {
-		text := strings.TrimSpace(r.Action + " " + r.Status)
+		text := actionOf(r)
+		if r.Status != "" && strings.Trim(r.Status, "0123456789.") == "" {
+			text += " " + r.Status
+		}
 		if t.state.Addresses && r.Recipient != "" {
 			text += " for " + r.Recipient
 		}
@@ -131,13 +135,22 @@ func (t *transaction) reportAddresses() []slog.Attr {
 	if t.plan.ReversePath != nil {
 		attrs = append(attrs, slog.String("new_sender", t.plan.ReversePath.String()))
 	}
-	for _, x := range t.plan.Exchanges[:min(len(t.plan.Exchanges), 10)] {
-		attrs = append(attrs, slog.String("to", x.To.String()))
+	if len(t.plan.Exchanges) > 0 {
+		attrs = append(attrs, slog.String("to", t.reportHomes()))
 	}
 	if t.plan.Detail != "" {
 		attrs = append(attrs, slog.String("detail", clip(t.plan.Detail)))
 	}
 	return attrs
+}
+
+// reportHomes names the mailboxes that the message is led to.
+func (t *transaction) reportHomes() string {
+	var all []string
+	for _, x := range t.plan.Exchanges[:min(len(t.plan.Exchanges), 10)] {
+		all = append(all, x.To.String())
+	}
+	return clip(strings.Join(all, ", "))
 }
 
 func clip(s string) string {
@@ -171,6 +184,6 @@ func (t *transaction) count() {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Tenant, t.status.Reports, t.message.Header)
+		counts.Returns.add(t.plan.Exchanges, t.status.Reports, t.message.Header)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"onbehalf/message"
+	"onbehalf/rewrite"
 )
 
 // Returned counts the mail that came back for one tenant.
@@ -22,30 +23,46 @@ type Returns struct {
 	byTenant map[string]*Returned
 }
 
-// actions of RFC 3464. What else a notification says counts as "other".
-var knownActions = map[string]bool{"failed": true, "delayed": true, "delivered": true, "relayed": true, "expanded": true}
+// actionOf gives the action of a report: one of RFC 3464, or "other".
+func actionOf(r message.Report) string {
+	switch r.Action {
+	case "failed", "delayed", "delivered", "relayed", "expanded":
+		return r.Action
+	}
+	return "other"
+}
 
-func (r *Returns) add(tenant string, reports []message.Report, h message.Header) {
+// add counts a message for each tenant that it is led home to, which need not be the
+// one that sent it.
+func (r *Returns) add(exchanges []rewrite.Exchange, reports []message.Report, h message.Header) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byTenant == nil {
 		r.byTenant = make(map[string]*Returned)
 	}
-	counts := r.byTenant[tenant]
-	if counts == nil {
-		counts = &Returned{Reports: make(map[string]int64)}
-		r.byTenant[tenant] = counts
+	seen := make(map[string]bool)
+	for _, x := range exchanges {
+		if !seen[x.Tenant] {
+			seen[x.Tenant] = true
+			r.of(x.Tenant).add(reports, h)
+		}
 	}
-	counts.Messages++
+}
+
+func (r *Returns) of(tenant string) *Returned {
+	if r.byTenant[tenant] == nil {
+		r.byTenant[tenant] = &Returned{Reports: make(map[string]int64)}
+	}
+	return r.byTenant[tenant]
+}
+
+func (r *Returned) add(reports []message.Report, h message.Header) {
+	r.Messages++
 	if field, found := h.Get("Auto-Submitted"); found && !strings.EqualFold(field.Text(), "no") {
-		counts.Automatic++
+		r.Automatic++
 	}
 	for _, report := range reports {
-		if knownActions[report.Action] {
-			counts.Reports[report.Action]++
-		} else {
-			counts.Reports["other"]++
-		}
+		r.Reports[actionOf(report)]++
 	}
 }
 

@@ -88,9 +88,13 @@ func (t *transaction) addField(f message.Field) {
 }
 
 // decide asks for the plan. A message that needs its body read has its signatures
-// started, over the header that the plan leads to; any other is answered.
+// started, over the header that the plan leads to; any other is answered. Mail that is
+// not ours passes whatever its size, for nothing in it is needed.
 func (t *transaction) decide() library.Response {
 	t.plan = rewrite.Decide(t.message, t.snapshot)
+	if t.plan.Row == rewrite.RowUntrusted {
+		t.tooLarge = nil
+	}
 	if t.tooLarge != nil { // what is known of it says whose it is, no more
 		t.plan = rewrite.Plan{Row: t.plan.Row, Verdict: rewrite.Refuse, Reason: "message is too large", Tenant: t.plan.Tenant, Shadow: t.plan.Shadow}
 	}

@@ -22,6 +22,7 @@ import (
 	"onbehalf/tenant"
 	"onbehalf/test/cases"
 	"onbehalf/test/nameserver"
+	"onbehalf/test/peer"
 	"onbehalf/test/postfix"
 	"onbehalf/test/verify"
 )
@@ -33,13 +34,20 @@ type house struct {
 	nameserver *nameserver.Server
 	state      atomic.Pointer[milter.State]
 	log        logBuffer
+	farAddr    string // of a second Postfix, for the tests that have one
 }
 
 // build starts a house with the cast's keys in DNS.
 func build(t *testing.T) *house {
 	t.Helper()
-	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8")}
-	h.postfix = postfix.Start(t, postfix.Options{NextHop: h.sink.Addr, Main: mainCF(t)})
+	return buildWith(t, func(string) string { return "" })
+}
+
+// buildWith adds settings to main.cf, which may name the address of a second Postfix.
+func buildWith(t *testing.T, settings func(far string) string) *house {
+	t.Helper()
+	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: peer.FreeAddr(t)}
+	h.postfix = postfix.Start(t, postfix.Options{NextHop: h.sink.Addr, Main: mainCF(t) + settings(h.farAddr)})
 	h.nameserver = nameserver.Start(t, records(t)...)
 	server := &milter.Server{
 		Current: func() milter.State { return *h.state.Load() },

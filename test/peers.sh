@@ -5,11 +5,11 @@
 set -eu
 
 packages="postfix nsd opendkim python3-dkim python3-dnspython python3-nacl
-libmail-dkim-perl libnet-dns-perl"
+libmail-dkim-perl libnet-dns-perl postsrsd"
 
 # Those of the packages that start a daemon when installed. The tests start
 # their own, on ports of their own.
-services="postfix nsd opendkim"
+services="postfix nsd opendkim postsrsd"
 
 installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

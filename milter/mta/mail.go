@@ -100,38 +100,45 @@ func (c *Client) envelope(m Mail, result *Result) (done bool, err error) {
 		sender = strings.Trim(sender, "<>")
 	}
 	code, data, err := c.Ask('M', append([]string{sender}, parameters...)...)
-	if err != nil || code != 'c' {
-		return c.settle(err, code, data, result)
+	if err == nil && code == 'c' {
+		return c.recipients(m, result)
 	}
-	return c.recipients(m, result)
+	if code == 'a' {
+		result.Recipients = m.Recipients
+	}
+	return c.settle(err, code, data, result)
 }
 
-// recipients sends RCPTs. One that is refused costs the others nothing. Done: none is
-// left.
+// recipients sends RCPTs. One that is refused costs the others nothing; one that is
+// accepted lets the whole message go on unseen. Done: that, or none is left.
 func (c *Client) recipients(m Mail, result *Result) (done bool, err error) {
-	for _, recipient := range m.Recipients {
+	var last Result
+	for i, recipient := range m.Recipients {
 		c.Macros('R', "i", m.QueueID)
 		code, data, err := c.Ask('R', bracketed(recipient))
-		if err != nil {
-			return false, err
-		}
-		if code == 'c' {
+		switch {
+		case err == nil && code == 'c':
 			result.Recipients = append(result.Recipients, recipient)
 			continue
+		case err == nil && code == 'a':
+			result.Recipients = append(result.Recipients, m.Recipients[i:]...)
+			return c.settle(nil, code, data, result)
+		case err == nil:
+			err = last.end(code, data)
 		}
-		if _, err := result.take(code, data, false); err != nil {
+		if err != nil {
 			return false, err
 		}
 		if result.Refused == nil {
 			result.Refused = make(map[string]string)
 		}
-		result.Refused[recipient] = result.Reply
+		result.Refused[recipient] = last.Reply
 	}
-	if len(result.Recipients) == 0 {
-		return true, c.Write('A', nil)
+	if len(result.Recipients) > 0 {
+		return false, nil
 	}
-	result.Reply = ""
-	return false, nil
+	result.Reply = last.Reply
+	return true, c.Write('A', nil)
 }
 
 // maxChunk is the longest piece of a body that Postfix sends.
@@ -176,8 +183,16 @@ func (c *Client) settle(err error, code byte, data []byte, result *Result) (bool
 	if err != nil {
 		return false, err
 	}
-	done, err := result.take(code, data, false)
-	return done, errors.Join(err, c.Write('A', nil))
+	return true, errors.Join(result.end(code, data), c.Write('A', nil))
+}
+
+// end takes an answer before the end of the message, where no edits may stand.
+func (r *Result) end(code byte, data []byte) error {
+	done, err := r.take(code, data, false)
+	if err == nil && !done {
+		err = fmt.Errorf("milter sends the edit %q before the end of the message", code)
+	}
+	return err
 }
 
 // take carries out one frame of the milter's answer. Done: it was the last.

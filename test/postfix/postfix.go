@@ -9,6 +9,7 @@ package postfix
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"net"
@@ -35,6 +36,8 @@ type Instance struct {
 type Options struct {
 	// NextHop is the host:port that all mail is delivered to: a Sink's Addr.
 	NextHop string
+	// Addr is the host:port of the SMTP server; empty: one that is free.
+	Addr string
 	// Milters, in Postfix's syntax, see mail by SMTP and local mail alike. Empty:
 	// none, unless Main names some.
 	Milters []string
@@ -62,7 +65,7 @@ func Start(t testing.TB, options Options) *Instance {
 	peer.NeedRoot(t)
 	dir := newDir(t)
 	in := &Instance{
-		SMTPAddr:  peer.FreeAddr(t),
+		SMTPAddr:  cmp.Or(options.Addr, peer.FreeAddr(t)),
 		ConfigDir: filepath.Join(dir, "etc"),
 		QueueDir:  filepath.Join(dir, "spool"),
 		log:       filepath.Join(dir, "log"),
