@@ -2,6 +2,7 @@ package milter
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result)
 	t.Helper()
 	plan := c.Decide()
 	if plan.Verdict == rewrite.Refuse {
-		want := map[rewrite.Row]string{9: "550 5.6.0 ", 10: "550 5.7.1 "}
+		want := map[rewrite.Row]string{9: "550 5.6.0 ", rewrite.RowReturn: "554 5.4.6 "}
 		if prefix := cmp.Or(want[plan.Row], "550 5.7.1 "); !strings.HasPrefix(got.Reply, prefix) || !strings.Contains(got.Reply, "; ") {
 			t.Errorf("reply is %q, want %s and what to do", got.Reply, prefix)
 		}
@@ -53,6 +54,26 @@ func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result)
 	if want := plan.Sender(c.Message).String(); got.Sender != want || got.Reply != "" {
 		t.Errorf("sender %s, want %s; reply %q", got.Sender, want, got.Reply)
 	}
+	if want := ledHome(m.Recipients, plan.Exchanges); !slices.Equal(got.Recipients, want) || got.Refused != nil {
+		t.Errorf("recipients %s, want %s; refused %v", got.Recipients, want, got.Refused)
+	}
+}
+
+// ledHome gives the recipients after the exchanges: those that stay, then the homes,
+// each once.
+func ledHome(recipients []string, exchanges []rewrite.Exchange) []string {
+	var stay, homes []string
+	for _, recipient := range recipients {
+		if !slices.ContainsFunc(exchanges, func(x rewrite.Exchange) bool { return "<"+x.Recipient+">" == recipient }) {
+			stay = append(stay, recipient)
+		}
+	}
+	for _, x := range exchanges {
+		if home := "<" + x.To.String() + ">"; !slices.Contains(homes, home) {
+			homes = append(homes, home)
+		}
+	}
+	return append(stay, homes...)
 }
 
 // mailOf gives a case as a mail server hands it over.

@@ -17,8 +17,8 @@ type editor struct {
 }
 
 // perform sends the plan's edits: the reverse-path, the recipients, the header, the
-// signatures on top with the first of them uppermost. The guard holds them back until the reply,
-// so that Postfix gets all of them or none.
+// signatures on top with the first of them uppermost. The guard holds them back until
+// the reply, so that Postfix gets all of them or none.
 func (e editor) perform(plan rewrite.Plan, signatures []message.Field) error {
 	if plan.ReversePath != nil {
 		if err := e.ChangeFrom("<" + plan.ReversePath.String() + ">"); err != nil {

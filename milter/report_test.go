@@ -25,7 +25,7 @@ func TestLogLine(t *testing.T) {
 			"new_sender": "SRS0=cx6zzieh=D5=yourorganisationname.nl=academy@bounces.courseware.nl"}},
 		"refused":   {refusable(), line{"level": "WARN", "outcome": "refused", "row": "10", "verdict": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
 		"shadow":    {from("a@shadow.example", ""), line{"level": "INFO", "outcome": "passed", "row": "6", "verdict": "rewrite", "tenant": "shadow", "mode": "shadow"}},
-		"stranger":  {stranger(), line{"level": "INFO", "outcome": "passed", "row": "untrusted", "verdict": "pass", "tenant": "", "client": "203.0.113.5", "queue_id": ""}},
+		"stranger":  {stranger(), line{"level": "INFO", "outcome": "passed", "row": "untrusted", "verdict": "pass", "tenant": "", "client": "203.0.113.5", "led_home": nil, "dsn": nil}},
 		"8-bit":     {bodied("größer\r\n"), line{"outcome": "done", "fragile": "8bit"}},
 		"long line": {bodied(strings.Repeat("x", 999) + "\r\n"), line{"outcome": "done", "fragile": "long-line"}},
 		"both":      {bodied(strings.Repeat("ö", 500)), line{"outcome": "done", "fragile": "8bit, long-line"}},
@@ -144,12 +144,14 @@ func TestLogKeepsSecrets(t *testing.T) {
 func TestShadow(t *testing.T) {
 	h := open(t)
 	client := h.client(good())
-	must(t, client.WriteRaw(frames("M<a@shadow.example>\x00", stages[3], "LFrom\x00 a@shadow.example\x00", "N", "BIt starts", "E")))
+	must(t, client.WriteRaw(frames("M<a@shadow.example>\x00", stages[3], "LFrom\x00 a@shadow.example\x00", "N")))
 	for _, want := range []byte{'c', 'c', 'a'} {
 		if code, data, err := client.Read(); code != want || err != nil {
 			t.Fatalf("answered %q %q, %v; want %q", code, data, err, want)
 		}
 	}
+	m := good()
+	h.wantSigned(m, h.send(client, m)) // and no abort before it
 }
 
 // TestRefusal: a text that quotes anything becomes one line that Postfix takes.
@@ -174,7 +176,7 @@ func TestReplies(t *testing.T) {
 		"control characters": " a\x01\x1b\x7f <b", "line ends": " a\r\n b <c", "8-bit": " jö\xff <c", "percent": " 100%s%n <c", "long": " " + strings.Repeat("% ", 3000) + "<c",
 	} {
 		client := h.client(good())
-		must(t, client.WriteRaw(frames(stages[2], stages[3], "LFrom\x00"+value+"\x00", "N", "E")))
+		must(t, client.WriteRaw(frames(stages[2], stages[3], "LFrom\x00"+value+"\x00", "N")))
 		for range 2 {
 			client.Read()
 		}
