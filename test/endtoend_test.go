@@ -38,7 +38,7 @@ func TestCases(t *testing.T) {
 }
 
 // find gives one case by name.
-func find(t *testing.T, name string) cases.Case {
+func find(t testing.TB, name string) cases.Case {
 	t.Helper()
 	for _, c := range cases.All(t, "../rewrite/testdata") {
 		if c.Name == name {

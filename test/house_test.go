@@ -32,24 +32,25 @@ type house struct {
 	postfix    *postfix.Instance
 	sink       *postfix.Sink
 	nameserver *nameserver.Server
+	server     *milter.Server
 	state      atomic.Pointer[milter.State]
 	log        logBuffer
 	farAddr    string // of a second Postfix, for the tests that have one
 }
 
 // build starts a house with the cast's keys in DNS.
-func build(t *testing.T) *house {
+func build(t testing.TB) *house {
 	t.Helper()
 	return buildWith(t, func(string) string { return "" })
 }
 
 // buildWith adds settings to main.cf, which may name the address of a second Postfix.
-func buildWith(t *testing.T, settings func(far string) string) *house {
+func buildWith(t testing.TB, settings func(far string) string) *house {
 	t.Helper()
 	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: peer.FreeAddr(t)}
 	h.postfix = postfix.Start(t, postfix.Options{NextHop: h.sink.Addr, Main: mainCF(t) + settings(h.farAddr)})
 	h.nameserver = nameserver.Start(t, records(t)...)
-	server := &milter.Server{
+	h.server = &milter.Server{
 		Current: func() milter.State { return *h.state.Load() },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		Now:     func() time.Time { return cases.Now },
@@ -58,11 +59,11 @@ func buildWith(t *testing.T, settings func(far string) string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go server.Serve(listener)
+	go h.server.Serve(listener)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
+		if err := h.server.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
 		if t.Failed() {
@@ -93,7 +94,7 @@ func (l *logBuffer) String() string {
 // mainCF is the example configuration as it is shipped, with any client let relay.
 // Postfix completes the headers of clients on its own host (local_header_rewrite_clients),
 // and takes all ours for such, for XCLIENT does not change that. These are not.
-func mainCF(t *testing.T) string {
+func mainCF(t testing.TB) string {
 	t.Helper()
 	example, err := os.ReadFile("../postfix.example.cf")
 	if err != nil {
@@ -104,7 +105,7 @@ func mainCF(t *testing.T) string {
 
 // records publishes the cast's keys. All share them, so the records of the one
 // instance of the cast speak for all others.
-func records(t *testing.T) []string {
+func records(t testing.TB) []string {
 	t.Helper()
 	var lines []string
 	for name, record := range cases.NewCast(t).Records(t) {
@@ -119,7 +120,7 @@ func (h *house) play(c cases.Case) {
 }
 
 // dial opens a session of the case's client.
-func (h *house) dial(t *testing.T, m message.Message) *postfix.Client {
+func (h *house) dial(t testing.TB, m message.Message) *postfix.Client {
 	t.Helper()
 	client := postfix.Dial(t, h.postfix.SMTPAddr)
 	attributes := "ADDR=" + m.Submitter.Client.String()
