@@ -134,7 +134,7 @@ func (f *facts) mayKeepFrom() bool {
 // objects tells whether receivers may refuse a From of the domain that nothing
 // authenticates.
 func (f *facts) objects(d message.Domain) bool {
-	policy := f.s.Standing(d).DMARC.Policy
+	policy := f.standing(d).DMARC.Policy
 	listed := slices.ContainsFunc(f.policy.AlwaysRewrite, d.Within)
 	return listed || policy != tenant.DMARCNone && policy != tenant.DMARCAbsent
 }

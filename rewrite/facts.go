@@ -35,6 +35,30 @@ type facts struct {
 
 	spf, key, path bool              // S, K and R
 	live           []tenant.Identity // the keys behind K
+
+	lastOwner struct {
+		domain message.Domain
+		tenant *tenant.Tenant
+		apex   message.Domain
+	}
+	lastStanding tenant.Standing
+}
+
+// owner is Snapshot.Owner, and standing Snapshot.Standing; they remember their last
+// answer, for the table asks for the same domain again and again.
+func (f *facts) owner(d message.Domain) (*tenant.Tenant, message.Domain) {
+	if f.lastOwner.domain != d {
+		f.lastOwner.domain = d
+		f.lastOwner.tenant, f.lastOwner.apex = f.s.Owner(d)
+	}
+	return f.lastOwner.tenant, f.lastOwner.apex
+}
+
+func (f *facts) standing(d message.Domain) tenant.Standing {
+	if f.lastStanding.Domain != d {
+		f.lastStanding = f.s.Standing(d)
+	}
+	return f.lastStanding
 }
 
 func gather(m message.Message, s *tenant.Snapshot) *facts {
@@ -97,7 +121,7 @@ func (f *facts) partyOf(d message.Domain) (party, *tenant.Tenant) {
 	if f.platform.Owns(d) || d == f.m.Host {
 		return platforms, nil
 	}
-	if owner, _ := f.s.Owner(d); owner != nil {
+	if owner, _ := f.owner(d); owner != nil {
 		return tenants, owner
 	}
 	return nobodys, nil
@@ -141,7 +165,7 @@ func (f *facts) everyMailbox() []message.Mailbox {
 // readStanding finds S, K and R. Mailboxes of one tenant in several domains can
 // all be vouched for by signatures, but one envelope aligns with one domain only.
 func (f *facts) readStanding() {
-	f.dmarc = f.s.Standing(f.domain).DMARC
+	f.dmarc = f.standing(f.domain).DMARC
 	null := f.m.Envelope.ReversePath.Null()
 	f.spf = !null && f.spfHolds(f.domain)
 	f.path = !null && f.pathHolds(f.domain)
@@ -178,26 +202,26 @@ func (f *facts) spfHolds(d message.Domain) bool {
 	case tenant.Unauthorized:
 		return false
 	}
-	return f.s.Standing(d).SPF.Holds()
+	return f.standing(d).SPF.Holds()
 }
 
 // pathHolds finds R: the return path aligns with the author's domain (RFC 9989
 // section 4.4.2) and DNS has shown that it is ours.
 func (f *facts) pathHolds(d message.Domain) bool {
-	_, apex := f.s.Owner(d)
+	_, apex := f.owner(d)
 	name := f.tenant.ReturnPath
 	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		aligned(name, d, f.s.Standing(d).DMARC.StrictSPF) && f.s.Standing(apex).ReturnPath.Holds()
+		aligned(name, d, f.standing(d).DMARC.StrictSPF) && f.standing(apex).ReturnPath.Holds()
 }
 
 // keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989
 // section 4.4.1).
 func (f *facts) keysFor(d message.Domain) []tenant.Identity {
-	_, apex := f.s.Owner(d)
-	if !aligned(apex, d, f.s.Standing(d).DMARC.StrictDKIM) {
+	_, apex := f.owner(d)
+	if !aligned(apex, d, f.standing(d).DMARC.StrictDKIM) {
 		return nil
 	}
-	shown := f.s.Standing(apex).DKIM
+	shown := f.standing(apex).DKIM
 	var live []tenant.Identity
 	for _, id := range f.tenant.Identities {
 		if id.SDID == apex && (f.tenant.Authorization == tenant.Authorized ||
@@ -220,7 +244,7 @@ func (f *facts) aligns(sender message.Path) bool {
 	if d == f.domain {
 		return true
 	}
-	owner, _ := f.s.Owner(d)
+	owner, _ := f.owner(d)
 	return aligned(d, f.domain, f.dmarc.StrictSPF) && owner == f.tenant && f.spfHolds(d)
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-memdb"
@@ -141,13 +140,17 @@ func (i keyIndexer) PrefixFromArgs(args ...any) ([]byte, error) { return i.FromA
 // that it covers: "*.example.org" is "org.example.", and "example.org", which
 // covers nothing but itself, "org.example.=".
 func domainKey(p Pattern) string {
-	labels := strings.Split(p.Domain.String(), ".")
-	slices.Reverse(labels)
-	key := strings.Join(labels, ".") + "."
-	if !p.Wildcard {
-		key += "="
+	name := p.Domain.String()
+	key := make([]byte, 0, len(name)+2)
+	for end := len(name); end >= 0; {
+		dot := strings.LastIndexByte(name[:end], '.')
+		key = append(append(key, name[dot+1:end]...), '.')
+		end = dot
 	}
-	return key
+	if !p.Wildcard {
+		key = append(key, '=')
+	}
+	return string(key)
 }
 
 // networkKey is the family and the network's bits, a character each, so that a
