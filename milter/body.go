@@ -1,12 +1,17 @@
 package milter
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+
+	"onbehalf/message"
+)
 
 // maxLine is the longest line that every host passes on (RFC 5321 section
 // 4.5.3.1.6), in octets without its CRLF.
 const maxLine = 998
 
-// inspector looks at a body as it streams past for what hosts behind us would
+// inspector looks at a message as it streams past for what hosts behind us would
 // change, and so break the signature. It keeps nothing but where it is.
 type inspector struct {
 	eightBit bool // octets over 127: re-encoded for a host without 8BITMIME
@@ -47,6 +52,16 @@ func (i *inspector) line() {
 	}
 	i.longLine = i.longLine || i.column > maxLine
 	i.column, i.afterCR = 0, false
+}
+
+// header looks at a field as it arrived: long lines are broken up there, too.
+func (i *inspector) header(f message.Field) {
+	if len(f.Value) <= maxLine-len(f.Name)-1 {
+		return
+	}
+	for line := range strings.SplitSeq(f.Name+":"+f.Value, "\r\n") {
+		i.longLine = i.longLine || len(line) > maxLine
+	}
 }
 
 // fragile names what the next hops may change; empty: nothing.

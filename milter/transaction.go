@@ -85,6 +85,7 @@ func (t *transaction) addField(f message.Field) {
 		return
 	}
 	t.message.Header = append(t.message.Header, f)
+	t.body.header(f)
 }
 
 // decide asks for the plan. A message that needs its body read has its signatures

@@ -16,7 +16,8 @@ func (p *program) checkConfig() *cobra.Command {
 		Short: "Say all that is wrong with the configuration",
 		Long: `Say all that is wrong with the configuration, its keys and secrets: the same checks
 as at start and reload. An error stops both. A fault leaves out one tenant's key and
-stops nobody else. Exit status 0 when there is neither.`,
+stops nobody else. Exit status 0 when there is neither; warnings then go to standard
+error.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON) },
 	}
@@ -34,10 +35,11 @@ func (p *program) runCheckConfig(asJSON bool) error {
 		}
 		return errSaid
 	}
-	printFindings(p.out, findings)
 	if !sound {
+		printFindings(p.out, findings)
 		return errSaid
 	}
+	printFindings(p.err, findings) // warnings
 	fmt.Fprintln(p.out, now.summary())
 	return nil
 }
