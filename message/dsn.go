@@ -51,13 +51,17 @@ func NewStatusReader(h Header) *StatusReader {
 	return &StatusReader{boundary: boundaryOf(value)}
 }
 
-// boundaryOf finds the boundary parameter (RFC 2046 section 5.1.1).
+// boundaryOf finds the boundary parameter (RFC 2046 section 5.1.1). Nothing is folded
+// to look for it: what is not UTF-8 would change its length.
 func boundaryOf(value string) string {
-	i := strings.Index(strings.ToLower(value), "boundary=")
-	if i < 0 {
+	const name = "boundary="
+	for len(value) >= len(name) && !strings.EqualFold(value[:len(name)], name) {
+		value = value[1:]
+	}
+	if len(value) < len(name) {
 		return ""
 	}
-	rest := value[i+len("boundary="):]
+	rest := value[len(name):]
 	if strings.HasPrefix(rest, `"`) {
 		text, _, err := cutQuoted(rest)
 		if err != nil {
@@ -101,9 +105,12 @@ func (r *StatusReader) End() {
 
 func (r *StatusReader) take(line string) {
 	switch {
-	case strings.HasPrefix(line, "--"+r.boundary):
+	case r.isBoundary(line, ""):
 		r.finish()
 		r.where = partHead
+	case r.isBoundary(line, "--"): // the last
+		r.finish()
+		r.where = outside
 	case r.where == partHead && line == "":
 		r.where = outside
 	case r.where == partHead:
@@ -115,6 +122,13 @@ func (r *StatusReader) take(line string) {
 	case r.where == statuses:
 		r.note(line)
 	}
+}
+
+// isBoundary tells a line between parts (RFC 2046 section 5.1.1). White space may
+// follow, but not more: the boundary of a message within may start with ours.
+func (r *StatusReader) isBoundary(line, end string) bool {
+	rest, found := strings.CutPrefix(line, "--"+r.boundary+end)
+	return found && r.boundary != "" && strings.Trim(rest, " \t") == ""
 }
 
 // isDeliveryStatus tells the type of the part, in ASCII or for SMTPUTF8 (RFC 6533).

@@ -87,14 +87,13 @@ func (s *session) MailFrom(_ string, m *library.Modifier) (library.Response, err
 }
 
 // RcptTo notes a recipient, or refuses one that has the form of a bounce address and
-// leads nowhere. Postfix reports only those that it accepts itself. It cannot refuse
-// a recipient of a local submission: the message would stay in its queue for ever.
+// leads nowhere. Postfix reports only those that it accepts itself.
 func (s *session) RcptTo(_ string, m *library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
 		return goOn, nil
 	}
 	s.transaction.noteQueueID(m)
-	if err := s.transaction.addRecipient(message.ParsePath(s.guard.words[0])); err != nil && !s.local {
+	if err := s.transaction.addRecipient(message.ParsePath(s.guard.words[0])); err != nil {
 		s.refused++
 		return refusedRecipient(err, s.refused), nil
 	}

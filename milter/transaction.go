@@ -61,7 +61,9 @@ func (t *transaction) noteQueueID(m *library.Modifier) {
 // may be longer; all together hold no more than this for each that is allowed.
 const maxPath = 256
 
-// addRecipient notes a recipient; the error is why mail to it leads nowhere.
+// addRecipient notes a recipient; the error is why mail to it leads nowhere. One of a
+// local submission is never refused: Postfix would keep the message in its queue for
+// ever.
 func (t *transaction) addRecipient(to message.Path) error {
 	t.paths += len(to.Verbatim)
 	limit := t.server.Limits.Recipients

@@ -35,15 +35,15 @@ func Lead(to message.Path, s *tenant.Snapshot, now time.Time) (x Exchange, ours 
 	if !forBounces && !(forReplies && looksLikeReply(to.Address.Local)) {
 		return Exchange{}, false, nil
 	}
-	if forBounces && isRole(to.Address.Local) {
-		return Exchange{Recipient: to.Verbatim, To: s.Platform().BouncesTo}, true, nil
-	}
-	decoded, err := NewCodec(s.Platform().SRS, now).Decode(to.Address)
-	switch {
-	case err != nil:
-		return Exchange{}, true, err
-	case decoded.Reply && !forReplies, !decoded.Reply && !forBounces:
-		return Exchange{}, true, ErrNoReply
+	decoded := Decoded{} // which leads to the platform
+	if !forBounces || !isRole(to.Address.Local) {
+		decoded, err = NewCodec(s.Platform().SRS, now).Decode(to.Address)
+		switch {
+		case err != nil:
+			return Exchange{}, true, err
+		case decoded.Reply && !forReplies, !decoded.Reply && !forBounces:
+			return Exchange{}, true, ErrNoReply
+		}
 	}
 	x, err = home(decoded, s)
 	if err == nil && s.TakesBounces(x.To.Domain) {

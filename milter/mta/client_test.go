@@ -19,6 +19,8 @@ type milter struct {
 	protocol uint32
 	answers  map[byte]string // frames; none: 'c', but for the commands that are never answered
 	got      chan string     // all frames of a connection, when it has ended
+
+	recipients []string // answers to RCPT, in their order; none: as the others
 }
 
 func start(t *testing.T, m *milter) (address string) {
@@ -54,6 +56,9 @@ func (m *milter) converse(conn net.Conn) string {
 		answer, found := m.answers[command]
 		bit, silent := noReplyBits[command]
 		switch {
+		case command == 'R' && len(m.recipients) > 0:
+			io.WriteString(conn, m.recipients[0])
+			m.recipients = m.recipients[1:]
 		case found:
 			io.WriteString(conn, answer)
 		case command == 'O':
@@ -181,7 +186,8 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// TestReplies: what a milter may answer, wherever it does.
+// TestReplies: what a milter may answer, wherever it does. What is accepted keeps all
+// its recipients.
 func TestReplies(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer, want string
@@ -191,16 +197,54 @@ func TestReplies(t *testing.T) {
 		"temporary": {frame("t", nil), "451 4.7.1 Service unavailable"},
 		"own words": {frame("y550 5.7.1 100%% no\x00", nil), "550 5.7.1 100% no"},
 	} {
-		for _, command := range []byte("MRE") {
+		for _, command := range []byte("MRNE") {
 			m := &milter{protocol: leadingSpace, answers: map[byte]string{command: c.answer}}
 			got, err := send(t, m, mail(), mail())
 			must(t, err)
-			if got.Reply != c.want {
-				t.Errorf("%s at %c: reply is %q", name, command, got.Reply)
+			if got.Reply != c.want || c.want == "" && (!slices.Equal(got.Recipients, mail().Recipients) || got.Refused != nil) {
+				t.Errorf("%s at %c: reply is %q, recipients %s, refused %v", name, command, got.Reply, got.Recipients, got.Refused)
+			}
+			if command == 'R' && c.want != "" && (got.Recipients != nil || len(got.Refused) != 2 || got.Refused["e@d.example"] != c.want) {
+				t.Errorf("%s at %c: recipients %s, refused %v", name, command, got.Recipients, got.Refused)
 			}
 			if sent := <-m.got; strings.Count(sent, "\nA\n") != 2 {
 				t.Errorf("%s at %c: a message does not end with A:\n%s", name, command, sent)
 			}
+		}
+	}
+}
+
+// TestRefusedRecipients: the others, and the message, go on; an accept lets all that
+// is left go on unseen.
+func TestRefusedRecipients(t *testing.T) {
+	refuse, goOn, accept := frame("y550 5.1.1 no\x00", nil), frame("c", nil), frame("a", nil)
+	for name, c := range map[string]struct {
+		answers             []string // to each RCPT
+		left, refused, sent string
+	}{
+		"none":             {[]string{goOn, goOn}, "<C@d.example> e@d.example", "", "N"},
+		"first":            {[]string{refuse, goOn}, "e@d.example", "<C@d.example>", "N"},
+		"last":             {[]string{goOn, refuse}, "<C@d.example>", "e@d.example", "N"},
+		"all":              {[]string{refuse, refuse}, "", "<C@d.example> e@d.example", "A"},
+		"accepted at once": {[]string{accept}, "<C@d.example> e@d.example", "", "A"},
+		"refused, then ok": {[]string{refuse, accept}, "e@d.example", "<C@d.example>", "A"},
+	} {
+		m := &milter{protocol: leadingSpace, recipients: c.answers}
+		got, err := send(t, m, mail())
+		must(t, err)
+		var refused []string
+		for _, recipient := range mail().Recipients {
+			if got.Refused[recipient] == "550 5.1.1 no" {
+				refused = append(refused, recipient)
+			}
+		}
+		all := c.left == ""
+		if strings.Join(got.Recipients, " ") != c.left || strings.Join(refused, " ") != c.refused || all != (got.Reply == "550 5.1.1 no") || !all && got.Reply != "" {
+			t.Errorf("%s: %s, refused %v, reply %q", name, got.Recipients, got.Refused, got.Reply)
+		}
+		sent := <-m.got
+		if _, sent, _ = strings.Cut(sent, "\nR<"); (c.sent == "N") != strings.Contains(sent, "\nN\n") || !strings.Contains(sent, "\nA\n") {
+			t.Errorf("%s: sent was\n%s", name, sent)
 		}
 	}
 }
@@ -213,6 +257,11 @@ func TestBadAnswers(t *testing.T) {
 		for _, command := range []byte("MRLNBE") {
 			if got, err := send(t, &milter{answers: map[byte]string{command: answer}}, mail()); err == nil {
 				t.Errorf("%s at %c: no error: %v", name, command, got)
+			}
+		}
+		for _, command := range []byte("MRN") {
+			if got, err := send(t, &milter{answers: map[byte]string{command: frame("+<x@y.example>\x00", nil)}}, mail()); err == nil {
+				t.Errorf("an edit at %c: no error: %v", command, got)
 			}
 		}
 		if client, err := Dial("unix", start(t, &milter{answers: map[byte]string{'O': answer}})); err == nil {
