@@ -146,3 +146,19 @@ func (s scene) check(result mta.Result, without, with opinion) error {
 	}
 	return nil
 }
+
+// bounceTo is the bounce that the receiver makes of the first message.
+func bounceTo(recipient string) mta.Mail {
+	return mta.Mail{
+		Client:     netip.MustParseAddr("203.0.113.25"),
+		Host:       hostName,
+		QueueID:    "DEMOBOUNCE",
+		Sender:     "<>",
+		Recipients: []string{recipient},
+		Header: message.Header{
+			{Name: "From", Value: " MAILER-DAEMON@receiver.example"},
+			{Name: "Subject", Value: " Undelivered Mail Returned to Sender"},
+		},
+		Body: []byte("student@receiver.example: no such user here\r\n"),
+	}
+}

@@ -59,6 +59,7 @@ func play(ctx context.Context, s *stage, d *daemon, r *receiver, p printer) erro
 	}
 	defer client.Close()
 	p.opening()
+	firstSender := ""
 	for i, scene := range scenes {
 		mail := scene.mail(i)
 		if i == 0 {
@@ -73,6 +74,9 @@ func play(ctx context.Context, s *stage, d *daemon, r *receiver, p printer) erro
 		result, err := client.Send(mail)
 		if err != nil {
 			return err
+		}
+		if i == 0 {
+			firstSender = result.Sender
 		}
 		why, err := d.explain(ctx, mail.QueueID)
 		if err != nil {
@@ -89,7 +93,37 @@ func play(ctx context.Context, s *stage, d *daemon, r *receiver, p printer) erro
 			return fmt.Errorf("scene %d: %w", i+1, err)
 		}
 	}
+	if err := comeHome(ctx, s, d, p, firstSender); err != nil {
+		return err
+	}
 	p.closing()
+	return nil
+}
+
+// comeHome plays the last scene: the first message bounces, and a stranger hands the
+// bounce in.
+func comeHome(ctx context.Context, s *stage, d *daemon, p printer, to string) error {
+	client, err := mta.Dial("unix", s.socket)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	mail := bounceTo(to)
+	if err := client.Connect(mail); err != nil {
+		return err
+	}
+	result, err := client.Send(mail)
+	if err != nil {
+		return err
+	}
+	why, err := d.explain(ctx, mail.QueueID)
+	if err != nil {
+		return err
+	}
+	p.bounce(len(scenes)+1, to, why, result)
+	if author := "<" + scenes[0].sender + ">"; len(result.Recipients) != 1 || result.Recipients[0] != author {
+		return fmt.Errorf("the bounce goes to %s, not to %s; please report it", result.Recipients, author)
+	}
 	return nil
 }
 

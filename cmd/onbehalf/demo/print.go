@@ -106,6 +106,15 @@ func consequence(policy string) string {
 
 func (p printer) field(name, text string) { p.line("     %-16s %s", name, text) }
 
+func (p printer) bounce(number int, to string, why logLine, result mta.Result) {
+	p.line("\n%s", p.paint(bold, fmt.Sprintf("%d. The student of the first message is not known; the receiver sends it back.", number)))
+	p.field("sender", "<>")
+	p.field("recipient", to)
+	p.line("   with onbehalf: %s", why.Reason)
+	p.field("recipient", p.paint(bold, strings.Join(result.Recipients, " ")))
+	p.line("   %s", p.paint(cyan, "The address itself says where it leads, and a check code that it is ours: nothing is stored, nothing is lost."))
+}
+
 func (p printer) closing() {
 	p.line("\n%s", p.paint(dim, "Nothing left this machine. To set up the real thing, read README.md."))
 }
