@@ -41,7 +41,11 @@ func claim(of map[string]owner, name string, by owner) (other owner, taken bool)
 
 func (l *loader) claimID(e *entry) {
 	if other, taken := claim(l.claims.ids, e.raw.ID, owner{e}); taken {
-		e.doc.fail(e.path+".id", e.raw.ID+" is the id of another tenant too, in "+other.entry.doc.file, "give each its own")
+		_, here := e.doc.find(e.path + ".id")
+		_, there := other.entry.doc.find(other.entry.path + ".id")
+		e.doc.fail(e.path+".id",
+			fmt.Sprintf("%s, in line %d, is the id of another tenant too, in line %d of %s", e.raw.ID, here.line, there.line, other.entry.doc.file),
+			"give each its own")
 	}
 }
 
@@ -68,8 +72,8 @@ func (l *loader) besideOthers(e *entry) {
 		}
 	}
 	l.claimSubmitters(me, e.doc, e.path+".submitters", e.tenant.Submitters)
+	l.checkTrust(e.doc, e.path+".submitters", "this tenant", e.tenant.Submitters)
 	l.claimReturnPath(me)
-	l.checkBouncesTo(e)
 }
 
 func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
@@ -106,16 +110,29 @@ func (l *loader) claimReturnPath(me owner) {
 	}
 }
 
-// checkBouncesTo sees to it that bounces come to an end.
-func (l *loader) checkBouncesTo(e *entry) {
-	to := e.tenant.BouncesTo.Domain
-	for _, ours := range []message.Domain{l.config.Platform.Bounce, e.tenant.ReturnPath} {
-		if !ours.IsZero() && to.Within(ours) {
-			e.doc.fail(e.path+".bounces_to", e.tenant.BouncesTo.String()+" is where bounces arrive, so that one would come round again",
-				"name a mailbox of people elsewhere")
-			return
+// checkBouncesTo sees to it that bounces come to an end. It needs the return paths of
+// all tenants.
+func (l *loader) checkBouncesTo(d *document, path string, to message.Address) {
+	if where := l.comesRound(to.Domain); where != "" {
+		d.fail(path, to.String()+" is inside "+where+", so that a bounce would come round again", "name a mailbox of people elsewhere")
+	}
+}
+
+// comesRound names what of ours takes the mail of a domain, where no people read it.
+func (l *loader) comesRound(domain message.Domain) string {
+	p := l.config.Platform
+	if !p.Bounce.IsZero() && domain.Within(p.Bounce) {
+		return "platform.bounce_domain"
+	}
+	for up := domain; !up.IsZero(); up = up.Parent() {
+		if o, found := l.claims.returnPaths[up.String()]; found {
+			return "the return path of " + o.String()
 		}
 	}
+	if p.OnlyReplies(domain) {
+		return "the domain of platform.from, where only replies arrive"
+	}
+	return ""
 }
 
 // checkOwnership checks what only the longest match among all tenants can tell.

@@ -14,6 +14,8 @@ type loader struct {
 	documents []*document // in the order in which their findings are given
 	folder    string      // of the main file; relative paths start there
 	claims    claims
+	// trustKnown tells whether all of trust.networks could be read.
+	trustKnown bool
 }
 
 // document adds a file.
@@ -41,7 +43,9 @@ func (l *loader) load(path string, env []string) {
 	for _, e := range tenants {
 		l.besideOthers(e)
 	}
+	l.checkBouncesTo(main, "platform.bounces_to", l.config.Platform.BouncesTo)
 	for _, e := range tenants {
+		l.checkBouncesTo(e.doc, e.path+".bounces_to", e.tenant.BouncesTo)
 		l.checkOwnership(e)
 	}
 }

@@ -105,3 +105,32 @@ func (d *document) submitters(path string, raw rawSubmitters) tenant.Submitters 
 	}
 	return s
 }
+
+// checkTrust warns of submitters that are not trusted: being one does not suffice.
+func (l *loader) checkTrust(d *document, path, whom string, s tenant.Submitters) {
+	trust := l.config.Platform.Trust
+	if len(s.Logins) > 0 && !trust.Authenticated {
+		d.warn(path+".logins", "logins do not count while trust.authenticated is false: mail sent with them passes untouched, unless it comes from trust.networks",
+			"set trust.authenticated to true, or bind networks instead")
+	}
+	untouched := "its mail passes untouched"
+	if trust.Authenticated {
+		untouched += " unless it comes with a login"
+	}
+	for _, network := range s.Networks {
+		switch {
+		case !l.trustKnown || inside(network, trust.Networks):
+		case slices.ContainsFunc(trust.Networks, network.Overlaps):
+			d.warn(path+".networks", fmt.Sprintf("%s may send as %s and is trusted in part, so from the rest %s", network, whom, untouched), "add all of it to trust.networks")
+		default:
+			d.warn(path+".networks", fmt.Sprintf("%s may send as %s and is not trusted, so %s", network, whom, untouched), "add it to trust.networks")
+		}
+	}
+}
+
+// inside tells whether a network lies in one of the others.
+func inside(network netip.Prefix, others []netip.Prefix) bool {
+	return slices.ContainsFunc(others, func(o netip.Prefix) bool {
+		return o.Bits() <= network.Bits() && o.Contains(network.Addr())
+	})
+}

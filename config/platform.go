@@ -36,7 +36,9 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	p.SRS = l.srs(d, raw.SRS)
 	l.platformKeys(d, r.DKIM)
 	l.platformBounces(d)
+	l.trustKnown = !d.isSpoilt("trust.networks") && len(p.Trust.Networks) == len(raw.Trust.Networks)
 	l.claimSubmitters(owner{}, d, "platform.submitters", p.Submitters)
+	l.checkTrust(d, "platform.submitters", "the platform", p.Submitters)
 }
 
 // ownDomains takes the domains that the platform sends from in its own name.
@@ -82,7 +84,7 @@ func (l *loader) platformKeys(d *document, raw []rawDKIM) {
 	l.dkim(d, "platform.dkim", raw, signers, nil)
 }
 
-// platformBounces sees to it that bounces come to an end.
+// platformBounces sees to it that the bounce domain is for bounces alone.
 func (l *loader) platformBounces(d *document) {
 	p := l.config.Platform
 	if p.Bounce.IsZero() {
@@ -95,9 +97,5 @@ func (l *loader) platformBounces(d *document) {
 	if p.FromDomain == p.Bounce && !p.From.Holds("reply") {
 		d.fail("platform.from", "is at platform.bounce_domain, where replies to it would be refused",
 			"write {reply}@"+p.Bounce.Unicode()+", or an address at "+p.Domain.Unicode())
-	}
-	if p.BouncesTo.Domain.Within(p.Bounce) {
-		d.fail("platform.bounces_to", p.BouncesTo.String()+" is inside platform.bounce_domain, so that a bounce would come round again",
-			"name a mailbox of people elsewhere")
 	}
 }

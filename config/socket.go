@@ -99,6 +99,7 @@ func (l *loader) sockets(d *document, raw *rawFile) {
 	for i, text := range raw.Listen {
 		if s := l.socket(d, index("listen", i), text, taken); !s.IsZero() {
 			c.Listen = append(c.Listen, s)
+			d.warnIfOpen(index("listen", i), s, "whoever reaches it can claim any client address and get mail signed")
 		}
 	}
 	if len(raw.Listen) == 0 {
@@ -109,7 +110,21 @@ func (l *loader) sockets(d *document, raw *rawFile) {
 	}
 	if raw.Admin != "" {
 		c.Admin = l.socket(d, "admin", string(raw.Admin), taken)
+		d.warnIfOpen("admin", c.Admin, "whoever reaches it is answered, for it asks for no password")
 	}
+}
+
+// warnIfOpen warns of a socket that other hosts may reach.
+func (d *document) warnIfOpen(path string, s Socket, danger string) {
+	if s.Network == "tcp" && !isLoopback(s.Address) {
+		d.warn(path, s.String()+" is not a loopback address: "+danger, "use a unix socket or 127.0.0.1")
+	}
+}
+
+func isLoopback(hostPort string) bool {
+	host, _, _ := net.SplitHostPort(hostPort)
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback() || host == "localhost"
 }
 
 func (l *loader) socket(d *document, path, text string, taken map[Socket]string) Socket {

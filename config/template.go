@@ -49,13 +49,13 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // nameTemplate takes a tenant's from_name.
 func (e *entry) nameTemplate() tenant.Template {
-	text := e.raw.FromName
-	if text == "" {
-		text = "{name} via {platform}"
+	standard := tenant.DefaultFromName()
+	if e.raw.FromName == "" {
+		return standard
 	}
-	t, err := tenant.ParseTemplate(text, "name", "platform", "tenant")
+	t, err := tenant.ParseTemplate(e.raw.FromName, "name", "platform", "tenant")
 	if err != nil {
-		e.doc.failBy(e.path+".from_name", err, `write one like "{name} via {platform}"`)
+		e.doc.failBy(e.path+".from_name", err, "write one like "+quoted(standard.String()))
 	}
 	return t
 }
@@ -71,7 +71,7 @@ func sampleOf(placeholder string) string {
 	case "tenant":
 		return "example"
 	}
-	return "SRS0=abcdefgh=AA=example.org=academy"
+	return "reply=aaaaaaaa=AA=example.org=academy"
 }
 
 // checkLocal tells whether text can be a local part without quotes (RFC 5321

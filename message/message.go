@@ -82,5 +82,9 @@ func (p Path) Null() bool { return p.Verbatim == "" }
 // Readable tells whether Address holds what the path says.
 func (p Path) Readable() bool { return !p.Address.IsZero() }
 
+// Plain tells whether the path is an address and nothing else: it can be read, and
+// has no source route.
+func (p Path) Plain() bool { return p.Readable() && !strings.HasPrefix(p.Verbatim, "@") }
+
 // String gives the path in angle brackets, as MAIL and RCPT have it.
 func (p Path) String() string { return "<" + p.Verbatim + ">" }

@@ -41,8 +41,9 @@ type guard struct {
 	announced library.Code // the command that the last macros were sent for
 	header    int          // octets of the message's header fields so far
 
-	out  bytes.Buffer
-	scan int // octets of out that are known to be whole frames
+	out        bytes.Buffer
+	scan       int         // octets of out that are known to be whole frames
+	afterReply func(error) // is told, once, how writing the next reply went
 
 	actions  library.OptAction // what we ask for of what the peer offers
 	protocol library.OptProtocol
@@ -83,10 +84,10 @@ func (g *guard) explain(err error) {
 }
 
 func (g *guard) peer() string {
-	if addr := g.RemoteAddr(); addr != nil && addr.String() != "" {
-		return addr.String()
+	if addr := g.RemoteAddr().String(); addr != "" && addr != "@" {
+		return addr
 	}
-	return g.LocalAddr().String()
+	return g.LocalAddr().String() // a unix socket's clients have no name
 }
 
 // next reads one frame and puts it into rest, unless it is answered here.
@@ -296,6 +297,10 @@ func (g *guard) flush(reply library.ActionCode) error {
 	_, err := g.Conn.Write(g.out.Bytes()[:g.scan])
 	g.out.Next(g.scan)
 	g.scan = 0
+	if after := g.afterReply; after != nil {
+		g.afterReply = nil
+		after(err)
+	}
 	if err == nil && endsMessage(library.Code(g.frame[4]), reply) {
 		g.step, g.over = 0, true
 		g.finish()

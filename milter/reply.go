@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"errors"
 	"strings"
 
 	library "github.com/emersion/go-milter"
@@ -8,30 +9,36 @@ import (
 	"onbehalf/rewrite"
 )
 
-// refusalOf is the one place where a verdict becomes an SMTP reply (RFC 5321
+// Reply is the one place where a plan that refuses becomes an SMTP reply (RFC 5321
 // section 4.2, enhanced codes by RFC 3463). Each tells the sender what to do.
-func refusalOf(plan rewrite.Plan) library.Response {
+func Reply(plan rewrite.Plan) string {
 	switch plan.Row {
 	case rewrite.RowReturn:
-		return refusal("554", "5.4.6", plan.Reason+": "+plan.Detail+"; look for a forwarding loop behind this address")
-	case 10:
-		return refusal("550", "5.7.1", plan.Detail+"; use the login that belongs to the address in From, or another From")
-	case 9:
-		return refusal("550", "5.6.0", "the author of this message cannot be read ("+plan.Detail+"); send one From field like: From: \"Name\" <name@example.org>")
+		return "550 5.7.1 " + plan.Reason + " (" + plan.Detail + "); write to the person themselves, or hand the message in where you log in"
+	case rewrite.RowLoop:
+		return "554 5.4.6 " + plan.Reason + ": " + plan.Detail + "; look for a forwarding loop behind this address"
+	case rewrite.RowForbidden:
+		return "550 5.7.1 " + plan.Detail + "; use the login that belongs to the address in From, or another From"
+	case rewrite.RowUnreadable:
+		return "550 5.6.0 the author of this message cannot be read (" + plan.Detail + "); send one From field like: From: \"Name\" <name@example.org>"
 	default:
-		return refusal("550", "5.7.1", plan.Reason+": "+plan.Detail+"; use an address of a domain registered with this platform in From")
+		return "550 5.7.1 " + plan.Reason + ": " + plan.Detail + "; use an address of a domain registered with this platform in From"
 	}
 }
+
+func refusalOf(plan rewrite.Plan) library.Response { return answerWith(Reply(plan)) }
 
 // maxRefused is how many recipients one connection may get wrong before we take it
 // for guessing.
 const maxRefused = 20
 
-// refusedRecipient answers for an address of ours that leads nowhere; n is the number
-// of those on this connection.
-func refusedRecipient(err error, n int) library.Response {
-	if n > maxRefused {
-		return refusal("421", "4.7.0", "too many unknown recipients on this connection")
+// refusedRecipient answers for an address of ours that leads nowhere.
+func refusedRecipient(err error) library.Response {
+	switch {
+	case errors.Is(err, errGuessing):
+		return refusal("421", "4.7.0", err.Error())
+	case errors.Is(err, rewrite.ErrSpelling):
+		return refusal("550", "5.1.3", "this address leads to nobody: "+err.Error())
 	}
 	return refusal("550", "5.1.1", "this address leads to nobody: "+err.Error())
 }
@@ -41,13 +48,17 @@ func deferral(text string) library.Response {
 	return refusal("451", "4.7.5", text+"; it stays with the sender and is tried again")
 }
 
-// maxReply bounds the text of a reply: a line has at most 512 octets (RFC 5321
+// maxReply bounds a reply: a line has at most 512 octets (RFC 5321
 // section 4.5.3.1.5).
-const maxReply = 400
+const maxReply = 410
 
-// refusal makes a reply of text that may quote the message. Postfix takes printable
-// ASCII, and reads % as the start of a format.
 func refusal(code, enhanced, text string) library.Response {
+	return answerWith(code + " " + enhanced + " " + text)
+}
+
+// answerWith makes a reply of text that may quote the message. Postfix takes printable
+// ASCII, and reads % as the start of a format.
+func answerWith(text string) library.Response {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
@@ -58,5 +69,5 @@ func refusal(code, enhanced, text string) library.Response {
 		text = text[:maxReply] + "..."
 	}
 	text = strings.ReplaceAll(text, "%", "%%")
-	return reply{library.NewResponseStr(byte(library.ActReplyCode), code+" "+enhanced+" "+text)}
+	return reply{library.NewResponseStr(byte(library.ActReplyCode), text)}
 }

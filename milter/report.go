@@ -2,6 +2,7 @@ package milter
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -49,9 +50,13 @@ func (t *transaction) report() {
 	if t.state.Addresses {
 		attrs = append(attrs, t.reportAddresses()...)
 	}
-	if t.plan.Row == 10 {
+	forbidden := t.plan.Row == rewrite.RowForbidden
+	if forbidden {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.Bool("security", true))
+		attrs = append(attrs, slog.Bool("security", true), slog.String("bound", t.plan.Bound))
+	}
+	if forbidden || t.state.Addresses { // whose account is it? That must be found whatever log.addresses says
+		attrs = append(attrs, t.reportSubmitter()...)
 	}
 	if problem := t.firstProblem(); problem != nil {
 		level = slog.LevelError
@@ -114,10 +119,20 @@ func (t *transaction) reportStatus() string {
 func (t *transaction) reportRecipient(to message.Path, why error) {
 	t.server.Counts.Recipients.Add(1)
 	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
+	if t.state.Addresses || errors.Is(why, errGuessing) {
+		attrs = append(attrs, t.reportSubmitter()...)
+	}
 	if t.state.Addresses {
-		attrs = append(attrs, slog.String("client", t.message.Submitter.Client.String()), slog.String("recipient", clip(to.Verbatim)))
+		attrs = append(attrs, slog.String("recipient", clip(to.Verbatim)))
 	}
 	t.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "recipient refused", attrs...)
+}
+
+func (t *transaction) reportSubmitter() []slog.Attr {
+	return []slog.Attr{
+		slog.String("client", t.message.Submitter.Client.String()),
+		slog.String("login", t.message.Submitter.Login),
+	}
 }
 
 func (t *transaction) reportAddresses() []slog.Attr {
@@ -126,8 +141,6 @@ func (t *transaction) reportAddresses() []slog.Attr {
 		from = field.Text()
 	}
 	attrs := []slog.Attr{
-		slog.String("client", t.message.Submitter.Client.String()),
-		slog.String("login", t.message.Submitter.Login),
 		slog.String("from", clip(from)),
 		slog.String("sender", clip(t.message.Envelope.ReversePath.Verbatim)),
 		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),

@@ -137,7 +137,19 @@ func (h *house) send(c *mta.Client, m mta.Mail) mta.Result {
 	h.t.Helper()
 	result, err := c.Send(m)
 	must(h.t, err)
+	settle(h.t, c)
 	return result
+}
+
+// settle waits until the server has done with all that it was told: it answers an
+// unknown command (U) at any time. The log line of a message is written behind its
+// reply.
+func settle(t testing.TB, c *mta.Client) {
+	t.Helper()
+	must(t, c.Write('U', []byte("settle\x00")))
+	if code, _, err := c.Read(); code != 'c' || err != nil {
+		t.Fatalf("U is answered %c, %v", code, err)
+	}
 }
 
 // wantSigned checks that the message went on with two signatures that verify.

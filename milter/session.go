@@ -28,7 +28,7 @@ const wantedProtocol = library.OptNoHelo | library.OptNoData | library.OptNoUnkn
 var macros = map[library.Stage][]string{
 	library.StageConnect:  {"j"},
 	library.StageMailFrom: {"i", "{auth_authen}"},
-	library.StageRcptTo:   {"i"},
+	library.StageRcptTo:   {"i", "{rcpt_addr}"},
 	library.StageEOH:      {"i"},
 	library.StageEOM:      {"i"},
 }
@@ -93,9 +93,10 @@ func (s *session) RcptTo(_ string, m *library.Modifier) (library.Response, error
 		return goOn, nil
 	}
 	s.transaction.noteQueueID(m)
-	if err := s.transaction.addRecipient(message.ParsePath(s.guard.words[0])); err != nil {
+	to, resolved := message.ParsePath(s.guard.words[0]), message.ParsePath(m.Macros["{rcpt_addr}"])
+	if err := s.transaction.addRecipient(to, resolved, s.refused >= maxRefused); err != nil {
 		s.refused++
-		return refusedRecipient(err, s.refused), nil
+		return refusedRecipient(err), nil
 	}
 	return goOn, nil
 }

@@ -20,6 +20,7 @@ import (
 // meanwhile.
 type transaction struct {
 	server   *Server
+	guard    *guard
 	state    State
 	snapshot *tenant.Snapshot
 	started  time.Time
@@ -40,7 +41,7 @@ type transaction struct {
 // begin takes the facts of the connection and of MAIL.
 func begin(s *session, login string) *transaction {
 	words := s.guard.words
-	t := &transaction{server: s.server, state: s.server.Current(), started: time.Now()}
+	t := &transaction{server: s.server, guard: s.guard, state: s.server.Current(), started: time.Now()}
 	t.snapshot = t.state.Table.Snapshot()
 	t.message = message.Message{
 		Envelope:  message.Envelope{ReversePath: message.ParsePath(words[0]), SMTPUTF8: hasWord(words[1:], "SMTPUTF8")},
@@ -61,23 +62,51 @@ func (t *transaction) noteQueueID(m *library.Modifier) {
 // may be longer; all together hold no more than this for each that is allowed.
 const maxPath = 256
 
-// addRecipient notes a recipient; the error is why mail to it leads nowhere. One of a
-// local submission is never refused: Postfix would keep the message in its queue for
-// ever.
-func (t *transaction) addRecipient(to message.Path) error {
+// addRecipient notes a recipient, as RCPT gave it and as Postfix resolved it (null:
+// not told). The error is why mail to it leads nowhere, or that its client has guessed
+// enough. One of a local submission is never refused: Postfix would keep the message
+// in its queue for ever.
+func (t *transaction) addRecipient(to, resolved message.Path, guessing bool) error {
 	t.paths += len(to.Verbatim)
 	limit := t.server.Limits.Recipients
 	if len(t.message.Envelope.ForwardPaths) >= limit || t.paths > limit*maxPath {
 		t.tooLarge = fmt.Errorf("more than %d recipients", limit)
 		return nil
 	}
-	_, _, err := rewrite.Lead(to, t.snapshot, t.message.Received)
+	err := t.refusal(to, resolved, guessing)
 	if err == nil || t.message.Submitter.Local {
 		t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, to)
 		return nil
 	}
 	t.reportRecipient(to, err)
 	return err
+}
+
+var errGuessing = errors.New("too many recipients of this connection led nowhere")
+
+// refusal says why a recipient is refused. Postfix reads more spellings than we do
+// (comments, blanks, routes), and cannot be told to take one back that it reads
+// otherwise: what it resolves to an address of ours must be written as one.
+func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
+	_, ours, err := rewrite.Lead(to, t.snapshot, t.message.Received)
+	hidden := !ours && (rewrite.Ours(mailbox(resolved), t.snapshot) || rewrite.Ours(mailbox(to), t.snapshot))
+	switch {
+	case (ours || hidden) && guessing:
+		return errGuessing
+	case hidden, ours && resolved.Readable() && !strings.EqualFold(resolved.Address.String(), to.Address.String()):
+		return rewrite.ErrSpelling
+	}
+	return err
+}
+
+// mailbox gives the address of a path or, of one that cannot be read, what stands
+// behind the last @ with an empty local part.
+func mailbox(p message.Path) message.Address {
+	if p.Readable() {
+		return p.Address
+	}
+	domain, _ := message.ParseDomain(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
+	return message.Address{Domain: domain}
 }
 
 func (t *transaction) addField(f message.Field) {
@@ -121,10 +150,16 @@ func (t *transaction) decide() library.Response {
 	return nil
 }
 
-// answer ends the message with a reply.
+// answer ends the message with a reply. It is reported when the reply is on its way,
+// for until then Postfix may still defer the message.
 func (t *transaction) answer(o outcome, r library.Response) library.Response {
 	t.outcome = o
-	t.report()
+	t.guard.afterReply = func(err error) {
+		if err != nil {
+			t.problem, t.outcome = fmt.Errorf("the answer did not reach Postfix: %w", err), deferred
+		}
+		t.report()
+	}
 	return r
 }
 
@@ -164,7 +199,10 @@ func (t *transaction) finish(e editor) (library.Response, error) {
 			return t.unsigned(err), nil
 		}
 	}
-	return t.answer(carriedOut, accept), e.perform(t.plan, signed)
+	if err := e.perform(t.plan, signed); err != nil {
+		return nil, err
+	}
+	return t.answer(carriedOut, accept), nil
 }
 
 // sign gives the DKIM-Signature fields. A message that is carried out is signed, or

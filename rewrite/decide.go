@@ -43,19 +43,19 @@ func (f *facts) decide() Plan {
 	case !f.platform.Trusts(f.m.Submitter):
 		return Plan{Row: RowUntrusted, Verdict: Pass, Reason: "submitter is not trusted"}
 	case f.forbidden != "":
-		return f.refuse(10, "submitter may not send as this author", f.forbidden)
+		return f.refuse(RowForbidden, "submitter may not send as this author", f.forbidden)
 	case f.unreadable != "" && f.policy.UnreadableFrom == tenant.UnreadableReject:
-		return f.refuse(9, "author cannot be read", f.unreadable)
+		return f.refuse(RowUnreadable, "author cannot be read", f.unreadable)
 	case f.unreadable != "":
-		return f.onBehalf(9, "author cannot be read")
+		return f.onBehalf(RowUnreadable, "author cannot be read")
 	case f.party == platforms:
 		return f.keep(7, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Identities)
 	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownReject:
-		return f.refuse(8, "author's domain belongs to no tenant", f.domain.String())
+		return f.refuse(RowUnknown, "author's domain belongs to no tenant", f.domain.String())
 	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownPass:
-		return f.plan(8, Pass, "author's domain belongs to no tenant")
+		return f.plan(RowUnknown, Pass, "author's domain belongs to no tenant")
 	case f.party == nobodys:
-		return f.onBehalf(8, "author's domain belongs to no tenant")
+		return f.onBehalf(RowUnknown, "author's domain belongs to no tenant")
 	case f.direct():
 		return f.keep(RowDirect, "all recipients are delivered directly", nil, f.ownOrPlatform())
 	case f.key && f.path:
@@ -82,6 +82,9 @@ func (f *facts) plan(row Row, verdict Verdict, reason string) Plan {
 	p := Plan{Row: row, Verdict: verdict, Reason: reason, Shadow: f.policy.Mode == tenant.Shadow}
 	if f.tenant != nil {
 		p.Tenant = f.tenant.ID
+	}
+	if f.bound != nil {
+		p.Bound = f.bound.ID
 	}
 	return p
 }

@@ -30,6 +30,7 @@ type facts struct {
 
 	party  party
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
+	bound  *tenant.Tenant // that the submitter is bound to
 	domain message.Domain // of the author
 	dmarc  tenant.DMARC
 
@@ -64,15 +65,15 @@ func (f *facts) standing(d message.Domain) tenant.Standing {
 func gather(m message.Message, s *tenant.Snapshot) *facts {
 	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
 	f.policy = f.platform.Policy
+	f.readAuthor()
 	if !f.platform.Trusts(m.Submitter) {
 		return f
 	}
-	bound := s.BoundTo(m.Submitter)
-	f.readAuthor()
+	f.bound = s.BoundTo(m.Submitter)
 	f.readParty()
-	f.forbidden = f.forbids(bound)
+	f.forbidden = f.forbids(f.bound)
 	if f.unreadable != "" {
-		f.tenant = bound
+		f.tenant = f.bound
 	}
 	if f.tenant != nil {
 		f.policy = f.tenant.Policy

@@ -7,16 +7,22 @@ import (
 	"onbehalf/message"
 )
 
-// replyTo leads replies to the author, unless the author has said where they go.
+// replyTo leads replies to the author, unless the author has said where they go. An
+// empty field says nothing.
 func (f *facts) replyTo() []Edit {
 	authors := slices.Clone(f.everyMailbox())
-	if len(authors) == 0 || f.m.Header.Has("Reply-To") {
+	chosen, found := f.m.Header.Get("Reply-To")
+	if len(authors) == 0 || found && chosen.Text() != "" {
 		return nil
 	}
 	for i := range authors {
 		authors[i].Name = visible(authors[i].Name)
 	}
-	return []Edit{{Op: Add, Name: "Reply-To", Value: message.FormatMailboxes("Reply-To", authors...)}}
+	edit := Edit{Op: Add, Name: "Reply-To", Value: message.FormatMailboxes("Reply-To", authors...)}
+	if found {
+		edit.Op, edit.Index = Change, 1
+	}
+	return []Edit{edit}
 }
 
 // dropTrail removes X-Original-From fields that arrive: a forged trail would say

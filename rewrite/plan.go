@@ -15,6 +15,7 @@ type Plan struct {
 	Reason  string  `json:"reason"`           // of a fixed set, for people
 	Detail  string  `json:"detail,omitempty"` // what in this message; may quote it
 	Tenant  string  `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
+	Bound   string  `json:"bound,omitempty"`  // id of the tenant that the submitter is bound to
 	// ReversePath takes the place of the envelope sender; nil: that one stays.
 	ReversePath *message.Address `json:"reverse_path,omitempty"`
 	Edits       []Edit           `json:"edits,omitempty"` // in the order to send
@@ -26,13 +27,18 @@ type Plan struct {
 	Shadow bool `json:"shadow,omitempty"`
 }
 
-// Row is the row of the decision table (see Decide) that made a plan.
+// Row is the row of the decision table (see Decide) that made a plan. The rows that
+// others branch on have names.
 type Row int
 
 const (
-	RowUntrusted Row = 0  // above the table: not from a trusted submitter
-	RowDirect    Row = 11 // below it: all recipients are delivered directly
-	RowReturn    Row = 12 // beside it: mail to a bounce or reply address
+	RowUntrusted  Row = 0 // above the table: not from a trusted submitter
+	RowUnknown    Row = 8
+	RowUnreadable Row = 9
+	RowForbidden  Row = 10
+	RowDirect     Row = 11 // below it: all recipients are delivered directly
+	RowReturn     Row = 12 // beside it: mail to a bounce or reply address
+	RowLoop       Row = 13 // the same, which comes round again and again
 )
 
 // String gives the number, or a word where there is none.
@@ -44,6 +50,8 @@ func (r Row) String() string {
 		return "direct"
 	case RowReturn:
 		return "return"
+	case RowLoop:
+		return "loop"
 	}
 	return strconv.Itoa(int(r))
 }

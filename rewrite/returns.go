@@ -23,34 +23,57 @@ var (
 	ErrNoReply = errors.New("it is a reply address, and stands where bounce addresses do; or the other way round")
 	ErrGone    = errors.New("its tenant is not here any more")
 	ErrLoop    = errors.New("it leads to a bounce address of ours")
+	// ErrSpelling: Postfix would deliver by its own reading, and could not be told to
+	// take back by ours.
+	ErrSpelling = errors.New("it is not written as a plain address: local-part@domain, without route, comment or blank")
 )
 
+// Ours tells whether mail to an address is ours to lead: it is at a domain where only
+// addresses of ours exist, or it has the form of a reply address where those stand
+// beside the mailboxes of people.
+func Ours(to message.Address, s *tenant.Snapshot) bool {
+	p := s.Platform()
+	return s.TakesBounces(to.Domain) || p.OnlyReplies(to.Domain) || p.TakesReplies(to.Domain) && looksLikeReply(to.Local)
+}
+
 // Lead says where mail to a recipient goes. Ours is false for an ordinary recipient,
-// with which we have nothing to do. An error refuses the recipient: it is at a domain
-// where only addresses of ours exist, or has their form, and leads nowhere. This is
-// no relay: an address leads to whom its MAC covers, and to nobody else.
+// with which we have nothing to do. An error refuses the recipient: it is ours to lead,
+// and leads nowhere. This is no relay: an address leads to whom its MAC covers, and to
+// nobody else.
 func Lead(to message.Path, s *tenant.Snapshot, now time.Time) (x Exchange, ours bool, err error) {
-	forBounces := s.TakesBounces(to.Address.Domain)
-	forReplies := s.Platform().TakesReplies(to.Address.Domain)
-	if !forBounces && !(forReplies && looksLikeReply(to.Address.Local)) {
+	if !Ours(to.Address, s) {
 		return Exchange{}, false, nil
 	}
-	decoded := Decoded{} // which leads to the platform
-	if !forBounces || !isRole(to.Address.Local) {
-		decoded, err = NewCodec(s.Platform().SRS, now).Decode(to.Address)
-		switch {
-		case err != nil:
-			return Exchange{}, true, err
-		case decoded.Reply && !forReplies, !decoded.Reply && !forBounces:
-			return Exchange{}, true, ErrNoReply
-		}
+	if !to.Plain() {
+		return Exchange{}, true, ErrSpelling
+	}
+	decoded, err := decode(to.Address, s, now)
+	if err != nil {
+		return Exchange{}, true, err
 	}
 	x, err = home(decoded, s)
-	if err == nil && s.TakesBounces(x.To.Domain) {
+	if err == nil && Ours(x.To, s) {
 		err = ErrLoop
 	}
 	x.Recipient = to.Verbatim
 	return x, true, err
+}
+
+// decode reads an address that is ours to lead. Bounce and reply addresses do not
+// work in each other's place; the role addresses lead to the platform.
+func decode(to message.Address, s *tenant.Snapshot, now time.Time) (Decoded, error) {
+	forBounces, forReplies := s.TakesBounces(to.Domain), s.Platform().TakesReplies(to.Domain)
+	if isRole(to.Local) {
+		return Decoded{}, nil
+	}
+	decoded, err := NewCodec(s.Platform().SRS, now).Decode(to)
+	switch {
+	case err != nil:
+		return Decoded{}, err
+	case decoded.Reply && !forReplies, !decoded.Reply && !forBounces:
+		return Decoded{}, ErrNoReply
+	}
+	return decoded, nil
 }
 
 // home finds the mailbox behind a decoded address: the one that it holds; else the
@@ -119,16 +142,51 @@ func (f *facts) exchanges() []Exchange {
 }
 
 // forward lets a message that is not ours to decide about pass on its way home. The
-// envelope sender is wrapped, for SPF of its domain does not know our host.
+// envelope sender is wrapped, whatever its domain, for SPF of that knows our host only
+// if it is ours, and a stranger may not use it then.
+//
+// That makes SPF pass for the bounce domain, or for the host's own name when the
+// sender is null. A From that aligns with them would be the platform's to the author's
+// receiver, whoever wrote it: refused.
 func (f *facts) forward(exchanges []Exchange) Plan {
+	if f.claimsPlatform() {
+		return Plan{
+			Row: RowReturn, Verdict: Refuse, Tenant: exchanges[0].Tenant,
+			Reason: "only the platform itself may send from its domains",
+			Detail: "From names " + f.platform.Bounce.Organizational().String(),
+		}
+	}
 	return Plan{
 		Row: RowReturn, Verdict: Forward,
 		Reason:      "a bounce or reply on its way home",
 		Tenant:      exchanges[0].Tenant,
-		ReversePath: f.replaceSender(f.unlessOurs(f.bounceHome)),
+		ReversePath: f.replaceSender(f.bounceHome),
 		Edits:       f.hopEdit(),
 		Exchanges:   exchanges,
 	}
+}
+
+// claimsPlatform tells whether a receiver may read in From a domain for which SPF
+// passes when we forward: in what can be read, or anywhere in what cannot.
+func (f *facts) claimsPlatform() bool {
+	for _, ours := range []message.Domain{f.platform.Bounce, f.m.Host} {
+		if ours.IsZero() {
+			continue
+		}
+		for _, author := range f.everyMailbox() {
+			if aligned(author.Address.Domain, ours, false) {
+				return true
+			}
+		}
+		org := ours.Organizational()
+		for _, field := range f.fields {
+			text := strings.ToLower(field.Text())
+			if _, err := message.ParseFrom(field.Value); err != nil && (strings.Contains(text, org.String()) || strings.Contains(text, org.Unicode())) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (f *facts) hopEdit() []Edit {
@@ -137,20 +195,25 @@ func (f *facts) hopEdit() []Edit {
 
 // withExchanges adds what leads recipients elsewhere to the plan of a message that
 // is decided about like any other. Shadow mode leads home too: an address of ours
-// that arrives was made when plans were carried out, and has no other place to go.
+// that arrives was made when plans were carried out, and has no other place to go. And
+// so does a trusted client that only hands on somebody's bounce or reply: its author is
+// not the client's to be rewritten or refused.
 func (f *facts) withExchanges(p Plan) Plan {
 	exchanges := f.exchanges()
+	onlyHome := len(exchanges) == len(f.m.Envelope.ForwardPaths)
 	switch {
-	case len(exchanges) == 0, p.Verdict == Refuse && !p.Shadow:
+	case len(exchanges) == 0:
 		return p
-	case f.hops() >= maxHops:
+	case f.hops() >= maxHops && (p.Verdict != Refuse || p.Shadow):
 		return Plan{
-			Row: RowReturn, Verdict: Refuse, Tenant: exchanges[0].Tenant,
+			Row: RowLoop, Verdict: Refuse, Tenant: exchanges[0].Tenant,
 			Reason: "the message goes round in circles",
 			Detail: fmt.Sprintf("it has come through here %d times", f.hops()),
 		}
-	case p.Verdict == Pass, p.Shadow:
+	case p.Verdict == Pass, p.Shadow, onlyHome && (p.Row == RowUnknown || p.Row == RowUnreadable):
 		return f.forward(exchanges)
+	case p.Verdict == Refuse:
+		return p
 	}
 	p.Exchanges = exchanges
 	p.Edits = append(p.Edits, f.hopEdit()...)

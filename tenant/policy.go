@@ -123,6 +123,12 @@ func (p *Platform) TakesReplies(d message.Domain) bool {
 	return !d.IsZero() && d == p.FromDomain && p.From.Holds("reply")
 }
 
+// OnlyReplies tells whether nothing but reply addresses of ours, and the role
+// addresses, stand at the domain: it was given a name of its own.
+func (p *Platform) OnlyReplies(d message.Domain) bool {
+	return p.TakesReplies(d) && d != p.Domain && !slices.Contains(p.Domains, Pattern{Domain: d})
+}
+
 // Trusts tells whether mail of this submitter is decided about. Everyone else's
 // passes untouched.
 func (p *Platform) Trusts(s message.Submitter) bool {

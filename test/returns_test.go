@@ -127,6 +127,16 @@ func TestNoOpenRelay(t *testing.T) {
 		good + "@courseware.nl.victim.example",
 		good + "@sub.bounces.courseware.nl",
 		good + "@bounces.courseware.nl.",
+		// spellings that Postfix reads and we do not, around a good address
+		"@victim.example:" + good + "@bounces.courseware.nl",
+		"@a.example,@b.example:" + good + "@bounces.courseware.nl",
+		good + "@bounces.courseware.nl (c)",
+		good + "(c)@bounces.courseware.nl",
+		good + "@bounces.courseware.nl ",
+		good + "@ bounces.courseware.nl",
+		`"` + good + `"@bounces.courseware.nl`,
+		strings.Repeat("x", 600) + "@bounces.courseware.nl",
+		"x(y)@bounces.courseware.nl",
 		// look-alikes
 		"ſRS0=cx6zzieh=D5=victim.example=x@bounces.courseware.nl",
 		"SRS0=cx6zzieh=D5=yourorganisationname.nl=аcademy@bounces.courseware.nl",

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/message"
+	"onbehalf/milter"
 	"onbehalf/rewrite"
 )
 
@@ -58,10 +59,21 @@ func (p *program) runExplain(q question) error {
 	}
 	plan := rewrite.Decide(m, now.table.Snapshot())
 	if q.asJSON {
-		return printJSON(p.out, explanation{plan, plan.Sender(m).Verbatim, plan.Apply(m.Header)})
+		return printJSON(p.out, explanation{plan, plan.Sender(m).Verbatim, plan.Apply(m.Header), refusedAt(m, now)})
 	}
-	printPlan(p.out, m, plan)
+	printPlan(p.out, m, plan, refusedAt(m, now))
 	return nil
+}
+
+// refusedAt gives the recipients that are refused at RCPT, and why.
+func refusedAt(m message.Message, now *loaded) map[string]string {
+	refused := make(map[string]string)
+	for _, to := range m.Envelope.ForwardPaths {
+		if _, _, err := rewrite.Lead(to, now.table.Snapshot(), m.Received); err != nil {
+			refused[to.Verbatim] = err.Error()
+		}
+	}
+	return refused
 }
 
 // explanation is what --json prints.
@@ -69,6 +81,8 @@ type explanation struct {
 	Plan   rewrite.Plan   `json:"plan"`
 	Sender string         `json:"sender"` // that the message leaves with; empty: the null sender
 	Header message.Header `json:"header"` // as the receiver will see it
+	// Refused are the recipients that RCPT is refused for, with the reason.
+	Refused map[string]string `json:"refused,omitempty"`
 }
 
 func (p *program) readQuestion(q question) (message.Message, error) {
@@ -113,7 +127,7 @@ func authorOf(h message.Header) message.Path {
 	return message.PathOf(author.Mailboxes[0].Address)
 }
 
-func printPlan(w io.Writer, m message.Message, plan rewrite.Plan) {
+func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[string]string) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -132,15 +146,34 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan) {
 	if plan.ReversePath != nil {
 		line("new sender", plan.Sender(m).String())
 	}
+	for _, to := range m.Envelope.ForwardPaths {
+		line("recipient", recipient(to, plan, refused))
+	}
 	for _, e := range plan.Edits {
 		line(string(e.Op), strings.TrimSpace(fmt.Sprintf("%s: %s", e.Name, message.Field{Value: e.Value}.Text())))
 	}
 	for _, id := range plan.Sign {
 		line("sign", fmt.Sprintf("%s (%s)", id, id.Algorithm))
 	}
+	if plan.Verdict == rewrite.Refuse {
+		line("reply", milter.Reply(plan))
+	}
 	table.Flush()
 	if plan.Verdict != rewrite.Refuse {
 		fmt.Fprintln(w, "\nThe header as the receiver will see it, below the signatures:")
 		fmt.Fprint(w, "\n", strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
 	}
+}
+
+// recipient says what becomes of one.
+func recipient(to message.Path, plan rewrite.Plan, refused map[string]string) string {
+	if why, found := refused[to.Verbatim]; found {
+		return to.String() + " is refused at RCPT, 550: " + why
+	}
+	for _, x := range plan.Exchanges {
+		if x.Recipient == to.Verbatim {
+			return to.String() + " -> <" + x.To.String() + ">"
+		}
+	}
+	return to.String()
 }

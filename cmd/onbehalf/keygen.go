@@ -63,8 +63,8 @@ func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
 	if err := keys.Create(path, key); err != nil {
 		return err
 	}
-	if err := giveToGroup(path); err != nil {
-		return err
+	if err := giveToGroup(path); err != nil { // the key is made all the same
+		fmt.Fprintf(p.err, "onbehalf: %v; give the file to the daemon's group yourself\n", err)
 	}
 	fmt.Fprintf(p.err, "made %s; name it in the configuration as\n  dkim: [{selector: %s, key: %s}]\nand publish:\n", path, id.Selector, filepath.Base(path))
 	fmt.Fprintln(p.out, keys.ZoneLine(id, record))

@@ -37,7 +37,7 @@ func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
 		findings = append(findings, addKey(now.ring, file, now.files[file.Path])...)
 	}
 	conf.Identify(now.ring.Held)
-	findings = append(findings, rareOnly(path, conf)...)
+	findings = append(findings, rareOnly(conf)...)
 	findings = append(findings, notYet(path, conf)...)
 	findings.Sort()
 	if findings.Fatal() {
@@ -149,20 +149,19 @@ func keyFinding(file config.KeyFile, level config.Level, err error) config.Findi
 
 // rareOnly warns of who signs with Ed25519 alone: large receivers verify RSA only
 // (RFC 8463 asks signers for both), and would see no signature.
-func rareOnly(path string, conf *config.Config) config.Findings {
+func rareOnly(conf *config.Config) config.Findings {
 	var findings config.Findings
-	check := func(item, key string, ids []tenant.Identity) {
-		if len(ids) > 0 && ids[0].Algorithm == tenant.Ed25519 { // RSA comes first
-			findings = append(findings, config.Finding{
-				Level: config.Warning, File: path, Item: item, Key: key,
-				Cause:  "names Ed25519 keys alone, which many receivers cannot verify",
-				Remedy: "add an RSA key beside them",
-			})
+	seen := make(map[*tenant.Tenant]bool)
+	for _, file := range conf.Keys {
+		ids := conf.Platform.Identities
+		if file.Tenant != nil {
+			ids = file.Tenant.Identities
 		}
-	}
-	check("", "platform.dkim", conf.Platform.Identities)
-	for _, t := range conf.Tenants {
-		check("tenant "+t.ID, "dkim", t.Identities)
+		if !seen[file.Tenant] && len(ids) > 0 && ids[0].Algorithm == tenant.Ed25519 { // RSA comes first
+			findings = append(findings, file.Finding(config.Warning,
+				"is Ed25519, and no RSA key stands beside it, which is all that many receivers verify", "add an RSA key"))
+		}
+		seen[file.Tenant] = true
 	}
 	return findings
 }

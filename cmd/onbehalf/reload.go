@@ -34,7 +34,7 @@ func (d *daemon) tryReload() (status string) {
 	started := time.Now()
 	next, findings := loadAfter(before, d.program.config)
 	d.logFindings(findings)
-	if next == nil || findings.Truncated() {
+	if !reloadable(next, findings) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "mend the errors above, then reload again; onbehalf check-config shows them too")
 		return "reload refused, the old configuration stays; " + before.summary()
 	}
@@ -51,6 +51,12 @@ func (d *daemon) tryReload() (status string) {
 	d.current.Store(next)
 	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(started).Round(time.Millisecond))
 	return next.summary()
+}
+
+// reloadable tells whether a reload takes what was loaded. A start may risk a file that
+// looks cut off; a reload has something to lose.
+func reloadable(next *loaded, findings config.Findings) bool {
+	return next != nil && !findings.Truncated()
 }
 
 // warnOfRestart names what a reload does not change.
