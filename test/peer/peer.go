@@ -44,7 +44,7 @@ func without(t testing.TB, format string, args ...any) {
 // terminal): a shell waits for the end of a pipe that only this process holds.
 func AtEnd(t testing.TB, name string, args ...string) {
 	t.Helper()
-	shell := []string{"-c", `cat >/dev/null; exec "$@"`, "sh", name}
+	shell := []string{"-c", `cat >/dev/null; "$@"`, "sh", name}
 	guard := exec.Command("/bin/sh", append(shell, args...)...)
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // out of reach of the terminal's interrupt
 	var output bytes.Buffer
