@@ -39,14 +39,12 @@ func (d *document) checkDKIM(path string, raw rawDKIM, signers []message.Domain)
 	}
 }
 
-// checkSelector takes what RFC 6376 section 3.1 allows: labels with dots between.
 func checkSelector(s string, signers []message.Domain) error {
-	name, err := message.ParseDomain(s)
-	if err != nil || !strings.EqualFold(name.String(), s) || strings.Contains(s, "_") {
+	if !tenant.ValidSelector(s) {
 		return fmt.Errorf("%s is not a selector; use letters, digits and hyphens, like s1", quoted(s))
 	}
 	for _, signer := range signers {
-		if len(s)+len("._domainkey.")+len(signer.String()) > 253 {
+		if !(tenant.Identity{SDID: signer, Selector: s}).Fits() {
 			return fmt.Errorf("%s is too long before %s; choose a shorter one", quoted(s), signer)
 		}
 	}

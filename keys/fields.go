@@ -107,3 +107,8 @@ func (l *list) add(name string, times int) {
 		l.names = append(l.names, name)
 	}
 }
+
+// isLDH tells whether s is made of letters, digits and hyphens alone.
+func isLDH(s string) bool {
+	return strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}

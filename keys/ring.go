@@ -34,10 +34,10 @@ func (r *Ring) Add(id tenant.Identity, k Key) error {
 		return fmt.Errorf("%s: no key", id)
 	case id.SDID.IsZero():
 		return fmt.Errorf("selector %q: no domain to sign as", id.Selector)
-	case !ValidSelector(id.Selector):
+	case !tenant.ValidSelector(id.Selector):
 		return fmt.Errorf("selector %q of %s is not made of letters, digits and inner hyphens; choose one like cw1", id.Selector, id.SDID)
-	case !fits(id):
-		return fmt.Errorf("%s is longer than the %d octets of a DNS name; choose a shorter selector", id, maxName)
+	case !id.Fits():
+		return fmt.Errorf("%s is longer than the 253 octets of a DNS name; choose a shorter selector", id)
 	case found && !samePublic(before, k):
 		return fmt.Errorf("%s names two different keys; give one of them another selector", id)
 	}

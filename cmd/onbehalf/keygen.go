@@ -45,7 +45,7 @@ overwritten.`,
 }
 
 func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
-	if !keys.ValidSelector(id.Selector) {
+	if !tenant.ValidSelector(id.Selector) {
 		return misuse("--selector: %q is not made of letters, digits and inner hyphens; choose one like cw1", id.Selector)
 	}
 	if folder == "" {

@@ -1,10 +1,6 @@
-package keys
+package tenant
 
-import (
-	"strings"
-
-	"onbehalf/tenant"
-)
+import "strings"
 
 // maxName is the longest domain name in text form (RFC 1035 section 2.3.4).
 const maxName = 253
@@ -25,19 +21,14 @@ func validLabel(label string) bool {
 	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 		return false
 	}
-	return isLDH(label)
-}
-
-// isLDH tells whether s is made of letters, digits and hyphens alone.
-func isLDH(s string) bool {
-	for i := range len(s) {
-		if c := s[i] | 0x20; !('a' <= c && c <= 'z' || '0' <= s[i] && s[i] <= '9' || s[i] == '-') {
+	for i := range len(label) {
+		if c := label[i] | 0x20; !('a' <= c && c <= 'z' || '0' <= label[i] && label[i] <= '9' || label[i] == '-') {
 			return false
 		}
 	}
 	return true
 }
 
-// fits tells whether the name under which the key is published is one that DNS can
+// Fits tells whether the name under which the key is published is one that DNS can
 // hold.
-func fits(id tenant.Identity) bool { return len(id.String()) <= maxName }
+func (i Identity) Fits() bool { return len(i.String()) <= maxName }
