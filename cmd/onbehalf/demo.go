@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,10 @@ func (p *program) demo() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return demo.Run(cmd.Context(), self, p.out, isTerminal(p.out))
+			// Also when the reader goes away or gives up, the daemon must not stay behind.
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+			defer stop()
+			return demo.Run(ctx, self, p.out, isTerminal(p.out))
 		},
 	}
 }
