@@ -199,7 +199,9 @@ func (t *transaction) finish(e editor) (library.Response, error) {
 			return t.unsigned(err), nil
 		}
 	}
-	if err := e.perform(t.plan, signed); err != nil {
+	if err := e.perform(t.plan, signed); err != nil { // the connection ends without a reply, and Postfix defers
+		t.problem, t.outcome = err, deferred
+		t.report()
 		return nil, err
 	}
 	return t.answer(carriedOut, accept), nil

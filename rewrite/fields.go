@@ -11,15 +11,16 @@ import (
 // empty field says nothing.
 func (f *facts) replyTo() []Edit {
 	authors := slices.Clone(f.everyMailbox())
-	chosen, found := f.m.Header.Get("Reply-To")
-	if len(authors) == 0 || found && chosen.Text() != "" {
+	there := f.m.Header.All("Reply-To")
+	chosen := slices.ContainsFunc(there, func(field message.Field) bool { return field.Text() != "" })
+	if len(authors) == 0 || chosen {
 		return nil
 	}
 	for i := range authors {
 		authors[i].Name = visible(authors[i].Name)
 	}
 	edit := Edit{Op: Add, Name: "Reply-To", Value: message.FormatMailboxes("Reply-To", authors...)}
-	if found {
+	if len(there) > 0 {
 		edit.Op, edit.Index = Change, 1
 	}
 	return []Edit{edit}

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,15 +179,45 @@ func (f *facts) claimsPlatform() bool {
 				return true
 			}
 		}
-		org := ours.Organizational()
-		for _, field := range f.fields {
-			text := strings.ToLower(field.Text())
-			if _, err := message.ParseFrom(field.Value); err != nil && (strings.Contains(text, org.String()) || strings.Contains(text, org.Unicode())) {
-				return true
-			}
+		if slices.ContainsFunc(f.fields, func(field message.Field) bool { return mayName(field, ours.Organizational()) }) {
+			return true
 		}
 	}
 	return false
+}
+
+// mayName tells whether some receiver may find the domain in a From that we cannot
+// read.
+func mayName(field message.Field, d message.Domain) bool {
+	if _, err := message.ParseFrom(field.Value); err == nil {
+		return false
+	}
+	text := strings.ToLower(field.Text())
+	for _, reading := range []string{text, squeezed(text)} {
+		if strings.Contains(reading, d.String()) || strings.Contains(reading, d.Unicode()) {
+			return true
+		}
+	}
+	return false
+}
+
+// squeezed is text without what RFC 5322 lets stand inside an address and
+// mean nothing: comments, blanks, quotes and backslashes.
+func squeezed(text string) string {
+	depth := 0
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '(':
+			depth++
+			return -1
+		case r == ')':
+			depth = max(depth-1, 0)
+			return -1
+		case depth > 0, strings.ContainsRune(" \t\"\\", r):
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func (f *facts) hopEdit() []Edit {

@@ -36,11 +36,7 @@ func (p *program) bounceEncode() *cobra.Command {
 }
 
 func (p *program) runEncode(text, tenantID string, classic bool) error {
-	path, err := parseArgument(text)
-	if err != nil {
-		return err
-	}
-	now, err := p.need()
+	path, now, err := p.needFor(text)
 	if err != nil {
 		return err
 	}
@@ -56,14 +52,15 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 	return nil
 }
 
-// parseArgument reads an address, with or without angle brackets.
-func parseArgument(text string) (message.Path, error) {
+// needFor reads an address, with or without angle brackets, and loads.
+func (p *program) needFor(text string) (message.Path, *loaded, error) {
 	path := message.ParsePath(text)
 	if !path.Readable() {
 		_, err := message.ParseAddress(path.Verbatim)
-		return path, misuse("%q: %w", text, err)
+		return path, nil, misuse("%q: %w", text, err)
 	}
-	return path, nil
+	now, err := p.need()
+	return path, now, err
 }
 
 func (p *program) bounceDecode() *cobra.Command {
@@ -76,11 +73,7 @@ func (p *program) bounceDecode() *cobra.Command {
 }
 
 func (p *program) runDecode(text string) error {
-	path, err := parseArgument(text)
-	if err != nil {
-		return err
-	}
-	now, err := p.need()
+	path, now, err := p.needFor(text)
 	if err != nil {
 		return err
 	}
