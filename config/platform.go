@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -21,7 +22,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	p.Domain = d.domain("platform.domain", r.Domain)
 	p.Bounce = d.domain("platform.bounce_domain", r.BounceDomain)
 	p.BouncesTo = d.address("platform.bounces_to", r.BouncesTo)
-	p.SPFInclude = d.domain("platform.spf_include", r.SPFInclude)
+	p.SPFInclude = d.includeName("platform.spf_include", r.SPFInclude)
 	p.SendingIPs = d.sendingIPs("platform.sending_ips", r.SendingIPs)
 	if r.From != "" {
 		p.From, p.FromDomain = d.fromTemplate(r.From, p.Domain)
@@ -98,4 +99,23 @@ func (l *loader) platformBounces(d *document) {
 		d.fail("platform.from", "is at platform.bounce_domain, where replies to it would be refused",
 			"write {reply}@"+p.Bounce.Unicode()+", or an address at "+p.Domain.Unicode())
 	}
+}
+
+// includeName takes the name of a record that may stand below an underscore. It may be
+// left out.
+func (d *document) includeName(path, text string) message.Name {
+	const remedy = "write a name like _spf.courseware.example"
+	name, err := message.ParseName(text)
+	switch {
+	case text == "":
+	case err != nil:
+		d.failBy(path, err, remedy)
+	case !strings.Contains(name.String(), "."):
+		d.fail(path, quoted(text)+" is a single label", remedy)
+	case looksLikeIP(name.String()):
+		d.fail(path, quoted(text)+" is not a name; no top-level domain is a number", "write the addresses into platform.sending_ips alone, or "+remedy)
+	default:
+		return name
+	}
+	return message.Name{}
 }

@@ -36,18 +36,20 @@ func record(algorithm tenant.Algorithm, public []byte) string {
 }
 
 // ZoneLine gives a record as a master file has it (RFC 1035 section 5.1), under
-// the name of the identity. The entry of a record too long for one string goes on
-// over several lines in parentheses. There is no line end after the last.
+// the name of the identity. There is no line end after the last.
 func ZoneLine(id tenant.Identity, record string) string {
-	strs := txtStrings(record)
-	data := strs[0]
-	if len(strs) > 1 {
-		data = "( " + strings.Join(strs, "\n\t") + " )"
-	}
-	return id.String() + ". IN TXT " + data
+	return id.String() + ". IN TXT " + TXT(record)
 }
 
-var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+// TXT gives a text as a master file has the data of a TXT record. One too long for one
+// string goes on over several lines in parentheses.
+func TXT(text string) string {
+	strs := txtStrings(text)
+	if len(strs) > 1 {
+		return "( " + strings.Join(strs, "\n\t") + " )"
+	}
+	return strs[0]
+}
 
 // txtStrings cuts a text into quoted character-strings of at most 255 octets each
 // (RFC 1035 section 3.3); at least one.
@@ -55,8 +57,24 @@ func txtStrings(text string) []string {
 	const longest = 255
 	var strs []string
 	for len(text) > longest {
-		strs = append(strs, `"`+escape.Replace(text[:longest])+`"`)
+		strs = append(strs, quote(text[:longest]))
 		text = text[longest:]
 	}
-	return append(strs, `"`+escape.Replace(text)+`"`)
+	return append(strs, quote(text))
+}
+
+// quote makes a character-string of printable ASCII.
+func quote(octets string) string {
+	var b strings.Builder
+	for _, c := range []byte(octets) {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%03d`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return `"` + b.String() + `"`
 }

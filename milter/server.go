@@ -13,6 +13,7 @@ import (
 	library "github.com/emersion/go-milter"
 
 	"onbehalf/keys"
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -30,8 +31,10 @@ type Server struct {
 	Current func() State
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
-	Limits  Limits
-	Counts  Counts
+	// Seen is told whose standing a message was decided by, and must not wait.
+	Seen   func(message.Domain) // nil: nobody wants to know
+	Limits Limits
+	Counts Counts
 
 	once sync.Once
 	free chan struct{} // holds one token for each connection that is served
@@ -72,6 +75,9 @@ func (s *Server) init() {
 	s.Limits.setDefaults()
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if s.Seen == nil {
+		s.Seen = func(message.Domain) {}
 	}
 	s.free = make(chan struct{}, s.Limits.Connections)
 	s.listeners = make(map[net.Listener]bool)

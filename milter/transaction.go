@@ -124,6 +124,9 @@ func (t *transaction) addField(f message.Field) {
 // not ours passes whatever its size, for nothing in it is needed.
 func (t *transaction) decide() library.Response {
 	t.plan = rewrite.Decide(t.message, t.snapshot)
+	for _, d := range t.plan.Standings {
+		t.server.Seen(d)
+	}
 	if t.plan.Row == rewrite.RowUntrusted {
 		t.tooLarge = nil
 	}

@@ -79,7 +79,7 @@ type sender func() *message.Address
 
 // plan starts a plan with what all rows have in common.
 func (f *facts) plan(row Row, verdict Verdict, reason string) Plan {
-	p := Plan{Row: row, Verdict: verdict, Reason: reason, Shadow: f.policy.Mode == tenant.Shadow}
+	p := Plan{Row: row, Verdict: verdict, Reason: reason, Shadow: f.policy.Mode == tenant.Shadow, Standings: f.consulted}
 	if f.tenant != nil {
 		p.Tenant = f.tenant.ID
 	}

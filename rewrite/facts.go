@@ -36,6 +36,7 @@ type facts struct {
 
 	spf, key, path bool              // S, K and R
 	live           []tenant.Identity // the keys behind K
+	consulted      []message.Domain  // whose standing that rests on
 
 	lastOwner struct {
 		domain message.Domain
@@ -167,6 +168,7 @@ func (f *facts) everyMailbox() []message.Mailbox {
 // all be vouched for by signatures, but one envelope aligns with one domain only.
 func (f *facts) readStanding() {
 	f.dmarc = f.standing(f.domain).DMARC
+	f.consult(f.domain)
 	null := f.m.Envelope.ReversePath.Null()
 	f.spf = !null && f.spfHolds(f.domain)
 	f.path = !null && f.pathHolds(f.domain)
@@ -176,10 +178,18 @@ func (f *facts) readStanding() {
 	for _, other := range f.author.Mailboxes[1:] {
 		if d := other.Address.Domain; !seen[d] {
 			seen[d] = true
+			f.consult(d)
 			keys := f.keysFor(d)
 			f.spf, f.path, f.key = false, false, f.key && len(keys) > 0
 			f.live = appendNew(f.live, keys)
 		}
+	}
+}
+
+// consult notes that the decision rests on the DNS of the domain.
+func (f *facts) consult(d message.Domain) {
+	if f.tenant.Authorization == tenant.Auto && f.forbidden == "" {
+		f.consulted = append(f.consulted, d)
 	}
 }
 
@@ -212,31 +222,42 @@ func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
 	name := f.tenant.ReturnPath
 	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		aligned(name, d, f.standing(d).DMARC.StrictSPF) && f.standing(apex).ReturnPath.Holds()
+		f.aligned(name, apex, d, f.standing(d).DMARC.StrictSPF) && f.standing(apex).ReturnPath.Holds()
 }
 
 // keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989
 // section 4.4.1).
 func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	_, apex := f.owner(d)
-	if !aligned(apex, d, f.standing(d).DMARC.StrictDKIM) {
+	if !f.aligned(apex, apex, d, f.standing(d).DMARC.StrictDKIM) {
 		return nil
 	}
-	shown := f.standing(apex).DKIM
+	shown := f.standing(apex)
 	var live []tenant.Identity
 	for _, id := range f.tenant.Identities {
 		if id.SDID == apex && (f.tenant.Authorization == tenant.Authorized ||
-			f.tenant.Authorization == tenant.Auto && shown[id.Selector].Holds()) {
+			f.tenant.Authorization == tenant.Auto && shown.Key(id.Selector).Holds()) {
 			live = append(live, id)
 		}
 	}
 	return live
 }
 
-// aligned compares by RFC 9989 section 3.2.10: strict is equality, relaxed means
-// one organizational domain.
-func aligned(a, b message.Domain, strict bool) bool {
-	return a == b || !strict && !a.IsZero() && a.Organizational() == b.Organizational()
+// aligned tells whether a name aligns with the author's domain (RFC 9989 section
+// 3.2.10): strict is equality, relaxed means one organizational domain. Receivers find
+// that by the public suffix list or by a tree walk; here both must agree. What
+// a walk from the name finds is known of holder: the name itself, or a domain that
+// DNS has shown to be of one organization with it.
+func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
+	switch {
+	case name == author:
+		return true
+	case strict, name.IsZero(), name.Organizational() != author.Organizational():
+		return false
+	}
+	a, b := f.standing(holder).DMARC, f.standing(author).DMARC
+	return b.Policy == tenant.DMARCAbsent || // then no receiver asks
+		a.Organizational.IsZero() || b.Organizational.IsZero() || a.Organizational == b.Organizational
 }
 
 // aligns tells whether SPF passes for the sender, in alignment with the author.
@@ -246,7 +267,7 @@ func (f *facts) aligns(sender message.Path) bool {
 		return true
 	}
 	owner, _ := f.owner(d)
-	return aligned(d, f.domain, f.dmarc.StrictSPF) && owner == f.tenant && f.spfHolds(d)
+	return f.aligned(d, d, f.domain, f.dmarc.StrictSPF) && owner == f.tenant && f.spfHolds(d)
 }
 
 // canAlign tells whether row 5 has an envelope sender to offer: what MAIL said, or

@@ -61,7 +61,7 @@ func (d draw) standings() []tenant.Standing {
 	for _, name := range names[:withStanding] {
 		all = append(all, tenant.Standing{
 			Domain: must(message.ParseDomain(name)), SPF: mechanism(), ReturnPath: mechanism(),
-			DKIM: map[string]tenant.Mechanism{"cw1": mechanism(), "cw2": mechanism()},
+			DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism()}, {Name: "cw2", Mechanism: mechanism()}},
 			DMARC: tenant.DMARC{
 				Policy:     []tenant.DMARCPolicy{tenant.DMARCUnknown, tenant.DMARCAbsent, tenant.DMARCNone, tenant.DMARCReject}[d.IntN(4)],
 				StrictDKIM: d.oneIn(3), StrictSPF: d.oneIn(3),
@@ -269,7 +269,7 @@ func (l law) authorized(d message.Domain) bool {
 		return other == d || !strict && other.Organizational() == d.Organizational()
 	}
 	for _, id := range l.plan.Sign {
-		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).DKIM[id.Selector].Holds()
+		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).Key(id.Selector).Holds()
 		if slices.Contains(owner.Identities, id) && live && by(id.SDID, dmarc.StrictDKIM) {
 			return true
 		}

@@ -23,6 +23,8 @@ type Plan struct {
 	Sign []tenant.Identity `json:"sign,omitempty"`
 	// Exchanges are the recipients that are led elsewhere.
 	Exchanges []Exchange `json:"exchanges,omitempty"`
+	// Standings are the domains whose DNS was relied on, as far as it is known.
+	Standings []message.Domain `json:"standings,omitempty"`
 	// Shadow: the plan is logged and not carried out.
 	Shadow bool `json:"shadow,omitempty"`
 }

@@ -175,7 +175,7 @@ func (f *facts) claimsPlatform() bool {
 			continue
 		}
 		for _, author := range f.everyMailbox() {
-			if aligned(author.Address.Domain, ours, false) {
+			if author.Address.Domain.Organizational() == ours.Organizational() {
 				return true
 			}
 		}

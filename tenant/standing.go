@@ -16,11 +16,22 @@ const (
 	Warning State = "warning" // was there, one look-up found it gone
 )
 
-// Mechanism is one way in which a domain can authorize us.
+// Mechanism is one way in which a domain can authorize us. It was looked for under
+// the name, key or addresses in Of: of something else it says nothing.
 type Mechanism struct {
-	State   State
-	Since   time.Time // of the state
-	Checked time.Time // last look-up with a definitive answer
+	State    State     `json:"state,omitempty"`
+	Of       string    `json:"of,omitempty"`
+	Since    time.Time `json:"since,omitzero"`     // of the state
+	Checked  time.Time `json:"checked,omitzero"`   // last look-up with a definitive answer
+	Evidence string    `json:"evidence,omitempty"` // what that showed, for people
+	Trouble  `json:"trouble,omitzero"`
+}
+
+// Trouble is the last look-up without a definitive answer since the last one with
+// it. It moves nothing. The zero Trouble is none.
+type Trouble struct {
+	Error string    `json:"error,omitempty"`
+	At    time.Time `json:"at,omitzero"`
 }
 
 // Holds tells whether mail may rely on the mechanism.
@@ -40,18 +51,42 @@ const (
 // DMARC is what a domain asks of receivers (RFC 9989). The zero value is relaxed
 // alignment under an unknown policy.
 type DMARC struct {
-	Policy     DMARCPolicy
-	StrictDKIM bool // adkim=s
-	StrictSPF  bool // aspf=s
-	Checked    time.Time
+	Policy     DMARCPolicy `json:"policy,omitempty"`
+	StrictDKIM bool        `json:"strict_dkim,omitempty"` // adkim=s
+	StrictSPF  bool        `json:"strict_spf,omitempty"`  // aspf=s
+	// Organizational is the organizational domain by the tree walk of RFC 9989
+	// section 4.10.2; zero: not known.
+	Organizational message.Domain `json:"organizational,omitzero"`
+	Checked        time.Time      `json:"checked,omitzero"`
+	Evidence       string         `json:"evidence,omitempty"`
+	Trouble        `json:"trouble,omitzero"`
 }
 
 // Standing is what the DNS of one domain says about us. It is not changed once it
 // is in a Table; a new one takes its place.
 type Standing struct {
-	Domain     message.Domain
-	SPF        Mechanism            // every sending IP passes for the domain
-	DKIM       map[string]Mechanism // by selector: our public key is there
-	ReturnPath Mechanism            // the tenant's return-path name is ours, and its SPF passes
-	DMARC      DMARC
+	Domain     message.Domain `json:"domain"`
+	SPF        Mechanism      `json:"spf,omitzero"`         // every sending IP passes for the domain
+	DKIM       []Selector     `json:"dkim,omitempty"`       // each at most once
+	ReturnPath Mechanism      `json:"return_path,omitzero"` // the tenant's return-path name is ours, and its SPF passes
+	DMARC      DMARC          `json:"dmarc,omitzero"`
+	// Seen is the day of the last mail from a domain that no pattern names, but a
+	// wildcard covers; zero for all others.
+	Seen time.Time `json:"seen,omitzero"`
+}
+
+// Selector is the standing of one DKIM key: our public key is published under it.
+type Selector struct {
+	Name      string `json:"selector"`
+	Mechanism `json:"key"`
+}
+
+// Key gives the standing of the key under a selector; zero: nothing is known.
+func (s Standing) Key(selector string) Mechanism {
+	for _, key := range s.DKIM {
+		if key.Name == selector {
+			return key.Mechanism
+		}
+	}
+	return Mechanism{}
 }

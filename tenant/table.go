@@ -183,6 +183,23 @@ func (t *Table) SetStandings(all ...Standing) error {
 	return nil
 }
 
+// Forget takes the standings of some domains out of the table. It is no error when
+// there is none.
+func (t *Table) Forget(all ...message.Domain) error {
+	txn := t.db.Txn(true)
+	defer txn.Abort()
+	for _, d := range all {
+		if _, err := txn.DeleteAll(standings, "id", d.String()); err != nil {
+			return err
+		}
+	}
+	txn.Commit()
+	return nil
+}
+
+// Platform gives the platform.
+func (t *Table) Platform() *Platform { return t.platform }
+
 // Standings gives all that is known, for the table that takes this one's place.
 func (t *Table) Standings() ([]Standing, error) {
 	rows, err := t.db.Txn(false).Get(standings, "id")

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"onbehalf/authorize/resolve"
 	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/tenant"
@@ -21,6 +22,8 @@ type loaded struct {
 	table *tenant.Table
 	ring  *keys.Ring
 	files map[string]keyFile // by path
+
+	resolver *resolve.Client // nil until the daemon watches by it
 }
 
 // load is the one way from files to a table to serve by: start, reload,
@@ -168,23 +171,13 @@ func rareOnly(conf *config.Config) config.Findings {
 
 // notYet warns of what the configuration may ask for and this version does not do.
 func notYet(path string, conf *config.Config) config.Findings {
-	auto, direct := 0, 0
+	direct := 0
 	for _, t := range conf.Tenants {
-		if t.Authorization == tenant.Auto {
-			auto++
-		}
 		if len(t.Direct.Domains) > 0 {
 			direct++
 		}
 	}
 	var findings config.Findings
-	if auto > 0 {
-		findings = append(findings, config.Finding{
-			Level: config.Warning, File: path, Key: "tenants",
-			Cause:  fmt.Sprintf("%d with authorization: auto are taken for unauthorized, for this version does not watch DNS yet", auto),
-			Remedy: "write authorization: authorized for those whose DNS you have checked",
-		})
-	}
 	if direct > 0 {
 		findings = append(findings, config.Finding{
 			Level: config.Warning, File: path, Key: "tenants",

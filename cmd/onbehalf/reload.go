@@ -38,9 +38,9 @@ func (d *daemon) tryReload() (status string) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "mend the errors above, then reload again; onbehalf check-config shows them too")
 		return "reload refused, the old configuration stays; " + before.summary()
 	}
-	standings, err := before.table.Standings()
+	generation, err := next.generation(before)
 	if err == nil {
-		err = next.table.SetStandings(standings...)
+		err = d.watcher.Adopt(generation) // the standings come along
 	}
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
@@ -65,6 +65,7 @@ func (d *daemon) warnOfRestart(before, next *loaded) {
 		"listen":     !slices.Equal(before.Listen, next.Listen),
 		"socketmap":  before.Socketmap != next.Socketmap,
 		"admin":      before.Admin != next.Admin,
+		"state_dir":  before.StateDir != next.StateDir,
 		"log.format": before.Log.Format != next.Log.Format,
 	} {
 		if changed {

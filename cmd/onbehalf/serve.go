@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/authorize"
 	"onbehalf/config"
 	"onbehalf/milter"
 )
@@ -41,6 +42,7 @@ type daemon struct {
 	level   slog.LevelVar
 	log     *slog.Logger
 	server  *milter.Server
+	watcher *authorize.Watcher
 }
 
 func (p *program) runServe(ctx context.Context) error {
@@ -56,7 +58,12 @@ func (p *program) runServe(ctx context.Context) error {
 	d.log = newLogger(p.err, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
-	d.server = &milter.Server{Current: d.state, Log: d.log}
+	endWatch, err := d.watch(first)
+	if err != nil {
+		return err
+	}
+	defer endWatch()
+	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen}
 	failed, err := d.listen(first.Listen)
 	if err != nil {
 		return err

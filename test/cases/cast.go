@@ -108,7 +108,7 @@ func parseStandings(t testing.TB, text string) []tenant.Standing {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := tenant.Standing{Domain: domain, DKIM: make(map[string]tenant.Mechanism)}
+		s := tenant.Standing{Domain: domain}
 		for _, word := range words[1:] {
 			setMechanism(t, &s, word)
 		}
@@ -127,7 +127,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 		s.ReturnPath = active
 	case "dkim":
 		for selector := range strings.SplitSeq(value, ",") {
-			s.DKIM[selector] = active
+			s.DKIM = append(s.DKIM, tenant.Selector{Name: selector, Mechanism: active})
 		}
 	case "dmarc":
 		s.DMARC.Policy = tenant.DMARCPolicy(value)

@@ -1,6 +1,8 @@
 // Package nameserver runs NSD, an authoritative DNS server, for the time of a
 // test. It serves one zone, the root: whatever the test does not publish does not
-// exist (NXDOMAIN), and no zone cuts come between a test and its records.
+// exist (NXDOMAIN), and no zone cuts come between a test and its records. While
+// it runs the test may change the zone, and break the server in the ways DNS
+// servers break: an answer that says failure, no answer, nobody there.
 package nameserver
 
 import (
@@ -9,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,9 +20,14 @@ import (
 	"onbehalf/test/peer"
 )
 
-// Server is a running DNS server.
+// Server is a DNS server of a test. Its methods are for one goroutine at a time.
 type Server struct {
 	Addr string // host:port, UDP and TCP
+
+	dir     string   // all files of the server
+	records []string // as last published
+	serial  uint32   // of the zone, another one each time it is written
+	nsd     *group   // nil when stopped
 }
 
 const (
@@ -27,7 +35,7 @@ const (
 	checkZone = "/usr/sbin/nsd-checkzone"
 )
 
-// patience is how long a server may take to start on a busy machine.
+// patience is how long a server may take to do something on a busy machine.
 const patience = 20 * time.Second
 
 // Start publishes resource records, each a line of a zone file (RFC 1035 section
@@ -40,12 +48,13 @@ const patience = 20 * time.Second
 func Start(t testing.TB, records ...string) *Server {
 	t.Helper()
 	peer.Need(t, nsd, checkZone)
-	dir := t.TempDir()
-	writeZone(t, dir, records)
-	s := &Server{Addr: peer.FreeAddr(t)}
-	write(t, filepath.Join(dir, "nsd.conf"), configuration(dir, s.Addr))
-	run(t, dir)
-	s.await(t, filepath.Join(dir, "log"))
+	s := &Server{dir: t.TempDir()}
+	s.writeZone(t, records)
+	s.Addr = peer.FreeAddr(t)
+	s.write(t, "nsd.conf", configuration(s.dir, s.Addr))
+	peer.AtEnd(t, "/bin/sh", "-c", killGroup, s.file("group"))
+	t.Cleanup(func() { s.Stop(t) }) // before AtEnd's
+	s.load(t, s.current)
 	return s
 }
 
@@ -62,25 +71,30 @@ func TXT(name, text string) string {
 	return line + ` "` + escaped.Replace(text) + `"`
 }
 
-func writeZone(t testing.TB, dir string, records []string) {
+// writeZone makes records those of the zone file, under a new serial.
+func (s *Server) writeZone(t testing.TB, records []string) {
 	t.Helper()
 	const top = "$ORIGIN .\n$TTL 60\n" +
-		". SOA ns.invalid hostmaster.invalid 1 3600 600 86400 60\n" +
+		". SOA ns.invalid hostmaster.invalid %d 3600 600 86400 60\n" +
 		". NS ns.invalid\n"
-	zone := filepath.Join(dir, "zone")
-	write(t, zone, top+strings.Join(records, "\n")+"\n")
-	if out, err := exec.Command(checkZone, ".", zone).CombinedOutput(); err != nil {
+	s.records = slices.Clone(records)
+	s.serial++
+	s.write(t, "zone", fmt.Sprintf(top, s.serial)+strings.Join(records, "\n")+"\n")
+	if out, err := exec.Command(checkZone, ".", s.file("zone")).CombinedOutput(); err != nil {
 		t.Fatalf("records: %v\n%s", err, out)
 	}
 }
 
-// configuration keeps NSD within dir, and in the hands of who runs the test.
+// configuration keeps NSD within dir, and in the hands of who runs the test. It
+// answers however often it is asked: by default Debian's NSD drops or truncates
+// what goes beyond 200 answers a second.
 func configuration(dir, addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
 	q := func(name string) string { return strconv.Quote(filepath.Join(dir, name)) }
 	return fmt.Sprintf(`server:
 	ip-address: %s@%s
 	server-count: 1
+	rrl-ratelimit: 0
 	username: ""
 	pidfile: ""
 	database: ""
@@ -96,39 +110,19 @@ zone:
 `, host, port, strconv.Quote(dir), q("zone.list"), q("xfrd.state"), strconv.Quote(dir))
 }
 
-// run starts NSD as a child and sees to its end. It ends its own children.
-func run(t testing.TB, dir string) {
+func (s *Server) file(name string) string { return filepath.Join(s.dir, name) }
+
+// write gives the file a time of its own. NSD reads a zone again only when the
+// file's time is another, and the clock that the kernel stamps files with ticks
+// too slowly (every 4 ms) to tell two writes of a test apart.
+func (s *Server) write(t testing.TB, name, text string) {
 	t.Helper()
-	log, err := os.Create(filepath.Join(dir, "log"))
+	err := os.WriteFile(s.file(name), []byte(text), 0o644)
+	if err == nil {
+		now := time.Now()
+		err = os.Chtimes(s.file(name), now, now)
+	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	server := exec.Command(nsd, "-d", "-c", filepath.Join(dir, "nsd.conf"))
-	server.Stdout, server.Stderr = log, log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Wait() }) // after AtEnd's
-	peer.AtEnd(t, "kill", strconv.Itoa(server.Process.Pid))
-}
-
-// await returns when the server accepts connections.
-func (s *Server) await(t testing.TB, log string) {
-	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", s.Addr); err == nil {
-			conn.Close()
-			return
-		}
-	}
-	text, _ := os.ReadFile(log)
-	t.Fatalf("the DNS server does not answer at %s after %v:\n%s", s.Addr, patience, text)
-}
-
-func write(t testing.TB, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

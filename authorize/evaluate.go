@@ -1,0 +1,130 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+
+	library "blitiri.com.ar/go/spf"
+	"github.com/miekg/dns"
+
+	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
+)
+
+// SPFResult is what check_host() of RFC 7208 section 4 gives for one of our
+// addresses.
+type SPFResult struct {
+	IP     netip.Addr     `json:"ip"`
+	Result library.Result `json:"result"` // none, neutral, pass, fail, softfail, temperror, permerror
+	Cause  error          `json:"-"`      // of the library; for a pass, what matched
+	trail  *trail
+}
+
+// trail is what one evaluation met on its way: it answers the library's questions
+// from the look's memory, and remembers what the library does not tell.
+type trail struct {
+	dns      *resolve.Memory
+	ip       netip.Addr
+	records  []published // SPF records, in the order in which they were reached
+	last     string      // the last name asked for a record
+	troubled error       // a question had no definitive answer
+	tooMany  bool        // it asked for more than any honest record needs
+}
+
+// published is an SPF record and where it stands.
+type published struct{ name, text string }
+
+// evaluate runs check_host() for one address and sender.
+func (l *look) evaluate(ip netip.Addr, sender string) SPFResult {
+	t := &trail{dns: l.dns, ip: ip}
+	result, cause := library.CheckHostWithSender(ip.AsSlice(), heloName, sender,
+		library.WithResolver(t), library.WithContext(l.ctx))
+	return SPFResult{ip, result, cause, t}
+}
+
+// heloName stands for the name that our Postfix says in HELO, which we do not know. A record
+// that passes by it (%{h}) passes by what the sender claims, which is no authorization.
+const heloName = "helo.invalid"
+
+// LookupTXT is of library.DNSResolver.
+func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	t.last = strings.TrimSuffix(name, ".")
+	answer, err := t.ask(ctx, name, dns.TypeTXT)
+	for _, text := range answer.Texts() {
+		if record.IsSPF(text) {
+			t.records = append(t.records, published{t.last, text})
+		}
+	}
+	return answer.Texts(), err
+}
+
+// LookupMX is of library.DNSResolver.
+func (t *trail) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	answer, err := t.ask(ctx, name, dns.TypeMX)
+	var hosts []*net.MX
+	for _, rr := range answer.Records {
+		if mx, ok := rr.(*dns.MX); ok {
+			hosts = append(hosts, &net.MX{Host: mx.Mx, Pref: mx.Preference})
+		}
+	}
+	return hosts, err
+}
+
+// LookupIPAddr is of library.DNSResolver. For an IPv4 client only A records count; for an
+// IPv6 one AAAA, but A for "exists" (RFC 7208 section 5.7), which cannot be told
+// apart here.
+func (t *trail) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
+	types := []uint16{dns.TypeA}
+	if !t.ip.Is4() {
+		types = []uint16{dns.TypeAAAA, dns.TypeA}
+	}
+	var addrs []net.IPAddr
+	var failed, absent error
+	for _, qtype := range types {
+		answer, err := t.ask(ctx, host, qtype)
+		for _, ip := range answer.Addresses() {
+			addrs = append(addrs, net.IPAddr{IP: ip.AsSlice()})
+		}
+		if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
+			absent = err
+		} else if err != nil {
+			failed = err
+		}
+	}
+	switch {
+	case len(addrs) > 0:
+		return addrs, nil
+	case failed != nil:
+		return nil, failed
+	}
+	return nil, absent
+}
+
+// LookupAddr is of library.DNSResolver.
+func (t *trail) LookupAddr(ctx context.Context, addr string) ([]string, error) {
+	name, err := dns.ReverseAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := t.ask(ctx, name, dns.TypePTR)
+	return answer.Hosts(), err
+}
+
+// ask gives errors as the library knows them: those of package net.
+func (t *trail) ask(ctx context.Context, name string, qtype uint16) (resolve.Answer, error) {
+	answer, err := t.dns.Ask(ctx, strings.ReplaceAll(name, `\`, `\\`), qtype)
+	switch {
+	case errors.Is(err, resolve.ErrTooMany):
+		t.tooMany = true
+		return answer, &net.DNSError{Err: err.Error(), Name: name}
+	case err != nil:
+		t.troubled = err
+		return answer, &net.DNSError{Err: err.Error(), Name: name, IsTemporary: true}
+	case len(answer.Records) == 0:
+		return answer, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	}
+	return answer, nil
+}

@@ -1,0 +1,104 @@
+package authorize
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Verdict is what a look at one mechanism means for us.
+type Verdict int
+
+const (
+	Unanswered Verdict = iota // no definitive answer: it means nothing
+	There                     // it authorizes us
+	Missing                   // definitely not, or not any more
+	Broken                    // definitely not, and what we send by it fails already
+)
+
+// Reason is a finding in one word, for programs.
+type Reason string
+
+const (
+	NoAnswer Reason = "no-answer" // the DNS servers did not tell
+
+	SPFPasses        Reason = "spf-passes"
+	SPFAbsent        Reason = "spf-absent"
+	SPFSeveral       Reason = "spf-several"          // PermError: more than one record
+	SPFNotCovered    Reason = "spf-not-covered"      // a sending IP does not pass
+	SPFSyntax        Reason = "spf-syntax"           // PermError: here, or in a record it includes
+	SPFTooManyLookup Reason = "spf-too-many-lookups" // PermError: over 10
+	SPFTooManyVoid   Reason = "spf-too-many-voids"   // PermError: over 2 that lead to nothing
+	SPFTooManyMX     Reason = "spf-too-many-mx"      // PermError: over 10 hosts in one mx
+	SPFDeadInclude   Reason = "spf-dead-include"     // PermError: what it includes has no record
+	SPFPasted        Reason = "spf-pasted"           // quotes or blanks make it no record at all
+	SPFByMailbox     Reason = "spf-by-mailbox"       // it passes for some local parts only
+
+	KeyPublished Reason = "dkim-published"
+	KeyAbsent    Reason = "dkim-absent"
+	KeyOther     Reason = "dkim-other-key"
+	KeyRevoked   Reason = "dkim-revoked"
+	KeyCut       Reason = "dkim-cut"        // only the beginning of our key
+	KeySeveral   Reason = "dkim-several"    // receivers may take any of them
+	KeyTesting   Reason = "dkim-testing"    // t=y
+	KeyHash      Reason = "dkim-hash"       // h= without sha256
+	KeyService   Reason = "dkim-service"    // s= without email
+	KeyMalformed Reason = "dkim-malformed"  // quotes pasted in, no p=, not base64
+	KeyElsewhere Reason = "dkim-wrong-zone" // found with the zone's name appended again
+	KeyDangling  Reason = "dkim-dangling"   // the CNAME leads to nothing
+
+	PathOurs      Reason = "path-ours"
+	PathAbsent    Reason = "path-absent"
+	PathElsewhere Reason = "path-elsewhere" // mail to it does not come to us
+	PathSPF       Reason = "path-spf"       // it is ours, and its SPF does not pass
+	PathWrongZone Reason = "path-wrong-zone"
+	PathUnaligned Reason = "path-unaligned" // by the tree walk it belongs to another organization
+
+	PolicyFound     Reason = "dmarc-found"
+	PolicyAbsent    Reason = "dmarc-absent"
+	PolicyMalformed Reason = "dmarc-malformed" // as good as absent
+)
+
+// Finding is what one look at one mechanism shows.
+type Finding struct {
+	Verdict Verdict  `json:"verdict"`
+	Reason  Reason   `json:"reason"`
+	Text    string   `json:"text"`             // one sentence without a full stop, for people
+	Remedy  string   `json:"remedy,omitempty"` // what its publisher should do; empty: nothing
+	Found   []string `json:"found,omitempty"`  // the records as they are, clipped
+}
+
+// String gives the sentence.
+func (f Finding) String() string { return f.Text }
+
+// String gives the word that JSON has.
+func (v Verdict) String() string {
+	return [...]string{"unanswered", "there", "missing", "broken"}[v]
+}
+
+// MarshalText is String.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+func finding(v Verdict, reason Reason, found []string, remedy, format string, args ...any) Finding {
+	return Finding{v, reason, fmt.Sprintf(format, args...), remedy, clipAll(found)}
+}
+
+func unanswered(err error) Finding {
+	return finding(Unanswered, NoAnswer, nil, "", "no definitive answer: %v", err)
+}
+
+// clipAll bounds what strangers publish before it goes into logs and files.
+func clipAll(texts []string) []string {
+	const most, longest = 8, 1024
+	var clipped []string
+	for _, s := range texts[:min(len(texts), most)] {
+		clipped = append(clipped, clip(s, longest))
+	}
+	return clipped
+}
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}

@@ -1,0 +1,120 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Desk works out who has to publish what. It is not changed while in use.
+type Desk struct {
+	Platform *tenant.Platform
+	Keys     *keys.Ring
+	DNS      resolve.Asker
+	// Passes tells whether SPF of a domain passes now for every sending IP, by the
+	// whole of RFC 7208; the error says that DNS did not answer. Nil: a record passes
+	// that names us in its text.
+	Passes   func(context.Context, message.Domain) (bool, error)
+	MailHost message.Domain // that bounces come to; zero: found out
+	Hostname string         // of this machine, for finding it out
+}
+
+// task is a Desk at work.
+type task struct {
+	Desk
+	ctx context.Context
+}
+
+// Tenant says what a tenant must publish.
+func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
+	k := task{d, ctx}
+	s := k.sheet(t.Name)
+	s.Tenant = t.ID
+	var seen []message.Domain
+	for _, p := range t.Domains {
+		s.From = append(s.From, patternText(p))
+		if p.Wildcard {
+			s.Remarks = append(s.Remarks, fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", p.Domain.Unicode()))
+		} else {
+			s.add(k.tenantSPF(p.Domain))
+		}
+		if !slices.Contains(seen, p.Domain) {
+			seen = append(seen, p.Domain)
+			s.add(k.keysOf(t, p.Domain)...)
+		}
+	}
+	if !t.ReturnPath.IsZero() {
+		s.add(k.returnPath(t)...)
+	}
+	for _, domain := range seen {
+		s.add(k.dmarc(domain.Organizational()))
+	}
+	s.Notes = notes(t)
+	k.guessed(&s)
+	return s
+}
+
+func (k task) sheet(title string) Sheet {
+	ours, _ := k.ours("")
+	return Sheet{Title: title, Platform: k.Platform.Domain, By: k.Platform.Name, SPF: texts(ours)}
+}
+
+// notes are what the tenant's administrator need not know.
+func notes(t *tenant.Tenant) []string {
+	var all []string
+	if len(t.Identities) == 0 {
+		all = append(all, "the tenant has no DKIM key here, and SPF alone breaks when mail is forwarded: make one with onbehalf keygen")
+	}
+	if t.Authorization != tenant.Auto {
+		all = append(all, fmt.Sprintf("its authorization is %q by configuration, so what it publishes changes nothing before that is auto", t.Authorization))
+	}
+	return all
+}
+
+func patternText(p tenant.Pattern) string {
+	if p.Wildcard {
+		return "*." + p.Domain.Unicode()
+	}
+	return p.Domain.Unicode()
+}
+
+// ours gives the terms that name us in an SPF record at the name: an include where
+// there is one to include, else addresses; and the addresses.
+func (k task) ours(name string) (ours, plain []record.Term) {
+	for _, ip := range k.Platform.SendingIPs {
+		kind := "ip4:"
+		if ip = ip.Unmap(); ip.Is6() {
+			kind = "ip6:"
+		}
+		plain = append(plain, term(kind+ip.String()))
+	}
+	include := k.Platform.SPFInclude
+	if include.IsZero() || include.String() == name {
+		return plain, plain
+	}
+	return []record.Term{term("include:" + include.String())}, plain
+}
+
+func texts(terms []record.Term) []string {
+	var all []string
+	for _, t := range terms {
+		all = append(all, t.Text)
+	}
+	return all
+}
+
+func (k task) tenantSPF(d message.Domain) Record {
+	return k.spf(wish{
+		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: true,
+		why: "lets the hosts of " + k.Platform.Name + " send for " + d.Unicode(),
+	})
+}
+
+func list(items []string) string { return strings.Join(items, ", ") }

@@ -1,0 +1,160 @@
+package publish
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// letterColumns is how wide the prose of a letter gets: mail is read so, and quoted.
+const letterColumns = 72
+
+// Letter writes the sheet for the DNS administrator who is to publish it, ready to be
+// mailed.
+func (s Sheet) Letter(w io.Writer) {
+	l := letter{w}
+	l.say("", s.subject())
+	l.open(s)
+	number := 0
+	var done []Record
+	for _, r := range s.Records {
+		if r.Done {
+			done = append(done, r)
+			continue
+		}
+		number++
+		l.record(number, r)
+	}
+	l.done(done)
+	for _, text := range s.Remarks {
+		l.say("", sentence(text))
+	}
+	l.howToTest(s)
+	fmt.Fprintf(w, "%s\n", clean(s.By))
+}
+
+func (s Sheet) subject() string {
+	if s.Tenant == "" {
+		return "DNS records for the mail of " + clean(s.By)
+	}
+	return fmt.Sprintf("DNS records for mail that %s sends for %s", clean(s.By), clean(s.Title))
+}
+
+type letter struct{ w io.Writer }
+
+// say writes a paragraph.
+func (l letter) say(indent, text string) {
+	fmt.Fprintln(l.w, wrap(clean(text), indent, letterColumns))
+}
+
+func (l letter) open(s Sheet) {
+	if s.Tenant != "" {
+		l.say("", fmt.Sprintf("%s (%s) sends mail for %s, with addresses at %s in From. Receivers ask your DNS whether it may. "+
+			"Until your DNS says so, such mail is taken for forged, or leaves under the name of %s in place of yours.",
+			s.By, s.Platform.Unicode(), s.Title, list(s.From), s.By))
+	}
+	if s.count("done") == len(s.Records) {
+		l.say("", "All records that this needs are there. Thank you: nothing is to be done.")
+		return
+	}
+	l.say("", "Please publish the records below. Names are told relative to their zone, as most DNS programs want them, with @ for the zone itself; "+
+		"the whole name stands behind each in parentheses.")
+}
+
+func (l letter) record(number int, r Record) {
+	title := fmt.Sprintf("%d. %s", number, titles[r.Purpose])
+	if r.Optional {
+		title += " (optional)"
+	}
+	fmt.Fprintln(l.w, title)
+	fmt.Fprintln(l.w)
+	l.fields(r)
+	for _, text := range l.advice(r) {
+		l.say("   ", sentence(text))
+	}
+	for _, other := range r.Instead {
+		l.say("   ", fmt.Sprintf("If your DNS cannot hold a %s there, publish this in its place:", r.Type))
+		other.Present = r.Present
+		l.fields(other)
+	}
+}
+
+var titles = map[Purpose]string{
+	SPF:     "SPF: who may send",
+	DKIM:    "DKIM: the key that mail is signed with",
+	Bounces: "Bounces: where undeliverable mail comes back to",
+	Replies: "Replies: where answers come to",
+	DMARC:   "DMARC: a policy for receivers",
+}
+
+// fields writes a record, never broken over lines, so that it can be copied.
+func (l letter) fields(r Record) {
+	fmt.Fprintf(l.w, "   Name:   %s   (%s)\n", r.Relative, r.Name)
+	fmt.Fprintf(l.w, "   Type:   %s\n", r.Type)
+	if r.Value != "" {
+		fmt.Fprintf(l.w, "   Value:  %s\n", r.data())
+	}
+	for _, text := range r.Present {
+		fmt.Fprintf(l.w, "   Now:    %s\n", shown(text))
+	}
+	fmt.Fprintln(l.w)
+}
+
+// advice is what to know about a record: why, how not to break what is there, and the
+// remarks.
+func (l letter) advice(r Record) []string {
+	var all []string
+	all = append(all, "it "+r.Why)
+	if r.Type == "TXT" && r.Purpose == DKIM {
+		all[0] = "it is " + r.Why
+	}
+	switch {
+	case r.PresentError != "":
+		all = append(all, "what is there now we could not find out, for DNS did not answer")
+	case r.Purpose == SPF && len(r.Present) > 0:
+		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: receivers would then heed neither")
+	}
+	all = append(all, r.Remarks...)
+	if r.Type == "TXT" && len(r.Value) > 255 {
+		all = append(all, fmt.Sprintf("the value has %d characters, and DNS holds a text in strings of 255. Most programs split it by themselves; others want several strings, in quotes, in one record", len(r.Value)))
+	}
+	return all
+}
+
+func (l letter) done(records []Record) {
+	if len(records) == 0 {
+		return
+	}
+	fmt.Fprint(l.w, "Already there, and to be left as they are:\n\n")
+	for _, r := range records {
+		fmt.Fprintf(l.w, "   %s %s %s\n", r.Name, r.Type, r.data())
+		for _, text := range r.Remarks {
+			fmt.Fprint(l.w, wrap(clean(sentence(text)), "     ", letterColumns))
+		}
+	}
+	fmt.Fprintln(l.w)
+}
+
+func (l letter) howToTest(s Sheet) {
+	if s.count("done") == len(s.Records) {
+		return
+	}
+	l.say("", "To test, ask DNS for each name; the answer must be the value above, and for SPF a single text that begins with v=spf1:")
+	for _, r := range s.Records {
+		if !r.Done {
+			fmt.Fprintf(l.w, "   dig +short %s %s\n", r.Type, r.Name)
+		}
+	}
+	fmt.Fprintln(l.w)
+	l.say("", "A change can take as long as the old record's TTL to be seen everywhere. Please tell us when the records are there, or if one of them cannot be.")
+}
+
+// sentence gives a remark a capital letter and a full stop, unless it begins with
+// something that stands for itself.
+func sentence(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if strings.ToLower(first) == first && strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" && first != "mx" {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	return strings.TrimSuffix(text, ".") + "."
+}

@@ -1,0 +1,138 @@
+package publish
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"onbehalf/authorize/record"
+)
+
+// merge makes one SPF record of ours and all that are present, and says what its
+// publisher should know. Our terms come first: a receiver stops at the first match, so
+// that neither look-ups nor faults behind them touch our mail.
+func merge(present []string, ours []record.Term) (record.SPF, []string) {
+	var parts []record.SPF
+	var remarks []string
+	for _, text := range present {
+		for _, one := range apart(text) {
+			part, faults := mended(one)
+			parts = append(parts, part)
+			remarks = append(remarks, faults...)
+		}
+	}
+	switch len(parts) {
+	case 0:
+		return record.SPF{Terms: ours}, nil
+	case 1:
+		return putFirst(ours, parts[0]), remarks
+	}
+	all, more := union(parts)
+	remarks = append(remarks, fmt.Sprintf("%d SPF records are there, and receivers then heed none: put this one in place of the first, and delete the others", len(parts)))
+	return putFirst(ours, all), append(remarks, more...)
+}
+
+// putFirst puts our terms before the others, and takes them out where they stood.
+func putFirst(ours []record.Term, s record.SPF) record.SPF {
+	terms := slices.Clone(ours)
+	for _, t := range s.Terms {
+		if !holds(ours, t) {
+			terms = append(terms, t)
+		}
+	}
+	return record.SPF{Terms: terms}
+}
+
+// union joins records: the terms of each, up to its all, without duplicates.
+func union(parts []record.SPF) (record.SPF, []string) {
+	var terms, redirects []record.Term
+	var ends []record.Term
+	for _, part := range parts {
+		end, ended := part.All()
+		for _, t := range part.Terms {
+			if ended && t == end {
+				break // receivers do not look behind it
+			}
+			switch {
+			case t.Name == "redirect" && t.Qualifier == 0:
+				if !ended && !holds(redirects, t) {
+					redirects = append(redirects, t)
+				}
+			case !holds(terms, t):
+				terms = append(terms, t)
+			}
+		}
+		if ended {
+			ends = append(ends, end)
+		}
+	}
+	if len(ends) == 0 && len(redirects) > 0 {
+		ends, redirects = redirects[len(redirects)-1:], redirects[:len(redirects)-1]
+	}
+	var remarks []string
+	for _, t := range redirects { // receivers follow one, and only where there is no all
+		terms = append(terms, term("include:"+t.Value))
+		remarks = append(remarks, fmt.Sprintf("%s of one record became include:%s, for another record has an end of its own", t.Text, t.Value))
+	}
+	if len(ends) > 0 {
+		terms = append(terms, slices.MinFunc(ends, morePermissive))
+	}
+	return record.SPF{Terms: terms}, remarks
+}
+
+func morePermissive(a, b record.Term) int {
+	const order = "+?~-"
+	return strings.IndexByte(order, a.Qualifier) - strings.IndexByte(order, b.Qualifier)
+}
+
+// holds tells whether one of the terms says the same, whatever its qualifier.
+func holds(terms []record.Term, t record.Term) bool {
+	return slices.ContainsFunc(terms, func(other record.Term) bool { return meaning(other) == meaning(t) })
+}
+
+// meaning is equal for terms that name the same hosts. There is one exp in a record.
+func meaning(t record.Term) string {
+	value := strings.TrimSuffix(strings.ToLower(t.Value), ".")
+	switch t.Name {
+	case "ip4", "ip6":
+		if prefix, err := netip.ParsePrefix(value); err == nil {
+			value = prefix.Masked().String()
+		} else if addr, err := netip.ParseAddr(value); err == nil {
+			value = netip.PrefixFrom(addr, addr.BitLen()).String()
+		}
+	case "exp":
+		value = ""
+	}
+	return t.Name + " " + value
+}
+
+// stands tells whether a record names all of our terms to receivers that read it.
+func stands(text string, ours []record.Term) bool {
+	s, err := record.ParseSPF(text)
+	if err != nil {
+		return false
+	}
+	var reached []record.Term
+	for _, t := range s.Terms {
+		if t.Name == "all" {
+			break
+		}
+		if t.Qualifier == '+' {
+			reached = append(reached, t)
+		}
+	}
+	return !slices.ContainsFunc(ours, func(t record.Term) bool { return !holds(reached, t) })
+}
+
+// term makes a term of a text that is known to be one.
+func term(text string) record.Term {
+	s, _ := record.ParseSPF("v=spf1 " + text)
+	return s.Terms[0]
+}
+
+// sameRecord tells whether two texts are the same record to receivers.
+func sameRecord(text string, s record.SPF) bool {
+	parsed, err := record.ParseSPF(text)
+	return err == nil && strings.EqualFold(parsed.String(), s.String())
+}

@@ -1,0 +1,159 @@
+package publish
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// returnPath tells how a name of the tenant's becomes a place for bounces: as an alias
+// of the bounce domain, whose MX and SPF then come along. A name that has other records
+// cannot be an alias (RFC 1034 section 3.6.2), and gets both itself.
+func (k task) returnPath(t *tenant.Tenant) []Record {
+	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
+	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
+		"brings what cannot be delivered back to "+k.Platform.Name+", under a name of yours, so that receivers take the mail for yours")
+	target, others, err := k.occupants(name.String())
+	sends := slices.Contains(t.Domains, tenant.Pattern{Domain: name})
+	switch {
+	case err != nil:
+		r.unanswered(err)
+	case target == bounce:
+		r.Done, r.Present = true, []string{"CNAME " + target}
+	case target != "":
+		r.Present = []string{"CNAME " + target}
+		r.remark("the alias that is there leads elsewhere: replace it")
+	case len(others) > 0 || sends:
+		return k.delegated(name, others)
+	}
+	return []Record{r}
+}
+
+// delegated gives the name MX and SPF of its own.
+func (k task) delegated(name message.Domain, others []string) []Record {
+	mx := k.mx(Bounces, name, "brings what cannot be delivered back to "+k.Platform.Name)
+	if len(others) > 0 {
+		mx.remark(fmt.Sprintf("an alias of %s would be simpler, and cannot stand beside what is there (%s)", k.Platform.Bounce, list(others)))
+	}
+	spf := k.spf(wish{
+		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
+		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
+	})
+	return []Record{mx, spf}
+}
+
+// occupants gives what stands at a name: the target of an alias, or the types of
+// records that let no alias stand beside them.
+func (k task) occupants(name string) (target string, kinds []string, err error) {
+	answer, err := k.DNS.Ask(k.ctx, name, dns.TypeCNAME)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, rr := range answer.Records {
+		if cname, ok := rr.(*dns.CNAME); ok {
+			return strings.ToLower(strings.TrimSuffix(cname.Target, ".")), nil, nil
+		}
+	}
+	for _, qtype := range []uint16{dns.TypeMX, dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeNS} {
+		answer, err := k.DNS.Ask(k.ctx, name, qtype)
+		if err != nil {
+			return "", nil, err
+		}
+		if len(answer.Records) > 0 {
+			kinds = append(kinds, dns.TypeToString[qtype])
+		}
+	}
+	return "", kinds, nil
+}
+
+// mx tells that mail to the domain comes to our host.
+func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
+	host, _ := k.mailHost()
+	r := newRecord(purpose, d.String(), d.Organizational(), "MX", host, why)
+	r.Preference = 10
+	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeMX)
+	if err != nil {
+		r.unanswered(err)
+		return r
+	}
+	for _, rr := range answer.Records {
+		if mx, ok := rr.(*dns.MX); ok {
+			r.Present = append(r.Present, fmt.Sprintf("%d %s", mx.Preference, strings.TrimSuffix(mx.Mx, ".")))
+			if strings.EqualFold(strings.TrimSuffix(mx.Mx, "."), host) {
+				r.Done, r.Preference = true, mx.Preference
+			}
+		}
+	}
+	switch {
+	case !r.Done && len(r.Present) > 0:
+		r.remark("mail for it goes elsewhere now: replace what is there, if nothing else uses the name")
+	case r.Done && len(r.Present) > 1:
+		r.remark("other hosts take mail for it, too: each must hand it on to " + host)
+	}
+	return r
+}
+
+// mailHost gives the host that takes bounces; known is false when nothing told.
+func (k task) mailHost() (host string, known bool) {
+	if !k.MailHost.IsZero() {
+		return k.MailHost.String(), true
+	}
+	if host := k.firstMX(k.Platform.Bounce); host != "" {
+		return host, true
+	}
+	if d, err := message.ParseDomain(k.Hostname); err == nil && !d.Parent().IsZero() {
+		return d.String(), true
+	}
+	if host := k.pointer(); host != "" {
+		return host, true
+	}
+	return "mail." + k.Platform.Domain.String(), false
+}
+
+// guessed notes that a record has a mail host which nothing told.
+func (k task) guessed(s *Sheet) {
+	host, known := k.mailHost()
+	if !known && slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "MX" && r.Value == host && !r.Done }) {
+		s.Notes = append(s.Notes, host+" is a guess; tell the name of the mail host with --mail-host")
+	}
+}
+
+func (k task) firstMX(d message.Domain) string {
+	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeMX)
+	if err != nil {
+		return ""
+	}
+	var best *dns.MX
+	for _, rr := range answer.Records {
+		if mx, ok := rr.(*dns.MX); ok && mx.Mx != "." && (best == nil || mx.Preference < best.Preference) {
+			best = mx
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return strings.ToLower(strings.TrimSuffix(best.Mx, "."))
+}
+
+// pointer gives the name that the first sending IP has.
+func (k task) pointer() string {
+	name, err := dns.ReverseAddr(k.Platform.SendingIPs[0].Unmap().String())
+	if err != nil {
+		return ""
+	}
+	answer, err := k.DNS.Ask(k.ctx, name, dns.TypePTR)
+	if err != nil {
+		return ""
+	}
+	for _, host := range answer.Hosts() {
+		if d, err := message.ParseDomain(host); err == nil && !d.Parent().IsZero() {
+			return d.String()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,116 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// maxTargets bounds the keys of tenants that are looked up for one Sheet: a platform
+// with ten thousand would wait for minutes.
+const maxTargets = 200
+
+// Own says what the platform itself must publish, keys that tenants' aliases lead to
+// among it.
+func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
+	k := task{d, ctx}
+	p := k.Platform
+	s := k.sheet(p.Name)
+	s.add(k.ownSPF(p.Domain))
+	for _, id := range k.Keys.Held(p.Identities) {
+		s.add(k.publishedKey(id.String(), id, "the public key of what is signed as "+p.Domain.Unicode()))
+	}
+	s.add(k.dmarc(p.Domain.Organizational()))
+	s.add(k.mx(Bounces, p.Bounce, "brings what cannot be delivered back here"))
+	s.add(k.spf(wish{
+		name: p.Bounce.String(), zone: p.Bounce.Organizational(), domain: p.Bounce, end: "-all", plain: true,
+		why: "lets our hosts send with bounce addresses as envelope sender",
+	}))
+	if p.FromDomain != p.Bounce {
+		s.add(k.ownSPF(p.FromDomain))
+	}
+	if p.From.Holds("reply") && p.FromDomain != p.Bounce {
+		s.add(k.replies())
+	}
+	k.include(&s)
+	k.targets(&s, tenants)
+	k.guessed(&s)
+	return s
+}
+
+func (k task) ownSPF(d message.Domain) Record {
+	return k.spf(wish{
+		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: d == k.Platform.Domain,
+		why: "lets our hosts send for " + d.Unicode(),
+	})
+}
+
+// replies brings answers to a rewritten From here. Where people have mailboxes beside
+// reply addresses, their server hands those on.
+func (k task) replies() Record {
+	d := k.Platform.FromDomain
+	r := k.mx(Replies, d, "brings answers to a rewritten From here")
+	if !k.Platform.OnlyReplies(d) && len(r.Present) > 0 && !r.Done {
+		r.Done, r.Value, r.Remarks = true, k.firstMX(d), nil
+		r.Preference = 0
+		r.remark("that host must hand mail to addresses that begin with reply= or reply+ on to this one")
+	}
+	return r
+}
+
+// include is the record that tenants include.
+func (k task) include(s *Sheet) {
+	name := k.Platform.SPFInclude
+	if name.IsZero() {
+		return
+	}
+	zone, ours := k.ownZone(name)
+	if !ours {
+		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, lies outside the platform's domains: see to it that it names every one of platform.sending_ips", name))
+		return
+	}
+	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
+	s.add(k.spf(wish{
+		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
+		why: "names our hosts to the SPF records of tenants, which include it",
+	}))
+}
+
+func (k task) ownZone(name message.Name) (message.Domain, bool) {
+	own := []message.Domain{k.Platform.Domain}
+	for _, p := range k.Platform.Domains {
+		own = append(own, p.Domain)
+	}
+	for _, d := range own {
+		if name.Within(d) {
+			return d.Organizational(), true
+		}
+	}
+	return message.Domain{}, false
+}
+
+// targets are the keys of tenants, where their aliases lead.
+func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
+	looked := 0
+	for _, t := range tenants {
+		var done []string
+		for _, id := range k.Keys.Held(t.Identities) {
+			name, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
+			if !fits || slices.Contains(done, name) {
+				continue
+			}
+			done = append(done, name)
+			why := fmt.Sprintf("the public key of what is signed for %s, to which its alias leads", t.Name)
+			if looked++; looked > maxTargets {
+				r, _ := k.keyText(name, k.Platform.Domain.Organizational(), id, why)
+				r.PresentError = fmt.Sprintf("not asked: only %d keys of tenants are looked up at once", maxTargets)
+				s.add(r)
+				continue
+			}
+			s.add(k.publishedKey(name, id, why))
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package publish
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"onbehalf/keys"
+)
+
+// AsText gives the sheet with each key that is not there yet as TXT, where it would be
+// an alias.
+func (s Sheet) AsText() Sheet {
+	var records []Record
+	for _, r := range s.Records {
+		if r.Purpose != DKIM || r.Done || len(r.Instead) == 0 {
+			records = append(records, r)
+			continue
+		}
+		for _, other := range r.Instead {
+			other.Present, other.PresentError, other.Remarks = r.Present, r.PresentError, r.Remarks
+			records = append(records, other)
+		}
+	}
+	s.Records = records
+	return s
+}
+
+// columns is how wide prose gets.
+const columns = 78
+
+// Print writes the sheet for people.
+func (s Sheet) Print(w io.Writer) {
+	fmt.Fprintf(w, "%s: %s\n", s.heading(), s.summary())
+	for _, r := range s.Records {
+		fmt.Fprintln(w)
+		r.print(w)
+	}
+	if len(s.Remarks)+len(s.Notes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, text := range append(append([]string{}, s.Remarks...), s.Notes...) {
+		fmt.Fprint(w, strings.Replace(wrap(text, "        ", columns), "        ", "note    ", 1))
+	}
+}
+
+func (s Sheet) heading() string {
+	if s.Tenant == "" {
+		return s.Title + ", the platform"
+	}
+	return fmt.Sprintf("%s (%s)", s.Title, s.Tenant)
+}
+
+// summary counts the records by state.
+func (s Sheet) summary() string {
+	var parts []string
+	for _, state := range []string{"to do", "unknown", "optional", "done"} {
+		if n := s.count(state); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return cmp.Or(list(parts), "nothing to publish")
+}
+
+func (r Record) print(w io.Writer) {
+	fmt.Fprintf(w, "%-8s  %s %s\n", r.State(), strings.ToUpper(string(r.Purpose)), r.Why)
+	fmt.Fprintf(w, "  name    %s   (%s in zone %s)\n", r.Relative, r.Name, r.Zone)
+	fmt.Fprintf(w, "  %-6s  %s\n", r.Type, cmp.Or(r.data(), "-"))
+	for i, text := range r.now() {
+		fmt.Fprintf(w, "  %-6s  %s\n", []string{"now", ""}[min(i, 1)], text)
+	}
+	for _, text := range r.Remarks {
+		fmt.Fprint(w, strings.Replace(wrap(clean(text), "          ", columns), "          ", "  note    ", 1))
+	}
+}
+
+// data is the value in one line.
+func (r Record) data() string {
+	if r.Type == "MX" && r.Preference > 0 {
+		return fmt.Sprintf("%d %s", r.Preference, r.Value)
+	}
+	return clean(r.Value)
+}
+
+// now says what is there, unless that is the record itself.
+func (r Record) now() []string {
+	switch {
+	case r.PresentError != "":
+		return []string{"not known: " + shown(r.PresentError)}
+	case len(r.Present) == 0:
+		return []string{"nothing"}
+	case r.Done && len(r.Present) == 1:
+		return nil
+	}
+	var lines []string
+	for _, text := range r.Present {
+		lines = append(lines, shown(text))
+	}
+	return lines
+}
+
+// ttl is how long receivers may remember a record, in seconds: a mistake lasts an hour.
+const ttl = 3600
+
+// Zone writes the sheet as a master file (RFC 1035 section 5). What cannot be told is
+// left out, and said in a comment.
+func (s Sheet) Zone(w io.Writer) {
+	comment(w, fmt.Sprintf("DNS records of %s: %s", s.heading(), s.summary()))
+	for _, text := range append(append([]string{}, s.Remarks...), s.Notes...) {
+		comment(w, text)
+	}
+	for _, r := range s.Records {
+		fmt.Fprintln(w)
+		comment(w, fmt.Sprintf("%s, %s: %s", strings.ToUpper(string(r.Purpose)), r.State(), r.Why))
+		for _, text := range r.now() {
+			comment(w, "now: "+text)
+		}
+		for _, text := range r.Remarks {
+			comment(w, text)
+		}
+		if r.Value == "" {
+			comment(w, r.Name+" "+r.Type+" is left out")
+			continue
+		}
+		fmt.Fprintf(w, "%s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
+	}
+}
+
+// entry is the record's data in a master file.
+func (r Record) entry() string {
+	switch r.Type {
+	case "TXT":
+		return keys.TXT(r.Value)
+	case "MX":
+		return fmt.Sprintf("%d %s.", r.Preference, r.Value)
+	}
+	return r.Value + "."
+}
+
+func comment(w io.Writer, text string) { fmt.Fprint(w, wrap(clean(text), "; ", 100)) }

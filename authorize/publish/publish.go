@@ -1,0 +1,141 @@
+// Package publish says which DNS records a tenant must publish so that the platform
+// may send in its name, and which the platform must publish itself.
+//
+// Receivers believe a message that its domain answers for, and DNS is where a domain
+// gives its answers. Four kinds of records count. SPF (RFC 7208), a TXT record,
+// names the hosts that may send. A DKIM key (RFC 6376), another TXT record, lets
+// whoever holds its private half sign. The return path, a name that leads to us,
+// brings bounces back to who can read them. DMARC (RFC 9989) says what to do with mail
+// for which neither speaks.
+//
+// A customer's DNS administrator gets such records by mail, and copies them into a web
+// form once. What goes wrong is nearly always one of these, and package publish is
+// built around them:
+//
+//   - A second SPF record beside the first one, where receivers then heed neither. So the
+//     record told here is the merged one, made of what is there now.
+//   - A record with more than ten look-ups, or with a fault far back, which receivers
+//     come upon before they come to us. So our term stands first: evaluation stops there.
+//   - A key that is never changed, for that would need the customer again. So the
+//     customer publishes an alias (CNAME) to a name of the platform's.
+//   - A name that gets the zone's name appended twice. So names are told relative to the
+//     zone.
+//
+// A question that nobody answered is not the answer no: the record that would be merged
+// is then not told at all.
+//
+// A Desk does the work and gives a Sheet, a value that prints for people, as a zone
+// file, or as a letter to the customer.
+package publish
+
+import (
+	"slices"
+	"strings"
+
+	"onbehalf/message"
+)
+
+// Purpose is what a record is for.
+type Purpose string
+
+const (
+	SPF     Purpose = "spf"
+	DKIM    Purpose = "dkim"
+	Bounces Purpose = "bounces" // a return path, or the bounce domain
+	Replies Purpose = "replies" // the domain of reply addresses
+	DMARC   Purpose = "dmarc"
+)
+
+// Record is one record to publish, and what is there now.
+type Record struct {
+	Purpose    Purpose        `json:"purpose"`
+	Name       string         `json:"name"`                 // absolute, without a final dot
+	Relative   string         `json:"relative"`             // Name as it is entered in its zone; @ is the zone itself
+	Zone       message.Domain `json:"zone"`                 // as far as the public suffix list tells
+	Type       string         `json:"type"`                 // TXT, CNAME or MX
+	Value      string         `json:"value"`                // text of a TXT, target of the others; empty: not to be told, for DNS did not answer
+	Preference uint16         `json:"preference,omitempty"` // of an MX
+	Why        string         `json:"why"`                  // one sentence without a full stop
+	Done       bool           `json:"done"`
+	Optional   bool           `json:"optional,omitempty"`
+	// Present is what stands at the name now and has to do with the purpose: of a
+	// record that is Done, itself; of others, what it replaces.
+	Present      []string `json:"present,omitempty"`
+	PresentError string   `json:"present_error,omitempty"` // why Present is not known
+	Remarks      []string `json:"remarks,omitempty"`
+	// Instead are the records to publish when this one cannot be.
+	Instead []Record `json:"instead,omitempty"`
+}
+
+// newRecord makes a record whose name lies within the zone.
+func newRecord(purpose Purpose, name string, zone message.Domain, kind, value, why string) Record {
+	relative := "@"
+	if name != zone.String() {
+		relative = strings.TrimSuffix(name, "."+zone.String())
+	}
+	return Record{Purpose: purpose, Name: name, Relative: relative, Zone: zone, Type: kind, Value: value, Why: why}
+}
+
+func (r *Record) remark(texts ...string) { r.Remarks = append(r.Remarks, texts...) }
+
+// unanswered notes that nobody told what is there.
+func (r *Record) unanswered(err error) { r.PresentError = err.Error() }
+
+// State says in a word or two what is to be done.
+func (r Record) State() string {
+	switch {
+	case r.Done:
+		return "done"
+	case r.PresentError != "":
+		return "unknown"
+	case r.Optional:
+		return "optional"
+	}
+	return "to do"
+}
+
+// Sheet is all that one administrator has to publish.
+type Sheet struct {
+	Tenant   string         `json:"tenant,omitempty"` // id; empty: the platform itself
+	Title    string         `json:"title"`            // for people
+	Platform message.Domain `json:"platform"`
+	By       string         `json:"by"` // name of the platform
+	From     []string       `json:"from,omitempty"`
+	Records  []Record       `json:"records"`
+	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
+	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
+	SPF      []string       `json:"-"`                 // our terms, for a letter that cannot tell the merged record
+}
+
+func (s *Sheet) add(records ...Record) {
+	for _, r := range records {
+		same := func(other Record) bool {
+			return other.Name == r.Name && other.Type == r.Type && other.Purpose == r.Purpose
+		}
+		if !slices.ContainsFunc(s.Records, same) {
+			s.Records = append(s.Records, r)
+		}
+	}
+}
+
+// Unanswered gives the names about which DNS told nothing, each with the reason.
+func (s Sheet) Unanswered() []string {
+	var all []string
+	for _, r := range s.Records {
+		if text := r.Name + ": " + r.PresentError; r.PresentError != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// count gives how many records have the state.
+func (s Sheet) count(state string) int {
+	n := 0
+	for _, r := range s.Records {
+		if r.State() == state {
+			n++
+		}
+	}
+	return n
+}

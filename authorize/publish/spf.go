@@ -1,0 +1,147 @@
+package publish
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"onbehalf/authorize/record"
+	"onbehalf/message"
+)
+
+// wish is an SPF record that should stand at a name, and name us.
+type wish struct {
+	name   string
+	zone   message.Domain
+	domain message.Domain // the name, if mail can come from it; zero: it is only included
+	end    string         // of a record that is new
+	mail   bool           // the domain's own mail servers may send, too
+	plain  bool           // with addresses, never by include
+	why    string
+}
+
+// spf tells the merged record: what is there, and us.
+func (k task) spf(w wish) Record {
+	r := newRecord(SPF, w.name, w.zone, "TXT", "", w.why)
+	ours, plain := k.ours(w.name)
+	if w.plain {
+		ours = plain
+	}
+	answer, err := k.DNS.Ask(k.ctx, w.name, dns.TypeTXT)
+	if err != nil {
+		r.unanswered(err)
+		r.remark(fmt.Sprintf("if there is an SPF record, it gets %s directly behind v=spf1, and no second record beside it", strings.Join(texts(ours), " ")))
+		return r
+	}
+	if len(answer.Chain) > 1 {
+		r.remark(fmt.Sprintf("%s is an alias (CNAME) of %s, so the record must be published there", w.name, answer.Target()))
+	}
+	present := r.readSPF(answer.Texts())
+	passes, err := k.passes(w, r.Present, ours, plain)
+	if err != nil {
+		r.PresentError = err.Error()
+		r.remark("whether mail passes already is not known; with the record shown here it does")
+	}
+	s := record.SPF{}
+	if passes {
+		r.Done = true
+		s, _ = record.ParseSPF(r.Present[0])
+	} else {
+		s = k.propose(&r, w, present, ours, plain)
+	}
+	r.Value = s.String()
+	r.judgeSPF(s, lookUps(k.ctx, k.DNS, s))
+	return r
+}
+
+// readSPF notes what is present, and gives what can be read as SPF.
+func (r *Record) readSPF(texts []string) []string {
+	r.Present = spfTexts(texts)
+	read := slices.Clone(r.Present)
+	for _, text := range texts {
+		fault, meant := record.LooksLikeSPF(text)
+		if !meant {
+			continue
+		}
+		r.Present = append(r.Present, text)
+		r.remark("receivers do not see " + quoted(text) + " as an SPF record, for " + fault + ": delete it")
+		if mended, ok := recovered(text); ok {
+			read = append(read, mended)
+		}
+	}
+	return read
+}
+
+func (k task) passes(w wish, present []string, ours, plain []record.Term) (bool, error) {
+	switch {
+	case len(present) != 1 || !record.IsSPF(present[0]):
+		return false, nil
+	case k.Passes == nil || w.domain.IsZero():
+		return stands(present[0], ours) || stands(present[0], plain), nil
+	}
+	return k.Passes(k.ctx, w.domain)
+}
+
+// propose makes the record that lets us pass.
+func (k task) propose(r *Record, w wish, present []string, ours, plain []record.Term) record.SPF {
+	if len(present) == 0 {
+		return k.fresh(r, w, ours)
+	}
+	s, remarks := merge(present, ours)
+	if n := lookUps(k.ctx, k.DNS, s); n > maxLookUps && ours[0].Name == "include" {
+		s, remarks = merge(present, plain)
+		s.Terms = slices.DeleteFunc(s.Terms, func(t record.Term) bool { return holds(ours, t) })
+		remarks = append(remarks, fmt.Sprintf("with %s it would need %s DNS look-ups, and receivers stop at %d: so it has the addresses themselves", ours[0].Text, atMost(n), maxLookUps))
+	}
+	r.remark(remarks...)
+	if len(r.Present) == 1 && sameRecord(r.Present[0], s) && r.PresentError == "" {
+		r.Done = true
+		r.remark("the record is as it should be, and mail does not pass all the same: something that it leads to is faulty or slow")
+	}
+	return s
+}
+
+// fresh makes a first record. It must not make suspects of those who send now.
+func (k task) fresh(r *Record, w wish, ours []record.Term) record.SPF {
+	terms := slices.Clone(ours)
+	if !w.mail {
+		return record.SPF{Terms: append(terms, term(w.end))}
+	}
+	answer, err := k.DNS.Ask(k.ctx, w.name, dns.TypeMX)
+	if err == nil && slices.ContainsFunc(answer.Hosts(), func(host string) bool { return host != "" }) {
+		terms = append(terms, term("mx"))
+		r.remark("there is no SPF record yet; mx stands for the servers that take mail for the domain, and can go if they send none")
+	}
+	r.remark("before you publish this, add what else sends mail as " + w.domain.Unicode() + ": receivers will doubt what it does not name")
+	return record.SPF{Terms: append(terms, term(w.end))}
+}
+
+// judgeSPF says what is unwise about the record.
+func (r *Record) judgeSPF(s record.SPF, lookUps int) {
+	all, ended := s.All()
+	_, redirects := s.Redirect()
+	switch {
+	case ended && all.Qualifier == '+':
+		r.remark("it has " + all.Text + ", by which every host on the Internet may send as this domain; ~all or -all is better")
+	case ended && all.Qualifier == '?':
+		r.remark("it has ?all, by which receivers learn nothing about hosts that are not named; ~all is better")
+	case !ended && !redirects:
+		r.remark("it has no all, so receivers learn nothing about hosts that are not named; ~all at its end is better")
+	}
+	if lookUps > maxLookUps {
+		r.remark(fmt.Sprintf("it needs %s DNS look-ups, and receivers stop at %d: hosts named far back are not found; take out what is not used any more", atMost(lookUps), maxLookUps))
+	}
+	if n := len(s.String()); n > maxOctets {
+		r.remark(fmt.Sprintf("it has %d octets, and more than %d may be lost on the way; take out what is not used any more, or name networks in place of addresses", n, maxOctets))
+	}
+}
+
+// atMost prints a count that ends at maxWalk.
+func atMost(n int) string {
+	if n >= maxWalk {
+		return fmt.Sprintf("%d or more", maxWalk)
+	}
+	return fmt.Sprint(n)
+}

@@ -1,0 +1,79 @@
+package record
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+
+	"onbehalf/tenant"
+)
+
+// DMARC is a DMARC policy record (RFC 9989 section 4.7).
+type DMARC struct {
+	Policy     tenant.DMARCPolicy // p=
+	Subdomains tenant.DMARCPolicy // sp=; p= if absent
+	Absent     tenant.DMARCPolicy // np=, of subdomains that do not exist; sp= if absent
+	StrictDKIM bool               // adkim=s
+	StrictSPF  bool               // aspf=s
+	Suffix     string             // psd=: y, n, or u, which is the default
+}
+
+// IsDMARC tells whether receivers take a TXT record for a DMARC record, a faulty one
+// perhaps: it begins with v=DMARC1.
+func IsDMARC(text string) bool {
+	version, _, _ := strings.Cut(text, ";")
+	name, value, found := strings.Cut(version, "=")
+	return found && strings.Trim(name, blank) == "v" && strings.Trim(value, blank) == "DMARC1"
+}
+
+// ParseDMARC reads a record for which IsDMARC holds. What it cannot read counts as
+// not there (RFC 9989 section 4.7). Without a policy that can be read it is none if there
+// is a rua= tag (section 4.10.1), else an error: receivers then act as if there were
+// no record.
+func ParseDMARC(text string) (DMARC, error) {
+	values := lenient(text)
+	d := DMARC{Suffix: "u"}
+	d.StrictDKIM = strings.EqualFold(values["adkim"], "s")
+	d.StrictSPF = strings.EqualFold(values["aspf"], "s")
+	if s := strings.ToLower(values["psd"]); s == "y" || s == "n" {
+		d.Suffix = s
+	}
+	d.Policy = policy(values["p"])
+	faulty := d.Policy == tenant.DMARCUnknown || isFaulty(values, "sp") || isFaulty(values, "np")
+	if faulty && !strings.Contains(values["rua"], ":") {
+		return d, errors.New("its p=, sp= or np= is not one of none, quarantine and reject")
+	}
+	if faulty {
+		d.Policy, d.Subdomains, d.Absent = tenant.DMARCNone, tenant.DMARCNone, tenant.DMARCNone
+		return d, nil
+	}
+	d.Subdomains = cmp.Or(policy(values["sp"]), d.Policy)
+	d.Absent = cmp.Or(policy(values["np"]), d.Subdomains)
+	return d, nil
+}
+
+// lenient reads tags and passes over what is none.
+func lenient(text string) map[string]string {
+	values := make(map[string]string)
+	for spec := range strings.SplitSeq(text, ";") {
+		name, value, _ := strings.Cut(spec, "=")
+		name = strings.ToLower(strings.Trim(name, blank))
+		if _, twice := values[name]; !twice {
+			values[name] = strings.Trim(value, blank)
+		}
+	}
+	return values
+}
+
+func isFaulty(values map[string]string, name string) bool {
+	value, found := values[name]
+	return found && policy(value) == tenant.DMARCUnknown
+}
+
+func policy(value string) tenant.DMARCPolicy {
+	switch p := tenant.DMARCPolicy(strings.ToLower(value)); p {
+	case tenant.DMARCNone, tenant.DMARCQuarantine, tenant.DMARCReject:
+		return p
+	}
+	return tenant.DMARCUnknown
+}

@@ -1,0 +1,110 @@
+package record
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"onbehalf/tenant"
+)
+
+// Key is a DKIM public key record (RFC 6376 section 3.6.1).
+type Key struct {
+	Algorithm tenant.Algorithm
+	Data      []byte // of p=; empty: revoked
+	Testing   bool   // t=y: receivers treat signatures as if there were none
+	OwnOnly   bool   // t=s: i= must be the SDID itself, as our signatures have it
+	SHA256    bool   // h= has it or is absent
+	Email     bool   // s= has it or is absent
+}
+
+// ParseKey reads a key record. The error says what the publisher got wrong.
+func ParseKey(text string) (Key, error) {
+	if fault := Pasted(text); fault != "" {
+		return Key{}, errors.New(fault)
+	}
+	t, err := parseTags(text)
+	if err != nil {
+		return Key{}, err
+	}
+	_, versioned := t.values["v"]
+	value, published := t.values["p"]
+	switch {
+	case versioned && !t.first("v", "DKIM1"):
+		return Key{}, errors.New("v=DKIM1 must stand at its beginning")
+	case !published:
+		return Key{}, errors.New("it has no p= tag, so there is no key in it")
+	}
+	k := Key{Algorithm: tenant.RSA, SHA256: true, Email: true}
+	if name, found := t.values["k"]; found {
+		k.Algorithm = tenant.Algorithm(name)
+	}
+	if _, found := t.values["h"]; found {
+		k.SHA256 = slices.Contains(t.list("h"), "sha256")
+	}
+	if _, found := t.values["s"]; found {
+		k.Email = slices.Contains(t.list("s"), "*") || slices.Contains(t.list("s"), "email")
+	}
+	k.Testing = slices.Contains(t.list("t"), "y")
+	k.OwnOnly = slices.Contains(t.list("t"), "s")
+	k.Data, err = decode(value)
+	return k, err
+}
+
+// decode reads the base64 of p=, which may be folded anywhere.
+func decode(value string) ([]byte, error) {
+	value = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(blank, r) {
+			return -1
+		}
+		return r
+	}, value)
+	data, err := base64.StdEncoding.DecodeString(value)
+	if err == nil {
+		return data, nil
+	}
+	if at := strings.IndexFunc(value, func(r rune) bool { return !strings.ContainsRune(base64Alphabet, r) }); at >= 0 {
+		return nil, fmt.Errorf("its p= holds %q, which is not base64", clip(value[at:at+1]))
+	}
+	return nil, errors.New("its p= is not whole base64: some of it was cut off")
+}
+
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+
+// Revoked tells whether the record takes its key back.
+func (k Key) Revoked() bool { return len(k.Data) == 0 }
+
+// Is tells whether the record publishes this public key. An RSA key may be there as
+// SubjectPublicKeyInfo, as everyone has it, or as RSAPublicKey, as RFC 6376 names it.
+func (k Key) Is(public crypto.PublicKey) bool {
+	switch public := public.(type) {
+	case ed25519.PublicKey:
+		return k.Algorithm == tenant.Ed25519 && bytes.Equal(k.Data, public)
+	case *rsa.PublicKey:
+		return k.Algorithm == tenant.RSA &&
+			(bytes.Equal(k.Data, x509.MarshalPKCS1PublicKey(public)) || bytes.Equal(k.Data, spki(public)))
+	}
+	return false
+}
+
+// CutFrom tells whether the record holds the beginning of this public key: the rest
+// was lost where a form takes only one string of 255 octets.
+func (k Key) CutFrom(public crypto.PublicKey) bool {
+	whole := spki(public)
+	return len(k.Data) >= 32 && len(k.Data) < len(whole) && bytes.HasPrefix(whole, k.Data[:len(k.Data)-2])
+}
+
+func spki(public crypto.PublicKey) []byte {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil
+	}
+	return der
+}

@@ -1,0 +1,94 @@
+package resolve
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Texts gives the texts of the TXT records in an answer. The strings of one record
+// are joined without anything between them (RFC 7208 section 3.3, RFC 6376 section
+// 3.6.2.2).
+func (a Answer) Texts() []string {
+	var texts []string
+	for _, rr := range a.Records {
+		if txt, ok := rr.(*dns.TXT); ok {
+			texts = append(texts, text(txt))
+		}
+	}
+	return texts
+}
+
+// Hosts gives the host names of the MX and PTR records in an answer, lower case, without final dots, in
+// the order of the answer. The null MX (RFC 7505) is the empty name.
+func (a Answer) Hosts() []string {
+	var hosts []string
+	for _, rr := range a.Records {
+		switch rr := rr.(type) {
+		case *dns.MX:
+			hosts = append(hosts, canonical(rr.Mx))
+		case *dns.PTR:
+			hosts = append(hosts, canonical(rr.Ptr))
+		}
+	}
+	return hosts
+}
+
+// text undoes what the DNS library does to character-strings: it gives them as a
+// master file would have them (RFC 1035 section 5.1), with \X and \DDD.
+func text(txt *dns.TXT) string {
+	var b strings.Builder
+	for _, s := range txt.Txt {
+		for i := 0; i < len(s); i++ {
+			if s[i] != '\\' || i+1 == len(s) {
+				b.WriteByte(s[i])
+				continue
+			}
+			if octet, ok := decimal(s[i+1:]); ok {
+				b.WriteByte(octet)
+				i += 3
+				continue
+			}
+			i++
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// decimal reads DDD at the start of a string.
+func decimal(s string) (octet byte, ok bool) {
+	if len(s) < 3 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range []byte(s[:3]) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return byte(n), n < 256
+}
+
+func typeName(qtype uint16) string { return dns.Type(qtype).String() }
+
+// Addresses gives the addresses of the A and AAAA records in an answer.
+func (a Answer) Addresses() []netip.Addr {
+	var addrs []netip.Addr
+	for _, rr := range a.Records {
+		var ip net.IP
+		switch rr := rr.(type) {
+		case *dns.A:
+			ip = rr.A
+		case *dns.AAAA:
+			ip = rr.AAAA
+		}
+		if addr, ok := netip.AddrFromSlice(ip); ok {
+			addrs = append(addrs, addr.Unmap())
+		}
+	}
+	return addrs
+}

@@ -1,0 +1,86 @@
+package authorize
+
+import (
+	"container/heap"
+	"hash/fnv"
+	"time"
+)
+
+// item is a domain that is watched, and when it is looked at next.
+type item struct {
+	subject Subject
+	due     time.Time
+	place   int  // in the queue; -1: being looked at
+	urgent  bool // mail from it waits for the first look
+}
+
+// queue holds the items that are not being looked at, the next one first.
+type queue []*item
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+// Push is of heap.Interface.
+func (q *queue) Push(x any) {
+	it := x.(*item)
+	it.place = len(*q)
+	*q = append(*q, it)
+}
+
+// Pop is of heap.Interface.
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	it := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	it.place = -1
+	return it
+}
+
+// put queues an item that is in no queue for a time.
+func (q *queue) put(it *item, due time.Time) {
+	it.due = due
+	heap.Push(q, it)
+}
+
+// hurry puts an item at the head: only others in a hurry are before it.
+func (q *queue) hurry(it *item, now time.Time) {
+	const long = 100 * 365 * 24 * time.Hour
+	it.urgent = true
+	it.due = now.Add(-long)
+	if it.place >= 0 {
+		heap.Fix(q, it.place)
+	}
+}
+
+// jitter moves an interval by up to 10 % either way, for each domain and time another.
+func jitter(interval time.Duration, domain string, at time.Time) time.Duration {
+	return time.Duration(float64(interval) * (0.9 + 0.2*fraction(domain, at.UnixNano())))
+}
+
+// spread gives a part of an interval that is always the same for a domain, so that
+// domains which come together do not stay together.
+func spread(interval time.Duration, domain string) time.Duration {
+	return time.Duration(float64(interval) * fraction(domain, 0))
+}
+
+// fraction gives a number of [0, 1) that looks random and is not.
+func fraction(domain string, salt int64) float64 {
+	h := fnv.New64a()
+	h.Write([]byte(domain))
+	for range 8 {
+		h.Write([]byte{byte(salt)})
+		salt >>= 8
+	}
+	const bits = 53 // of a float64's mantissa
+	x := h.Sum64()
+	x ^= x >> 33 // FNV changes its high bits little by the last octets
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	return float64(x>>(64-bits)) / (1 << bits)
+}

@@ -1,0 +1,195 @@
+package authorize
+
+import (
+	"fmt"
+	"time"
+
+	"onbehalf/tenant"
+)
+
+// Rules are the times that standings keep to.
+type Rules struct {
+	PendingEvery time.Duration // between looks for what is not there
+	ActiveEvery  time.Duration // between looks for what is there
+	DemoteAfter  time.Duration // from the first look that misses a mechanism to its loss
+}
+
+// Change is a mechanism that has come into another state.
+type Change struct {
+	Subject   Subject
+	Mechanism string // spf, dkim SELECTOR, return_path, or dmarc
+	Before    string // states, or DMARC policies; empty: unknown
+	After     string
+	Evidence  string
+	At        time.Time
+}
+
+// step moves one mechanism by what a look found.
+//
+//	state     there    missing                                broken
+//	unknown   active   pending                                pending
+//	pending   active   pending                                pending
+//	active    active   warning                                pending
+//	warning   active   pending, once DemoteAfter has passed   pending
+//
+// Without a definitive answer nothing moves, and the trouble is noted. In warning
+// mail still relies on the mechanism.
+func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechanism {
+	if f.Verdict == Unanswered {
+		m.Trouble = tenant.Trouble{Error: f.Text, At: now}
+		return m
+	}
+	next := tenant.Pending
+	switch {
+	case f.Verdict == There:
+		next = tenant.Active
+	case f.Verdict == Broken:
+	case m.State == tenant.Active, m.State == tenant.Warning && now.Sub(m.Since) < r.DemoteAfter:
+		next = tenant.Warning
+	}
+	if next != m.State {
+		m.State, m.Since = next, now
+	}
+	m.Checked, m.Evidence, m.Trouble = now, f.Text, tenant.Trouble{}
+	return m
+}
+
+// Apply gives the standing that follows from a report, and what has changed. The
+// standing before must have been fitted to the report's subject.
+func (r Rules) Apply(before tenant.Standing, report Report, now time.Time) (tenant.Standing, []Change) {
+	after := before
+	var changes []Change
+	note := func(name string, was, is tenant.Mechanism) {
+		if was.State != is.State {
+			changes = append(changes, Change{report.Subject, name, string(was.State), string(is.State), is.Evidence, now})
+		}
+	}
+	if before.SPF.Of != "" {
+		after.SPF = r.step(before.SPF, report.SPF, now)
+		if report.SPF.Verdict != Unanswered {
+			after.SPF.Of = report.Addresses
+		}
+		note("spf", before.SPF, after.SPF)
+	}
+	after.DKIM = make([]tenant.Selector, len(before.DKIM)) // the one before is in snapshots
+	for i, key := range before.DKIM {
+		after.DKIM[i] = tenant.Selector{Name: key.Name, Mechanism: r.step(key.Mechanism, report.Keys[i], now)}
+		note("dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
+	}
+	if before.ReturnPath.Of != "" {
+		after.ReturnPath = r.step(before.ReturnPath, report.ReturnPath, now)
+		note("return_path", before.ReturnPath, after.ReturnPath)
+	}
+	if after.DMARC = policyAfter(before.DMARC, report, now); !sameRequest(before.DMARC, after.DMARC) {
+		changes = append(changes, Change{report.Subject, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence, now})
+	}
+	return after, changes
+}
+
+// policyAfter takes a policy as it is: what a domain asks of receivers holds from the
+// moment that it asks.
+func policyAfter(before tenant.DMARC, report Report, now time.Time) tenant.DMARC {
+	if report.Policy.Verdict == Unanswered {
+		before.Trouble = tenant.Trouble{Error: report.Policy.Text, At: now}
+		return before
+	}
+	after := report.DMARC
+	after.Checked, after.Evidence = now, report.Policy.Text
+	return after
+}
+
+func sameRequest(a, b tenant.DMARC) bool {
+	return a.Policy == b.Policy && a.StrictDKIM == b.StrictDKIM && a.StrictSPF == b.StrictSPF
+}
+
+// request gives what a policy asks for in the words of its record.
+func request(p tenant.DMARC) string {
+	text := string(p.Policy)
+	if p.StrictDKIM {
+		text += " adkim=s"
+	}
+	if p.StrictSPF {
+		text += " aspf=s"
+	}
+	return text
+}
+
+// fit keeps of a standing what holds for what is wanted now. A key or a return path
+// that has been exchanged has to be seen first. Of new sending addresses SPF
+// may know nothing yet; it keeps its state, and a look soon tells.
+func fit(known, wanted tenant.Standing) tenant.Standing {
+	fitted := wanted
+	fitted.DMARC, fitted.Seen = known.DMARC, known.Seen
+	if wanted.SPF.Of != "" && known.SPF.Of != "" {
+		fitted.SPF = known.SPF
+	}
+	fitted.DKIM = nil
+	for _, key := range wanted.DKIM {
+		if before := known.Key(key.Name); before.Of == key.Of {
+			key.Mechanism = before
+		}
+		fitted.DKIM = append(fitted.DKIM, key)
+	}
+	if known.ReturnPath.Of == wanted.ReturnPath.Of {
+		fitted.ReturnPath = known.ReturnPath
+	}
+	return fitted
+}
+
+// isNews tells whether a fitted standing lacks a look at something that is wanted.
+func isNews(fitted, wanted tenant.Standing) bool {
+	if fitted.DMARC.Checked.IsZero() || fitted.SPF.Of != wanted.SPF.Of {
+		return true
+	}
+	for _, m := range mechanisms(fitted) {
+		if m.State == tenant.Unknown {
+			return true
+		}
+	}
+	return false
+}
+
+// mechanisms gives those of a standing that are wanted.
+func mechanisms(s tenant.Standing) []tenant.Mechanism {
+	var all []tenant.Mechanism
+	if s.SPF.Of != "" {
+		all = append(all, s.SPF)
+	}
+	for _, key := range s.DKIM {
+		all = append(all, key.Mechanism)
+	}
+	if s.ReturnPath.Of != "" {
+		all = append(all, s.ReturnPath)
+	}
+	return all
+}
+
+// patience is after how long a domain that has not published anything is looked at less
+// often, and then how often.
+const (
+	patience = 24 * time.Hour
+	rarely   = time.Hour
+)
+
+// interval gives the time to the next look at a domain.
+func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
+	wait := r.ActiveEvery
+	for _, m := range mechanisms(s) {
+		switch {
+		case !m.Holds() && (m.State == tenant.Unknown || now.Sub(m.Since) < patience):
+			wait = min(wait, r.PendingEvery)
+		case !m.Holds():
+			wait = min(wait, max(r.PendingEvery, rarely))
+		case m.State == tenant.Warning:
+			if left := m.Since.Add(r.DemoteAfter).Sub(now); left > 0 {
+				wait = min(wait, left)
+			}
+		}
+	}
+	return wait
+}
+
+// String gives the change on one line.
+func (c Change) String() string {
+	return fmt.Sprintf("%s %s: %s -> %s (%s)", c.Subject.Domain, c.Mechanism, c.Before, c.After, c.Evidence)
+}

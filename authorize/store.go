@@ -1,0 +1,150 @@
+package authorize
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"onbehalf/tenant"
+)
+
+// Store is the file that carries standings over a restart. It is lines of JSON: a
+// head with the version, a line for each domain, and a foot with their number,
+// without which the file was cut off.
+type Store struct{ Path string }
+
+// StoreIn gives the store in a state_dir.
+func StoreIn(dir string) Store { return Store{filepath.Join(dir, "standings.jsonl")} }
+
+const (
+	storeFormat  = "onbehalf standings"
+	storeVersion = 1
+)
+
+type storeHead struct {
+	Format  string    `json:"format"`
+	Version int       `json:"version"`
+	Written time.Time `json:"written"`
+}
+
+type storeFoot struct {
+	Domains *int `json:"domains"`
+}
+
+// ErrNoStore is what Load gives when nothing was ever saved.
+var ErrNoStore = fs.ErrNotExist
+
+// Load gives what was saved, and when. A file that is cut off or not ours is an error, as
+// is one of a later version.
+func (s Store) Load() ([]tenant.Standing, time.Time, error) {
+	file, err := os.Open(s.Path)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer file.Close()
+	all, head, err := readStore(file)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("%s: %w", s.Path, err)
+	}
+	return all, head.Written, nil
+}
+
+func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
+	decoder := json.NewDecoder(bufio.NewReaderSize(r, 1<<16))
+	var head storeHead
+	if err := decoder.Decode(&head); err != nil || head.Format != storeFormat {
+		return nil, head, errors.New("it does not hold standings")
+	}
+	if head.Version != storeVersion {
+		return nil, head, fmt.Errorf("it is of version %d, and this program reads version %d", head.Version, storeVersion)
+	}
+	var all []tenant.Standing
+	for {
+		var line struct {
+			tenant.Standing
+			storeFoot
+		}
+		switch err := decoder.Decode(&line); {
+		case err != nil:
+			return nil, head, fmt.Errorf("it is cut off or damaged after %d domains: %w", len(all), err)
+		case line.Domains == nil:
+			all = append(all, line.Standing)
+		case *line.Domains != len(all):
+			return nil, head, fmt.Errorf("it should hold %d domains and holds %d", *line.Domains, len(all))
+		default:
+			return all, head, nil
+		}
+	}
+}
+
+// SetAside renames a file that cannot be read, so that someone can look at it, and
+// gives its new name.
+func (s Store) SetAside() (string, error) {
+	aside := s.Path + ".damaged"
+	return aside, os.Rename(s.Path, aside)
+}
+
+// Save writes the standings to a new file, to the disk, and puts it in the place of
+// the old one: a crash leaves the one or the other.
+func (s Store) Save(all []tenant.Standing) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(s.Path), filepath.Base(s.Path)+".new*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(file.Name())
+		}
+	}()
+	if err := file.Chmod(0o640); err != nil {
+		return err
+	}
+	if err := writeStore(file, all); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), s.Path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(s.Path))
+}
+
+func writeStore(w io.Writer, all []tenant.Standing) error {
+	buffer := bufio.NewWriterSize(w, 1<<16)
+	encoder := json.NewEncoder(buffer)
+	if err := encoder.Encode(storeHead{storeFormat, storeVersion, time.Now()}); err != nil {
+		return err
+	}
+	for _, s := range all {
+		if err := encoder.Encode(s); err != nil {
+			return err
+		}
+	}
+	count := len(all)
+	if err := encoder.Encode(storeFoot{&count}); err != nil {
+		return err
+	}
+	return buffer.Flush()
+}
+
+// syncFolder makes a rename last.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"onbehalf/authorize"
+	"onbehalf/authorize/publish"
+	"onbehalf/authorize/resolve"
+	"onbehalf/message"
+)
+
+// Bounds of one run of dns.
+const (
+	dnsQuestions = 500
+	dnsTime      = 30 * time.Second
+)
+
+// recordsWish is what dns is asked.
+type recordsWish struct {
+	tenant, mailHost              string
+	asTXT, asZone, asText, asJSON bool
+}
+
+func (p *program) dns() *cobra.Command {
+	var q recordsWish
+	cmd := &cobra.Command{
+		Use:   "dns [TENANT]",
+		Short: "Show the DNS records that a tenant, or the platform, must publish",
+		Long: `Show the DNS records that the tenant of that id must publish so that its mail can leave
+in its own name; without an id, those of the platform itself. Each is shown with what
+DNS has there now; an SPF record is shown merged with the one that is there, for there can
+be only one. Nothing is changed. Exit status 0 when the records were printed, also where
+DNS did not answer: standard error then says for which names.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.tenant = strings.Join(args, "")
+			return p.runDNS(cmd.Context(), q, len(args) > 0)
+		},
+	}
+	cmd.Flags().BoolVar(&q.asZone, "zone", false, "print a zone file (RFC 1035 master file)")
+	cmd.Flags().BoolVar(&q.asText, "text", false, "print a letter to whoever administers the tenant's DNS")
+	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the records as JSON")
+	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "tell DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
+	cmd.Flags().StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to (default: what DNS says, else the name of this machine)")
+	cmd.MarkFlagsMutuallyExclusive("zone", "text", "json")
+	return cmd
+}
+
+func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) error {
+	now, err := p.need()
+	if err != nil {
+		return err
+	}
+	desk, err := deskOf(now, q.mailHost)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
+	var sheet publish.Sheet
+	switch t := now.table.Snapshot().Tenant(q.tenant); {
+	case !ofTenant:
+		sheet = desk.Own(ctx, now.Tenants)
+	case t == nil:
+		return noTenant(q.tenant, now)
+	default:
+		sheet = desk.Tenant(ctx, t)
+	}
+	p.sayUnanswered(sheet)
+	if q.asTXT {
+		sheet = sheet.AsText()
+	}
+	switch {
+	case q.asJSON:
+		return printJSON(p.out, sheet)
+	case q.asZone:
+		sheet.Zone(p.out)
+	case q.asText:
+		sheet.Letter(p.out)
+	default:
+		sheet.Print(p.out)
+	}
+	return nil
+}
+
+// deskOf makes what works the records out.
+func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
+	client, err := resolve.New(resolve.Options{Servers: now.DNS.Servers, Timeout: now.DNS.Timeout, MaxPerSecond: now.DNS.MaxPerSecond})
+	if err != nil {
+		return publish.Desk{}, err
+	}
+	asker := resolve.Remember(client, dnsQuestions)
+	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: passesBy(now, asker)}
+	desk.Hostname, _ = os.Hostname()
+	if mailHost != "" {
+		if desk.MailHost, err = message.ParseDomain(mailHost); err != nil {
+			return desk, misuse("--mail-host: %w", err)
+		}
+	}
+	return desk, nil
+}
+
+// passesBy is the one place where the records learn what SPF gives for us: the
+// evaluation that the daemon goes by.
+func passesBy(now *loaded, asker resolve.Asker) func(context.Context, message.Domain) (bool, error) {
+	looker := authorize.Looker{DNS: asker, Platform: now.Platform}
+	return func(ctx context.Context, d message.Domain) (bool, error) {
+		spf := looker.Look(ctx, authorize.Subject{Domain: d, SPF: true}).SPF
+		if spf.Verdict == authorize.Unanswered {
+			return false, errors.New(spf.Text)
+		}
+		return spf.Verdict == authorize.There, nil
+	}
+}
+
+// noTenant names those that there are, if they are few.
+func noTenant(id string, now *loaded) error {
+	const most = 20
+	var ids []string
+	for _, t := range now.Tenants {
+		ids = append(ids, t.ID)
+	}
+	known := strings.Join(ids[:min(len(ids), most)], ", ")
+	if len(ids) > most {
+		known += fmt.Sprintf(" and %d more", len(ids)-most)
+	}
+	return fmt.Errorf("there is no tenant %q; there are: %s", id, known)
+}
+
+// sayUnanswered tells which names DNS gave no answer for.
+func (p *program) sayUnanswered(sheet publish.Sheet) {
+	const most = 5
+	silent := sheet.Unanswered()
+	for i, text := range silent {
+		if i == most {
+			fmt.Fprintf(p.err, "onbehalf: and %d more names\n", len(silent)-most)
+			break
+		}
+		fmt.Fprintf(p.err, "onbehalf: what is there now is not known: %s\n", text)
+	}
+}

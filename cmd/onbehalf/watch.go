@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
+	"onbehalf/config"
+	"onbehalf/tenant"
+)
+
+// newResolver makes the client of a configuration's DNS servers.
+func newResolver(c config.DNS) (*resolve.Client, error) {
+	return resolve.New(resolve.Options{Servers: c.Servers, Timeout: c.Timeout, MaxPerSecond: c.MaxPerSecond})
+}
+
+// generation gives the watcher what it works by. A reload that leaves dns as it was keeps the
+// resolver, and with it the count of questions a second.
+func (l *loaded) generation(before *loaded) (authorize.Generation, error) {
+	var err error
+	if before != nil && reflect.DeepEqual(before.DNS, l.DNS) {
+		l.resolver = before.resolver
+	} else if l.resolver, err = newResolver(l.DNS); err != nil {
+		return authorize.Generation{}, err
+	}
+	looker := authorize.Looker{DNS: l.resolver, Platform: l.Platform}
+	return authorize.Generation{Table: l.table, Keys: l.ring, Look: looker.Look, Rules: rules(l.DNS)}, nil
+}
+
+func rules(c config.DNS) authorize.Rules {
+	return authorize.Rules{PendingEvery: c.PendingEvery, ActiveEvery: c.ActiveEvery, DemoteAfter: c.DemoteAfter}
+}
+
+// watch begins to look into DNS, with what was known when the daemon last ended. The
+// func it gives ends that, and saves.
+func (d *daemon) watch(first *loaded) (stop func(), err error) {
+	store := authorize.StoreIn(first.StateDir)
+	generation, err := first.generation(nil)
+	if err != nil {
+		return nil, err
+	}
+	d.watcher = &authorize.Watcher{Log: d.log}
+	if err := d.watcher.Adopt(generation, recall(store, d.log)...); err != nil {
+		return nil, err
+	}
+	d.watcher.Save = store.Save
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.watcher.Run(ctx)
+	}()
+	return func() { cancel(); <-ended }, nil
+}
+
+// recall gives the standings of the last run. A file that cannot be read is set aside: DNS will
+// tell again, and until then mail leaves in the platform's name.
+func recall(store authorize.Store, log *slog.Logger) []tenant.Standing {
+	known, written, err := store.Load()
+	switch {
+	case err == nil:
+		log.Info("standings recalled", "domains", len(known), "written", written.Format(time.RFC3339))
+		return known
+	case errors.Is(err, authorize.ErrNoStore):
+		return nil
+	}
+	aside, asideErr := store.SetAside()
+	if asideErr != nil {
+		log.Warn("standings of the last run cannot be used, all tenants are looked up anew", "error", err, "set_aside", asideErr)
+		return nil
+	}
+	log.Warn("standings of the last run cannot be used, all tenants are looked up anew", "error", err, "set_aside", aside)
+	return nil
+}

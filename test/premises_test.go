@@ -1,0 +1,169 @@
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"onbehalf/keys"
+	"onbehalf/tenant"
+	"onbehalf/test/nameserver"
+	"onbehalf/test/postfix"
+)
+
+// premises is a mail host as an administrator has it: the program itself, run as
+// the daemon and as commands, beside a Postfix and a DNS server.
+type premises struct {
+	t       *testing.T
+	house   *house // of which only the DNS server is there
+	postfix *postfix.Instance
+	sink    *postfix.Sink
+	folder  string // configuration, state, key
+	record  string // TXT of the key
+	binary  string
+	config  string
+	daemon  *exec.Cmd // nil: not running
+	log     logBuffer // of all runs
+}
+
+// premisesConfig is followed by the tenants. All keys are key.pem.
+const premisesConfig = `listen: ["unix:%[2]s/onbehalf/milter.sock"]
+admin: "unix:%[1]s/admin.sock"
+socketmap: ""
+state_dir: %[1]s
+keys_dir: %[1]s
+tenants_dir: %[1]s/tenants.d
+platform:
+  name: Courseware
+  domain: courseware.nl
+  from: noreply@courseware.nl
+  bounce_domain: bounces.courseware.nl
+  bounces_to: postmaster@courseware.nl
+  sending_ips: [80.84.235.70]
+  dkim: [{selector: cw1, key: key.pem}]
+srs: {secrets: %[1]s/srs.secrets}
+dns: {servers: ["%[3]s"], timeout: 500ms, max_per_second: 500, pending_every: 300ms, active_every: 300ms, demote_after: 2s}
+tenants:
+`
+
+// openPremises starts a DNS server that publishes the platform's key, Postfix, and onbehalf
+// serve with these tenants.
+func openPremises(t *testing.T, tenants string) *premises {
+	t.Helper()
+	p := &premises{t: t, sink: postfix.StartSink(t), folder: shortDir(t)}
+	p.postfix = postfix.Start(t, postfix.Options{NextHop: p.sink.Addr, Main: mainCF(t)})
+	p.binary = filepath.Join(p.folder, "onbehalf")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", p.binary, "onbehalf/cmd/onbehalf").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	p.furnish(tenants)
+	p.serve()
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			t.Logf("onbehalf's log:\n%s", p.log.String())
+		}
+	})
+	return p
+}
+
+// shortDir makes a directory in which a socket can be bound (108 octets).
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "onbehalf-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// furnish writes configuration, secret and key.
+func (p *premises) furnish(tenants string) {
+	p.t.Helper()
+	key, err := keys.Generate(tenant.RSA, 2048)
+	if err == nil {
+		err = keys.Create(filepath.Join(p.folder, "key.pem"), key)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if p.record, err = keys.Record(key.Public()); err != nil {
+		p.t.Fatal(err)
+	}
+	p.house = &house{nameserver: nameserver.Start(p.t, p.key("courseware.nl"))}
+	p.config = filepath.Join(p.folder, "onbehalf.yaml")
+	for name, text := range map[string]string{
+		"onbehalf.yaml": fmt.Sprintf(premisesConfig, p.folder, p.postfix.QueueDir, p.house.nameserver.Addr) + tenants,
+		"srs.secrets":   "a secret for this test only\n",
+	} {
+		if err := os.WriteFile(filepath.Join(p.folder, name), []byte(text), 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(p.folder, "tenants.d"), 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// key gives the line of a zone that publishes the key for a domain.
+func (p *premises) key(domain string) string {
+	return nameserver.TXT("cw1._domainkey."+domain, p.record)
+}
+
+// publish makes these records the zone, with the platform's key.
+func (p *premises) publish(records ...string) {
+	p.t.Helper()
+	p.house.nameserver.Publish(p.t, append(records, p.key("courseware.nl"))...)
+}
+
+// serve runs the daemon until stop, or the end of the test.
+func (p *premises) serve() {
+	p.t.Helper()
+	p.daemon = exec.Command(p.binary, "serve", "--config", p.config)
+	p.daemon.Stderr = &p.log
+	before := strings.Count(p.log.String(), "msg=serving")
+	if err := p.daemon.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.await("onbehalf to serve", func() bool { return strings.Count(p.log.String(), "msg=serving") > before })
+}
+
+// stop ends the daemon as systemd does.
+func (p *premises) stop() {
+	if p.daemon == nil {
+		return
+	}
+	p.daemon.Process.Signal(os.Interrupt)
+	if err := p.daemon.Wait(); err != nil {
+		p.t.Errorf("onbehalf serve: %v", err)
+	}
+	p.daemon = nil
+}
+
+// await waits for what the daemon does in its own time.
+func (p *premises) await(what string, done func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// run gives what a command prints, and its exit status.
+func (p *premises) run(args ...string) (output, talk string, status int) {
+	p.t.Helper()
+	var out, err bytes.Buffer
+	command := exec.Command(p.binary, append(args, "--config", p.config)...)
+	command.Stdout, command.Stderr = &out, &err
+	if failure := command.Run(); command.ProcessState == nil {
+		p.t.Fatal(failure)
+	}
+	return out.String(), err.String(), command.ProcessState.ExitCode()
+}

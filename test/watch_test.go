@@ -1,0 +1,160 @@
+package test
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"testing"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+	"onbehalf/test/nameserver"
+	"onbehalf/test/postfix"
+)
+
+const watchedTenants = `  - id: yourorg
+    name: Your Organisation
+    domains: [yourorganisationname.nl]
+    dkim: [{selector: cw1, key: key.pem}]
+`
+
+// watched is a tenant whose DNS is changed, and whose mail is looked at.
+type watched struct {
+	*premises
+	known int // lines of the log that have been waited for
+}
+
+// see waits for the daemon to log a change of one mechanism.
+func (w *watched) see(mechanism string, before, after tenant.State) {
+	w.t.Helper()
+	line := fmt.Sprintf("domain=%s tenant=yourorg mechanism=%s before=%s after=%s ", customer, mechanism, cmp.Or(before, "unknown"), after)
+	w.await(line, func() bool {
+		at := strings.Index(w.log.String()[w.known:], line)
+		if at >= 0 {
+			w.known += at + len(line)
+		}
+		return at >= 0
+	})
+}
+
+// expectation is how a message leaves.
+type expectation struct {
+	row, sender, from string // sender: its end
+	sdid              string
+}
+
+const (
+	own       = `"Academy" <academy@yourorganisationname.nl>`
+	onBehalf  = `"Academy via Courseware" <noreply@courseware.nl>`
+	bounce    = "=yourorganisationname.nl=academy@bounces.courseware.nl"
+	kept      = "academy@yourorganisationname.nl"
+	customer  = "yourorganisationname.nl"
+	platforms = "courseware.nl"
+)
+
+var (
+	row2 = expectation{"2", kept, own, customer}
+	row3 = expectation{"3", bounce, own, customer}
+	row5 = expectation{"5", kept, own, platforms}
+	row6 = expectation{"6", bounce, onBehalf, platforms}
+)
+
+// arrives sends a message through Postfix and looks at what is delivered.
+func (w *watched) arrives(want expectation) {
+	w.t.Helper()
+	reply := postfix.Dial(w.t, w.postfix.SMTPAddr).Send(kept, []string{"student@receiver.example"},
+		[]byte("From: "+own+"\r\nTo: student@receiver.example\r\nSubject: Your course\r\nDate: Mon, 23 Nov 2026 10:00:00 +0100\r\nMessage-ID: <1@lms.example>\r\n\r\nWelcome.\r\n"))
+	if !reply.OK() {
+		w.t.Fatal(reply)
+	}
+	got := take(w.t, w.sink.Wait(w.t, 1)[0])
+	from, _ := got.header.Get("From")
+	if from.Text() != want.from || !strings.HasSuffix(got.ReversePath, want.sender) {
+		w.t.Errorf("row %s: From %s, sender %s; want %s, %s", want.row, from.Text(), got.ReversePath, want.from, want.sender)
+	}
+	sdid, err := message.ParseDomain(want.sdid)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if len(got.signatures) != 1 {
+		w.t.Errorf("row %s: %d signatures, want 1", want.row, len(got.signatures))
+	}
+	w.house.verify(w.t, got.Data, []tenant.Identity{{SDID: sdid, Selector: "cw1", Algorithm: tenant.RSA}})
+	if line := "queue_id=" + got.queueID + " outcome=done row=" + want.row + " "; !strings.Contains(w.log.String(), line) {
+		w.t.Errorf("the log does not say %s", line)
+	}
+}
+
+// TestStandingsMoveMail changes a tenant's DNS while the daemon runs, and looks at what
+// Postfix then delivers.
+func TestStandingsMoveMail(t *testing.T) {
+	w := &watched{premises: openPremises(t, watchedTenants)}
+	spf := nameserver.TXT(customer, "v=spf1 include:_spf.courseware.nl -all")
+	include := nameserver.TXT("_spf.courseware.nl", "v=spf1 ip4:80.84.235.70 -all")
+	w.see("spf", tenant.Unknown, tenant.Pending)
+	w.arrives(row6)
+
+	w.publish(spf, include)
+	w.see("spf", tenant.Pending, tenant.Active)
+	w.arrives(row5)
+
+	w.publish(spf, include, w.key(customer))
+	w.see(`"dkim cw1"`, tenant.Pending, tenant.Active)
+	w.arrives(row2)
+
+	w.publish(w.key(customer))
+	w.see("spf", tenant.Active, tenant.Warning)
+	w.arrives(row2)
+	w.see("spf", tenant.Warning, tenant.Pending)
+	w.arrives(row3)
+
+	w.publish(nameserver.TXT("cw1._domainkey."+customer, `"`+w.record+`"`)) // quotes pasted in
+	w.see(`"dkim cw1"`, tenant.Active, tenant.Warning)
+	w.publish(w.key(customer))
+	w.see(`"dkim cw1"`, tenant.Warning, tenant.Active)
+	w.arrives(row3)
+
+	w.publish(nameserver.TXT("cw1._domainkey."+customer, "v=DKIM1; p="))
+	w.see(`"dkim cw1"`, tenant.Active, tenant.Pending)
+	w.publish() // so that verifiers find no revoked key
+	w.arrives(row6)
+}
+
+// TestOutageMovesNobody takes DNS away in three ways, and the daemon with it: mail
+// leaves as before.
+func TestOutageMovesNobody(t *testing.T) {
+	w := &watched{premises: openPremises(t, watchedTenants)}
+	w.publish(nameserver.TXT(customer, "v=spf1 ip4:80.84.235.70 -all"), w.key(customer))
+	w.see("spf", tenant.Pending, tenant.Active)
+	w.await("the key", func() bool {
+		return strings.Contains(w.log.String(), "domain="+customer+` tenant=yourorg mechanism="dkim cw1" before=pending after=active`)
+	})
+	dns := w.house.nameserver
+	for _, outage := range []struct {
+		name  string
+		begin func(testing.TB)
+	}{{"SERVFAIL", dns.Fail}, {"silence", dns.Silence}, {"stopped", dns.Stop}} {
+		t.Run(outage.name, func(t *testing.T) {
+			before := len(w.log.String())
+			outage.begin(t)
+			w.silent()
+			w.stop()
+			w.serve()
+			w.silent()
+			dns.Restore(t) // for the verifiers
+			w.arrives(row2)
+			w.stop()
+			if log := w.log.String()[before:]; strings.Contains(log, "msg=authorization") || strings.Count(log, "standings recalled") != 1 {
+				t.Errorf("something moved, or nothing was recalled:\n%s", log)
+			}
+			w.serve() // without the memory of an outage
+		})
+	}
+}
+
+// silent waits until the daemon says that DNS is.
+func (w *watched) silent() {
+	w.t.Helper()
+	before := len(w.log.String())
+	w.await("DNS to be given up", func() bool { return strings.Contains(w.log.String()[before:], "no answer from DNS") })
+}
