@@ -2,7 +2,10 @@ package authorize
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Verdict is what a look at one mechanism means for us.
@@ -58,7 +61,8 @@ const (
 	PolicyMalformed Reason = "dmarc-malformed" // as good as absent
 )
 
-// Finding is what one look at one mechanism shows.
+// Finding is what one look at one mechanism shows. Much of it was written by strangers:
+// it is of bounded length, and only characters that print are left as they are.
 type Finding struct {
 	Verdict Verdict  `json:"verdict"`
 	Reason  Reason   `json:"reason"`
@@ -79,26 +83,49 @@ func (v Verdict) String() string {
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 func finding(v Verdict, reason Reason, found []string, remedy, format string, args ...any) Finding {
-	return Finding{v, reason, fmt.Sprintf(format, args...), remedy, clipAll(found)}
+	return Finding{v, reason, shown(fmt.Sprintf(format, args...)), shown(remedy), shownAll(found)}
 }
 
+// unanswered says of each attempt what became of it, once.
 func unanswered(err error) Finding {
-	return finding(Unanswered, NoAnswer, nil, "", "no definitive answer: %v", err)
+	attempts := slices.Compact(strings.Split(err.Error(), "\n"))
+	return finding(Unanswered, NoAnswer, nil, "", "no definitive answer: %s", strings.Join(attempts, "; "))
 }
 
-// clipAll bounds what strangers publish before it goes into logs and files.
-func clipAll(texts []string) []string {
-	const most, longest = 8, 1024
-	var clipped []string
-	for _, s := range texts[:min(len(texts), most)] {
-		clipped = append(clipped, clip(s, longest))
+// Bounds of what strangers publish, before it goes into logs, files and terminals.
+const (
+	mostFound    = 8
+	longestFound = 1024 // octets
+)
+
+func shownAll(texts []string) []string {
+	var all []string
+	for _, s := range texts[:min(len(texts), mostFound)] {
+		all = append(all, shown(s))
 	}
-	return clipped
+	return all
 }
 
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
+// shown bounds a text, and escapes what does not print as Go does: control characters
+// act on terminals, and others turn text round or do not show. What is shown once
+// stays the same when shown again.
+func shown(s string) string {
+	clipped := s[:min(len(s), longestFound)]
+	var b strings.Builder
+	for i, r := range clipped {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(clipped[i:], "\uFFFD"):
+			if i+utf8.UTFMax <= len(clipped) || len(clipped) == len(s) { // else the clip is to blame
+				fmt.Fprintf(&b, `\x%02x`, clipped[i])
+			}
+		case strconv.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
 	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
+	if len(clipped) < len(s) {
+		b.WriteString("...")
+	}
+	return b.String()
 }

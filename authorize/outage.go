@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
-// outage counts looks without any answer. Enough of them in a row, over different
-// domains, say that the resolver is down, and asking on would only make it worse.
+// outage counts looks without any answer. Enough of them in a row stop the round: it
+// may be the resolver, and asking on would only make that worse. Before it is said to
+// be, a domain that answered before is looked at; as many dead domains as there may be
+// are no fault of the resolver's. From then on probes tell when the round goes on.
 type outage struct {
 	silent int       // looks in a row
 	since  time.Time // of the first of them
-	until  time.Time // nothing is looked at
+	until  time.Time // nothing is looked at; zero: no probe has been silent yet
+	probe  *item     // being looked at; nil: none
 }
 
 const (
@@ -22,9 +25,10 @@ const (
 func (o outage) stopped() bool { return o.silent >= tooSilent }
 
 // note counts one look.
-func (o *outage) note(answered bool, now time.Time, log *slog.Logger) {
+func (o *outage) note(it *item, answered bool, now time.Time, log *slog.Logger) {
+	sure := !o.until.IsZero()
 	if answered {
-		if o.stopped() {
+		if sure {
 			log.Warn("DNS answers again", "silent_for", now.Sub(o.since).Round(time.Second))
 		}
 		*o = outage{}
@@ -33,11 +37,20 @@ func (o *outage) note(answered bool, now time.Time, log *slog.Logger) {
 	if o.silent++; o.silent == 1 {
 		o.since = now
 	}
-	if o.stopped() {
-		o.until = now.Add(silence)
+	if it != o.probe {
+		return
 	}
-	if o.silent == tooSilent {
+	o.probe, o.until = nil, now.Add(silence)
+	if !sure {
 		log.Error("no answer from DNS, all standings stay as they are", "looks", o.silent, "since", o.since,
 			"remedy", "check the servers in dns.servers, or those of /etc/resolv.conf")
+	}
+}
+
+// again makes the next probe come at once.
+func (o *outage) again(now time.Time) {
+	o.probe = nil
+	if !o.until.IsZero() {
+		o.until = now
 	}
 }

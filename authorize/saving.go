@@ -3,8 +3,6 @@ package authorize
 import (
 	"context"
 	"time"
-
-	"onbehalf/tenant"
 )
 
 // How often standings are saved. What matters is saved soon, and the times of looks now
@@ -15,34 +13,41 @@ const (
 	saveShare = 50 // times the duration of the last save must pass before the next
 )
 
-// keepSaved saves until ctx ends, and then once more.
-func (w *Watcher) keepSaved(ctx context.Context) {
-	if w.Save == nil {
-		return
-	}
+// saving is how the last save went.
+type saving struct {
+	ended   time.Time
+	took    time.Duration
+	failing bool
+}
+
+// keepSaved saves until ctx ends.
+func (w *Watcher) keepSaved(ctx context.Context, last *saving) {
 	ticker := time.NewTicker(saveTick)
 	defer ticker.Stop()
-	last, took := time.Now(), time.Duration(0)
-	failing := false
-	for ctx.Err() == nil {
+	last.ended = time.Now()
+	for {
 		select {
 		case <-ctx.Done():
+			return
 		case <-ticker.C:
 		}
-		now := time.Now()
-		soon := now.Sub(last) >= saveShare*took && w.hasMoved()
-		if ctx.Err() == nil && !soon && now.Sub(last) < saveCalm {
-			continue
+		calm := time.Since(last.ended)
+		if calm >= saveCalm || calm >= saveShare*last.took && w.hasMoved() {
+			w.saveNow(last)
 		}
-		err := w.save()
-		last, took = time.Now(), time.Since(now)
-		if err != nil && !failing {
-			w.Log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err)
-		} else if err == nil && failing {
-			w.Log.Info("standings can be saved again")
-		}
-		failing = err != nil
 	}
+}
+
+// saveNow saves, and says so once when that begins to fail.
+func (w *Watcher) saveNow(last *saving) {
+	began := time.Now()
+	err := w.save()
+	if err != nil && !last.failing {
+		w.Log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err)
+	} else if err == nil && last.failing {
+		w.Log.Info("standings can be saved again")
+	}
+	*last = saving{time.Now(), time.Since(began), err != nil}
 }
 
 func (w *Watcher) hasMoved() bool {
@@ -51,22 +56,24 @@ func (w *Watcher) hasMoved() bool {
 	return w.moved
 }
 
-func (w *Watcher) save() error {
+func (w *Watcher) setMoved(moved bool) {
 	w.mu.Lock()
-	var all []tenant.Standing
-	var err error
-	if w.gen.Table != nil {
-		all, err = w.gen.Table.Standings()
+	defer w.mu.Unlock()
+	w.moved = moved
+}
+
+func (w *Watcher) save() error {
+	w.setMoved(false) // what moves from here on is saved the next time
+	table := w.table.Load()
+	if table == nil {
+		return nil
 	}
-	w.moved = false
-	w.mu.Unlock()
+	all, err := table.Standings()
 	if err == nil {
 		err = w.Save(all)
 	}
 	if err != nil {
-		w.mu.Lock()
-		w.moved = true
-		w.mu.Unlock()
+		w.setMoved(true)
 	}
 	return err
 }

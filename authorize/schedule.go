@@ -10,11 +10,13 @@ import (
 type item struct {
 	subject Subject
 	due     time.Time
-	place   int  // in the queue; -1: being looked at
-	urgent  bool // mail from it waits for the first look
+	in      *queue // nil: being looked at
+	place   int    // in the queue
+	urgent  bool   // mail from it waits for the first look
+	silent  int    // looks in a row without any answer, while others had some
 }
 
-// queue holds the items that are not being looked at, the next one first.
+// queue holds items that are not being looked at, the next one first.
 type queue []*item
 
 func (q queue) Len() int           { return len(q) }
@@ -28,7 +30,7 @@ func (q queue) Swap(i, j int) {
 // Push is of heap.Interface.
 func (q *queue) Push(x any) {
 	it := x.(*item)
-	it.place = len(*q)
+	it.in, it.place = q, len(*q)
 	*q = append(*q, it)
 }
 
@@ -38,7 +40,7 @@ func (q *queue) Pop() any {
 	it := (*q)[last]
 	(*q)[last] = nil
 	*q = (*q)[:last]
-	it.place = -1
+	it.in = nil
 	return it
 }
 
@@ -48,15 +50,30 @@ func (q *queue) put(it *item, due time.Time) {
 	heap.Push(q, it)
 }
 
-// hurry puts an item at the head: only others in a hurry are before it.
-func (q *queue) hurry(it *item, now time.Time) {
+// next takes the item at the head.
+func (q *queue) next() *item { return heap.Pop(q).(*item) }
+
+// hurry puts a queued item at the head: only others in a hurry are before it.
+func (it *item) hurry(now time.Time) {
 	const long = 100 * 365 * 24 * time.Hour
 	it.urgent = true
 	it.due = now.Add(-long)
-	if it.place >= 0 {
-		heap.Fix(q, it.place)
-	}
+	heap.Fix(it.in, it.place)
 }
+
+// later doubles an interval for every look in a row that was without an answer, the
+// first one aside, up to an hour: dead name servers take places and time from
+// others.
+func later(interval time.Duration, silent int) time.Duration {
+	most := max(interval, rarely)
+	for ; silent > 1 && interval < most; silent-- {
+		interval *= 2
+	}
+	return min(interval, most)
+}
+
+// jittered gives the most that jitter makes of an interval.
+func jittered(interval time.Duration) time.Duration { return interval + interval/10 }
 
 // jitter moves an interval by up to 10 % either way, for each domain and time another.
 func jitter(interval time.Duration, domain string, at time.Time) time.Duration {

@@ -39,6 +39,9 @@ func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechani
 		m.Trouble = tenant.Trouble{Error: f.Text, At: now}
 		return m
 	}
+	if m.Since.After(now) {
+		m.Since = now // the clock was wrong, and must not put off a loss
+	}
 	next := tenant.Pending
 	switch {
 	case f.Verdict == There:
@@ -84,6 +87,13 @@ func (r Rules) Apply(before tenant.Standing, report Report, now time.Time) (tena
 		changes = append(changes, Change{report.Subject, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence, now})
 	}
 	return after, changes
+}
+
+// Standing gives the standing that follows from the report alone: nothing was known
+// before it.
+func (r Report) Standing(now time.Time) tenant.Standing {
+	s, _ := Rules{}.Apply(r.Subject.wants(r.Addresses), r, now)
+	return s
 }
 
 // policyAfter takes a policy as it is: what a domain asks of receivers holds from the
@@ -182,7 +192,7 @@ func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
 			wait = min(wait, max(r.PendingEvery, rarely))
 		case m.State == tenant.Warning:
 			if left := m.Since.Add(r.DemoteAfter).Sub(now); left > 0 {
-				wait = min(wait, left)
+				wait = min(wait, left+left/9+1) // jitter makes it left at least
 			}
 		}
 	}

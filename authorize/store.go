@@ -73,10 +73,14 @@ func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
 		switch err := decoder.Decode(&line); {
 		case err != nil:
 			return nil, head, fmt.Errorf("it is cut off or damaged after %d domains: %w", len(all), err)
+		case line.Domains == nil && line.Domain.IsZero():
+			return nil, head, fmt.Errorf("it is damaged after %d domains: a line is not about any", len(all))
 		case line.Domains == nil:
 			all = append(all, line.Standing)
 		case *line.Domains != len(all):
 			return nil, head, fmt.Errorf("it should hold %d domains and holds %d", *line.Domains, len(all))
+		case decoder.Decode(new(json.RawMessage)) != io.EOF:
+			return nil, head, errors.New("it goes on behind its end")
 		default:
 			return all, head, nil
 		}
@@ -91,9 +95,10 @@ func (s Store) SetAside() (string, error) {
 }
 
 // Save writes the standings to a new file, to the disk, and puts it in the place of
-// the old one: a crash leaves the one or the other.
+// the old one: a crash leaves the one or the other. The new file that a crash left
+// behind goes with the next Save.
 func (s Store) Save(all []tenant.Standing) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(s.Path), filepath.Base(s.Path)+".new*")
+	file, err := createAnew(s.Path + ".new")
 	if err != nil {
 		return err
 	}
@@ -103,9 +108,6 @@ func (s Store) Save(all []tenant.Standing) (err error) {
 			os.Remove(file.Name())
 		}
 	}()
-	if err := file.Chmod(0o640); err != nil {
-		return err
-	}
 	if err := writeStore(file, all); err != nil {
 		return err
 	}
@@ -119,6 +121,19 @@ func (s Store) Save(all []tenant.Standing) (err error) {
 		return err
 	}
 	return syncFolder(filepath.Dir(s.Path))
+}
+
+// createAnew makes a file that nobody had before, whatever there was by that name.
+func createAnew(path string) (*os.File, error) {
+	const mode = 0o640
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return nil, err
+	}
+	return file, file.Chmod(mode) // whatever the umask is
 }
 
 func writeStore(w io.Writer, all []tenant.Standing) error {

@@ -71,15 +71,14 @@ func Below(t *tenant.Tenant, d message.Domain) Subject {
 	return Subject{Domain: d, Tenant: t.ID, SPF: true}
 }
 
-// OfPlatform gives the domains of the platform's own that its mail depends on.
+// OfPlatform gives the domains of the platform's own that its mail depends on. Bounces
+// come to the bounce domain as they would to a return path.
 func OfPlatform(p *tenant.Platform, ring Keyring) []Subject {
 	all := []Subject{{Domain: p.Domain, SPF: true, Keys: keysOf(p.Identities, p.Domain, ring)}}
-	for _, d := range []message.Domain{p.FromDomain, p.Bounce} {
-		if !d.IsZero() && !slices.ContainsFunc(all, func(s Subject) bool { return s.Domain == d }) {
-			all = append(all, Subject{Domain: d, SPF: true})
-		}
+	if p.FromDomain != p.Domain && p.FromDomain != p.Bounce {
+		all = append(all, Subject{Domain: p.FromDomain, SPF: true})
 	}
-	return all
+	return append(all, Subject{Domain: p.Bounce, SPF: true, ReturnPath: p.Bounce})
 }
 
 func keysOf(ids []tenant.Identity, d message.Domain, ring Keyring) []Key {

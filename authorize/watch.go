@@ -5,21 +5,15 @@ import (
 	"container/heap"
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
-
-// Generation is what a Watcher works by, from one reload to the next.
-type Generation struct {
-	Table *tenant.Table
-	Keys  Keyring
-	Look  func(context.Context, Subject) Report // Looker.Look
-	Rules Rules
-}
 
 // Watcher looks at the domains of all tenants with authorization auto, again and
 // again, and keeps their standings in the table. Set its fields, Adopt a
@@ -29,201 +23,163 @@ type Watcher struct {
 	// Save keeps standings for the next start. It is called by Run alone.
 	Save func([]tenant.Standing) error
 
-	mu     sync.Mutex
-	gen    Generation
-	items  map[message.Domain]*item
-	queue  queue
-	below  map[string]int // by tenant: domains that only a wildcard covers
-	doing  int            // looks under way
-	outage outage
-	events []Change // the last few, oldest first
-	moved  bool     // something to save that matters
-	wake   chan struct{}
+	once  sync.Once
+	wake  chan struct{}
+	seen  chan message.Domain
+	table atomic.Pointer[tenant.Table] // the generation's, for who must not wait
+
+	mu        sync.Mutex
+	gen       Generation
+	items     map[message.Domain]*item
+	queue     queue
+	held      map[string]*queue // by tenant: taken out of queue until the tenant has a place
+	below     map[string]int    // by tenant: domains that only a wildcard covers
+	full      map[string]bool   // by tenant: there were more of them than may be
+	doing     int               // looks under way
+	doingFor  map[string]int    // by tenant
+	liveliest *item             // that last had an answer; nil: none had
+	outage    outage
+	events    []Change // the last few, oldest first
+	moved     bool     // something to save that matters
 }
 
-// Bounds of a watch.
-const (
-	maxLooks  = 64   // at the same time: slow name servers do not hold up the others
-	maxBelow  = 1000 // domains of one tenant that only a wildcard covers
-	maxEvents = 100
-	forgotten = 30 * 24 * time.Hour // a domain below a wildcard, after its last mail
-)
+const maxEvents = 100
 
-// Adopt makes a generation the current one. What was known in the one before, or what
-// is given, is carried over into its table as far as it still holds; all that is new
-// is looked at next.
-func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.gen.Table != nil {
-		carried, err := w.gen.Table.Standings()
-		if err != nil {
-			return err
-		}
-		known = carried
-	}
-	before := make(map[message.Domain]tenant.Standing, len(known))
-	for _, s := range known {
-		before[s.Domain] = s
-	}
-	subjects := gen.subjects(known)
-	fitted := make([]tenant.Standing, 0, len(subjects))
-	items := make(map[message.Domain]*item, len(subjects))
-	var queue queue
-	below := make(map[string]int)
-	now := time.Now()
-	for _, s := range subjects {
-		wanted := s.wants(addresses(gen.Table.Platform().SendingIPs))
-		standing := fit(before[s.Domain], wanted)
-		fitted = append(fitted, standing)
-		items[s.Domain] = &item{subject: s}
-		queue.put(items[s.Domain], gen.firstLook(standing, wanted, now))
-		if !standing.Seen.IsZero() {
-			below[s.Tenant]++
-		}
-	}
-	if err := gen.Table.SetStandings(fitted...); err != nil {
-		return err
-	}
-	w.gen, w.items, w.queue, w.below, w.moved = gen, items, queue, below, true
-	w.nudge()
-	return nil
-}
-
-// subjects gives all domains to watch: those that the configuration names, and those
-// of the known ones that a wildcard still covers.
-func (g Generation) subjects(known []tenant.Standing) []Subject {
-	var all []Subject
-	named := make(map[message.Domain]bool)
-	for _, t := range g.Table.Tenants() {
-		if t.Authorization == tenant.Auto {
-			all = append(all, Subjects(t, g.Keys)...)
-		}
-	}
-	if len(all) == 0 {
-		return nil // a host without DNS, perhaps
-	}
-	all = append(all, OfPlatform(g.Table.Platform(), g.Keys)...)
-	for _, s := range all {
-		named[s.Domain] = true
-	}
-	snapshot := g.Table.Snapshot()
-	for _, s := range known {
-		owner, _ := snapshot.Owner(s.Domain)
-		if !s.Seen.IsZero() && !named[s.Domain] && owner != nil && owner.Authorization == tenant.Auto {
-			all = append(all, Below(owner, s.Domain))
-		}
-	}
-	return all
-}
-
-// firstLook gives the time of the first look in a generation: now at what is new, else
-// when it would have been due, or some time soon if that has passed.
-func (g Generation) firstLook(known, wanted tenant.Standing, now time.Time) time.Time {
-	if isNews(known, wanted) {
-		return now
-	}
-	interval := g.Rules.interval(known, now)
-	if due := known.DMARC.Checked.Add(interval); due.After(now) && due.Before(now.Add(2*interval)) {
-		return due
-	}
-	return now.Add(spread(interval, known.Domain.String()))
-}
-
-// Seen tells that a tenant's mail came from a domain. One that was never looked at
-// is looked at next.
-func (w *Watcher) Seen(d message.Domain) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.gen.Table == nil {
-		return
-	}
-	now := time.Now()
-	standing := w.gen.Table.Snapshot().Standing(d)
-	it, watched := w.items[d]
-	switch {
-	case !watched:
-		w.discover(d, now)
-	case !it.urgent && it.place >= 0 && standing.DMARC.Checked.IsZero():
-		w.queue.hurry(it, now)
-		w.nudge()
-	}
-	if !standing.Seen.IsZero() && now.Sub(standing.Seen) > 24*time.Hour {
-		standing.Seen = now
-		w.set(standing)
-	}
-}
-
-// discover begins to watch a domain that a wildcard covers.
-func (w *Watcher) discover(d message.Domain, now time.Time) {
-	owner, _ := w.gen.Table.Snapshot().Owner(d)
-	if owner == nil || owner.Authorization != tenant.Auto || len(w.items) == 0 {
-		return
-	}
-	if w.below[owner.ID] >= maxBelow {
-		if w.below[owner.ID] == maxBelow {
-			w.below[owner.ID]++ // said once
-			w.Log.Warn("too many domains below a wildcard, no more are looked at", "tenant", owner.ID, "limit", maxBelow)
-		}
-		return
-	}
-	it := &item{subject: Below(owner, d)}
-	standing := it.subject.wants(addresses(w.gen.Table.Platform().SendingIPs))
-	standing.Seen = now
-	if !w.set(standing) {
-		return
-	}
-	w.below[owner.ID]++
-	w.items[d] = it
-	w.queue.put(it, now)
-	w.queue.hurry(it, now)
-	w.nudge()
+func (w *Watcher) init() {
+	w.once.Do(func() {
+		w.wake = make(chan struct{}, 1)
+		w.seen = make(chan message.Domain, maxSeen)
+		w.doingFor = make(map[string]int)
+	})
 }
 
 // Run looks until ctx ends. Then it waits for the looks under way, and saves.
 func (w *Watcher) Run(ctx context.Context) {
+	w.init()
 	var tasks sync.WaitGroup
-	tasks.Go(func() { w.keepSaved(ctx) })
-	defer tasks.Wait()
-	var looks sync.WaitGroup
-	defer looks.Wait()
-	wake := w.wakeup()
+	var last saving
+	if w.Save != nil {
+		tasks.Go(func() { w.keepSaved(ctx, &last) })
+	}
 	for ctx.Err() == nil {
+		w.noticeAll()
 		it, look, wait := w.next(time.Now())
 		if it != nil {
-			looks.Go(func() { w.take(it, look(ctx, it.subject), ctx) })
+			tasks.Go(func() { w.take(it, w.carefully(ctx, look, it.subject), ctx) })
 			continue
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-wake:
-		case <-timer.C:
-		}
-		timer.Stop()
+		w.rest(ctx, wait)
+	}
+	tasks.Wait()
+	if w.Save != nil {
+		w.saveNow(&last)
 	}
 }
 
+// noticeAll takes note of what Seen has told up to now.
+func (w *Watcher) noticeAll() {
+	for range len(w.seen) {
+		w.notice(<-w.seen)
+	}
+}
+
+// rest waits for some time, or for something to do.
+func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-w.wake:
+	case d := <-w.seen:
+		w.notice(d)
+	}
+}
+
+// carefully looks at what strangers publish: no panic at that ends the program.
+func (w *Watcher) carefully(ctx context.Context, look func(context.Context, Subject) Report, s Subject) (r Report) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			w.Log.Error("look failed, the standing stays as it is", "domain", s.Domain.String(), "panic", fault, "stack", string(debug.Stack()))
+			none := Finding{Text: "no look was possible: there is a fault in this program"}
+			r = Report{Subject: s, SPF: none, ReturnPath: none, Policy: none, Answered: true} // the resolver is not to blame
+			r.Keys = slices.Repeat([]Finding{none}, len(s.Keys))
+		}
+	}()
+	return look(ctx, s)
+}
+
+const forever = time.Hour // or until nudged
+
 // next gives the item that is due or, without one, how long to wait for it.
 func (w *Watcher) next(now time.Time) (*item, func(context.Context, Subject) Report, time.Duration) {
-	const forever = time.Hour // or until nudged
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	limit := maxLooks
+	it, wait := w.nextDue(now)
+	if it != nil {
+		w.doing++
+		w.doingFor[it.subject.Tenant]++
+	}
+	return it, w.gen.Look, wait
+}
+
+func (w *Watcher) nextDue(now time.Time) (*item, time.Duration) {
 	if w.outage.stopped() {
-		if wait := w.outage.until.Sub(now); wait > 0 {
-			return nil, nil, wait
+		return w.nextProbe(now)
+	}
+	places, share := w.gen.places()
+	for len(w.queue) > 0 && w.doing < places {
+		if wait := w.queue[0].due.Sub(now); wait > 0 {
+			return nil, wait
 		}
-		limit = 1 // a probe
+		it := w.queue.next()
+		if w.doingFor[it.subject.Tenant] < share {
+			return it, 0
+		}
+		w.hold(it)
 	}
-	if len(w.queue) == 0 || w.doing >= limit {
-		return nil, nil, forever
+	return nil, forever
+}
+
+// nextProbe gives an item that tells whether it is the resolver: the one that answered last
+// and, if that one is silent now, one after the other.
+func (w *Watcher) nextProbe(now time.Time) (*item, time.Duration) {
+	if wait := w.outage.until.Sub(now); wait > 0 {
+		return nil, wait
 	}
-	if wait := w.queue[0].due.Sub(now); wait > 0 {
-		return nil, nil, wait
+	it := w.liveliest
+	switch {
+	case w.outage.probe != nil:
+		return nil, forever
+	case it != nil && it.in != nil:
+		heap.Remove(it.in, it.place)
+	case len(w.queue) > 0:
+		it = w.queue.next()
+	default:
+		return nil, forever
 	}
-	w.doing++
-	return heap.Pop(&w.queue).(*item), w.gen.Look, 0
+	w.liveliest, w.outage.probe = nil, it
+	return it, 0
+}
+
+// hold puts an item by until a look at another domain of its tenant has ended.
+func (w *Watcher) hold(it *item) {
+	of := it.subject.Tenant
+	if w.held[of] == nil {
+		w.held[of] = new(queue)
+	}
+	heap.Push(w.held[of], it)
+}
+
+// release gives back a tenant's place.
+func (w *Watcher) release(tenant string) {
+	w.doing--
+	if w.doingFor[tenant]--; w.doingFor[tenant] == 0 {
+		delete(w.doingFor, tenant)
+	}
+	if held := w.held[tenant]; held != nil && len(*held) > 0 {
+		heap.Push(&w.queue, held.next())
+	}
 }
 
 // take draws the conclusions from a report. One that a reload has overtaken, or the end of
@@ -232,16 +188,13 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.nudge()
-	w.doing--
-	if ctx.Err() != nil {
+	w.release(it.subject.Tenant)
+	domain := it.subject.Domain
+	if ctx.Err() != nil || w.items[domain] != it {
 		return
 	}
 	now := time.Now()
-	w.outage.note(report.Answered, now, w.Log)
-	domain := it.subject.Domain
-	if w.items[domain] != it {
-		return
-	}
+	w.outage.note(it, report.Answered, now, w.Log)
 	before := w.gen.Table.Snapshot().Standing(domain)
 	if !before.Seen.IsZero() && now.Sub(before.Seen) > forgotten {
 		w.forget(it)
@@ -250,20 +203,22 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 	after, changes := w.gen.Rules.Apply(before, report, now)
 	w.set(after)
 	w.tell(changes)
-	wait := jitter(w.gen.Rules.interval(after, now), domain.String(), now)
+	w.count(it, report.Answered)
+	wait := jitter(later(w.gen.Rules.interval(after, now), it.silent), domain.String(), now)
 	if before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero() {
 		wait = max(spread(wait, domain.String()), wait/10)
 	}
-	it.urgent = false
 	w.queue.put(it, now.Add(wait))
 }
 
-func (w *Watcher) forget(it *item) {
-	domain := it.subject.Domain
-	delete(w.items, domain)
-	w.below[it.subject.Tenant]--
-	if err := w.gen.Table.Forget(domain); err != nil {
-		w.Log.Error("standing cannot be forgotten", "domain", domain.String(), "error", err)
+// count notes whether there was any answer. While none has one, silence is nobody's own.
+func (w *Watcher) count(it *item, answered bool) {
+	it.urgent = false
+	if answered {
+		it.silent = 0
+		w.liveliest = it
+	} else if !w.outage.stopped() {
+		it.silent++
 	}
 }
 
@@ -294,20 +249,10 @@ func (w *Watcher) tell(changes []Change) {
 	}
 }
 
-// wakeup gives what Run waits at, made when it is first asked for.
-func (w *Watcher) wakeup() chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.wake == nil {
-		w.wake = make(chan struct{}, 1)
-	}
-	return w.wake
-}
-
 // nudge makes Run look at the queue anew.
 func (w *Watcher) nudge() {
 	select {
-	case w.wake <- struct{}{}: // never while it is nil
+	case w.wake <- struct{}{}:
 	default:
 	}
 }

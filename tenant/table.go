@@ -189,7 +189,11 @@ func (t *Table) Forget(all ...message.Domain) error {
 	txn := t.db.Txn(true)
 	defer txn.Abort()
 	for _, d := range all {
-		if _, err := txn.DeleteAll(standings, "id", d.String()); err != nil {
+		row, err := txn.First(standings, "id", d.String()) // DeleteAll takes the key for a prefix
+		if err == nil && row != nil {
+			err = txn.Delete(standings, row)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -59,15 +59,21 @@ var (
 	row6 = expectation{"6", bounce, onBehalf, platforms}
 )
 
-// arrives sends a message through Postfix and looks at what is delivered.
-func (w *watched) arrives(want expectation) {
+// deliver sends a message through Postfix, and gives what is delivered.
+func (w *watched) deliver() delivered {
 	w.t.Helper()
 	reply := postfix.Dial(w.t, w.postfix.SMTPAddr).Send(kept, []string{"student@receiver.example"},
 		[]byte("From: "+own+"\r\nTo: student@receiver.example\r\nSubject: Your course\r\nDate: Mon, 23 Nov 2026 10:00:00 +0100\r\nMessage-ID: <1@lms.example>\r\n\r\nWelcome.\r\n"))
 	if !reply.OK() {
 		w.t.Fatal(reply)
 	}
-	got := take(w.t, w.sink.Wait(w.t, 1)[0])
+	return take(w.t, w.sink.Wait(w.t, 1)[0])
+}
+
+// arrives looks at how a message leaves.
+func (w *watched) arrives(want expectation) {
+	w.t.Helper()
+	got := w.deliver()
 	from, _ := got.header.Get("From")
 	if from.Text() != want.from || !strings.HasSuffix(got.ReversePath, want.sender) {
 		w.t.Errorf("row %s: From %s, sender %s; want %s, %s", want.row, from.Text(), got.ReversePath, want.from, want.sender)

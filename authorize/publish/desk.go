@@ -56,26 +56,12 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	for _, domain := range seen {
 		s.add(k.dmarc(domain.Organizational()))
 	}
-	s.Notes = notes(t)
-	k.guessed(&s)
+	s.Notes = k.notes(s, t)
 	return s
 }
 
 func (k task) sheet(title string) Sheet {
-	ours, _ := k.ours("")
-	return Sheet{Title: title, Platform: k.Platform.Domain, By: k.Platform.Name, SPF: texts(ours)}
-}
-
-// notes are what the tenant's administrator need not know.
-func notes(t *tenant.Tenant) []string {
-	var all []string
-	if len(t.Identities) == 0 {
-		all = append(all, "the tenant has no DKIM key here, and SPF alone breaks when mail is forwarded: make one with onbehalf keygen")
-	}
-	if t.Authorization != tenant.Auto {
-		all = append(all, fmt.Sprintf("its authorization is %q by configuration, so what it publishes changes nothing before that is auto", t.Authorization))
-	}
-	return all
+	return Sheet{Title: title, Platform: k.Platform.Domain, By: k.Platform.Name, Hosts: k.Platform.SendingIPs}
 }
 
 func patternText(p tenant.Pattern) string {
@@ -96,7 +82,7 @@ func (k task) ours(name string) (ours, plain []record.Term) {
 		plain = append(plain, term(kind+ip.String()))
 	}
 	include := k.Platform.SPFInclude
-	if include.IsZero() || include.String() == name {
+	if include.String() == name || !k.includable() {
 		return plain, plain
 	}
 	return []record.Term{term("include:" + include.String())}, plain

@@ -38,7 +38,7 @@ func (k task) keysOf(t *tenant.Tenant, d message.Domain) []Record {
 // key tells one key: as an alias, or where that cannot be, as the key itself.
 func (k task) key(t *tenant.Tenant, id tenant.Identity) Record {
 	txt, public := k.keyText(id.String(), id.SDID.Organizational(), id,
-		fmt.Sprintf("the public key of what %s signs for %s", k.Platform.Name, id.SDID.Unicode()))
+		fmt.Sprintf("holds the public key of what %s signs for %s", k.Platform.Name, id.SDID.Unicode()))
 	target, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
 	answer, err := k.DNS.Ask(k.ctx, id.String(), dns.TypeTXT)
 	aliased := len(answer.Chain) > 1
@@ -67,9 +67,8 @@ func (k task) key(t *tenant.Tenant, id tenant.Identity) Record {
 	case aliased:
 		r.Present = []string{"CNAME " + answer.Chain[1]}
 		r.remark("the alias that is there leads elsewhere: replace it")
-	case len(answer.Texts()) > 0:
-		r.Present = answer.Texts()
-		r.remark("another key is there: delete it, for this takes its place")
+	default:
+		r.occupied(answer.Texts())
 	}
 	return r
 }
@@ -89,12 +88,26 @@ func (k task) publishedKey(name string, id tenant.Identity, why string) Record {
 		r.unanswered(err)
 		return r
 	}
-	r.Present = answer.Texts()
-	r.Done = isKey(r.Present, public)
-	if len(r.Present) > 0 && !r.Done {
-		r.remark("something else is there: delete it, for this takes its place")
+	if r.Done = isKey(answer.Texts(), public); r.Done {
+		r.Present = answer.Texts()
+		return r
 	}
+	r.occupied(answer.Texts())
 	return r
+}
+
+// occupied notes what stands where a key belongs.
+func (r *Record) occupied(texts []string) {
+	r.Present = texts
+	for _, text := range texts {
+		if _, err := record.ParseKey(text); err != nil {
+			r.remark("what is there is no key; delete it, unless it is a wildcard record (*) that answers for this name, too")
+			return
+		}
+	}
+	if len(texts) > 0 {
+		r.remark("another key is there: delete it, for this takes its place")
+	}
 }
 
 // isKey tells whether texts at a name are the one record of the key, and of use.

@@ -51,7 +51,7 @@ func (l letter) open(s Sheet) {
 	if s.Tenant != "" {
 		l.say("", fmt.Sprintf("%s (%s) sends mail for %s, with addresses at %s in From. Receivers ask your DNS whether it may. "+
 			"Until your DNS says so, such mail is taken for forged, or leaves under the name of %s in place of yours.",
-			s.By, s.Platform.Unicode(), s.Title, list(s.From), s.By))
+			s.By, s.Platform.Unicode(), s.Title, list(s.From), s.By)+l.hosts(s))
 	}
 	if s.count("done") == len(s.Records) {
 		l.say("", "All records that this needs are there. Thank you: nothing is to be done.")
@@ -59,6 +59,19 @@ func (l letter) open(s Sheet) {
 	}
 	l.say("", "Please publish the records below. Names are told relative to their zone, as most DNS programs want them, with @ for the zone itself; "+
 		"the whole name stands behind each in parentheses.")
+}
+
+// hosts says where the mail comes from, for those who want to know whom they let in.
+func (l letter) hosts(s Sheet) string {
+	const most = 8
+	var hosts []string
+	for _, ip := range s.Hosts[:min(len(s.Hosts), most)] {
+		hosts = append(hosts, ip.Unmap().String())
+	}
+	if len(s.Hosts) > most {
+		hosts = append(hosts, fmt.Sprintf("and %d more", len(s.Hosts)-most))
+	}
+	return " It comes from " + list(hosts) + "."
 }
 
 func (l letter) record(number int, r Record) {
@@ -105,9 +118,6 @@ func (l letter) fields(r Record) {
 func (l letter) advice(r Record) []string {
 	var all []string
 	all = append(all, "it "+r.Why)
-	if r.Type == "TXT" && r.Purpose == DKIM {
-		all[0] = "it is " + r.Why
-	}
 	switch {
 	case r.PresentError != "":
 		all = append(all, "what is there now we could not find out, for DNS did not answer")

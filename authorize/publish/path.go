@@ -18,7 +18,7 @@ func (k task) returnPath(t *tenant.Tenant) []Record {
 	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
 	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
 		"brings what cannot be delivered back to "+k.Platform.Name+", under a name of yours, so that receivers take the mail for yours")
-	target, others, err := k.occupants(name.String())
+	target, others, err := k.own(name)
 	sends := slices.Contains(t.Domains, tenant.Pattern{Domain: name})
 	switch {
 	case err != nil:
@@ -47,9 +47,9 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 	return []Record{mx, spf}
 }
 
-// occupants gives what stands at a name: the target of an alias, or the types of
-// records that let no alias stand beside them.
-func (k task) occupants(name string) (target string, kinds []string, err error) {
+// occupants gives what answers for a name: the target of an alias, or records that let
+// no alias stand beside them.
+func (k task) occupants(name string) (target string, others []string, err error) {
 	answer, err := k.DNS.Ask(k.ctx, name, dns.TypeCNAME)
 	if err != nil {
 		return "", nil, err
@@ -64,11 +64,25 @@ func (k task) occupants(name string) (target string, kinds []string, err error) 
 		if err != nil {
 			return "", nil, err
 		}
-		if len(answer.Records) > 0 {
-			kinds = append(kinds, dns.TypeToString[qtype])
+		for _, rr := range answer.Records {
+			others = append(others, shown(dns.TypeToString[qtype]+" "+strings.TrimPrefix(rr.String(), rr.Header().String())))
 		}
 	}
-	return "", kinds, nil
+	return "", others, nil
+}
+
+// own is occupants, less what a wildcard record gives to any name beside this one: that
+// does not stand in the way.
+func (k task) own(name message.Domain) (target string, others []string, err error) {
+	target, others, err = k.occupants(name.String())
+	if err != nil || target == "" && len(others) == 0 || target == k.Platform.Bounce.String() {
+		return target, others, err
+	}
+	wildTarget, wild, err := k.occupants("onbehalf-wildcard-test." + name.Parent().String())
+	if target == wildTarget {
+		target = ""
+	}
+	return target, slices.DeleteFunc(others, func(one string) bool { return slices.Contains(wild, one) }), err
 }
 
 // mx tells that mail to the domain comes to our host.
@@ -113,14 +127,6 @@ func (k task) mailHost() (host string, known bool) {
 		return host, true
 	}
 	return "mail." + k.Platform.Domain.String(), false
-}
-
-// guessed notes that a record has a mail host which nothing told.
-func (k task) guessed(s *Sheet) {
-	host, known := k.mailHost()
-	if !known && slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "MX" && r.Value == host && !r.Done }) {
-		s.Notes = append(s.Notes, host+" is a guess; tell the name of the mail host with --mail-host")
-	}
 }
 
 func (k task) firstMX(d message.Domain) string {

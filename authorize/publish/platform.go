@@ -19,9 +19,10 @@ func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
 	k := task{d, ctx}
 	p := k.Platform
 	s := k.sheet(p.Name)
-	s.add(k.ownSPF(p.Domain))
+	own := k.ownDomains()
+	s.add(k.ownSPF(own[0]))
 	for _, id := range k.Keys.Held(p.Identities) {
-		s.add(k.publishedKey(id.String(), id, "the public key of what is signed as "+p.Domain.Unicode()))
+		s.add(k.publishedKey(id.String(), id, "holds the public key of what is signed as "+p.Domain.Unicode()))
 	}
 	s.add(k.dmarc(p.Domain.Organizational()))
 	s.add(k.mx(Bounces, p.Bounce, "brings what cannot be delivered back here"))
@@ -29,21 +30,38 @@ func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
 		name: p.Bounce.String(), zone: p.Bounce.Organizational(), domain: p.Bounce, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	}))
-	if p.FromDomain != p.Bounce {
-		s.add(k.ownSPF(p.FromDomain))
+	for _, d := range own[1:] {
+		s.add(k.ownSPF(d))
 	}
 	if p.From.Holds("reply") && p.FromDomain != p.Bounce {
 		s.add(k.replies())
 	}
 	k.include(&s)
 	k.targets(&s, tenants)
-	k.guessed(&s)
+	s.Notes = append(s.Notes, k.guessed(s)...)
 	return s
+}
+
+// ownDomains gives the names that the platform sends from, its signing domain first.
+func (k task) ownDomains() []message.Domain {
+	own := []message.Domain{k.Platform.Domain}
+	add := func(d message.Domain) {
+		if d != k.Platform.Bounce && !slices.Contains(own, d) {
+			own = append(own, d)
+		}
+	}
+	add(k.Platform.FromDomain)
+	for _, p := range k.Platform.Domains {
+		if !p.Wildcard {
+			add(p.Domain)
+		}
+	}
+	return own
 }
 
 func (k task) ownSPF(d message.Domain) Record {
 	return k.spf(wish{
-		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: d == k.Platform.Domain,
+		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
 }
@@ -103,7 +121,7 @@ func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
 				continue
 			}
 			done = append(done, name)
-			why := fmt.Sprintf("the public key of what is signed for %s, to which its alias leads", t.Name)
+			why := fmt.Sprintf("holds the public key of what is signed for %s, whose alias leads here", t.Name)
 			if looked++; looked > maxTargets {
 				r, _ := k.keyText(name, k.Platform.Domain.Organizational(), id, why)
 				r.PresentError = fmt.Sprintf("not asked: only %d keys of tenants are looked up at once", maxTargets)

@@ -49,6 +49,9 @@ func (s Sheet) heading() string {
 	if s.Tenant == "" {
 		return s.Title + ", the platform"
 	}
+	if s.Tenant == s.Title {
+		return s.Title
+	}
 	return fmt.Sprintf("%s (%s)", s.Title, s.Tenant)
 }
 
@@ -64,8 +67,9 @@ func (s Sheet) summary() string {
 }
 
 func (r Record) print(w io.Writer) {
-	fmt.Fprintf(w, "%-8s  %s %s\n", r.State(), strings.ToUpper(string(r.Purpose)), r.Why)
-	fmt.Fprintf(w, "  name    %s   (%s in zone %s)\n", r.Relative, r.Name, r.Zone)
+	margin := fmt.Sprintf("%-10s", r.State())
+	fmt.Fprint(w, strings.Replace(wrap(r.label()+": "+r.Why, blanks(margin), columns), blanks(margin), margin, 1))
+	fmt.Fprintf(w, "  name    %s  in zone %s  (%s)\n", r.Relative, r.Zone, r.Name)
 	fmt.Fprintf(w, "  %-6s  %s\n", r.Type, cmp.Or(r.data(), "-"))
 	for i, text := range r.now() {
 		fmt.Fprintf(w, "  %-6s  %s\n", []string{"now", ""}[min(i, 1)], text)
@@ -73,6 +77,15 @@ func (r Record) print(w io.Writer) {
 	for _, text := range r.Remarks {
 		fmt.Fprint(w, strings.Replace(wrap(clean(text), "          ", columns), "          ", "  note    ", 1))
 	}
+}
+
+// label is the purpose as people write it.
+func (r Record) label() string {
+	switch r.Purpose {
+	case Bounces, Replies:
+		return strings.ToUpper(string(r.Purpose[:1])) + string(r.Purpose[1:])
+	}
+	return strings.ToUpper(string(r.Purpose))
 }
 
 // data is the value in one line.
@@ -107,12 +120,12 @@ const ttl = 3600
 // left out, and said in a comment.
 func (s Sheet) Zone(w io.Writer) {
 	comment(w, fmt.Sprintf("DNS records of %s: %s", s.heading(), s.summary()))
-	for _, text := range append(append([]string{}, s.Remarks...), s.Notes...) {
+	for _, text := range s.Remarks {
 		comment(w, text)
 	}
 	for _, r := range s.Records {
 		fmt.Fprintln(w)
-		comment(w, fmt.Sprintf("%s, %s: %s", strings.ToUpper(string(r.Purpose)), r.State(), r.Why))
+		comment(w, fmt.Sprintf("%s, %s: %s", r.label(), r.State(), r.Why))
 		for _, text := range r.now() {
 			comment(w, "now: "+text)
 		}

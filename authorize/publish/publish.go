@@ -29,6 +29,7 @@
 package publish
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ type Record struct {
 	Type       string         `json:"type"`                 // TXT, CNAME or MX
 	Value      string         `json:"value"`                // text of a TXT, target of the others; empty: not to be told, for DNS did not answer
 	Preference uint16         `json:"preference,omitempty"` // of an MX
-	Why        string         `json:"why"`                  // one sentence without a full stop
+	Why        string         `json:"why"`                  // what it does: a sentence without its subject and full stop
 	Done       bool           `json:"done"`
 	Optional   bool           `json:"optional,omitempty"`
 	// Present is what stands at the name now and has to do with the purpose: of a
@@ -99,12 +100,12 @@ type Sheet struct {
 	Tenant   string         `json:"tenant,omitempty"` // id; empty: the platform itself
 	Title    string         `json:"title"`            // for people
 	Platform message.Domain `json:"platform"`
-	By       string         `json:"by"` // name of the platform
-	From     []string       `json:"from,omitempty"`
+	By       string         `json:"by"`             // name of the platform
+	Hosts    []netip.Addr   `json:"hosts"`          // that its mail comes from
+	From     []string       `json:"from,omitempty"` // domain patterns of the tenant, for people
 	Records  []Record       `json:"records"`
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
-	SPF      []string       `json:"-"`                 // our terms, for a letter that cannot tell the merged record
 }
 
 func (s *Sheet) add(records ...Record) {

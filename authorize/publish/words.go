@@ -52,4 +52,6 @@ func wrap(text, indent string, columns int) string {
 	return b.String() + line + "\n"
 }
 
+func blanks(s string) string { return strings.Repeat(" ", len(s)) }
+
 func width(s string) int { return len([]rune(s)) }

@@ -19,17 +19,19 @@ type DMARC struct {
 }
 
 // IsDMARC tells whether receivers take a TXT record for a DMARC record, a faulty one
-// perhaps: it begins with v=DMARC1.
+// perhaps: it begins with v=DMARC1. As in all tags, the name may be in upper case, and the
+// version may not (section 4.8).
 func IsDMARC(text string) bool {
 	version, _, _ := strings.Cut(text, ";")
 	name, value, found := strings.Cut(version, "=")
-	return found && strings.Trim(name, blank) == "v" && strings.Trim(value, blank) == "DMARC1"
+	return found && strings.ToLower(strings.Trim(name, blank)) == "v" && strings.Trim(value, blank) == "DMARC1"
 }
 
 // ParseDMARC reads a record for which IsDMARC holds. What it cannot read counts as
 // not there (RFC 9989 section 4.7). Without a policy that can be read it is none if there
 // is a rua= tag (section 4.10.1), else an error: receivers then act as if there were
-// no record.
+// no record. A np= that cannot be read counts as not there, too: receivers by RFC 7489, which
+// does not know it, apply the rest of the record.
 func ParseDMARC(text string) (DMARC, error) {
 	values := lenient(text)
 	d := DMARC{Suffix: "u"}
@@ -39,9 +41,9 @@ func ParseDMARC(text string) (DMARC, error) {
 		d.Suffix = s
 	}
 	d.Policy = policy(values["p"])
-	faulty := d.Policy == tenant.DMARCUnknown || isFaulty(values, "sp") || isFaulty(values, "np")
+	faulty := d.Policy == tenant.DMARCUnknown || isFaulty(values, "sp")
 	if faulty && !strings.Contains(values["rua"], ":") {
-		return d, errors.New("its p=, sp= or np= is not one of none, quarantine and reject")
+		return d, errors.New("its p= or sp= is not one of none, quarantine and reject")
 	}
 	if faulty {
 		d.Policy, d.Subdomains, d.Absent = tenant.DMARCNone, tenant.DMARCNone, tenant.DMARCNone

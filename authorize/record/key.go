@@ -22,10 +22,16 @@ type Key struct {
 	Testing   bool   // t=y: receivers treat signatures as if there were none
 	OwnOnly   bool   // t=s: i= must be the SDID itself, as our signatures have it
 	SHA256    bool   // h= has it or is absent
-	Email     bool   // s= has it or is absent
+	Email     bool   // s= is email or *, or is absent
 }
 
-// ParseKey reads a key record. The error says what the publisher got wrong.
+// ParseKey reads a key record. The error says what the publisher got wrong. The Data of one that
+// was cut off is what there is.
+//
+// Where RFC 6376 allows what a verifier in wide use does not take, the verifier is
+// right: its users will not see the key. Mail::DKIM knows no blanks around colons, and
+// heeds g= (RFC 4871 section 3.6.1); dkimpy knows no list in s=; OpenDKIM refuses a
+// record with other octets than printable ASCII; go-msgauth refuses a TAB in p=.
 func ParseKey(text string) (Key, error) {
 	if fault := Pasted(text); fault != "" {
 		return Key{}, errors.New(fault)
@@ -42,15 +48,18 @@ func ParseKey(text string) (Key, error) {
 	case !published:
 		return Key{}, errors.New("it has no p= tag, so there is no key in it")
 	}
+	if g, found := t.values["g"]; found && g != "*" {
+		return Key{}, errors.New("its g= tag is out of use, and keeps some receivers from using the key")
+	}
 	k := Key{Algorithm: tenant.RSA, SHA256: true, Email: true}
 	if name, found := t.values["k"]; found {
 		k.Algorithm = tenant.Algorithm(name)
 	}
 	if _, found := t.values["h"]; found {
-		k.SHA256 = slices.Contains(t.list("h"), "sha256")
+		k.SHA256 = slices.Contains(strings.Split(t.values["h"], ":"), "sha256")
 	}
-	if _, found := t.values["s"]; found {
-		k.Email = slices.Contains(t.list("s"), "*") || slices.Contains(t.list("s"), "email")
+	if s, found := t.values["s"]; found {
+		k.Email = s == "*" || s == "email"
 	}
 	k.Testing = slices.Contains(t.list("t"), "y")
 	k.OwnOnly = slices.Contains(t.list("t"), "s")
@@ -60,12 +69,7 @@ func ParseKey(text string) (Key, error) {
 
 // decode reads the base64 of p=, which may be folded anywhere.
 func decode(value string) ([]byte, error) {
-	value = strings.Map(func(r rune) rune {
-		if strings.ContainsRune(blank, r) {
-			return -1
-		}
-		return r
-	}, value)
+	value = strings.NewReplacer(" ", "", "\r", "", "\n", "").Replace(value)
 	data, err := base64.StdEncoding.DecodeString(value)
 	if err == nil {
 		return data, nil
@@ -73,7 +77,7 @@ func decode(value string) ([]byte, error) {
 	if at := strings.IndexFunc(value, func(r rune) bool { return !strings.ContainsRune(base64Alphabet, r) }); at >= 0 {
 		return nil, fmt.Errorf("its p= holds %q, which is not base64", clip(value[at:at+1]))
 	}
-	return nil, errors.New("its p= is not whole base64: some of it was cut off")
+	return data, errors.New("its p= is not whole base64: some of it was cut off")
 }
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
@@ -81,15 +85,15 @@ const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 // Revoked tells whether the record takes its key back.
 func (k Key) Revoked() bool { return len(k.Data) == 0 }
 
-// Is tells whether the record publishes this public key. An RSA key may be there as
-// SubjectPublicKeyInfo, as everyone has it, or as RSAPublicKey, as RFC 6376 names it.
+// Is tells whether the record publishes this public key: an RSA key as
+// SubjectPublicKeyInfo. The RSAPublicKey that RFC 6376 names as well means nothing to
+// OpenDKIM and Mail::DKIM (RFC erratum 3017).
 func (k Key) Is(public crypto.PublicKey) bool {
 	switch public := public.(type) {
 	case ed25519.PublicKey:
 		return k.Algorithm == tenant.Ed25519 && bytes.Equal(k.Data, public)
 	case *rsa.PublicKey:
-		return k.Algorithm == tenant.RSA &&
-			(bytes.Equal(k.Data, x509.MarshalPKCS1PublicKey(public)) || bytes.Equal(k.Data, spki(public)))
+		return k.Algorithm == tenant.RSA && bytes.Equal(k.Data, spki(public))
 	}
 	return false
 }

@@ -16,6 +16,11 @@ const blank = " \t\r\n"
 
 func parseTags(text string) (tags, error) {
 	t := tags{values: make(map[string]string)}
+	for _, r := range text {
+		if (r < ' ' || r > '~') && !strings.ContainsRune(blank, r) {
+			return t, fmt.Errorf("it holds %q, which is not printable ASCII", r)
+		}
+	}
 	specs := strings.Split(text, ";")
 	for i, spec := range specs {
 		spec = strings.Trim(spec, blank)

@@ -44,18 +44,19 @@ func Remember(asker Asker, most int) *Memory {
 
 // Ask is Client.Ask, once for each question.
 func (m *Memory) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
-	q := question{canonical(name), qtype}
+	name, _ = canonical(name)
+	q := question{name, qtype}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r, found := m.known[q]; found {
 		return r.answer, r.err
 	}
 	if m.left == 0 {
-		return Answer{Chain: []string{q.name}}, &Error{q.name, typeName(qtype), ErrTooMany}
+		return Answer{Chain: []string{name}}, &Error{name, typeName(qtype), ErrTooMany}
 	}
 	m.left--
 	var r remembered
-	r.answer, r.err = m.asker.Ask(ctx, q.name, qtype)
+	r.answer, r.err = m.asker.Ask(ctx, name, qtype)
 	m.known[q] = r
 	return r.answer, r.err
 }

@@ -12,10 +12,12 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,9 +28,10 @@ import (
 
 // Bounds of one question.
 const (
-	udpSize     = 1232 // octets, which no path fragments (RFC 9715 section 3.1)
-	maxChain    = 8    // CNAMEs in a row
-	maxAttempts = 3    // packets sent before the question counts as unanswered
+	udpSize     = 1232            // octets, which no path fragments (RFC 9715 section 3.1)
+	maxChain    = 8               // CNAMEs in a row
+	maxAttempts = 3               // packets sent before the question counts as unanswered
+	usualTime   = 2 * time.Second // of one attempt
 )
 
 // Client asks the DNS servers it was made with. It may be used by many goroutines.
@@ -36,13 +39,13 @@ type Client struct {
 	servers []string
 	timeout time.Duration // of one attempt
 	limiter *rate.Limiter
-	good    atomic.Uint32 // index of the server that answered last
+	good    atomic.Uint32 // index of the server to ask first: the one that answered last
 }
 
 // Options say whom to ask, and how much.
 type Options struct {
 	Servers      []string      // host:port; empty: those of /etc/resolv.conf
-	Timeout      time.Duration // of one attempt
+	Timeout      time.Duration // of one attempt; 0: 2 s
 	MaxPerSecond int           // questions, evenly spaced; 0: as many as are asked
 }
 
@@ -50,7 +53,7 @@ const systemConfig = "/etc/resolv.conf"
 
 // New makes a client. The error says that the system names no DNS server.
 func New(o Options) (*Client, error) {
-	c := &Client{servers: o.Servers, timeout: o.Timeout, limiter: rate.NewLimiter(rate.Inf, 1)}
+	c := &Client{servers: o.Servers, timeout: cmp.Or(o.Timeout, usualTime), limiter: rate.NewLimiter(rate.Inf, 1)}
 	if o.MaxPerSecond > 0 {
 		c.limiter.SetLimit(rate.Limit(o.MaxPerSecond))
 	}
@@ -75,7 +78,7 @@ func (c *Client) Servers() []string { return c.servers }
 
 // Answer is a definitive answer to one question.
 type Answer struct {
-	Chain   []string // the name asked for and the CNAMEs it led through, lower case, without final dots
+	Chain   []string // the name asked for and the CNAMEs it led through, lower case, without final dots, special octets with a \
 	Records []dns.RR // of the type asked for, at the end of the chain; none: it does not exist
 	NoName  bool     // NXDOMAIN: at the end of the chain there is nothing of any type
 }
@@ -95,10 +98,11 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Ask asks for the records of a name (no final dot needed) and type. A name that
 // DNS cannot hold is answered with NoName: it does not exist. The error is an *Error.
 func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
-	answer := Answer{Chain: []string{canonical(name)}}
+	name, valid := canonical(name)
+	answer := Answer{Chain: []string{name}}
 	for {
 		end := answer.Target()
-		if _, valid := dns.IsDomainName(end); !valid || end == "" {
+		if !valid || end == "" {
 			answer.NoName = true
 			return answer, nil
 		}
@@ -108,7 +112,7 @@ func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, er
 		}
 		switch {
 		case err != nil:
-			return answer, &Error{canonical(name), typeName(qtype), err}
+			return answer, &Error{name, typeName(qtype), err}
 		case answer.Target() == end || len(answer.Records) > 0 || answer.NoName:
 			return answer, nil
 		}
@@ -121,14 +125,14 @@ func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 	for {
 		var alias string
 		for _, rr := range m.Answer {
-			if rr.Header().Class != dns.ClassINET || canonical(rr.Header().Name) != a.Target() {
+			if rr.Header().Class != dns.ClassINET || lower(rr.Header().Name) != a.Target() {
 				continue
 			}
 			switch cname, isAlias := rr.(*dns.CNAME); {
 			case rr.Header().Rrtype == qtype:
 				a.Records = append(a.Records, rr)
 			case isAlias:
-				alias = canonical(cname.Target)
+				alias = lower(cname.Target)
 			}
 		}
 		if alias == "" || len(a.Records) > 0 {
@@ -147,8 +151,9 @@ func (c *Client) exchange(ctx context.Context, name string, qtype uint16) (*dns.
 	question := new(dns.Msg).SetQuestion(dns.Fqdn(name), qtype)
 	question.SetEdns0(udpSize, false)
 	first := int(c.good.Load())
+	attempts := min(max(2, len(c.servers)), maxAttempts)
 	var problems []error
-	for attempt := range min(max(2, len(c.servers)), maxAttempts) {
+	for attempt := range attempts {
 		at := (first + attempt) % len(c.servers)
 		m, err := c.askServer(ctx, c.servers[at], question)
 		if err == nil {
@@ -160,6 +165,7 @@ func (c *Client) exchange(ctx context.Context, name string, qtype uint16) (*dns.
 		}
 		problems = append(problems, err)
 	}
+	c.good.Store(uint32((first + attempts) % len(c.servers))) // of many servers, it may be the turn of the others
 	return nil, errors.Join(problems...)
 }
 
@@ -175,6 +181,8 @@ func (c *Client) askServer(ctx context.Context, server string, question *dns.Msg
 		err = errors.New(rcodeName(m.Rcode))
 	case m.Truncated:
 		err = errors.New("answer cut off")
+	case isReferral(m):
+		err = errors.New("knows no more than whom else to ask")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", server, err)
@@ -182,22 +190,59 @@ func (c *Client) askServer(ctx context.Context, server string, question *dns.Msg
 	return m, nil
 }
 
-// send sends one packet, or one question over a connection, when its turn has come.
+// isReferral tells an answer without records from the absence of records (RFC 2308 section
+// 2.2): a server that does not recurse names the servers of a zone above.
+func isReferral(m *dns.Msg) bool {
+	of := func(rrtype uint16) func(dns.RR) bool {
+		return func(rr dns.RR) bool { return rr.Header().Rrtype == rrtype }
+	}
+	return m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 &&
+		slices.ContainsFunc(m.Ns, of(dns.TypeNS)) && !slices.ContainsFunc(m.Ns, of(dns.TypeSOA))
+}
+
+// send sends one packet, or one question over a connection, when its turn has come. It then
+// waits for the answer until the time is up, whatever else arrives: otherwise anyone who
+// guesses the port could end the wait with garbage, and turn every answer into none.
 func (c *Client) send(ctx context.Context, network, server string, question *dns.Msg) (*dns.Msg, error) {
 	if err := c.limiter.Wait(ctx); err != nil {
 		return nil, err
 	}
 	q := question.Copy()
 	q.Id = dns.Id()
-	client := dns.Client{Net: network, Timeout: c.timeout}
-	m, _, err := client.ExchangeContext(ctx, q, server)
+	dialer := net.Dialer{Deadline: time.Now().Add(c.timeout)}
+	socket, err := dialer.DialContext(ctx, network, server)
 	if err != nil {
 		return nil, plain(err)
 	}
-	if len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype || !strings.EqualFold(m.Question[0].Name, q.Question[0].Name) {
-		return nil, errors.New("answers another question")
+	defer socket.Close()
+	defer context.AfterFunc(ctx, func() { socket.Close() })()
+	socket.SetDeadline(dialer.Deadline)
+	conn := dns.Conn{Conn: socket, UDPSize: udpSize}
+	if err := conn.WriteMsg(q); err != nil {
+		return nil, plain(err)
 	}
-	return m, nil
+	for {
+		m, err := conn.ReadMsg()
+		switch {
+		case m == nil && !errors.Is(err, dns.ErrShortRead):
+			return nil, plain(err)
+		case m != nil && answers(m, q):
+			return m, err // what cannot be read behind the question is an error
+		}
+	}
+}
+
+// answers tells whether a message is the answer to a question. A server that reports a failure need
+// not repeat the question.
+func answers(m, q *dns.Msg) bool {
+	if m.Id != q.Id || !m.Response {
+		return false
+	}
+	if len(m.Question) == 0 {
+		return m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError
+	}
+	to, asked := m.Question[0], q.Question[0]
+	return len(m.Question) == 1 && to.Qtype == asked.Qtype && to.Qclass == asked.Qclass && strings.EqualFold(to.Name, asked.Name)
 }
 
 // plain words what the net package says at length.
@@ -220,4 +265,20 @@ func rcodeName(rcode int) string {
 	return fmt.Sprintf("RCODE %d", rcode)
 }
 
-func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// canonical gives a name as it comes back in an answer: the DNS library puts a \ before
+// octets that mean something in a master file (RFC 1035 section 5.1), such as the @ that
+// macros of SPF lead to. A name that DNS cannot hold stays as it is.
+func canonical(name string) (_ string, valid bool) {
+	wire := make([]byte, 256)
+	if _, err := dns.PackDomainName(dns.Fqdn(name), wire, 0, nil, false); err != nil {
+		return name, false
+	}
+	text, _, err := dns.UnpackDomainName(wire, 0)
+	if err != nil {
+		return name, false
+	}
+	return lower(text), true
+}
+
+// lower gives a name of the DNS library's, in lower case and without the final dot.
+func lower(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }

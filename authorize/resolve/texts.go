@@ -28,9 +28,9 @@ func (a Answer) Hosts() []string {
 	for _, rr := range a.Records {
 		switch rr := rr.(type) {
 		case *dns.MX:
-			hosts = append(hosts, canonical(rr.Mx))
+			hosts = append(hosts, lower(rr.Mx))
 		case *dns.PTR:
-			hosts = append(hosts, canonical(rr.Ptr))
+			hosts = append(hosts, lower(rr.Ptr))
 		}
 	}
 	return hosts

@@ -77,6 +77,11 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if q.asTXT {
 		sheet = sheet.AsText()
 	}
+	if q.asZone || q.asText { // those may go to the customer
+		for _, note := range sheet.Notes {
+			fmt.Fprintln(p.err, "onbehalf: note:", note)
+		}
+	}
 	switch {
 	case q.asJSON:
 		return printJSON(p.out, sheet)
@@ -123,6 +128,9 @@ func passesBy(now *loaded, asker resolve.Asker) func(context.Context, message.Do
 // noTenant names those that there are, if they are few.
 func noTenant(id string, now *loaded) error {
 	const most = 20
+	if len(now.Tenants) == 0 {
+		return fmt.Errorf("there is no tenant %q, nor any other", id)
+	}
 	var ids []string
 	for _, t := range now.Tenants {
 		ids = append(ids, t.ID)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/rewrite"
+	"onbehalf/tenant"
 )
 
 // question is what explain is asked.
@@ -57,11 +59,13 @@ func (p *program) runExplain(q question) error {
 	if err != nil {
 		return err
 	}
-	plan := rewrite.Decide(m, now.table.Snapshot())
+	p.recall(now)
+	snapshot := now.table.Snapshot()
+	plan := rewrite.Decide(m, snapshot)
 	if q.asJSON {
 		return printJSON(p.out, explanation{plan, plan.Sender(m).Verbatim, plan.Apply(m.Header), refusedAt(m, now)})
 	}
-	printPlan(p.out, m, plan, refusedAt(m, now))
+	printPlan(p.out, m, plan, refusedAt(m, now), snapshot)
 	return nil
 }
 
@@ -127,7 +131,7 @@ func authorOf(h message.Header) message.Path {
 	return message.PathOf(author.Mailboxes[0].Address)
 }
 
-func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[string]string) {
+func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[string]string, s *tenant.Snapshot) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -139,6 +143,9 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 	line("reason", plan.Reason)
 	line("detail", plan.Detail)
 	line("tenant", plan.Tenant)
+	for _, d := range plan.Standings {
+		line("standing", standingText(s, d))
+	}
 	if plan.Shadow {
 		line("mode", "shadow: logged, and the message left as it is")
 	}
@@ -164,6 +171,26 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 		fmt.Fprint(w, "\n", strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
 	}
 }
+
+// standingText says what is known of the domain, and of the one that publishes keys for it.
+func standingText(snapshot *tenant.Snapshot, d message.Domain) string {
+	s := snapshot.Standing(d)
+	if s.DMARC.Checked.IsZero() {
+		return d.String() + " has not been looked up yet"
+	}
+	words := []string{d.String() + ": SPF " + stateText(s.SPF)}
+	_, apex := snapshot.Owner(d)
+	publisher := snapshot.Standing(apex)
+	for _, key := range publisher.DKIM {
+		words = append(words, "DKIM "+key.Name+" "+stateText(key.Mechanism))
+	}
+	if publisher.ReturnPath.Of != "" {
+		words = append(words, "return path "+stateText(publisher.ReturnPath))
+	}
+	return strings.Join(append(words, "DMARC "+string(s.DMARC.Policy)), ", ")
+}
+
+func stateText(m tenant.Mechanism) string { return cmp.Or(string(m.State), "unknown") }
 
 // recipient says what becomes of one.
 func recipient(to message.Path, plan rewrite.Plan, refused map[string]string) string {

@@ -12,6 +12,7 @@ import (
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
+	"onbehalf/admin"
 	"onbehalf/config"
 )
 
@@ -19,11 +20,14 @@ import (
 // Messages under way keep the generation that they began with.
 func (d *daemon) reload() {
 	d.notify("RELOADING=1\n" + monotonic())
-	status := d.tryReload()
-	d.notify("READY=1\nSTATUS=" + status)
+	last := admin.Reload{At: time.Now()}
+	last.Result = d.tryReload(&last)
+	d.memory.remember(last)
+	d.notify("READY=1\nSTATUS=" + last.Result)
 }
 
-func (d *daemon) tryReload() (status string) {
+// tryReload says what became of a reload, in a line and in last.
+func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	before := d.current.Load()
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -31,8 +35,8 @@ func (d *daemon) tryReload() (status string) {
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	started := time.Now()
 	next, findings := loadAfter(before, d.program.config)
+	last.Findings = told(findings)
 	d.logFindings(findings)
 	if !reloadable(next, findings) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "mend the errors above, then reload again; onbehalf check-config shows them too")
@@ -49,7 +53,8 @@ func (d *daemon) tryReload() (status string) {
 	d.warnOfRestart(before, next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
-	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(started).Round(time.Millisecond))
+	last.OK = true
+	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(last.At).Round(time.Millisecond))
 	return next.summary()
 }
 
@@ -61,6 +66,14 @@ func reloadable(next *loaded, findings config.Findings) bool {
 
 // warnOfRestart names what a reload does not change.
 func (d *daemon) warnOfRestart(before, next *loaded) {
+	for _, name := range needRestart(before.Config, next.Config) {
+		d.log.Warn(name+" has changed and stays as it was until a restart", "remedy", "systemctl restart onbehalf")
+	}
+}
+
+// needRestart names the keys that have changed and that a reload does not take.
+func needRestart(before, next *config.Config) []string {
+	var names []string
 	for name, changed := range map[string]bool{
 		"listen":     !slices.Equal(before.Listen, next.Listen),
 		"socketmap":  before.Socketmap != next.Socketmap,
@@ -69,9 +82,11 @@ func (d *daemon) warnOfRestart(before, next *loaded) {
 		"log.format": before.Log.Format != next.Log.Format,
 	} {
 		if changed {
-			d.log.Warn(name+" has changed and stays as it was until a restart", "remedy", "systemctl restart onbehalf")
+			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
+	return names
 }
 
 func (d *daemon) logFindings(findings config.Findings) {

@@ -43,6 +43,7 @@ type daemon struct {
 	log     *slog.Logger
 	server  *milter.Server
 	watcher *authorize.Watcher
+	memory  memory
 }
 
 func (p *program) runServe(ctx context.Context) error {
@@ -58,6 +59,7 @@ func (p *program) runServe(ctx context.Context) error {
 	d.log = newLogger(p.err, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
+	d.memory.begin(first, findings)
 	endWatch, err := d.watch(first)
 	if err != nil {
 		return err
@@ -68,6 +70,7 @@ func (p *program) runServe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer d.openAdmin(first.Admin)()
 	d.logFindings(findings)
 	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(first.Listen))
 	d.notify("READY=1\nSTATUS=" + first.summary())

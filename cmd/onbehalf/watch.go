@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/config"
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -75,4 +77,23 @@ func recall(store authorize.Store, log *slog.Logger) []tenant.Standing {
 	}
 	log.Warn("standings of the last run cannot be used, all tenants are looked up anew", "error", err, "set_aside", aside)
 	return nil
+}
+
+// recall puts the standings that the daemon saved last into the table, for a command
+// that is to say what the daemon would. Without them, all tenants with authorization auto
+// look unauthorized, and standard error says so.
+func (p *program) recall(now *loaded) map[message.Domain]tenant.Standing {
+	saved, _, err := authorize.StoreIn(now.StateDir).Load()
+	if err == nil {
+		quiet := &authorize.Watcher{Log: slog.New(slog.DiscardHandler)}
+		err = quiet.Adopt(authorize.Generation{Table: now.table, Keys: now.ring}, saved...)
+	}
+	if err != nil && !errors.Is(err, authorize.ErrNoStore) {
+		fmt.Fprintf(p.err, "onbehalf: what the daemon knows of tenants' DNS is not known here: %v\n", err)
+	}
+	known := make(map[message.Domain]tenant.Standing)
+	for _, s := range saved {
+		known[s.Domain] = now.table.Snapshot().Standing(s.Domain)
+	}
+	return known
 }

@@ -1,0 +1,24 @@
+// Package admin answers the people who run the daemon: how is it, what became of the
+// last reload, whose mail leaves in which way, and what is wrong.
+//
+// It speaks HTTP on a socket of its own, so that any program can ask, and answers
+// with JSON documents:
+//
+//	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
+//	GET /tenants/ID     a Tenant: each domain, what DNS says about it, and what that means for mail
+//
+// All else is an Error with the status code that HTTP has for it. `onbehalf status`
+// asks here, and package print says the same in words.
+//
+// There is no password. A unix socket lets in whom its mode lets in; an inet socket
+// belongs on a loopback address, where every user of the host is let in. Web
+// browsers of the host are another matter: a page from anywhere may send them to
+// 127.0.0.1 under a name of its own (DNS rebinding) and then read the answer. So a request
+// that comes over inet must call us by an address or localhost. Nothing here changes
+// anything, and no document holds a key, a secret or an address of a message.
+//
+// Questions are worked out when they are asked, from one Snapshot of the tenant
+// table: what this package says of a domain's mail is what rewrite.Decide would do
+// with it at that instant. Few may ask at a time, each for seconds at most, and mail never
+// waits for them.
+package admin

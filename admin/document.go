@@ -1,0 +1,155 @@
+package admin
+
+import (
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Status is the document at /status.
+type Status struct {
+	Daemon
+	Tenants       Tenants   `json:"tenants"`
+	Problems      []Problem `json:"problems"` // the worst first, at most 100
+	ProblemsTotal int       `json:"problems_total"`
+}
+
+// Daemon is what the daemon tells about itself.
+type Daemon struct {
+	Version       string        `json:"version"`
+	PID           int           `json:"pid"`
+	Started       time.Time     `json:"started"`
+	Now           time.Time     `json:"now"` // its clock, when it was asked
+	Listen        []string      `json:"listen"`
+	Configuration Configuration `json:"configuration"`
+	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
+	Messages      Messages      `json:"messages"`
+	DNS           DNS           `json:"dns"`
+	Changes       []Change      `json:"recent_changes"` // of standings, newest first
+}
+
+// Configuration is the one that mail is decided by.
+type Configuration struct {
+	File          string    `json:"file"`
+	Loaded        time.Time `json:"loaded"`
+	Summary       string    `json:"summary"`  // as check-config has it
+	Findings      []Finding `json:"findings"` // that did not stop it; at most 100
+	FindingsTotal int       `json:"findings_total"`
+	// NeedRestart are keys that the last reload found changed and left as they were.
+	NeedRestart []string `json:"need_restart,omitempty"`
+}
+
+// Reload is what became of one.
+type Reload struct {
+	At            time.Time `json:"at"`
+	OK            bool      `json:"ok"` // not: the old configuration stays
+	Result        string    `json:"result"`
+	Findings      []Finding `json:"findings"` // at most 100
+	FindingsTotal int       `json:"findings_total"`
+	Milliseconds  int64     `json:"duration_ms"`
+}
+
+// Finding is one thing that is wrong with the configuration.
+type Finding struct {
+	Level  string `json:"level"`            // error, fault (one tenant's key is left out) or warning
+	Tenant string `json:"tenant,omitempty"` // id, when it is about one
+	Text   string `json:"text"`
+}
+
+// Messages counts since the start.
+type Messages struct {
+	Kept       int64 `json:"kept"` // signed; From and all else stayed
+	Rewritten  int64 `json:"rewritten"`
+	Passed     int64 `json:"passed"`    // untouched
+	Forwarded  int64 `json:"forwarded"` // bounces and replies, led home
+	Refused    int64 `json:"refused"`
+	Deferred   int64 `json:"deferred"`
+	Fragile    int64 `json:"fragile"`            // of those signed: later hosts may break the signature
+	Recipients int64 `json:"recipients_refused"` // at RCPT
+}
+
+// DNS is how the watch over the tenants' DNS goes.
+type DNS struct {
+	Domains     int       `json:"domains"`               // watched
+	NotLookedUp int       `json:"not_looked_up"`         // of these: no look has had an answer yet
+	Oldest      time.Time `json:"oldest,omitzero"`       // of the last answers, one for each domain
+	Looking     int       `json:"looking"`               // looks under way
+	Due         int       `json:"due"`                   // domains whose next look should have begun
+	DueSince    time.Time `json:"due_since,omitzero"`    // when the first of them was due
+	Silent      int       `json:"silent"`                // looks in a row without any answer
+	SilentSince time.Time `json:"silent_since,omitzero"` // the first of them
+	PausedUntil time.Time `json:"paused_until,omitzero"` // too much silence: then DNS is tried again
+	Error       string    `json:"error,omitempty"`       // why this is not all
+}
+
+// Change is a mechanism of a domain that has come into another state.
+type Change struct {
+	At        time.Time `json:"at"`
+	Tenant    string    `json:"tenant,omitempty"` // id; empty: the platform
+	Domain    string    `json:"domain"`
+	Mechanism string    `json:"mechanism"`        // spf, dkim SELECTOR, return_path, dmarc
+	Before    string    `json:"before,omitempty"` // states, or DMARC policies; empty: not looked up yet
+	After     string    `json:"after,omitempty"`
+	Evidence  string    `json:"evidence,omitempty"`
+}
+
+// Tenants counts the tenants by the way in which their mail leaves: a tenant with
+// several domains by the worst of them.
+type Tenants struct {
+	Total int         `json:"total"`
+	By    map[Way]int `json:"by_way"`
+	// Mixed tenants have a domain whose mail leaves in a better way than that.
+	Mixed       int `json:"mixed"`
+	NotLookedUp int `json:"not_looked_up"` // of all: a domain waits for its first look
+	Shadow      int `json:"shadow"`        // of all: plans are logged and not carried out
+}
+
+// Problem is a mechanism that should be better than it is.
+type Problem struct {
+	Tenant    string         `json:"tenant,omitempty"` // id; empty: the platform
+	Domain    message.Domain `json:"domain"`
+	Mechanism string         `json:"mechanism"`
+	State     tenant.State   `json:"state,omitempty"` // of dmarc: the policy; empty: not looked up yet
+	Since     time.Time      `json:"since,omitzero"`
+	Evidence  string         `json:"evidence,omitempty"`
+	Trouble   tenant.Trouble `json:"trouble,omitzero"` // DNS does not answer
+}
+
+// Tenant is the document at /tenants/ID.
+type Tenant struct {
+	ID            string               `json:"id"`
+	Name          string               `json:"name,omitempty"`
+	Authorization tenant.Authorization `json:"authorization"`
+	Shadow        bool                 `json:"shadow,omitempty"`
+	Domains       []Domain             `json:"domains"`
+	Findings      []Finding            `json:"findings"` // what is wrong with its configuration
+	Returned      Returned             `json:"returned"`
+	Now           time.Time            `json:"now"`
+}
+
+// Returned counts the mail that came back for a tenant, since the start.
+type Returned struct {
+	Messages  int64            `json:"messages"`          // bounces and replies
+	Automatic int64            `json:"automatic"`         // of these, vacation replies and the like
+	Reports   map[string]int64 `json:"reports,omitempty"` // of delivery status notifications, by action
+}
+
+// Domain is one domain of a tenant, and what becomes of mail from it now.
+type Domain struct {
+	Domain   string          `json:"domain"` // as configured; or one below a wildcard that mail came from
+	Row      string          `json:"row"`    // of the decision table, for a message from Author
+	Way      Way             `json:"way"`
+	Meaning  string          `json:"meaning"`
+	Author   message.Address `json:"author"`
+	From     string          `json:"from"`              // as the receiver sees it
+	Sender   string          `json:"sender"`            // of the envelope
+	Sign     []string        `json:"sign,omitempty"`    // names of the keys
+	Standing tenant.Standing `json:"standing"`          // a wildcard's: of the domain above, where its keys are
+	Guessed  bool            `json:"guessed,omitempty"` // a wildcard: Author is of a name that might come
+}
+
+// Error is the document of an answer that is none.
+type Error struct {
+	Error string `json:"error"`
+}

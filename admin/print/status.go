@@ -1,0 +1,173 @@
+package print
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"onbehalf/admin"
+)
+
+// Most lines of each list: who wants them all asks for JSON.
+const (
+	mostFindings = 5
+	mostProblems = 20
+	mostChanges  = 10
+)
+
+// beside is where texts stand beside their labels.
+const beside = 15
+
+// Status prints how the daemon is.
+func Status(out io.Writer, s admin.Status) {
+	p := printer{out, s.Now}
+	p.line("onbehalf %s is running, pid %d, since %s (%s)", s.Version, s.PID, stamp(s.Started), span(s.Now.Sub(s.Started)))
+	p.line("")
+	p.configuration(s.Configuration)
+	p.reload(s.Reload)
+	p.dns(s.DNS)
+	p.tenants(s.Tenants)
+	p.messages(s.Messages)
+	p.problems(s)
+	p.changes(s.Changes)
+}
+
+func (p printer) configuration(c admin.Configuration) {
+	p.labelled("Configuration", beside, "%s", c.Summary)
+	p.below(beside, "%s, loaded %s", c.File, p.ago(c.Loaded))
+	p.findings(c.Findings, "fault")
+	if len(c.NeedRestart) > 0 {
+		p.below(beside, "changed in the file since the start, and left as it was: %s; for that, systemctl restart onbehalf", strings.Join(c.NeedRestart, ", "))
+	}
+}
+
+// findings prints those of a level, as far as there is room for them.
+func (p printer) findings(all []admin.Finding, level string) {
+	printed, others := 0, 0
+	for _, f := range all {
+		if f.Level != level || printed == mostFindings {
+			others++
+			continue
+		}
+		printed++
+		p.below(beside+2, "%s: %s", f.Level, f.Text)
+	}
+	if others > 0 {
+		p.below(beside+2, "%s: onbehalf check-config", count(others, "more finding"))
+	}
+}
+
+func (p printer) reload(r *admin.Reload) {
+	switch {
+	case r == nil:
+		p.labelled("Last reload", beside, "none since the start")
+	case r.OK:
+		p.labelled("Last reload", beside, "%s, taken in %d ms", p.ago(r.At), r.Milliseconds)
+	default:
+		p.labelled("Last reload", beside, "REFUSED %s, the configuration above stays", p.ago(r.At))
+		if len(r.Findings) == 0 {
+			p.below(beside+2, "%s", r.Result)
+		}
+		p.findings(worstFirst(r.Findings))
+		p.below(beside, "Mend that, and reload: systemctl reload onbehalf")
+	}
+}
+
+// worstFirst gives the level of the findings that stopped a reload. A file that looks
+// cut off is only warned of, and stops it too.
+func worstFirst(all []admin.Finding) ([]admin.Finding, string) {
+	for _, f := range all {
+		if f.Level == "error" {
+			return all, "error"
+		}
+	}
+	return all, "warning"
+}
+
+func (p printer) dns(d admin.DNS) {
+	switch {
+	case d.Error != "":
+		p.labelled("DNS", beside, "not known: %s", d.Error)
+	case d.Domains == 0:
+		p.labelled("DNS", beside, "nothing to look up: no tenant has authorization: auto")
+	case !d.PausedUntil.IsZero():
+		p.labelled("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
+			stamp(d.SilentSince), count(d.Silent, "look"))
+	case d.Silent > 0:
+		p.labelled("DNS", beside, "no answer to the last %s, since %s", count(d.Silent, "look"), stamp(d.SilentSince))
+	case d.Oldest.IsZero():
+		p.labelled("DNS", beside, "no answer yet")
+	default:
+		p.labelled("DNS", beside, "answers")
+	}
+	if d.Domains > 0 {
+		p.below(beside, "%s", p.round(d))
+	}
+}
+
+// round says how the looks go on. A look that begins a little late is none of
+// anybody's business.
+func (p printer) round(d admin.DNS) string {
+	texts := []string{count(d.Domains, "domain") + " watched"}
+	if d.NotLookedUp > 0 {
+		texts = append(texts, fmt.Sprintf("%d not looked up yet", d.NotLookedUp))
+	}
+	if !d.Oldest.IsZero() {
+		texts = append(texts, "the oldest answer is of "+p.ago(d.Oldest))
+	}
+	if late := p.now.Sub(d.DueSince); !d.DueSince.IsZero() && late > time.Minute && d.PausedUntil.IsZero() {
+		texts = append(texts, fmt.Sprintf("%d overdue, the first for %s: dns.max_per_second may be too low for so many", d.Due, span(late)))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// ways says what the tenants' mail does, in the order of admin.Ways.
+var ways = map[admin.Way]string{
+	admin.Signed:   "as themselves, with a DKIM signature of their own",
+	admin.ByPath:   "as themselves, by SPF of their return path alone",
+	admin.BySPF:    "as themselves, by SPF alone",
+	admin.Platform: "in the platform's name",
+	admin.Bare:     "with their own From, and nothing that authenticates it",
+	admin.Refused:  "not at all: refused",
+}
+
+func (p printer) tenants(t admin.Tenants) {
+	p.labelled("Tenants", beside, "%d, whose mail leaves", t.Total)
+	for _, way := range admin.Ways {
+		if n := t.By[way]; n > 0 {
+			p.line("%*s%6d %s", beside, "", n, ways[way])
+		}
+	}
+	for _, note := range []struct {
+		n    int
+		text string
+	}{
+		{t.NotLookedUp, "not all looked up yet"},
+		{t.Mixed, "with a domain that fares better than that"},
+		{t.Shadow, "in mode shadow: this is logged, and nothing is changed"},
+	} {
+		if note.n > 0 {
+			p.below(beside, "Of them, %d %s", note.n, note.text)
+		}
+	}
+}
+
+func (p printer) messages(m admin.Messages) {
+	var texts []string
+	for _, c := range []struct {
+		n    int64
+		what string
+	}{
+		{m.Kept, "kept"}, {m.Rewritten, "rewritten"}, {m.Passed, "untouched"}, {m.Forwarded, "led home"},
+		{m.Refused, "refused"}, {m.Deferred, "deferred"}, {m.Recipients, "recipients refused"}, {m.Fragile, "with a fragile signature"},
+	} {
+		if c.n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	if texts == nil {
+		texts = []string{"none yet"}
+	}
+	p.labelled("Messages", beside, "%s", strings.Join(texts, ", "))
+}

@@ -1,0 +1,110 @@
+package print
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"onbehalf/admin"
+	"onbehalf/tenant"
+)
+
+// label is where texts stand beside the names of mechanisms.
+const label = 15
+
+// Tenant prints all about one tenant.
+func Tenant(out io.Writer, t admin.Tenant) {
+	p := printer{out, t.Now}
+	p.labelled("", 0, "%s%s, authorization: %s", t.ID, inBrackets(t.Name), t.Authorization)
+	if t.Authorization != tenant.Auto {
+		p.labelled("", 0, "The configuration says so; its DNS is not looked at.")
+	}
+	if t.Shadow {
+		p.labelled("", 0, "In mode shadow: what stands below is logged, and its mail is left as it is.")
+	}
+	for _, f := range t.Findings {
+		p.labelled("", 0, "%s: %s", f.Level, f.Text)
+	}
+	for _, d := range t.Domains {
+		p.line("")
+		p.domain(d, t.Authorization == tenant.Auto)
+	}
+	p.line("")
+	p.returned(t.Returned)
+	p.labelled("", 0, "What it must publish: onbehalf dns %[1]s. A look at its DNS now: onbehalf check %[1]s", t.ID)
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+func (p printer) domain(d admin.Domain, auto bool) {
+	p.line("%s", unicodeOf(d.Domain))
+	p.labelled("  Mail now", label, "row %s: %s", d.Row, d.Meaning)
+	if d.Guessed {
+		p.below(label, "(from a name such as %s: mail came from none yet)", d.Author.Domain)
+	}
+	if d.Way != admin.Refused {
+		p.below(label, "sender %s, signed by %s", d.Sender, strings.Join(d.Sign, ", "))
+	}
+	if auto {
+		p.standing(d.Standing)
+	}
+}
+
+func (p printer) standing(s tenant.Standing) {
+	if s.SPF.Of != "" {
+		p.mechanism("  SPF", s.SPF)
+	}
+	for _, key := range s.DKIM {
+		p.mechanism("  DKIM "+key.Name, key.Mechanism)
+	}
+	if s.ReturnPath.Of != "" {
+		p.mechanism("  Return path", s.ReturnPath)
+	}
+	p.labelled("  DMARC", label, "%s%s", policy(s.DMARC.Policy), p.lookedUp(s.DMARC.Checked))
+	p.below(label, "%s", s.DMARC.Evidence)
+	p.trouble(label, s.DMARC.Trouble)
+}
+
+func (p printer) mechanism(name string, m tenant.Mechanism) {
+	p.labelled(name, label, "%s%s", p.stateFor(m), p.lookedUp(m.Checked))
+	if m.State == tenant.Warning {
+		p.below(label, "Mail still relies on it; the next look that does not find it ends that.")
+	}
+	p.below(label, "%s", m.Evidence)
+	p.trouble(label, m.Trouble)
+}
+
+// stateFor gives a state, and for how long.
+func (p printer) stateFor(m tenant.Mechanism) string {
+	if m.Since.IsZero() {
+		return word(string(m.State))
+	}
+	return fmt.Sprintf("%s for %s", word(string(m.State)), span(p.now.Sub(m.Since)))
+}
+
+func (p printer) lookedUp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", looked up " + p.ago(at)
+}
+
+// returned says what came back.
+func (p printer) returned(r admin.Returned) {
+	if r.Messages == 0 {
+		return
+	}
+	text := fmt.Sprintf("Came back since the start: %s, %d of them automatic", count(int(r.Messages), "message"), r.Automatic)
+	for _, action := range slices.Sorted(maps.Keys(r.Reports)) {
+		text += fmt.Sprintf(", %d reported %s", r.Reports[action], action)
+	}
+	p.labelled("", 0, "%s.", text)
+}

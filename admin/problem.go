@@ -1,0 +1,71 @@
+package admin
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"onbehalf/tenant"
+)
+
+// problems are gathered first, and then cut to what a document holds.
+type problems []Problem
+
+// maxListed bounds each list of a document.
+const maxListed = 100
+
+// take notes what should be better in a standing, given how mail of its domain leaves.
+// A mechanism that is merely not there is no problem to a domain that needs it for
+// nothing.
+func (all *problems) take(id string, s tenant.Standing, way Way) {
+	note := func(mechanism string, m tenant.Mechanism, missed bool) {
+		troubled := m.Trouble != tenant.Trouble{}
+		if m.State == tenant.Warning || troubled || missed && m.State == tenant.Pending {
+			*all = append(*all, Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.Trouble})
+		}
+	}
+	unsigned := way != Signed
+	if s.SPF.Of != "" {
+		note("spf", s.SPF, unsigned && way != BySPF && way != ByPath)
+	}
+	for _, key := range s.DKIM {
+		note("dkim "+key.Name, key.Mechanism, unsigned)
+	}
+	if s.ReturnPath.Of != "" {
+		note("return_path", s.ReturnPath, unsigned && way != BySPF)
+	}
+	if s.DMARC.Trouble != (tenant.Trouble{}) {
+		*all = append(*all, Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.Trouble})
+	}
+}
+
+// worst gives as many as a document holds: what concerns the platform, then what may
+// soon be lost, what DNS does not tell about, and what is not there, each the
+// latest first.
+func (all problems) worst() []Problem {
+	slices.SortStableFunc(all, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.weight(), b.weight()), b.when().Compare(a.when()))
+	})
+	return all[:min(len(all), maxListed)]
+}
+
+// weight is the less, the worse the problem is.
+func (p Problem) weight() int {
+	switch {
+	case p.Tenant == "":
+		return 0
+	case p.State == tenant.Warning:
+		return 1
+	case p.Trouble != tenant.Trouble{}:
+		return 2
+	}
+	return 3
+}
+
+// when gives the instant that the problem is known by.
+func (p Problem) when() time.Time {
+	if p.Since.IsZero() {
+		return p.Trouble.At
+	}
+	return p.Since
+}

@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"slices"
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/tenant"
+)
+
+// survey is one look at all tenants.
+type survey struct {
+	snapshot *tenant.Snapshot
+	below    map[string][]message.Domain // by tenant: names below a wildcard that mail came from
+	platform []tenant.Standing           // of its own domains
+	now      time.Time
+}
+
+// newSurvey looks at a table at one instant. Standings that come in while it is made may
+// be missed, and are seen by the next one.
+func newSurvey(table *tenant.Table, now time.Time) (*survey, error) {
+	all, err := table.Standings()
+	if err != nil {
+		return nil, err
+	}
+	v := &survey{snapshot: table.Snapshot(), below: make(map[string][]message.Domain), now: now}
+	for _, s := range all {
+		if v.isPlatforms(s.Domain) {
+			v.platform = append(v.platform, s)
+		} else if owner, _ := v.snapshot.Owner(s.Domain); owner != nil && !s.Seen.IsZero() {
+			v.below[owner.ID] = append(v.below[owner.ID], s.Domain)
+		}
+	}
+	return v, nil
+}
+
+// isPlatforms tells whether the platform's own mail depends on the domain.
+func (v *survey) isPlatforms(d message.Domain) bool {
+	p := v.snapshot.Platform()
+	return d == p.Domain || d == p.FromDomain || d == p.Bounce
+}
+
+// source is where mail of a tenant comes from.
+type source struct {
+	domain  message.Domain // of the author
+	at      message.Domain // whose standing tells what the tenant publishes
+	guessed bool           // nothing is known but a wildcard: the domain is one that might come
+}
+
+// sources gives where mail of a tenant comes from, as far as it is known: the domains
+// that it names, those that a wildcard covers and mail came from, and below a
+// wildcard any other.
+func (v *survey) sources(t *tenant.Tenant) []source {
+	var named, guessed []source
+	exact := make(map[message.Domain]bool)
+	for _, p := range t.Domains {
+		if !p.Wildcard {
+			exact[p.Domain] = true
+			named = append(named, source{domain: p.Domain, at: p.Domain})
+		}
+	}
+	for _, p := range t.Domains {
+		if p.Wildcard && !exact[p.Domain] {
+			guessed = append(guessed, source{sample(p), p.Domain, true})
+		}
+	}
+	for _, d := range v.below[t.ID] {
+		named = append(named, source{domain: d, at: d})
+	}
+	return append(named, guessed...)
+}
+
+// sample gives a domain that the pattern covers.
+func sample(p tenant.Pattern) message.Domain {
+	if !p.Wildcard {
+		return p.Domain
+	}
+	below, err := message.ParseDomain("any-name." + p.Domain.String())
+	if err != nil { // there is no room for it
+		return p.Domain
+	}
+	return below
+}
+
+// all counts all tenants, and gathers what is wrong with them.
+func (v *survey) all(tenants []*tenant.Tenant) (Tenants, problems) {
+	count := Tenants{By: make(map[Way]int)}
+	var found problems
+	for _, s := range v.platform {
+		found.take("", s, Platform)
+	}
+	for _, t := range tenants {
+		count.take(t, v.waysOf(t, &found), v.waits(t))
+	}
+	return count, found
+}
+
+// waysOf gives the ways of a tenant's mail, guesses only where there is nothing
+// better, and notes what is wrong.
+func (v *survey) waysOf(t *tenant.Tenant, found *problems) []Way {
+	var ways []Way
+	all := v.sources(t)
+	for _, from := range all {
+		way := wayOf(v.decide(t, from.domain))
+		if t.Authorization == tenant.Auto {
+			found.take(t.ID, v.snapshot.Standing(from.at), way)
+		}
+		if !from.guessed || all[0].guessed {
+			ways = append(ways, way)
+		}
+	}
+	return ways
+}
+
+// waits tells whether a domain of the tenant has not been looked up yet.
+func (v *survey) waits(t *tenant.Tenant) bool {
+	return t.Authorization == tenant.Auto && slices.ContainsFunc(v.sources(t), func(from source) bool {
+		return v.snapshot.Standing(from.at).DMARC.Checked.IsZero()
+	})
+}
+
+// decide gives the plan for mail of a domain.
+func (v *survey) decide(t *tenant.Tenant, d message.Domain) rewrite.Plan {
+	return rewrite.Decide(letter(t, d, v.now), v.snapshot)
+}
+
+// take counts one tenant.
+func (c *Tenants) take(t *tenant.Tenant, ways []Way, waits bool) {
+	c.Total++
+	if len(ways) == 0 {
+		return
+	}
+	worst := slices.MaxFunc(ways, Way.compare)
+	c.By[worst]++
+	if slices.MinFunc(ways, Way.compare) != worst {
+		c.Mixed++
+	}
+	if waits {
+		c.NotLookedUp++
+	}
+	if t.Policy.Mode == tenant.Shadow {
+		c.Shadow++
+	}
+}

@@ -1,0 +1,57 @@
+package publish
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/miekg/dns"
+
+	"onbehalf/tenant"
+)
+
+// notes are for the platform's administrator. What a tenant publishes leads to names of
+// the platform, and does harm while those are empty, so they come first.
+func (k task) notes(s Sheet, t *tenant.Tenant) []string {
+	var all []string
+	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if !k.Platform.SPFInclude.IsZero() && !k.includable() {
+		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first, as onbehalf dns shows, and addresses are told until then", k.Platform.SPFInclude)
+	}
+	for _, id := range k.Keys.Held(t.Identities) {
+		name, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
+		alias := slices.ContainsFunc(s.Records, func(r Record) bool { return r.Value == name && !r.Done })
+		if fits && alias && !k.publishedKey(name, id, "").Done {
+			note("the alias %s leads to %s, where the key is not published yet; publish that first, as onbehalf dns shows", id, name)
+		}
+	}
+	if !t.ReturnPath.IsZero() && k.firstMX(k.Platform.Bounce) == "" {
+		note("%s has no MX yet, so the return path leads nowhere; publish that first, as onbehalf dns shows", k.Platform.Bounce)
+	}
+	if len(t.Identities) == 0 {
+		note("the tenant has no DKIM key here, and SPF alone breaks when mail is forwarded; make one with onbehalf keygen")
+	}
+	if t.Authorization != tenant.Auto {
+		note("its authorization is %q by configuration, so what it publishes changes nothing before that is auto", t.Authorization)
+	}
+	return append(all, k.guessed(s)...)
+}
+
+// guessed notes that a record has a mail host which nothing told.
+func (k task) guessed(s Sheet) []string {
+	host, known := k.mailHost()
+	if !known && slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "MX" && r.Value == host && !r.Done }) {
+		return []string{host + " is a guess; tell the name of the mail host with --mail-host"}
+	}
+	return nil
+}
+
+// includable tells whether SPF records can include the platform's: to include a name
+// without a record is a permanent error (RFC 7208 section 5.2), and would harm all mail
+// of a tenant. Where DNS does not answer we trust the configuration.
+func (k task) includable() bool {
+	if k.Platform.SPFInclude.IsZero() {
+		return false
+	}
+	answer, err := k.DNS.Ask(k.ctx, k.Platform.SPFInclude.String(), dns.TypeTXT)
+	return err != nil || len(spfTexts(answer.Texts())) == 1
+}

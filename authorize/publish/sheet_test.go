@@ -1,0 +1,242 @@
+package publish_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"onbehalf/authorize/publish"
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+func TestAlias(t *testing.T) {
+	p := domain(t, "courseware.nl")
+	if name, fits := publish.Alias("CW1.a", "yourorg", p); name != "cw1.a.yourorg.dkim.courseware.nl" || !fits {
+		t.Error(name, fits)
+	}
+	long := strings.Repeat(strings.Repeat("a", 60)+".", 3) + strings.Repeat("a", 44)
+	if name, fits := publish.Alias(long, "yourorg", p); len(name) != 253+1 || fits {
+		t.Error(len(name), fits)
+	}
+	if name, fits := publish.Alias(long[1:], "yourorg", p); len(name) != 253 || !fits {
+		t.Error(len(name), fits)
+	}
+}
+
+// TestKey: what stands where an RSA key of x.nl belongs, and what is told.
+func TestKey(t *testing.T) {
+	r := new(keys.Ring)
+	c := customer(t, "x.nl")
+	c.Identities = ring(t, r, "x.nl", tenant.RSA)
+	ours := text(t, r, c.Identities[0])
+	other := text(t, r, ring(t, r, "y.nl", tenant.RSA)[0])
+	const name, target = "s1._domainkey.x.nl", "s1.yourorg.dkim.courseware.nl"
+	line := func(name, text string) string {
+		return name + " TXT " + strings.ReplaceAll(keys.TXT(text), "\n", " ") + "\n"
+	}
+	for _, test := range []struct {
+		name, zone         string
+		kind, value, state string
+		remarks            []string
+	}{
+		{"nothing", "", "CNAME", target, "to do", nil},
+		{"the alias", name + " CNAME " + target + "\n" + line(target, ours), "CNAME", target, "done", nil},
+		{"the alias before the platform's record", name + " CNAME " + target, "CNAME", target, "done", []string{"has yet to publish the key at " + target}},
+		{"the alias, and the platform's record is silent", name + " CNAME " + target + "\n" + target + " silent", "CNAME", target, "done", nil},
+		{"the text", line(name, ours), "TXT", ours, "done", nil},
+		{"an alias of their own to the text", name + " CNAME k.x.nl\n" + line("k.x.nl", ours), "CNAME", "k.x.nl", "done", nil},
+		{"an alias elsewhere", name + " CNAME k.x.nl", "CNAME", target, "to do", []string{"leads elsewhere"}},
+		{"another key", line(name, other), "CNAME", target, "to do", []string{"another key is there"}},
+		{"a test", line(name, "t=y; "+strings.TrimPrefix(ours, "v=DKIM1; ")), "CNAME", target, "to do", []string{"another key is there"}},
+		{"a wildcard record", name + ` TXT "v=spf1 -all"`, "CNAME", target, "to do", []string{"unless it is a wildcard"}},
+		{"silence", name + " silent", "CNAME", target, "unknown", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: r, DNS: parse(t, test.zone)}
+			sheet := desk.Tenant(t.Context(), c)
+			got := find(t, sheet, publish.DKIM, name)
+			if got.Type != test.kind || got.Value != test.value || got.State() != test.state || got.Relative != "s1._domainkey" {
+				t.Errorf("%s %s (%s), want %s %s (%s)", got.Type, got.Value, got.State(), test.kind, test.value, test.state)
+			}
+			compare(t, got.Remarks, test.remarks)
+			asText := find(t, sheet.AsText(), publish.DKIM, name)
+			if !got.Done && (asText.Type != "TXT" || asText.Value != ours) || got.Done && asText.Value != got.Value {
+				t.Errorf("as text: %+v", asText)
+			}
+		})
+	}
+}
+
+func TestKeyWithoutRoomForAnAlias(t *testing.T) {
+	r := new(keys.Ring)
+	c := customer(t, "x.nl")
+	c.ID = strings.Repeat("i", 40)
+	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
+	p := platform(t, "", "192.0.2.7")
+	p.Domain = domain(t, strings.Repeat("courseware-and-more.", 11)+"nl") // 222
+	got := publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), c).Records[1]
+	if got.Type != "TXT" || got.Value != text(t, r, c.Identities[0]) || len(got.Instead) > 0 {
+		t.Errorf("%+v", got)
+	}
+	compare(t, got.Remarks, []string{"too long for DNS"})
+	if own := (publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}).Own(t.Context(), []*tenant.Tenant{c}); strings.Contains(own.Records[len(own.Records)-1].Name, c.ID) {
+		t.Error("a target is told that DNS cannot hold")
+	}
+}
+
+// TestReturnPath: what stands at bounce.x.nl, and what is told, "TYPE value (state)" each.
+func TestReturnPath(t *testing.T) {
+	const alias = "CNAME bounces.courseware.nl "
+	for _, test := range []struct{ name, zone, want string }{
+		{"nothing", "", alias + "(to do)"},
+		{"the alias", "bounce.x.nl CNAME bounces.courseware.nl", alias + "(done)"},
+		{"another alias", "bounce.x.nl CNAME y.nl", alias + "(to do)"},
+		{"silence", "bounce.x.nl silent", alias + "(unknown)"},
+		{"a wildcard", "bounce.x.nl A 192.0.2.1\nonbehalf-wildcard-test.x.nl A 192.0.2.1", alias + "(to do)"},
+		{"an address", "bounce.x.nl A 192.0.2.1\nonbehalf-wildcard-test.x.nl A 192.0.2.2", "MX mx.courseware.nl (to do), TXT v=spf1 ip4:192.0.2.7 -all (to do)"},
+		{"a zone", "bounce.x.nl NS ns.x.nl", "MX mx.courseware.nl (to do), TXT v=spf1 ip4:192.0.2.7 -all (to do)"},
+		{"both themselves", "bounce.x.nl MX 5 mx.courseware.nl\nbounce.x.nl TXT \"v=spf1 ip4:192.0.2.7 -all\"", "MX mx.courseware.nl (done), TXT v=spf1 ip4:192.0.2.7 -all (done)"},
+		{"another host", "bounce.x.nl MX 5 mail.x.nl", "MX mx.courseware.nl (to do), TXT v=spf1 ip4:192.0.2.7 -all (to do)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := customer(t, "x.nl")
+			c.ReturnPath = domain(t, "bounce.x.nl")
+			desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone+"\nbounces.courseware.nl MX 20 b.courseware.nl\nbounces.courseware.nl MX 10 mx.courseware.nl")}
+			var told []string
+			for _, r := range desk.Tenant(t.Context(), c).Records {
+				if r.Name == "bounce.x.nl" {
+					told = append(told, r.Type+" "+r.Value+" ("+r.State()+")")
+				}
+			}
+			if got := strings.Join(told, ", "); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDMARC(t *testing.T) {
+	for _, test := range []struct{ name, zone, value, state string }{
+		{"nothing", "", "v=DMARC1; p=none", "optional"},
+		{"a policy", `_dmarc.x.nl TXT "v=DMARC1; p=reject"`, "v=DMARC1; p=reject", "done"},
+		{"two", "_dmarc.x.nl TXT \"v=DMARC1; p=reject\"\n_dmarc.x.nl TXT \"v=DMARC1; p=none\"", "v=DMARC1; p=reject", "to do"},
+		{"a faulty one", `_dmarc.x.nl TXT "v=DMARC1; p=stern"`, "v=DMARC1; p=none", "to do"},
+		{"none that receivers see", `_dmarc.x.nl TXT "\"v=DMARC1; p=reject\""`, "v=DMARC1; p=none", "optional"},
+		{"silence", "_dmarc.x.nl silent", "", "unknown"},
+	} {
+		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone)}
+		r := find(t, desk.Tenant(t.Context(), customer(t, "post.x.nl", "x.nl")), publish.DMARC, "_dmarc.x.nl")
+		if r.Value != test.value || r.State() != test.state {
+			t.Errorf("%s: %s (%s)", test.name, r.Value, r.State())
+		}
+	}
+}
+
+func TestMailHost(t *testing.T) {
+	const mx, ptr = "bounces.courseware.nl MX 10 MX.courseware.nl\n", "7.2.0.192.in-addr.arpa PTR host7.courseware.nl\n"
+	for _, test := range []struct{ option, zone, hostname, want string }{
+		{"a.courseware.nl", mx + ptr, "h.courseware.nl", "a.courseware.nl"},
+		{"", mx + ptr, "h.courseware.nl", "mx.courseware.nl"},
+		{"", ptr, "h.courseware.nl", "h.courseware.nl"},
+		{"", ptr, "h", "host7.courseware.nl"},
+		{"", "", "h", "mail.courseware.nl"},
+		{"", "bounces.courseware.nl silent", "", "mail.courseware.nl"},
+	} {
+		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Hostname: test.hostname}
+		if test.option != "" {
+			desk.MailHost = domain(t, test.option)
+		}
+		sheet := desk.Own(t.Context(), nil)
+		if got := find(t, sheet, publish.Bounces, "bounces.courseware.nl").Value; got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+		if guess := len(sheet.Notes) > 0; guess != (test.want == "mail.courseware.nl") {
+			t.Errorf("%+v: %q", test, sheet.Notes)
+		}
+	}
+}
+
+// TestOwn: all that a platform publishes, "name TYPE value (state)" each.
+func TestOwn(t *testing.T) {
+	r := new(keys.Ring)
+	c := customer(t, "x.nl", "y.nl")
+	c.Identities = append(ring(t, r, "x.nl", tenant.Ed25519), ring(t, r, "z.nl", tenant.Ed25519)...)
+	p := platform(t, "_spf.courseware.nl", "192.0.2.7")
+	p.Domains = append(p.Domains, tenant.Pattern{Domain: domain(t, "courseware.example")}, tenant.Pattern{Domain: domain(t, "courseware.nl"), Wildcard: true})
+	p.FromDomain = domain(t, "reply.courseware.nl")
+	p.From, _ = tenant.ParseTemplate("{reply}", "reply")
+	p.Identities = ring(t, r, "courseware.nl", tenant.Ed25519)
+	key := text(t, r, c.Identities[0])
+	desk := publish.Desk{Platform: p, Keys: r, MailHost: message.Domain{}, Hostname: "mx.courseware.nl", DNS: parse(t, "_spf.courseware.nl void\ns1.yourorg.dkim.courseware.nl TXT \""+key+"\"\ncourseware.nl TXT \"v=spf1 mx -all\"\n")}
+	var told []string
+	for _, one := range desk.Own(t.Context(), []*tenant.Tenant{c}).Records {
+		told = append(told, one.Name+" "+one.Type+" "+one.Value+" ("+one.State()+")")
+	}
+	want := []string{
+		"courseware.nl TXT v=spf1 ip4:192.0.2.7 mx -all (to do)",
+		"s1._domainkey.courseware.nl TXT " + text(t, r, p.Identities[0]) + " (to do)",
+		"_dmarc.courseware.nl TXT v=DMARC1; p=none (optional)",
+		"bounces.courseware.nl MX mx.courseware.nl (to do)",
+		"bounces.courseware.nl TXT v=spf1 ip4:192.0.2.7 -all (to do)",
+		"reply.courseware.nl TXT v=spf1 ip4:192.0.2.7 ~all (to do)",
+		"courseware.example TXT v=spf1 ip4:192.0.2.7 ~all (to do)",
+		"reply.courseware.nl MX mx.courseware.nl (to do)",
+		"_spf.courseware.nl TXT v=spf1 ip4:192.0.2.7 -all (to do)",
+		"s1.yourorg.dkim.courseware.nl TXT " + key + " (done)",
+	}
+	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("got:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestRepliesBesidePeople(t *testing.T) {
+	p := platform(t, "", "192.0.2.7")
+	p.From, _ = tenant.ParseTemplate("{reply}", "reply")
+	desk := publish.Desk{Platform: p, Keys: new(keys.Ring), Hostname: "mx.courseware.nl", DNS: parse(t, "courseware.nl MX 10 mail.courseware.nl")}
+	r := find(t, desk.Own(t.Context(), nil), publish.Replies, "courseware.nl")
+	if r.Value != "mail.courseware.nl" || !r.Done {
+		t.Errorf("%+v", r)
+	}
+	compare(t, r.Remarks, []string{"hand mail to addresses that begin with reply="})
+}
+
+// TestNotes: what the platform has to do first.
+func TestNotes(t *testing.T) {
+	r := new(keys.Ring)
+	c := customer(t, "x.nl")
+	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
+	c.ReturnPath = domain(t, "bounce.x.nl")
+	p := platform(t, "_spf.courseware.nl", "192.0.2.7")
+	first := publish.Desk{Platform: p, Keys: r, DNS: parse(t, "_spf.courseware.nl void")}.Tenant(t.Context(), c)
+	compare(t, first.Notes, []string{"_spf.courseware.nl (platform.spf_include) has no SPF record", "leads to s1.yourorg.dkim.courseware.nl", "bounces.courseware.nl has no MX"})
+	if spf := find(t, first, publish.SPF, "x.nl"); spf.Value != "v=spf1 ip4:192.0.2.7 ~all" {
+		t.Error("a record is included that is not there:", spf.Value)
+	}
+	zone := "bounces.courseware.nl MX 10 mx.courseware.nl\ns1.yourorg.dkim.courseware.nl TXT \"" + text(t, r, c.Identities[0]) + "\""
+	ready := publish.Desk{Platform: p, Keys: r, DNS: parse(t, zone)}.Tenant(t.Context(), c)
+	compare(t, ready.Notes, nil)
+	bare := customer(t, "x.nl")
+	bare.Authorization = tenant.Authorized
+	compare(t, publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), bare).Notes, []string{"no DKIM key", `"authorized"`})
+}
+
+// TestHostilePresent prints what a stranger has published.
+func TestHostilePresent(t *testing.T) {
+	desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t,
+		`x.nl TXT "v=spf1 \027[31m a\010b \255 `+strings.Repeat("a", 120)+`" "`+strings.Repeat("b", 250)+`" "`+strings.Repeat("c", 250)+`" "`+strings.Repeat("d", 250)+`"`)}
+	sheet := desk.Tenant(t.Context(), customer(t, "x.nl"))
+	var out bytes.Buffer
+	sheet.Print(&out)
+	sheet.Letter(&out)
+	sheet.Zone(&out)
+	for _, c := range out.Bytes() {
+		if c < ' ' && c != '\n' && c != '\t' || c == 0x7f || c == 0xff {
+			t.Fatalf("octet %#x is printed in\n%q", c, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "?[31m") {
+		t.Error(out.String())
+	}
+}

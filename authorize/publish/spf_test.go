@@ -1,0 +1,218 @@
+package publish_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"onbehalf/authorize/publish"
+	"onbehalf/authorize/record"
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// TestMergedSPF: what is present at x.nl, and the record that is told for it.
+func TestMergedSPF(t *testing.T) {
+	tests := []struct {
+		name, zone string
+		want       string
+		remarks    []string // in order, a part of each
+	}{
+		{"nothing", ``, "v=spf1 include:_spf.courseware.nl ~all", []string{"before you publish this"}},
+		{"nothing, with mail servers", `x.nl MX 10 mail.x.nl`, "v=spf1 include:_spf.courseware.nl mx ~all", []string{"mx stands for", "before you publish this"}},
+		{"nothing, and takes no mail", `x.nl MX 0 .`, "v=spf1 include:_spf.courseware.nl ~all", []string{"before you publish this"}},
+		{"a record", `x.nl TXT "v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
+		{"in other TXT records", "x.nl TXT \"site-verification=1\"\nx.nl TXT \"v=spf1 mx -all\"", "v=spf1 include:_spf.courseware.nl mx -all", nil},
+		{"in upper case", `x.nl TXT "V=SPF1 MX -ALL"`, "v=spf1 include:_spf.courseware.nl MX -ALL", nil},
+		{"in two strings", `x.nl TXT "v=spf1 m" "x -all"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
+		{"redirect", `x.nl TXT "v=spf1 redirect=_spf.x.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", nil},
+		{"redirect and terms", `x.nl TXT "v=spf1 mx redirect=_spf.x.nl exp=e.x.nl"`, "v=spf1 include:_spf.courseware.nl mx redirect=_spf.x.nl exp=e.x.nl", nil},
+		{"macros", `x.nl TXT "v=spf1 exists:%{i}._spf.%{d2} include:%{d}._spf.x.nl ~all"`, "v=spf1 include:_spf.courseware.nl exists:%{i}._spf.%{d2} include:%{d}._spf.x.nl ~all", nil},
+		{"we stand in it with ?", `x.nl TXT "v=spf1 mx ?include:_SPF.courseware.nl. -all"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
+		{"we stand behind all", `x.nl TXT "v=spf1 mx -all include:_spf.courseware.nl"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
+		{"+all", `x.nl TXT "v=spf1 +all"`, "v=spf1 include:_spf.courseware.nl +all", []string{"every host on the Internet"}},
+		{"?all", `x.nl TXT "v=spf1 mx ?all"`, "v=spf1 include:_spf.courseware.nl mx ?all", []string{"it has ?all"}},
+		{"no all", `x.nl TXT "v=spf1 mx"`, "v=spf1 include:_spf.courseware.nl mx", []string{"it has no all"}},
+		{"nothing in it", `x.nl TXT "v=spf1"`, "v=spf1 include:_spf.courseware.nl", []string{"it has no all"}},
+
+		{"two", "x.nl TXT \"v=spf1 mx ip4:192.0.2.1 -all\"\nx.nl TXT \"v=spf1 include:_spf.y.nl ip4:192.0.2.1/32 ?all\"",
+			"v=spf1 include:_spf.courseware.nl mx ip4:192.0.2.1 include:_spf.y.nl ?all", []string{"2 SPF records", "it has ?all"}},
+		{"two, one of them ours", "x.nl TXT \"v=spf1 mx -all\"\nx.nl TXT \"v=spf1 include:_spf.courseware.nl ~all\"",
+			"v=spf1 include:_spf.courseware.nl mx ~all", []string{"2 SPF records"}},
+		{"two, terms behind all", "x.nl TXT \"v=spf1 mx -all a:gone.x.nl\"\nx.nl TXT \"v=spf1 a -all redirect=_spf.x.nl\"",
+			"v=spf1 include:_spf.courseware.nl mx a -all", []string{"2 SPF records"}},
+		{"two, a redirect and an all", "x.nl TXT \"v=spf1 redirect=_spf.x.nl\"\nx.nl TXT \"v=spf1 mx -all\"",
+			"v=spf1 include:_spf.courseware.nl mx include:_spf.x.nl -all", []string{"2 SPF records", "redirect=_spf.x.nl of one record became include:_spf.x.nl"}},
+		{"two, two redirects", "x.nl TXT \"v=spf1 redirect=_spf.x.nl\"\nx.nl TXT \"v=spf1 redirect=_spf.y.nl\"",
+			"v=spf1 include:_spf.courseware.nl include:_spf.x.nl redirect=_spf.y.nl", []string{"2 SPF records", "became include:_spf.x.nl"}},
+		{"two, one redirect", "x.nl TXT \"v=spf1 redirect=_spf.x.nl\"\nx.nl TXT \"v=spf1 mx exp=a.x.nl\"",
+			"v=spf1 include:_spf.courseware.nl mx exp=a.x.nl redirect=_spf.x.nl", []string{"2 SPF records"}},
+		{"two pasted into one", `x.nl TXT "v=spf1 mx -all v=spf1 a ~all"`, "v=spf1 include:_spf.courseware.nl mx a ~all", []string{"2 SPF records"}},
+
+		{"a fault", `x.nl TXT "v=spf1 mx nonsense ip4:300.1.1.1 -all"`, "v=spf1 include:_spf.courseware.nl mx -all",
+			[]string{"heed nothing in it", `"nonsense" is no mechanism that SPF knows. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
+		{"faults whose meaning is plain", `x.nl TXT "v=spf1 ip4: 192.0.2.1 198.51.100.1 2001:db8::1 mx; –all"`, "v=spf1 include:_spf.courseware.nl ip4:192.0.2.1 ip4:198.51.100.1 ip6:2001:db8::1 mx -all",
+			[]string{"heed nothing in it", `"ip4: 192.0.2.1" is written "ip4:192.0.2.1"`, `"198.51.100.1" is written`, `"2001:db8::1" is written`, `"mx;" is written "mx"`, `"–all" is written "-all"`}},
+		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"heed nothing", `"redirect=_spf.y.nl" is there twice`}},
+
+		{"quotes pasted in", `x.nl TXT "\"v=spf1 mx -all\""`, "v=spf1 include:_spf.courseware.nl mx -all", []string{`receivers do not see "\"v=spf1 mx -all\"" as an SPF record, for quotation marks`}},
+		{"a leading blank", `x.nl TXT " v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"white space stands before"}},
+		{"v= forgotten", `x.nl TXT "spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"begins with spf1"}},
+		{"no version to make out", `x.nl TXT "v=spf mx -all"`, "v=spf1 include:_spf.courseware.nl ~all", []string{`begins with "v=spf"`, "before you publish this"}},
+		{"an alias", "x.nl CNAME y.nl\ny.nl TXT \"v=spf1 mx -all\"", "v=spf1 include:_spf.courseware.nl mx -all", []string{"alias (CNAME) of y.nl"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7", "2001:db8::7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Passes: nobody}
+			r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+			if r.Value != test.want || r.Done || r.State() != "to do" || r.Type != "TXT" || r.Relative != "@" {
+				t.Errorf("got  %s (%s)\nwant %s", r.Value, r.State(), test.want)
+			}
+			compare(t, r.Remarks, test.remarks)
+			if _, err := record.ParseSPF(r.Value); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func nobody(context.Context, message.Domain) (bool, error) { return false, nil }
+
+func compare(t *testing.T, remarks, parts []string) {
+	t.Helper()
+	ok := len(remarks) == len(parts)
+	for i := 0; ok && i < len(parts); i++ {
+		ok = strings.Contains(remarks[i], parts[i])
+	}
+	if !ok {
+		t.Errorf("remarks:\n%s\nwant parts:\n%s", strings.Join(remarks, "\n"), strings.Join(parts, "\n"))
+	}
+}
+
+// includes makes a chain of n records that include the next, so that including the
+// first costs n look-ups.
+func includes(from string, n int) string {
+	var b strings.Builder
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, "%s%d.nl TXT \"v=spf1 include:%s%d.nl -all\"\n", from, i, from, i+1)
+	}
+	fmt.Fprintf(&b, "%s%d.nl TXT \"v=spf1 ip4:192.0.2.1 -all\"\n", from, n)
+	return b.String()
+}
+
+func TestLookUps(t *testing.T) {
+	const ours = "include:_spf.courseware.nl"
+	const plain = "ip4:192.0.2.7"
+	for _, test := range []struct {
+		name, zone, want string
+		remarks          []string
+	}{
+		{"ten in all", "x.nl TXT \"v=spf1 include:a1.nl -all\"\n" + includes("a", 9), "v=spf1 " + ours + " include:a1.nl -all", nil},
+		{"eleven with ours", "x.nl TXT \"v=spf1 include:a1.nl -all\"\n" + includes("a", 10), "v=spf1 " + plain + " include:a1.nl -all", []string{"it would need 11 DNS look-ups"}},
+		{"ours leads to others", "_spf.courseware.nl TXT \"v=spf1 include:b1.nl -all\"\nx.nl TXT \"v=spf1 a mx a:y.nl a:z.nl exists:%{i}.x.nl -all\"\n" + includes("b", 6), "v=spf1 " + plain + " a mx a:y.nl a:z.nl exists:%{i}.x.nl -all", []string{"it would need 12"}},
+		{"eleven without ours", "x.nl TXT \"v=spf1 include:_spf.courseware.nl include:a1.nl -all\"\n" + includes("a", 11), "v=spf1 " + plain + " include:a1.nl -all", []string{"it would need 12", "it needs 11 DNS look-ups"}},
+		{"behind all", "x.nl TXT \"v=spf1 -all include:a1.nl\"\n" + includes("a", 11), "v=spf1 " + ours + " -all include:a1.nl", nil},
+		{"by redirect", "x.nl TXT \"v=spf1 redirect=a1.nl\"\n" + includes("a", 10), "v=spf1 " + plain + " redirect=a1.nl", []string{"it would need 11"}},
+		{"redirect beside all", "x.nl TXT \"v=spf1 redirect=a1.nl ~all\"\n" + includes("a", 11), "v=spf1 " + ours + " redirect=a1.nl ~all", nil},
+		{"in a circle", "x.nl TXT \"v=spf1 include:x.nl -all\"", "v=spf1 " + plain + " include:x.nl -all", []string{"it would need 12", "it needs 11"}},
+		{"in many circles", `x.nl TXT "v=spf1 include:x.nl include:x.nl include:x.nl -all"`, "v=spf1 " + plain + " include:x.nl include:x.nl include:x.nl -all", []string{"40 or more", "40 or more"}},
+		{"an include that is silent", "x.nl TXT \"v=spf1 include:a1.nl -all\"\na1.nl silent", "v=spf1 " + ours + " include:a1.nl -all", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dns := parse(t, test.zone)
+			desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: dns, Passes: nobody}
+			r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+			if r.Value != test.want {
+				t.Errorf("got  %s\nwant %s", r.Value, test.want)
+			}
+			compare(t, r.Remarks, test.remarks)
+			if dns.asked > 120 {
+				t.Errorf("%d questions", dns.asked)
+			}
+		})
+	}
+}
+
+func TestSPFWithAddresses(t *testing.T) {
+	desk := publish.Desk{Platform: platform(t, "", "192.0.2.7", "::ffff:192.0.2.8", "2001:db8::7"), Keys: new(keys.Ring), DNS: parse(t, `x.nl TXT "v=spf1 ip4:192.0.2.7/32 mx -all"`)}
+	r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+	if want := "v=spf1 ip4:192.0.2.7 ip4:192.0.2.8 ip6:2001:db8::7 mx -all"; r.Value != want || r.Done {
+		t.Errorf("got  %s\nwant %s", r.Value, want)
+	}
+	var many []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf("198.51.100.%d", i))
+	}
+	desk = publish.Desk{Platform: platform(t, "", many...), Keys: new(keys.Ring), DNS: parse(t, `x.nl TXT "v=spf1 mx -all"`)}
+	r = find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+	if strings.Count(r.Value, "ip4:") != 100 {
+		t.Error(r.Value)
+	}
+	compare(t, r.Remarks, []string{"octets, and more than 450"})
+}
+
+func TestSPFThatPasses(t *testing.T) {
+	all := func(context.Context, message.Domain) (bool, error) { return true, nil }
+	unknown := func(context.Context, message.Domain) (bool, error) {
+		return false, errors.New("x.nl TXT: no answer in time")
+	}
+	const named, other = `x.nl TXT "v=spf1 mx include:_spf.courseware.nl -all"`, `x.nl TXT "v=spf1 mx +all"`
+	for _, test := range []struct {
+		name, zone  string
+		passes      func(context.Context, message.Domain) (bool, error)
+		state, want string
+		remarks     []string
+	}{
+		{"by evaluation", other, all, "done", "v=spf1 mx +all", []string{"every host"}},
+		{"by its text", named, nil, "done", "v=spf1 mx include:_spf.courseware.nl -all", nil},
+		{"by addresses in its text", `x.nl TXT "v=spf1 ip4:192.0.2.7 -all"`, nil, "done", "v=spf1 ip4:192.0.2.7 -all", nil},
+		{"not by its text", `x.nl TXT "v=spf1 -all include:_spf.courseware.nl"`, nil, "to do", "v=spf1 include:_spf.courseware.nl -all", nil},
+		{"not by two", named + "\n" + other, all, "to do", "v=spf1 include:_spf.courseware.nl mx +all", []string{"2 SPF", "every host"}},
+		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"`, nobody, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, and mail does not pass"}},
+		{"not known", named, unknown, "unknown", "v=spf1 include:_spf.courseware.nl mx -all", []string{"not known"}},
+		{"no answer", "x.nl silent", all, "unknown", "", []string{"include:_spf.courseware.nl directly behind v=spf1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Passes: test.passes}
+			sheet := desk.Tenant(t.Context(), customer(t, "x.nl"))
+			r := find(t, sheet, publish.SPF, "x.nl")
+			if r.Value != test.want || r.State() != test.state {
+				t.Errorf("got  %s (%s)\nwant %s (%s)", r.Value, r.State(), test.want, test.state)
+			}
+			compare(t, r.Remarks, test.remarks)
+			if unanswered := len(sheet.Unanswered()) > 0; unanswered != (test.state == "unknown") {
+				t.Error(sheet.Unanswered())
+			}
+		})
+	}
+}
+
+func TestSPFOfAnIDN(t *testing.T) {
+	desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, `xn--mnchen-3ya.de TXT "v=spf1 mx -all"`)}
+	sheet := desk.Tenant(t.Context(), customer(t, "post.münchen.de", "münchen.de"))
+	r := find(t, sheet, publish.SPF, "xn--mnchen-3ya.de")
+	below := find(t, sheet, publish.SPF, "post.xn--mnchen-3ya.de")
+	if r.Relative != "@" || below.Relative != "post" || below.Zone != domain(t, "münchen.de") || r.Value != "v=spf1 include:_spf.courseware.nl mx -all" {
+		t.Errorf("%+v", sheet.Records)
+	}
+	if len(sheet.From) != 2 || sheet.From[1] != "münchen.de" {
+		t.Error(sheet.From)
+	}
+}
+
+func TestWildcardAlone(t *testing.T) {
+	r := new(keys.Ring)
+	c := customer(t, "*.x.nl")
+	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
+	sheet := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), c)
+	for _, one := range sheet.Records {
+		if one.Purpose == publish.SPF {
+			t.Errorf("SPF for a name that sends nothing: %+v", one)
+		}
+	}
+	find(t, sheet, publish.DKIM, "s1._domainkey.x.nl")
+	compare(t, sheet.Remarks, []string{"the key of x.nl counts for all names below it"})
+}

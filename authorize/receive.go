@@ -1,0 +1,183 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+
+	library "blitiri.com.ar/go/spf"
+	"github.com/emersion/go-msgauth/dkim"
+	"github.com/miekg/dns"
+
+	"onbehalf/authorize/resolve"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Arrival is a message as it comes to a receiver.
+type Arrival struct {
+	Client netip.Addr     // who delivers it
+	Sender message.Path   // envelope sender
+	Author message.Domain // of the address in From
+	Octets []byte         // header and body
+}
+
+// Opinion is what a receiver thinks of an Arrival.
+type Opinion struct {
+	Client      netip.Addr     `json:"client"`
+	SPF         library.Result `json:"spf"`        // of RFC 7208 section 2.6
+	SPFDomain   message.Domain `json:"spf_domain"` // that it was checked for; zero: the null sender
+	SPFAligned  bool           `json:"spf_aligned"`
+	SPFCause    string         `json:"spf_cause,omitempty"`
+	Signatures  []Verified     `json:"signatures,omitempty"`
+	DMARC       string         `json:"dmarc"` // pass, fail, none (no policy), temperror
+	Policy      tenant.DMARC   `json:"policy"`
+	Explanation string         `json:"explanation"` // what becomes of the message, as far as this decides it
+}
+
+// Verified is one DKIM signature of a message.
+type Verified struct {
+	Domain   message.Domain `json:"domain"`
+	Selector string         `json:"selector"`
+	Result   string         `json:"result"` // pass, fail or temperror (RFC 8601 section 2.7.1)
+	Cause    string         `json:"cause,omitempty"`
+	Aligned  bool           `json:"aligned"`
+}
+
+// Receive judges a message as a receiver does that checks SPF, DKIM and DMARC, by
+// what DNS says now. The signatures are verified by a library, not compared.
+func (l Looker) Receive(ctx context.Context, a Arrival) Opinion {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	k := &look{l, ctx, resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
+	o := Opinion{Client: a.Client}
+	policy, found := k.policy(a.Author)
+	o.Policy = policy
+	k.receiveSPF(&o, a)
+	k.receiveDKIM(&o, a)
+	o.conclude(found)
+	return o
+}
+
+// Passes tells whether SPF of a domain passes for every sending IP. The error says that
+// DNS did not answer.
+func (l Looker) Passes(ctx context.Context, d message.Domain) (bool, error) {
+	spf := l.Look(ctx, Subject{Domain: d, SPF: true}).SPF
+	if spf.Verdict == Unanswered {
+		return false, errors.New(spf.Text)
+	}
+	return spf.Verdict == There, nil
+}
+
+func (l *look) receiveSPF(o *Opinion, a Arrival) {
+	o.SPFDomain = a.Sender.Address.Domain
+	if o.SPFDomain.IsZero() {
+		o.SPF = library.None
+		return
+	}
+	r := l.evaluate(a.Client, a.Sender.Address.String())
+	o.SPF = r.Result
+	if r.Result != library.Pass && r.Cause != nil {
+		o.SPFCause = r.Cause.Error()
+	}
+	o.SPFAligned = l.isAligned(o.SPFDomain, a.Author, o.Policy, o.Policy.StrictSPF)
+}
+
+func (l *look) receiveDKIM(o *Opinion, a Arrival) {
+	verifications, err := dkim.VerifyWithOptions(strings.NewReader(string(a.Octets)), &dkim.VerifyOptions{LookupTXT: l.lookupTXT})
+	if err != nil {
+		o.Signatures = []Verified{{Result: "fail", Cause: err.Error()}}
+		return
+	}
+	for i, v := range verifications {
+		one := Verified{Result: "pass", Selector: selectorOf(a.Octets, i)}
+		one.Domain, _ = message.ParseDomain(v.Domain)
+		if v.Err != nil {
+			one.Result, one.Cause = "fail", v.Err.Error()
+			if dkim.IsTempFail(v.Err) {
+				one.Result = "temperror"
+			}
+		}
+		one.Aligned = l.isAligned(one.Domain, a.Author, o.Policy, o.Policy.StrictDKIM)
+		o.Signatures = append(o.Signatures, one)
+	}
+}
+
+// selectorOf gives the selector of the n-th signature, which the library does not tell.
+func selectorOf(octets []byte, n int) string {
+	header, err := message.ReadHeader(message.NewReader(strings.NewReader(string(octets))))
+	if err != nil {
+		return ""
+	}
+	all := header.All("DKIM-Signature")
+	if n >= len(all) {
+		return ""
+	}
+	for tag := range strings.SplitSeq(all[n].Text(), ";") {
+		if name, value, _ := strings.Cut(strings.TrimSpace(tag), "="); strings.TrimSpace(name) == "s" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// lookupTXT answers the DKIM library, which knows net.DNSError.
+func (l *look) lookupTXT(name string) ([]string, error) {
+	t := &trail{dns: l.dns}
+	answer, err := t.ask(l.ctx, name, dns.TypeTXT)
+	return answer.Texts(), err
+}
+
+// isAligned compares by both rules that receivers use (RFC 9989 section 3.2.10).
+func (l *look) isAligned(name, author message.Domain, policy tenant.DMARC, strict bool) bool {
+	switch {
+	case name == author:
+		return true
+	case strict, name.IsZero(), name.Organizational() != author.Organizational():
+		return false
+	case policy.Policy == tenant.DMARCAbsent:
+		return true
+	}
+	walked, _, err := l.walk(name)
+	return err == nil && organizational(name, walked) == policy.Organizational
+}
+
+// doubted is mail that nothing authenticates, and whose domain asks for nothing.
+const doubted = "to the spam folder of many receivers; some refuse it"
+
+// conclude gives DMARC's result (RFC 9989 section 5.3), and what follows from it.
+func (o *Opinion) conclude(policy Finding) {
+	passes := o.SPFAligned && o.SPF == library.Pass
+	unsure := o.SPFAligned && o.SPF == library.TempError || policy.Verdict == Unanswered
+	for _, v := range o.Signatures {
+		passes = passes || v.Aligned && v.Result == "pass"
+		unsure = unsure || v.Aligned && v.Result == "temperror"
+	}
+	switch {
+	case passes && o.Policy.Policy != tenant.DMARCAbsent:
+		o.DMARC, o.Explanation = "pass", "delivered"
+	case passes:
+		o.DMARC, o.Explanation = "none", "delivered"
+	case unsure:
+		o.DMARC, o.Explanation = "temperror", "not known, for DNS does not answer; receivers have the message sent again later"
+	case o.Policy.Policy == tenant.DMARCReject:
+		o.DMARC, o.Explanation = "fail", "refused, as the domain asks for"
+	case o.Policy.Policy == tenant.DMARCQuarantine:
+		o.DMARC, o.Explanation = "fail", "to the spam folder, as the domain asks for"
+	case o.Policy.Policy == tenant.DMARCNone:
+		o.DMARC, o.Explanation = "fail", doubted
+	default:
+		o.DMARC, o.Explanation = "none", doubted
+	}
+}
+
+// Authenticated tells whether SPF or DKIM passes for the author's domain.
+func (o Opinion) Authenticated() bool {
+	for _, v := range o.Signatures {
+		if v.Aligned && v.Result == "pass" {
+			return true
+		}
+	}
+	return o.SPFAligned && o.SPF == library.Pass
+}

@@ -1,0 +1,102 @@
+package authorize
+
+import (
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Bounds of what mail makes us look at.
+const (
+	maxBelow  = 1000                // domains of one tenant that only a wildcard covers
+	forgotten = 30 * 24 * time.Hour // such a domain, after its last mail
+	maxSeen   = 1000                // that Run has not come to yet
+	daily     = 24 * time.Hour      // is how often Seen is brought up to date
+)
+
+// Seen tells that a tenant's mail came from a domain. One that was never looked at is
+// looked at next. Messages wait for this, so it waits for nothing: when Run is far
+// behind, it is left to the next message.
+func (w *Watcher) Seen(d message.Domain) {
+	table := w.table.Load()
+	if table == nil || !isNotable(table.Snapshot().Standing(d), time.Now()) {
+		return
+	}
+	select {
+	case w.seen <- d:
+	default:
+	}
+}
+
+// isNotable tells whether mail from a domain is news.
+func isNotable(s tenant.Standing, now time.Time) bool {
+	return isUntried(s) || !s.Seen.IsZero() && now.Sub(s.Seen) > daily
+}
+
+// isUntried tells whether no look at the domain has ended yet. Name servers that were
+// silent once are not asked again and again because there is mail.
+func isUntried(s tenant.Standing) bool {
+	return s.DMARC.Checked.IsZero() && s.DMARC.Trouble == tenant.Trouble{}
+}
+
+// notice takes note of a domain that Seen told of.
+func (w *Watcher) notice(d message.Domain) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	standing := w.gen.Table.Snapshot().Standing(d)
+	it, watched := w.items[d]
+	switch {
+	case !watched:
+		w.discover(d, now)
+	case !isUntried(standing):
+		if isNotable(standing, now) {
+			standing.Seen = now
+			w.set(standing)
+		}
+	case !it.urgent && it.in != nil:
+		it.hurry(now)
+	}
+}
+
+// discover begins to watch a domain that a wildcard covers.
+func (w *Watcher) discover(d message.Domain, now time.Time) {
+	owner, _ := w.gen.Table.Snapshot().Owner(d)
+	if owner == nil || owner.Authorization != tenant.Auto || len(w.items) == 0 {
+		return
+	}
+	if w.below[owner.ID] >= maxBelow {
+		w.refuse(owner.ID)
+		return
+	}
+	it := &item{subject: Below(owner, d)}
+	standing := it.subject.wants(addresses(w.gen.Table.Platform().SendingIPs))
+	standing.Seen = now
+	if !w.set(standing) {
+		return
+	}
+	w.below[owner.ID]++
+	w.items[d] = it
+	w.queue.put(it, now)
+	it.hurry(now)
+}
+
+// refuse says once in a generation that a tenant has too many domains.
+func (w *Watcher) refuse(id string) {
+	if w.full[id] {
+		return
+	}
+	w.full[id] = true
+	w.Log.Warn("too many domains below a wildcard, no more are looked at", "tenant", id, "limit", maxBelow)
+}
+
+// forget ends the watch of a domain that only a wildcard covers.
+func (w *Watcher) forget(it *item) {
+	domain := it.subject.Domain
+	delete(w.items, domain)
+	w.below[it.subject.Tenant]--
+	if err := w.gen.Table.Forget(domain); err != nil {
+		w.Log.Error("standing cannot be forgotten", "domain", domain.String(), "error", err)
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"onbehalf/admin"
+	"onbehalf/config"
+	"onbehalf/milter"
+	"onbehalf/tenant"
+)
+
+// memory is what a daemon remembers of itself, for those who ask at the admin socket.
+type memory struct {
+	started time.Time
+	opened  config.Config                // what a reload does not change: see needRestart
+	last    atomic.Pointer[admin.Reload] // nil: none yet
+	good    atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
+}
+
+// remember takes the outcome of a start or reload.
+func (m *memory) remember(r admin.Reload) {
+	r.Milliseconds = time.Since(r.At).Milliseconds()
+	if m.good.Load() != nil {
+		m.last.Store(&r)
+	}
+	if r.OK {
+		m.good.Store(&r)
+	}
+}
+
+// begin notes the start.
+func (m *memory) begin(first *loaded, findings config.Findings) {
+	m.started = time.Now()
+	m.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log}
+	m.remember(admin.Reload{At: m.started, OK: true, Findings: told(findings)})
+}
+
+// told gives findings as a document has them.
+func told(findings config.Findings) []admin.Finding {
+	var all []admin.Finding
+	for _, f := range findings {
+		id, _ := strings.CutPrefix(f.Item, "tenant ")
+		if id == f.Item {
+			id = ""
+		}
+		all = append(all, admin.Finding{Level: f.Level.String(), Tenant: id, Text: f.String()})
+	}
+	return all
+}
+
+// openAdmin begins to answer at the admin socket, if there is to be one. Mail does not
+// depend on it: when it cannot be opened, that is logged, and all else goes on.
+func (d *daemon) openAdmin(socket config.Socket) (stop func()) {
+	if socket.IsZero() {
+		return func() {}
+	}
+	listener, err := milter.Listen(socket.Network, socket.Address)
+	if err != nil {
+		d.log.Warn("no admin socket: onbehalf status will not work, mail goes on", "admin", socket.String(), "error", err, "remedy", adminRemedy(socket, err))
+		return func() {}
+	}
+	handler := admin.NewHandler(admin.Source{
+		Table:    func() *tenant.Table { return d.current.Load().table },
+		Daemon:   d.tell,
+		Returned: func(id string) admin.Returned { return admin.Returned(d.server.Counts.Returns.ByTenant()[id]) },
+	})
+	server := admin.Serve(listener, handler, d.log)
+	return func() { server.Close() }
+}
+
+func adminRemedy(socket config.Socket, err error) string {
+	const restart = ", then restart"
+	folder := filepath.Dir(socket.Address)
+	_, absent := os.Stat(folder)
+	switch {
+	case socket.Network == "unix" && errors.Is(absent, fs.ErrNotExist):
+		return "create " + folder + " (systemd: RuntimeDirectory=onbehalf), or name another socket in admin" + restart
+	case errors.Is(err, fs.ErrPermission):
+		return "let the user that the daemon runs as write to " + folder + restart
+	}
+	return "name another socket in admin" + restart
+}
+
+// tell gives the daemon's part of a status.
+func (d *daemon) tell() admin.Daemon {
+	now, good := d.current.Load(), d.memory.good.Load()
+	doc := admin.Daemon{
+		Version: version, PID: os.Getpid(), Started: d.memory.started,
+		Configuration: admin.Configuration{
+			File: d.program.config, Loaded: good.At, Summary: now.summary(), Findings: good.Findings,
+			NeedRestart: needRestart(&d.memory.opened, now.Config),
+		},
+		Reload:   d.memory.last.Load(),
+		Messages: messages(&d.server.Counts),
+	}
+	for _, socket := range d.memory.opened.Listen {
+		doc.Listen = append(doc.Listen, socket.String())
+	}
+	d.tellDNS(&doc)
+	return doc
+}
+
+func messages(c *milter.Counts) admin.Messages {
+	return admin.Messages{
+		Kept: c.Kept.Load(), Rewritten: c.Rewritten.Load(), Passed: c.Passed.Load(), Forwarded: c.Forwarded.Load(),
+		Refused: c.Refused.Load(), Deferred: c.Deferred.Load(), Fragile: c.Fragile.Load(), Recipients: c.Recipients.Load(),
+	}
+}
+
+func (d *daemon) tellDNS(doc *admin.Daemon) {
+	s, err := d.watcher.Status()
+	doc.DNS = admin.DNS{
+		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, Looking: s.Looking, Due: s.Due, DueSince: s.DueSince,
+		Silent: s.Silent, SilentSince: s.SilentSince, PausedUntil: s.PausedUntil,
+	}
+	if err != nil {
+		doc.DNS.Error = err.Error()
+	}
+	doc.Changes = []admin.Change{}
+	for _, e := range s.Events {
+		doc.Changes = append(doc.Changes, admin.Change(e))
+	}
+}

@@ -1,0 +1,177 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"onbehalf/authorize"
+	"onbehalf/authorize/publish"
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/tenant"
+)
+
+// Print writes what was found for people.
+func (r Result) Print(w io.Writer) {
+	name := r.Tenant
+	if name != "" {
+		name += ": "
+	}
+	fmt.Fprintf(w, "%s%s\n", name, r.Title)
+	if r.Authorization == tenant.Authorized || r.Authorization == tenant.Unauthorized {
+		fmt.Fprintf(w, "The configuration says authorization: %s, whatever DNS has.\n", r.Authorization)
+	}
+	for _, d := range r.Domains {
+		fmt.Fprintf(w, "\n%s\n", unicodeName(d.Domain))
+		for _, item := range d.Items {
+			item.print(w)
+		}
+		if d.Today != nil {
+			d.Today.print(w)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func unicodeName(d message.Domain) string {
+	if u := d.Unicode(); u != d.String() {
+		return u + " (" + d.String() + ")"
+	}
+	return d.String()
+}
+
+// titles are the mechanisms as people call them.
+var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC"}
+
+func (i Item) print(w io.Writer) {
+	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))
+	line(w, title, i.word()+": "+i.Text)
+	if i.Verdict == authorize.There {
+		return
+	}
+	for _, text := range i.Found {
+		line(w, "  found", text)
+	}
+	for _, r := range i.Wanted {
+		line(w, "  wanted", cmp.Or(wanted(r), "not told, for DNS did not answer"))
+		for _, remark := range r.Remarks {
+			line(w, "", remark)
+		}
+	}
+	line(w, "  do", i.Remedy)
+}
+
+// word is the verdict in a word.
+func (i Item) word() string {
+	switch {
+	case i.Verdict == authorize.There:
+		return "ok"
+	case i.Verdict == authorize.Unanswered:
+		return "not known"
+	case i.Optional:
+		return "advice"
+	}
+	return "MISSING"
+}
+
+func wanted(r publish.Record) string {
+	if r.Value == "" {
+		return ""
+	}
+	if r.Purpose == publish.DKIM && r.Type == "TXT" {
+		return "TXT with our key"
+	}
+	return r.Type + " " + r.Value
+}
+
+func (t *Today) print(w io.Writer) {
+	line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Verdict, t.Reason))
+	if t.Trouble != "" {
+		line(w, "  but", t.Trouble)
+		return
+	}
+	line(w, "  sender", "<"+strings.Trim(t.Sender, "<>")+">")
+	line(w, "  From", t.From)
+	line(w, "  receiver", opinion(t.With))
+	if t.Verdict != rewrite.Pass {
+		line(w, "  without us", opinion(t.Without))
+	}
+	if t.Daemon != "" {
+		line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
+	}
+}
+
+// opinion puts an opinion on a line: results, and what follows.
+func opinion(o *authorize.Opinion) string {
+	if o == nil {
+		return ""
+	}
+	spf := fmt.Sprintf("SPF %s", o.SPF)
+	if !o.SPFDomain.IsZero() {
+		spf += fmt.Sprintf(" for %s%s", o.SPFDomain, unaligned(o.SPFAligned))
+	}
+	parts := []string{spf}
+	for _, v := range o.Signatures {
+		part := fmt.Sprintf("DKIM %s for %s (%s)%s", v.Result, v.Domain, v.Selector, unaligned(v.Aligned))
+		if v.Result != "pass" {
+			part += " (" + v.Cause + ")"
+		}
+		parts = append(parts, part)
+	}
+	if len(o.Signatures) == 0 {
+		parts = append(parts, "no DKIM signature")
+	}
+	dmarc := "DMARC " + o.DMARC
+	if o.Policy.Policy != tenant.DMARCAbsent && o.Policy.Policy != "" {
+		dmarc += fmt.Sprintf(" (p=%s)", o.Policy.Policy)
+	}
+	return strings.Join(append(parts, dmarc), ", ") + ": " + o.Explanation
+}
+
+func unaligned(aligned bool) string {
+	if aligned {
+		return ""
+	}
+	return " (not aligned)"
+}
+
+const (
+	columns = 80
+	indent  = 15
+)
+
+// line prints a word and text behind it, folded. Nothing is printed for no text.
+func line(w io.Writer, word, text string) {
+	if text == "" {
+		return
+	}
+	lead := fmt.Sprintf("  %-*s", indent-2, word)
+	used := len(lead)
+	var b strings.Builder
+	b.WriteString(lead)
+	for i, part := range strings.Fields(printable(text)) {
+		if i > 0 && used+1+len(part) > columns {
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			used = indent
+		} else if i > 0 {
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(part)
+		used += len(part)
+	}
+	fmt.Fprintln(w, b.String())
+}
+
+// printable replaces what a terminal might act on: the text is from strangers' DNS.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+	"golang.org/x/tools/txtar"
+
+	"onbehalf/authorize/publish"
+	"onbehalf/keys"
+)
+
+// TestDNS prints records for what a DNS server of the test has. A case is a file
+// testdata/dns/*.txtar:
+//
+//	comment  the arguments behind "onbehalf dns", one command line a line
+//	zone     what DNS has, with absolute names without final dots; "name silent" is never answered
+//	config   added to the configuration
+//	want     what is printed, with standard error and exit status; -update writes it
+//
+// KEY stands for the one public key of the tests.
+func TestDNS(t *testing.T) {
+	paths, err := filepath.Glob("testdata/dns/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no case (%v)", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := make(map[string]string)
+			for _, file := range archive.Files {
+				parts[file.Name] = string(file.Data)
+			}
+			config := install(t, serveZone(t, withKey(t, parts["zone"])), parts["config"])
+			got := ""
+			for line := range strings.Lines(string(archive.Comment)) {
+				got += "$ onbehalf dns " + line + withoutKey(t, runDNS(config, strings.Fields(line)...))
+			}
+			switch {
+			case *update:
+				replaceWant(t, path, archive, got)
+			case got != parts["want"]:
+				t.Errorf("got:\n%s\nwant:\n%s", got, parts["want"])
+			}
+		})
+	}
+}
+
+func runDNS(config string, args ...string) string {
+	var out, talk bytes.Buffer
+	status := run(append([]string{"dns", "--config", config}, args...), nil, &out, &talk)
+	said := ""
+	for line := range strings.Lines(talk.String()) {
+		if !strings.HasPrefix(line, "warning: ") {
+			said += "! " + strings.ReplaceAll(line, filepath.Dir(config), "FOLDER")
+		}
+	}
+	return out.String() + said + fmt.Sprintf("= %d\n\n", status)
+}
+
+func replaceWant(t *testing.T, path string, archive *txtar.Archive, want string) {
+	t.Helper()
+	for i, file := range archive.Files {
+		if file.Name == "want" {
+			archive.Files[i].Data = []byte(want)
+		}
+	}
+	if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// publicKey gives p= of the key that all have.
+func publicKey(t *testing.T) string {
+	t.Helper()
+	key, err := testKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyText(t, key)
+}
+
+func withKey(t *testing.T, s string) string { return strings.ReplaceAll(s, "KEY", publicKey(t)) }
+
+// withoutKey undoes what a zone file does to the key, and hides it.
+func withoutKey(t *testing.T, s string) string {
+	key := publicKey(t)
+	cut := 255 - len("v=DKIM1; k=rsa; p=")
+	s = strings.ReplaceAll(s, key[:cut]+"\"\n\t\""+key[cut:], "KEY/KEY")
+	return strings.ReplaceAll(s, key, "KEY")
+}
+
+// install writes a configuration that asks a DNS server.
+func install(t *testing.T, server, more string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := writeInstallation(folder); err != nil {
+		t.Fatal(err)
+	}
+	path := folder + "/onbehalf.yaml"
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = append(config, more...)
+	config = fmt.Appendf(config, "dns: {servers: [%q], timeout: 300ms, max_per_second: 1000}\n", server)
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// serveZone answers on a loopback port until the test ends.
+func serveZone(t *testing.T, zone string) string {
+	t.Helper()
+	records := make(map[string][]dns.RR)
+	silent := make(map[string]bool)
+	for line := range strings.Lines(zone) {
+		if name, found := strings.CutSuffix(strings.TrimSpace(line), " silent"); found {
+			silent[name+"."] = true
+			continue
+		}
+		rr, err := dns.NewRR("$ORIGIN .\n" + line)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if rr != nil {
+			records[rr.Header().Name] = append(records[rr.Header().Name], rr)
+		}
+	}
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan struct{})
+	server := &dns.Server{PacketConn: socket, NotifyStartedFunc: func() { close(started) }}
+	server.Handler = dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) {
+		if !silent[strings.ToLower(m.Question[0].Name)] {
+			w.WriteMsg(answerFrom(records, m))
+		}
+	})
+	go server.ActivateAndServe()
+	<-started
+	t.Cleanup(func() { server.Shutdown() })
+	return socket.LocalAddr().String()
+}
+
+func answerFrom(records map[string][]dns.RR, m *dns.Msg) *dns.Msg {
+	answer := new(dns.Msg).SetReply(m)
+	answer.Compress = true
+	at := records[strings.ToLower(m.Question[0].Name)]
+	if len(at) == 0 {
+		answer.Rcode = dns.RcodeNameError
+	}
+	for _, rr := range at {
+		if kind := rr.Header().Rrtype; kind == m.Question[0].Qtype || kind == dns.TypeCNAME {
+			answer.Answer = append(answer.Answer, rr)
+		}
+	}
+	return answer
+}
+
+// TestDNSAsJSON reads back what --json prints.
+func TestDNSAsJSON(t *testing.T) {
+	config := install(t, serveZone(t, "university.example TXT \"v=spf1 mx -all\"\n"), "")
+	var out, talk bytes.Buffer
+	if status := run([]string{"dns", "--config", config, "--json", "university"}, nil, &out, &talk); status != exitFine {
+		t.Fatal(status, talk.String())
+	}
+	var sheet publish.Sheet
+	if err := json.Unmarshal(out.Bytes(), &sheet); err != nil {
+		t.Fatal(err)
+	}
+	if len(sheet.Records) != 3 || sheet.Records[0].Value != "v=spf1 ip4:80.84.235.70 mx -all" || sheet.Records[1].Instead[0].Value != "v=DKIM1; k=rsa; p="+publicKey(t) {
+		t.Errorf("%+v", sheet)
+	}
+}
+
+func keyText(t *testing.T, key keys.Key) string {
+	t.Helper()
+	record, err := keys.Record(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(record, "v=DKIM1; k=rsa; p=")
+}

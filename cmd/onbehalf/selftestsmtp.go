@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"onbehalf/rewrite"
+)
+
+// obstacle says why this command cannot stand in for the application, and how to test
+// instead.
+func (t *selftest) obstacle() error {
+	for i, p := range t.Messages {
+		switch {
+		case p.Plan.Row == rewrite.RowUntrusted:
+			return fmt.Errorf("not sent: Postfix would see us come from %s, which is not in trust.networks, and onbehalf leaves such mail alone; "+
+				"run this on the mail host, or send from the application", t.client)
+		case p.Plan.Verdict == rewrite.Refuse:
+			return fmt.Errorf("not sent: onbehalf would refuse message %d, %s: %s\n"+
+				"What becomes of the application's own mail:\n  echo 'From: %s' | onbehalf explain %s\n"+
+				"To see it arrive, send some from the application",
+				i+1, p.title, p.Plan.Detail, p.From, t.rightful(p))
+		}
+	}
+	return nil
+}
+
+// rightful gives the options of explain for who may send the message.
+func (t *selftest) rightful(p *probe) string {
+	who := t.snapshot.Platform().Submitters
+	if p.As == "tenant" {
+		who = t.tenant.Submitters
+	}
+	switch {
+	case len(who.Logins) > 0:
+		return "--login " + who.Logins[0]
+	case len(who.Networks) > 0:
+		return "--client " + who.Networks[0].Addr().String()
+	}
+	return "--client ADDRESS-OF-THE-APPLICATION"
+}
+
+// send hands both to Postfix. A refusal is noted with the message that it is for; an
+// error ends the test.
+func (t *selftest) send() error {
+	if err := t.obstacle(); err != nil {
+		return err
+	}
+	s, err := dialSMTP(t.SMTP)
+	if err != nil {
+		return err
+	}
+	defer s.quit()
+	for _, p := range t.Messages {
+		reply, err := s.transact(p)
+		if err != nil {
+			return fmt.Errorf("%s: %w; Postfix's log says why", t.SMTP, err)
+		}
+		p.take(reply)
+	}
+	return nil
+}
+
+var queuedAs = regexp.MustCompile(`queued as ([0-9A-Za-z]+)`)
+
+func (p *probe) take(r smtpReply) {
+	p.Reply = r.String()
+	if id := queuedAs.FindStringSubmatch(r.text); id != nil {
+		p.QueueID = id[1]
+	}
+	if r.code/100 != 2 {
+		p.Error = r.remedy()
+	}
+}
+
+func (t *selftest) taken() bool {
+	return !slices.ContainsFunc(t.Messages, func(p *probe) bool { return p.Error != "" })
+}
+
+// smtpSession is a client of Postfix that keeps the words of its replies, which
+// net/smtp throws away: the queue id stands in the last one.
+type smtpSession struct {
+	conn net.Conn
+	text *textproto.Conn
+}
+
+// smtpPatience is how long Postfix may take for one reply.
+const smtpPatience = 30 * time.Second
+
+func dialSMTP(server string) (*smtpSession, error) {
+	conn, err := net.DialTimeout("tcp", server, smtpPatience)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%s: connection refused: is Postfix running? If it listens elsewhere, give --smtp HOST:PORT", server)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; give the --smtp HOST:PORT where Postfix listens", err)
+	}
+	s := &smtpSession{conn, textproto.NewConn(conn)}
+	reply, err := s.greet()
+	if err == nil && reply.code/100 != 2 {
+		err = fmt.Errorf("%s; %s", reply, reply.remedy())
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("%s: %w", server, err)
+	}
+	return s, nil
+}
+
+func (s *smtpSession) greet() (smtpReply, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return smtpReply{}, err
+	}
+	s.conn.SetDeadline(time.Now().Add(smtpPatience))
+	if reply, err := s.reply(); err != nil || reply.code/100 != 2 {
+		return reply, err
+	}
+	return s.do("EHLO " + host)
+}
+
+// transact sends one message, and gives the reply to the first command that is
+// refused, else the one to the message.
+func (s *smtpSession) transact(p *probe) (smtpReply, error) {
+	mail := "MAIL FROM:" + p.message.Envelope.ReversePath.String()
+	if p.message.Envelope.SMTPUTF8 {
+		mail += " SMTPUTF8"
+	}
+	for _, command := range []string{"RSET", mail, "RCPT TO:" + p.message.Envelope.ForwardPaths[0].String(), "DATA"} {
+		reply, err := s.do(command)
+		if err != nil || reply.code/100 > 3 {
+			return reply, err
+		}
+	}
+	w := s.text.DotWriter()
+	w.Write(p.octets())
+	if err := w.Close(); err != nil {
+		return smtpReply{}, err
+	}
+	return s.reply()
+}
+
+func (s *smtpSession) do(command string) (smtpReply, error) {
+	s.conn.SetDeadline(time.Now().Add(smtpPatience))
+	if err := s.text.PrintfLine("%s", command); err != nil {
+		return smtpReply{}, err
+	}
+	return s.reply()
+}
+
+func (s *smtpSession) reply() (smtpReply, error) {
+	code, text, err := s.text.ReadResponse(0)
+	return smtpReply{code, strings.ReplaceAll(text, "\n", " ")}, err
+}
+
+func (s *smtpSession) quit() {
+	s.do("QUIT")
+	s.conn.Close()
+}
+
+type smtpReply struct {
+	code int
+	text string // of all lines
+}
+
+func (r smtpReply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
+
+// remedy says what to do about a refusal.
+func (r smtpReply) remedy() string {
+	switch {
+	case r.code/100 == 4 && strings.Contains(r.text, "4.7.1 Service unavailable"):
+		return "Postfix could not reach a milter: is onbehalf running (systemctl status onbehalf)?"
+	case strings.Contains(r.text, "Relay access denied"):
+		return "Postfix relays nothing for us: are we in mynetworks (postconf mynetworks)?"
+	case r.code/100 == 4:
+		return "Postfix wants us to come back later; its log says why"
+	}
+	return "Postfix refuses it; its log says by which rule"
+}
