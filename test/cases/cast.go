@@ -131,6 +131,12 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 		}
 	case "dmarc":
 		s.DMARC.Policy = tenant.DMARCPolicy(value)
+	case "org":
+		org, err := message.ParseDomain(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.DMARC.Organizational = org
 	case "adkim":
 		s.DMARC.StrictDKIM = true
 	case "aspf":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/milter/mta"
 )
@@ -16,8 +17,7 @@ const (
 )
 
 // configuration is the platform's, as its administrator would write it; %[1]s is
-// the folder. The customers' standing is given here, for a demonstration cannot
-// wait for DNS to be looked up.
+// the folder, %[2]s the DNS server. In the play a customer is looked at every second.
 const configuration = `# the platform
 listen: ["unix:%[1]s/milter.sock"]
 socketmap: ""
@@ -36,26 +36,28 @@ platform:
   spf_include: spf.courseware.nl
   dkim: [{selector: cw1, key: courseware.pem}]
 srs: {secrets: %[1]s/srs.secrets}
+dns: {servers: ["%[2]s"], pending_every: 1s}
 
 # its customers
 tenants:
   - id: yourorg
     name: Your Organisation
     domains: [yourorganisationname.nl]
-    authorization: unauthorized
+    dkim: [{selector: cw1, key: yourorg.pem}]
     submitters: {logins: [lms-yourorg]}
   - id: university
     name: Example University
     domains: [university.example]
-    authorization: authorized
     dkim: [{selector: cw1, key: university.pem}]
     submitters: {logins: [lms-university]}
   - id: museum
     name: Example Museum
     domains: [museum.example]
-    authorization: authorized
     submitters: {logins: [lms-museum]}
 `
+
+// customers are the domains whose mail depends on their DNS.
+var customers = []string{"yourorganisationname.nl", "university.example", "museum.example"}
 
 // zone is what everyone has published; the %s are DKIM records.
 const zone = `
@@ -139,9 +141,18 @@ func (s scene) mail(number int) mta.Mail {
 	}
 }
 
+// change is the scene in which the first customer publishes its key.
+var change = scene{
+	title:  "Your Organisation publishes the DKIM key that `onbehalf dns yourorg` shows. Nobody touches the platform.",
+	lesson: "The next message leaves as its own. Were the key to go, mail would leave in the platform's name again.",
+	login:  "lms-yourorg", sender: "academy@yourorganisationname.nl",
+	from:   "Academy <academy@yourorganisationname.nl>",
+	expect: outcome{without: false, with: true},
+}
+
 // check fails the demonstration when a scene does not lead where it should.
-func (s scene) check(result mta.Result, without, with opinion) error {
-	if got := (outcome{without.delivered(), result.Reply == "" && with.delivered()}); got != s.expect {
+func (s scene) check(result mta.Result, without, with authorize.Opinion) error {
+	if got := (outcome{without.Authenticated(), result.Reply == "" && with.Authenticated()}); got != s.expect {
 		return errors.New("this should not have happened; please report it")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -16,6 +17,7 @@ type daemon struct {
 	command *exec.Cmd
 	log     <-chan logLine
 	said    strings.Builder // what it logged, for the case that it fails
+	looked  map[string]bool // domains that it has looked at
 }
 
 // logLine is the part of a log line that the play tells.
@@ -25,10 +27,14 @@ type logLine struct {
 	QueueID string `json:"queue_id"`
 	Row     string `json:"row"`
 	Reason  string `json:"reason"`
+
+	Domain    string `json:"domain"`
+	Mechanism string `json:"mechanism"`
+	After     string `json:"after"`
 }
 
 func startDaemon(ctx context.Context, program string, s *stage) (*daemon, error) {
-	d := &daemon{command: exec.CommandContext(ctx, program, "serve", "--config", s.config)}
+	d := &daemon{looked: make(map[string]bool), command: exec.CommandContext(ctx, program, "serve", "--config", s.config)}
 	stderr, err := d.command.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -49,8 +55,25 @@ func startDaemon(ctx context.Context, program string, s *stage) (*daemon, error)
 			lines <- line
 		}
 	}()
-	_, err = d.await(ctx, func(l logLine) bool { return l.Message == "serving" })
+	serving := false
+	_, err = d.await(ctx, func(l logLine) bool {
+		serving = serving || l.Message == "serving"
+		return serving && d.hasLooked()
+	})
 	return d, err
+}
+
+// hasLooked tells whether the daemon knows what all customers have published.
+func (d *daemon) hasLooked() bool {
+	return !slices.ContainsFunc(customers, func(domain string) bool { return !d.looked[domain] })
+}
+
+// sees waits until the daemon has found a key of the domain.
+func (d *daemon) sees(ctx context.Context, domain string) error {
+	_, err := d.await(ctx, func(l logLine) bool {
+		return l.Domain == domain && l.Mechanism == "dkim cw1" && l.After == "active"
+	})
+	return err
 }
 
 // await reads the log until a line is the wanted one.
@@ -62,6 +85,9 @@ func (d *daemon) await(ctx context.Context, wanted func(logLine) bool) (logLine,
 				return logLine{}, fmt.Errorf("the daemon has ended: %s", d.said.String())
 			}
 			fmt.Fprintln(&d.said, line.Message)
+			if line.Mechanism == "dmarc" { // the last of a look
+				d.looked[line.Domain] = true
+			}
 			if wanted(line) {
 				return line, nil
 			}

@@ -13,6 +13,9 @@ import (
 	"os"
 	"time"
 
+	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
+	"onbehalf/message"
 	"onbehalf/milter/mta"
 )
 
@@ -38,72 +41,116 @@ func Run(ctx context.Context, program string, out io.Writer, colour bool) error 
 		return err
 	}
 	defer server.Shutdown()
+	if err := stage.configure(server.address); err != nil {
+		return err
+	}
+	receiver, err := newReceiver(server.address)
+	if err != nil {
+		return err
+	}
 	daemon, err := startDaemon(ctx, program, stage)
 	if err != nil {
 		return err
 	}
-	receiver := newReceiver(server.address, netip.MustParseAddr(hostIP))
-	err = play(ctx, stage, daemon, receiver, printer{out, colour})
+	t := &theatre{ctx, stage, server, daemon, receiver, printer{out, colour}}
+	err = t.play()
 	if stopErr := daemon.stop(); err == nil {
 		err = stopErr
 	}
 	return err
 }
 
-// play passes every scene through the daemon on one connection, as one SMTP
-// session would.
-func play(ctx context.Context, s *stage, d *daemon, r *receiver, p printer) error {
-	client, err := mta.Dial("unix", s.socket)
+// newReceiver makes who judges the mail as a receiving server does.
+func newReceiver(nameserver string) (authorize.Looker, error) {
+	client, err := resolve.New(resolve.Options{Servers: []string{nameserver}, Timeout: 5 * time.Second})
+	return authorize.Looker{DNS: client}, err
+}
+
+// theatre is where the play is given.
+type theatre struct {
+	ctx      context.Context
+	stage    *stage
+	dns      *nameserver
+	daemon   *daemon
+	receiver authorize.Looker
+	printer
+}
+
+func (t *theatre) play() error {
+	client, err := mta.Dial("unix", t.stage.socket)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	p.opening()
-	firstSender := ""
-	for i, scene := range scenes {
-		mail := scene.mail(i)
-		if i == 0 {
-			if err := client.Connect(mail); err != nil {
-				return err
-			}
-		}
-		without, err := r.judge(ctx, arrival{mail.Sender, mail.Header, mail.Body})
-		if err != nil {
-			return err
-		}
-		result, err := client.Send(mail)
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			firstSender = result.Sender
-		}
-		why, err := d.explain(ctx, mail.QueueID)
-		if err != nil {
-			return err
-		}
-		with := opinion{}
-		if result.Reply == "" {
-			if with, err = r.judge(ctx, arrival{result.Sender, result.Header, mail.Body}); err != nil {
-				return err
-			}
-		}
-		p.scene(i+1, scene, mail, without, why, result, with)
-		if err := scene.check(result, without, with); err != nil {
-			return fmt.Errorf("scene %d: %w", i+1, err)
-		}
-	}
-	if err := comeHome(ctx, s, d, p, firstSender); err != nil {
+	t.opening()
+	if err := client.Connect(scenes[0].mail(0)); err != nil { // one SMTP session for all
 		return err
 	}
-	p.closing()
+	firstSender := ""
+	for i, scene := range scenes {
+		sender, err := t.scene(client, i, scene)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			firstSender = sender
+		}
+	}
+	if err := t.comeHome(firstSender); err != nil {
+		return err
+	}
+	if err := t.dns.publish(t.stage.zone + t.stage.added); err != nil {
+		return err
+	}
+	if err := t.daemon.sees(t.ctx, customers[0]); err != nil {
+		return err
+	}
+	if _, err := t.scene(client, len(scenes)+1, change); err != nil {
+		return err
+	}
+	t.closing()
 	return nil
 }
 
-// comeHome plays the last scene: the first message bounces, and a stranger hands the
+// scene passes one message through the daemon, and gives the envelope sender that it
+// leaves with.
+func (t *theatre) scene(client *mta.Client, number int, s scene) (sender string, err error) {
+	mail := s.mail(number)
+	without := t.judge(mail.Sender, mail.Header, mail.Body)
+	result, err := client.Send(mail)
+	if err != nil {
+		return "", err
+	}
+	why, err := t.daemon.explain(t.ctx, mail.QueueID)
+	if err != nil {
+		return "", err
+	}
+	var with authorize.Opinion
+	if result.Reply == "" {
+		with = t.judge(result.Sender, result.Header, mail.Body)
+	}
+	t.tell(number+1, s, mail, without, why, result, with)
+	if err := s.check(result, without, with); err != nil {
+		return "", fmt.Errorf("scene %d: %w", number+1, err)
+	}
+	return result.Sender, nil
+}
+
+// judge asks what a receiver thinks of a message.
+func (t *theatre) judge(sender string, header message.Header, body []byte) authorize.Opinion {
+	from, _ := header.Get("From")
+	a := authorize.Arrival{Client: netip.MustParseAddr(hostIP), Sender: message.ParsePath(sender)}
+	if author, err := message.ParseFrom(from.Value); err == nil {
+		a.Author = author.Mailboxes[0].Address.Domain
+	}
+	a.Octets = append([]byte(header.String()+"\r\n"), body...)
+	return t.receiver.Receive(t.ctx, a)
+}
+
+// comeHome plays the first message bounces, and a stranger hands the
 // bounce in.
-func comeHome(ctx context.Context, s *stage, d *daemon, p printer, to string) error {
-	client, err := mta.Dial("unix", s.socket)
+func (t *theatre) comeHome(to string) error {
+	client, err := mta.Dial("unix", t.stage.socket)
 	if err != nil {
 		return err
 	}
@@ -116,11 +163,11 @@ func comeHome(ctx context.Context, s *stage, d *daemon, p printer, to string) er
 	if err != nil {
 		return err
 	}
-	why, err := d.explain(ctx, mail.QueueID)
+	why, err := t.daemon.explain(t.ctx, mail.QueueID)
 	if err != nil {
 		return err
 	}
-	p.bounce(len(scenes)+1, to, why, result)
+	t.bounce(len(scenes)+1, to, why, result)
 	if author := "<" + scenes[0].sender + ">"; len(result.Recipients) != 1 || result.Recipients[0] != author {
 		return fmt.Errorf("the bounce goes to %s, not to %s; please report it", result.Recipients, author)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 )
@@ -12,23 +13,21 @@ import (
 type nameserver struct {
 	address  string
 	udp, tcp *dns.Server
+	records  atomic.Pointer[map[string][]dns.RR] // by name
 }
 
 func serveDNS(zone string) (*nameserver, error) {
-	records, err := parseZone(zone)
-	if err != nil {
+	n := new(nameserver)
+	if err := n.publish(zone); err != nil {
 		return nil, err
 	}
 	packets, streams, err := listenBoth()
 	if err != nil {
 		return nil, err
 	}
-	handler := answerFrom(records)
-	n := &nameserver{
-		address: packets.LocalAddr().String(),
-		udp:     &dns.Server{PacketConn: packets, Handler: handler},
-		tcp:     &dns.Server{Listener: streams, Handler: handler},
-	}
+	n.address = packets.LocalAddr().String()
+	n.udp = &dns.Server{PacketConn: packets, Handler: dns.HandlerFunc(n.answer)}
+	n.tcp = &dns.Server{Listener: streams, Handler: dns.HandlerFunc(n.answer)}
 	for _, server := range []*dns.Server{n.udp, n.tcp} {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
@@ -44,7 +43,8 @@ func (n *nameserver) Shutdown() {
 	n.tcp.Shutdown()
 }
 
-func parseZone(zone string) (map[string][]dns.RR, error) {
+// publish makes the zone, with names written out, all that there is.
+func (n *nameserver) publish(zone string) error {
 	records := make(map[string][]dns.RR)
 	parser := dns.NewZoneParser(strings.NewReader("$TTL 60\n"+zone), ".", "")
 	for rr, more := parser.Next(); more; rr, more = parser.Next() {
@@ -52,32 +52,32 @@ func parseZone(zone string) (map[string][]dns.RR, error) {
 		records[name] = append(records[name], rr)
 	}
 	if err := parser.Err(); err != nil {
-		return nil, fmt.Errorf("zone: %w", err)
+		return fmt.Errorf("zone: %w", err)
 	}
-	return records, nil
+	n.records.Store(&records)
+	return nil
 }
 
-// answerFrom gives the records of a name and type; NXDOMAIN for a name without any.
-func answerFrom(records map[string][]dns.RR) dns.HandlerFunc {
-	return func(w dns.ResponseWriter, question *dns.Msg) {
-		answer := new(dns.Msg).SetReply(question)
-		answer.Authoritative = true
-		for _, q := range question.Question {
-			name := strings.ToLower(q.Name)
-			if len(records[name]) == 0 {
-				answer.Rcode = dns.RcodeNameError
-			}
-			for _, rr := range records[name] {
-				if rr.Header().Rrtype == q.Qtype {
-					answer.Answer = append(answer.Answer, rr)
-				}
+// answer gives the records of a name and type; NXDOMAIN for a name without any.
+func (n *nameserver) answer(w dns.ResponseWriter, question *dns.Msg) {
+	records := *n.records.Load()
+	answer := new(dns.Msg).SetReply(question)
+	answer.Authoritative = true
+	for _, q := range question.Question {
+		name := strings.ToLower(q.Name)
+		if len(records[name]) == 0 {
+			answer.Rcode = dns.RcodeNameError
+		}
+		for _, rr := range records[name] {
+			if rr.Header().Rrtype == q.Qtype {
+				answer.Answer = append(answer.Answer, rr)
 			}
 		}
-		if _, overUDP := w.RemoteAddr().(*net.UDPAddr); overUDP {
-			answer.Truncate(roomFor(question))
-		}
-		w.WriteMsg(answer)
 	}
+	if _, overUDP := w.RemoteAddr().(*net.UDPAddr); overUDP {
+		answer.Truncate(roomFor(question))
+	}
+	w.WriteMsg(answer)
 }
 
 // roomFor gives the octets that the asker takes over UDP (RFC 6891 section 6.2.3).

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/milter/mta"
 )
@@ -38,7 +39,7 @@ func (p printer) opening() {
 	p.line("Its host is %s. What does a receiver make of that, without and with onbehalf?", hostIP)
 }
 
-func (p printer) scene(number int, s scene, mail mta.Mail, without opinion, why logLine, result mta.Result, with opinion) {
+func (p printer) tell(number int, s scene, mail mta.Mail, without authorize.Opinion, why logLine, result mta.Result, with authorize.Opinion) {
 	p.line("\n%s", p.paint(bold, fmt.Sprintf("%d. %s", number, s.title)))
 	p.line("   without onbehalf")
 	p.message(mail.Sender, mail.Header, nil)
@@ -82,26 +83,19 @@ func tags(signature string) string {
 	return strings.Join(kept, "; ") + "; ..."
 }
 
-func (p printer) opinion(o opinion) {
-	text := fmt.Sprintf("SPF %s for %s, DKIM %s", o.spf, o.spfDomain, o.dkim)
-	if o.dkimDomain != "" {
-		text += " for " + o.dkimDomain
+func (p printer) opinion(o authorize.Opinion) {
+	text := fmt.Sprintf("SPF %s for %s, ", o.SPF, o.SPFDomain)
+	for _, v := range o.Signatures {
+		text += fmt.Sprintf("DKIM %s for %s", v.Result, v.Domain)
 	}
-	verdict := p.paint(green, "DMARC pass: delivered")
-	if !o.delivered() {
-		verdict = p.paint(red, "DMARC fail: "+consequence(o.policy))
+	if len(o.Signatures) == 0 {
+		text += "DKIM none"
 	}
-	p.field("receiver", text+"; "+verdict)
-}
-
-func consequence(policy string) string {
-	switch policy {
-	case "reject":
-		return "rejected"
-	case "quarantine":
-		return "to the spam folder"
+	colour := red
+	if o.Authenticated() {
+		colour = green
 	}
-	return "doubted"
+	p.field("receiver", text+"; "+p.paint(colour, fmt.Sprintf("DMARC %s: %s", o.DMARC, o.Explanation)))
 }
 
 func (p printer) field(name, text string) { p.line("     %-16s %s", name, text) }

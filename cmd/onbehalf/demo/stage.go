@@ -13,33 +13,36 @@ import (
 
 // stage is a throw-away installation.
 type stage struct {
+	folder string
 	config string // path of the main file
 	socket string // path
-	zone   string
+	zone   string // what is published when the play begins
+	added  string // and what the first customer publishes later
 }
 
-// build writes configuration, keys and secrets into a folder.
+// build writes keys and secrets into a folder.
 func build(folder string) (*stage, error) {
-	platform, err := makeKey(folder, "courseware.pem", "courseware.nl")
-	if err != nil {
-		return nil, err
+	s := &stage{folder: folder, config: filepath.Join(folder, "onbehalf.yaml"), socket: filepath.Join(folder, "milter.sock")}
+	var records []string
+	for _, key := range []struct{ file, domain string }{
+		{"courseware.pem", "courseware.nl"}, {"university.pem", "university.example"}, {"yourorg.pem", "yourorganisationname.nl"},
+	} {
+		record, err := makeKey(folder, key.file, key.domain)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, record)
 	}
-	university, err := makeKey(folder, "university.pem", "university.example")
-	if err != nil {
-		return nil, err
-	}
-	s := &stage{
-		config: filepath.Join(folder, "onbehalf.yaml"),
-		socket: filepath.Join(folder, "milter.sock"),
-		zone:   fmt.Sprintf(zone, platform, university),
-	}
+	s.zone, s.added = fmt.Sprintf(zone, records[0], records[1]), records[2]
 	if err := os.Mkdir(filepath.Join(folder, "tenants.d"), 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "srs.secrets"), []byte(rand.Text()+"\n"), 0o600); err != nil {
-		return nil, err
-	}
-	return s, os.WriteFile(s.config, fmt.Appendf(nil, configuration, folder), 0o600)
+	return s, os.WriteFile(filepath.Join(folder, "srs.secrets"), []byte(rand.Text()+"\n"), 0o600)
+}
+
+// configure writes the configuration.
+func (s *stage) configure(nameserver string) error {
+	return os.WriteFile(s.config, fmt.Appendf(nil, configuration, s.folder, nameserver), 0o600)
 }
 
 // makeKey makes a key and gives the DNS record for selector cw1.
