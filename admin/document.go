@@ -36,7 +36,7 @@ type Configuration struct {
 	Summary       string    `json:"summary"`  // as check-config has it
 	Findings      []Finding `json:"findings"` // that did not stop it; at most 100
 	FindingsTotal int       `json:"findings_total"`
-	// NeedRestart are keys that the last reload found changed and left as they were.
+	// NeedRestart are keys that have another value than at the start, which only a restart heeds.
 	NeedRestart []string `json:"need_restart,omitempty"`
 }
 
@@ -142,14 +142,14 @@ type Domain struct {
 	Way      Way             `json:"way"`
 	Meaning  string          `json:"meaning"`
 	Author   message.Address `json:"author"`
-	From     string          `json:"from"`              // as the receiver sees it
-	Sender   string          `json:"sender"`            // of the envelope
-	Sign     []string        `json:"sign,omitempty"`    // names of the keys
-	Standing tenant.Standing `json:"standing"`          // a wildcard's: of the domain above, where its keys are
-	Guessed  bool            `json:"guessed,omitempty"` // a wildcard: Author is of a name that might come
+	Sender   message.Address `json:"sender,omitzero"`        // of the envelope, unless
+	BounceAt message.Domain  `json:"bounce_domain,omitzero"` // it is a bounce address there
+	Sign     []string        `json:"sign,omitempty"`         // names of the keys
+	Standing tenant.Standing `json:"standing"`               // a wildcard's: of the domain above, where its keys are
+	Guessed  bool            `json:"guessed,omitempty"`      // a wildcard; Author is of a name below it that might come
 }
 
 // Error is the document of an answer that is none.
 type Error struct {
-	Error string `json:"error"`
+	Text string `json:"error"`
 }

@@ -46,7 +46,7 @@ func (all problems) worst() []Problem {
 	slices.SortStableFunc(all, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.weight(), b.weight()), b.when().Compare(a.when()))
 	})
-	return all[:min(len(all), maxListed)]
+	return append([]Problem{}, all[:min(len(all), maxListed)]...)
 }
 
 // weight is the less, the worse the problem is.

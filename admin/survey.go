@@ -43,39 +43,43 @@ func (v *survey) isPlatforms(d message.Domain) bool {
 
 // source is where mail of a tenant comes from.
 type source struct {
-	domain  message.Domain // of the author
-	at      message.Domain // whose standing tells what the tenant publishes
-	guessed bool           // nothing is known but a wildcard: the domain is one that might come
+	pattern tenant.Pattern // a wildcard: no mail came from there yet
+	domain  message.Domain // of the author; a wildcard's is one that might come
+	at      message.Domain // whose standing tells what the tenant publishes; zero: of another source
 }
+
+func exactly(d message.Domain) source { return source{tenant.Pattern{Domain: d}, d, d} }
 
 // sources gives where mail of a tenant comes from, as far as it is known: the domains
 // that it names, those that a wildcard covers and mail came from, and below a
 // wildcard any other.
 func (v *survey) sources(t *tenant.Tenant) []source {
-	var named, guessed []source
+	var named, wild []source
 	exact := make(map[message.Domain]bool)
 	for _, p := range t.Domains {
 		if !p.Wildcard {
 			exact[p.Domain] = true
-			named = append(named, source{domain: p.Domain, at: p.Domain})
+			named = append(named, exactly(p.Domain))
 		}
 	}
 	for _, p := range t.Domains {
-		if p.Wildcard && !exact[p.Domain] {
-			guessed = append(guessed, source{sample(p), p.Domain, true})
+		switch {
+		case p.Wildcard && exact[p.Domain]:
+			wild = append(wild, source{p, sample(p), message.Domain{}})
+		case p.Wildcard:
+			wild = append(wild, source{p, sample(p), p.Domain})
 		}
 	}
 	for _, d := range v.below[t.ID] {
-		named = append(named, source{domain: d, at: d})
+		if !exact[d] {
+			named = append(named, exactly(d))
+		}
 	}
-	return append(named, guessed...)
+	return append(named, wild...)
 }
 
-// sample gives a domain that the pattern covers.
+// sample gives a domain that a wildcard covers.
 func sample(p tenant.Pattern) message.Domain {
-	if !p.Wildcard {
-		return p.Domain
-	}
 	below, err := message.ParseDomain("any-name." + p.Domain.String())
 	if err != nil { // there is no room for it
 		return p.Domain
@@ -91,22 +95,22 @@ func (v *survey) all(tenants []*tenant.Tenant) (Tenants, problems) {
 		found.take("", s, Platform)
 	}
 	for _, t := range tenants {
-		count.take(t, v.waysOf(t, &found), v.waits(t))
+		from := v.sources(t)
+		count.take(t, v.waysOf(t, from, &found), v.waits(t, from))
 	}
 	return count, found
 }
 
 // waysOf gives the ways of a tenant's mail, guesses only where there is nothing
 // better, and notes what is wrong.
-func (v *survey) waysOf(t *tenant.Tenant, found *problems) []Way {
+func (v *survey) waysOf(t *tenant.Tenant, all []source, found *problems) []Way {
 	var ways []Way
-	all := v.sources(t)
 	for _, from := range all {
 		way := wayOf(v.decide(t, from.domain))
-		if t.Authorization == tenant.Auto {
+		if t.Authorization == tenant.Auto && !from.at.IsZero() {
 			found.take(t.ID, v.snapshot.Standing(from.at), way)
 		}
-		if !from.guessed || all[0].guessed {
+		if !from.pattern.Wildcard || all[0].pattern.Wildcard {
 			ways = append(ways, way)
 		}
 	}
@@ -114,9 +118,9 @@ func (v *survey) waysOf(t *tenant.Tenant, found *problems) []Way {
 }
 
 // waits tells whether a domain of the tenant has not been looked up yet.
-func (v *survey) waits(t *tenant.Tenant) bool {
-	return t.Authorization == tenant.Auto && slices.ContainsFunc(v.sources(t), func(from source) bool {
-		return v.snapshot.Standing(from.at).DMARC.Checked.IsZero()
+func (v *survey) waits(t *tenant.Tenant, all []source) bool {
+	return t.Authorization == tenant.Auto && slices.ContainsFunc(all, func(from source) bool {
+		return !from.at.IsZero() && v.snapshot.Standing(from.at).DMARC.Checked.IsZero()
 	})
 }
 

@@ -14,11 +14,8 @@ func (v *survey) tenant(t *tenant.Tenant) Tenant {
 	}
 	for _, from := range v.sources(t) {
 		one := v.domain(t, from.domain)
-		one.Domain, one.Guessed = from.domain.String(), from.guessed
-		if from.guessed {
-			one.Domain = tenant.Pattern{Domain: from.at, Wildcard: true}.String()
-		}
-		if t.Authorization == tenant.Auto {
+		one.Domain, one.Guessed = from.pattern.String(), from.pattern.Wildcard
+		if t.Authorization == tenant.Auto && !from.at.IsZero() {
 			one.Standing = v.snapshot.Standing(from.at)
 		}
 		doc.Domains = append(doc.Domains, one)
@@ -30,11 +27,13 @@ func (v *survey) tenant(t *tenant.Tenant) Tenant {
 func (v *survey) domain(t *tenant.Tenant, d message.Domain) Domain {
 	m := letter(t, d, v.now)
 	plan := rewrite.Decide(m, v.snapshot)
-	from, _ := plan.Apply(m.Header).Get("From")
 	way := wayOf(plan)
 	doc := Domain{
-		Row: plan.Row.String(), Way: way, Meaning: way.meaning(plan, from.Text()),
-		Author: m.Envelope.ReversePath.Address, From: from.Text(), Sender: plan.Sender(m).String(),
+		Row: plan.Row.String(), Way: way, Meaning: way.meaning(plan),
+		Author: m.Envelope.ReversePath.Address, Sender: plan.Sender(m).Address,
+	}
+	if at := doc.Sender.Domain; v.snapshot.TakesBounces(at) { // who has the address can use it
+		doc.Sender, doc.BounceAt = message.Address{}, at
 	}
 	for _, id := range plan.Sign {
 		doc.Sign = append(doc.Sign, id.String())

@@ -48,7 +48,7 @@ func wayOf(p rewrite.Plan) Way {
 }
 
 // meaning says for people what a plan makes of the mail.
-func (w Way) meaning(p rewrite.Plan, from string) string {
+func (w Way) meaning(p rewrite.Plan) string {
 	switch w {
 	case Signed:
 		return "leaves as its own, with a DKIM signature of its own"
@@ -57,7 +57,7 @@ func (w Way) meaning(p rewrite.Plan, from string) string {
 	case BySPF:
 		return "leaves as its own, by SPF alone: where a host on the way forwards it, DMARC fails"
 	case Platform:
-		return "leaves in the platform's name, as " + from
+		return "leaves in the platform's name, and answers to it go to the author"
 	case Bare:
 		return "leaves with its own From, for rewrite_from says so, and nothing that authenticates it"
 	}

@@ -11,6 +11,10 @@ import (
 	"unicode/utf8"
 )
 
+// product is how the server names itself, so that Ask knows it from others (RFC 9110
+// section 10.2.4).
+const product = "onbehalf"
+
 // write sends a document.
 func write(w http.ResponseWriter, r *http.Request, status int, document any) {
 	body, err := Marshal(document)
@@ -18,6 +22,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, document any) {
 		status, body = http.StatusInternalServerError, []byte(`{"error": "the document cannot be written"}`+"\n")
 	}
 	h := w.Header()
+	h.Set("Server", product)
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")

@@ -1,17 +1,23 @@
 package authorize
 
 import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
 	"fmt"
 	"strings"
 
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/tenant"
 )
 
 const (
 	askDNS   = "publish the record that onbehalf dns shows"
-	replace  = "replace it by the record that onbehalf dns shows"
+	replace  = "replace it with the record that onbehalf dns shows"
 	onlyOnce = "delete all but the one that onbehalf dns shows"
 )
 
@@ -25,7 +31,7 @@ func (l *look) key(k Key) Finding {
 	texts := answer.Texts()
 	switch {
 	case len(texts) == 0 && len(answer.Chain) > 1:
-		return finding(Missing, KeyDangling, nil, "check the target of the CNAME; if it is the one that onbehalf dns shows, the platform has to publish the key there",
+		return finding(Missing, KeyDangling, nil, checkTarget(answer.Target(), k.SDID, "publish the key there"),
 			"%s is a CNAME to %s, where no key is published", name, answer.Target())
 	case len(texts) == 0:
 		return l.absentKey(k)
@@ -50,17 +56,59 @@ func judgeKey(k Key, text string) Finding {
 	name := k.String()
 	r, err := record.ParseKey(text)
 	switch {
+	case isCut(text, k):
+		return finding(Broken, KeyCut, found, "enter the whole text; where one field takes 255 characters only, split it into several strings of one record",
+			"the record at %s holds only the beginning of our key", name)
 	case err != nil:
 		return finding(Missing, KeyMalformed, found, replace, "the record at %s is not a DKIM key: %v", name, err)
 	case r.Revoked():
 		return finding(Broken, KeyRevoked, found, replace, "the key at %s is revoked: its p= is empty", name)
 	case r.Is(k.Public):
 		return judgeUse(name, r, found)
-	case r.CutFrom(k.Public):
-		return finding(Broken, KeyCut, found, "enter the whole text; where one field takes 255 characters only, split it into several strings of one record",
-			"the record at %s holds only the beginning of our key", name)
+	case isBare(r, k):
+		return finding(Broken, KeyMalformed, found, replace, "the record at %s holds our key in the form of PKCS #1, which many receivers cannot read", name)
+	case isMislabelled(r, k):
+		return finding(Broken, KeyOther, found, replace, "the record at %s holds our key, but for another algorithm: k= must be %s", name, k.Algorithm)
 	}
-	return finding(Broken, KeyOther, found, replace, "the key at %s is another one than ours", name)
+	return finding(Broken, KeyOther, found, replace, "the key at %s is not ours but another", name)
+}
+
+// isCut tells whether the record's p= is the beginning of our key. Where it ends is
+// seldom where base64 may end.
+func isCut(text string, k Key) bool {
+	const some = 60 // the first 44 are the same in all keys of one length
+	ours, err := keys.Record(k.Public)
+	if err != nil {
+		return false
+	}
+	_, whole, _ := strings.Cut(ours, "p=")
+	_, part, _ := strings.Cut(text, "p=")
+	part = strings.TrimRight(strings.Join(strings.Fields(part), ""), "=")
+	return len(part) > some && len(part) < len(strings.TrimRight(whole, "=")) && strings.HasPrefix(whole, part)
+}
+
+// isBare tells whether it is our key without its SubjectPublicKeyInfo.
+func isBare(r record.Key, k Key) bool {
+	public, isRSA := k.Public.(*rsa.PublicKey)
+	return isRSA && bytes.Equal(r.Data, x509.MarshalPKCS1PublicKey(public))
+}
+
+// isMislabelled tells whether it is our key but for its k=.
+func isMislabelled(r record.Key, k Key) bool {
+	if r.Algorithm == k.Algorithm {
+		return false
+	}
+	r.Algorithm = k.Algorithm
+	return r.Is(k.Public)
+}
+
+// checkTarget is what to do about a CNAME that leads to nothing. Where a final dot
+// is forgotten, DNS programs append the zone to the target.
+func checkTarget(target string, zone message.Domain, ours string) string {
+	if target, appended := strings.CutSuffix(target, "."+zone.Organizational().String()); appended {
+		return fmt.Sprintf("if the target should be %s, end it with a dot; else the DNS program appends the zone to it", target)
+	}
+	return "check the target of the CNAME; if it is the one that onbehalf dns shows, the platform has to " + ours
 }
 
 // judgeUse looks at what a record with our key lets it be used for.
@@ -73,5 +121,9 @@ func judgeUse(name string, r record.Key, found []string) Finding {
 	case r.Testing:
 		return finding(Missing, KeyTesting, found, "take t=y out of the record", "the key at %s is ours, but marked as a test (t=y): receivers treat its signatures as if there were none", name)
 	}
-	return finding(There, KeyPublished, found, "", "our %s key is at %s", strings.ToUpper(string(r.Algorithm)), name)
+	kind := "RSA"
+	if r.Algorithm == tenant.Ed25519 {
+		kind = "Ed25519"
+	}
+	return finding(There, KeyPublished, found, "", "our %s key is at %s", kind, name)
 }

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,12 @@ type policyAt struct {
 	text string
 }
 
+// fault is a text that was meant to be a DMARC record, and receivers ignore.
+type fault struct {
+	domain            message.Domain
+	text, why, remedy string
+}
+
 // policy finds the DMARC policy of a domain by both rules that receivers use, the
 // tree walk (RFC 9989 section 4.10) and the organizational domain by the public
 // suffix list (RFC 7489 section 6.6.3), and takes the stricter of both.
@@ -38,23 +45,40 @@ func (l *look) policy(d message.Domain) (tenant.DMARC, Finding) {
 		return tenant.DMARC{}, unanswered(err)
 	}
 	p := tenant.DMARC{Policy: tenant.DMARCAbsent, Organizational: organizational(d, walked)}
-	var found []string
-	for _, at := range append(byWalk(d, p.Organizational, walked), listed...) {
+	sources := byWalk(d, p.Organizational, walked)
+	for _, at := range sources {
 		p = stricter(p, at.asked(d, exists))
-		if !slices.Contains(found, at.text) {
-			found = append(found, at.text)
+	}
+	for _, at := range listed {
+		p = stricter(p, at.asked(d, true)) // np= is not of RFC 7489
+		if !slices.Contains(sources, at) {
+			sources = append(sources, at)
 		}
 	}
-	return p, policyFinding(d, p, found, append(faults, more...))
+	return p, policyFinding(d, p, sources, append(faults, more...))
 }
 
-func policyFinding(d message.Domain, p tenant.DMARC, found, faults []string) Finding {
-	switch {
-	case p.Policy != tenant.DMARCAbsent:
-		return finding(There, PolicyFound, found, "", "%s asks receivers for p=%s%s", d, p.Policy, modes(p))
-	case len(faults) > 0:
-		return finding(Missing, PolicyMalformed, faults, "mend the record: it must begin with v=DMARC1; p=none, be the only one, and hold a p= of none, quarantine or reject",
-			"%s has a DMARC record that receivers ignore", d)
+func policyFinding(d message.Domain, p tenant.DMARC, sources []policyAt, faults []fault) Finding {
+	var found, names []string
+	for _, at := range sources {
+		found, names = append(found, at.text), append(names, "_dmarc."+at.domain.String())
+	}
+	if len(found) > 0 {
+		by := names[0]
+		if len(names) > 1 { // receivers by the older rule find another
+			by = "the stricter of " + strings.Join(names, " and ")
+		}
+		return finding(There, PolicyFound, found, "", "DMARC of %s is p=%s%s, by %s", d, p.Policy, modes(p), by)
+	}
+	// That of a registry nobody else can mend.
+	faults = slices.DeleteFunc(faults, func(f fault) bool { return !f.domain.Within(d.Organizational()) })
+	for _, f := range faults {
+		if !slices.Contains(found, f.text) {
+			found = append(found, f.text)
+		}
+	}
+	if len(faults) > 0 {
+		return finding(Missing, PolicyMalformed, found, faults[0].remedy, "receivers ignore what stands at _dmarc.%s: %s", faults[0].domain, faults[0].why)
 	}
 	return finding(Missing, PolicyAbsent, nil, askDNS, "%s has no DMARC record", d)
 }
@@ -81,13 +105,13 @@ func (l *look) exists(d message.Domain) (bool, error) {
 
 // walk gives the records on the way from the domain to the root, lowest first, and
 // texts that were meant to be records and are none.
-func (l *look) walk(d message.Domain) (records []policyAt, faults []string, err error) {
+func (l *look) walk(d message.Domain) (records []policyAt, faults []fault, err error) {
 	for at := d; !at.IsZero(); at = next(at) {
-		one, fault, err := l.recordAt(at)
+		one, more, err := l.recordAt(at)
 		if err != nil {
 			return nil, nil, err
 		}
-		faults = append(faults, fault...)
+		faults = append(faults, more...)
 		if one == nil {
 			continue
 		}
@@ -110,7 +134,7 @@ func next(d message.Domain) message.Domain {
 }
 
 // recordAt gives the DMARC record of one domain; nil: receivers see none.
-func (l *look) recordAt(d message.Domain) (*policyAt, []string, error) {
+func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 	name := "_dmarc." + d.String()
 	if len(name) > 253 {
 		return nil, nil, nil
@@ -119,30 +143,37 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var meant, faulty []string
+	var meant []string
+	var faults []fault
 	for _, text := range answer.Texts() {
 		if record.IsDMARC(text) {
 			meant = append(meant, text)
 		} else if strings.Contains(strings.ToUpper(text), "DMARC") {
-			faulty = append(faulty, text)
+			faults = append(faults, fault{d, text, cmp.Or(record.Pasted(text), "it does not begin with v=DMARC1;"), replace})
 		}
 	}
-	if len(meant) != 1 { // several are all discarded
-		return nil, append(meant, faulty...), nil
+	if len(meant) > 1 {
+		for _, text := range meant {
+			faults = append(faults, fault{d, text, "there are several DMARC records, and only one may stand there", onlyOnce})
+		}
+		return nil, faults, nil
 	}
-	parsed, err := record.ParseDMARC(meant[0])
-	if err != nil {
-		return nil, append(meant, faulty...), nil
+	for _, text := range meant {
+		parsed, err := record.ParseDMARC(text)
+		if err == nil {
+			return &policyAt{d, parsed, text}, nil, nil
+		}
+		faults = append(faults, fault{d, text, err.Error(), replace})
 	}
-	return &policyAt{d, parsed, meant[0]}, nil, nil
+	return nil, faults, nil
 }
 
 // lookUp gives the record that RFC 7489 leads to: the domain's own or, without one,
 // that of its organizational domain.
-func (l *look) lookUp(d, org message.Domain) ([]policyAt, []string, error) {
+func (l *look) lookUp(d, org message.Domain) ([]policyAt, []fault, error) {
 	one, faults, err := l.recordAt(d)
 	if err == nil && one == nil && org != d {
-		var more []string
+		var more []fault
 		one, more, err = l.recordAt(org)
 		faults = append(faults, more...)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	library "blitiri.com.ar/go/spf"
@@ -30,6 +31,9 @@ type trail struct {
 	ip       netip.Addr
 	records  []published // SPF records, in the order in which they were reached
 	last     string      // the last name asked for a record
+	lastMX   string      // the last name asked for hosts
+	voids    []string    // names and types that there is nothing of
+	exists   bool        // one of the records has an exists term
 	troubled error       // a question had no definitive answer
 	tooMany  bool        // it asked for more than any honest record needs
 }
@@ -56,6 +60,7 @@ func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	for _, text := range answer.Texts() {
 		if record.IsSPF(text) {
 			t.records = append(t.records, published{t.last, text})
+			t.exists = t.exists || hasExists(text)
 		}
 	}
 	return answer.Texts(), err
@@ -63,6 +68,7 @@ func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
 
 // LookupMX is of library.DNSResolver.
 func (t *trail) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	t.lastMX = strings.TrimSuffix(name, ".")
 	answer, err := t.ask(ctx, name, dns.TypeMX)
 	var hosts []*net.MX
 	for _, rr := range answer.Records {
@@ -73,13 +79,23 @@ func (t *trail) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	return hosts, err
 }
 
+func hasExists(text string) bool {
+	spf, _ := record.ParseSPF(text)
+	return slices.ContainsFunc(spf.Terms, func(t record.Term) bool { return t.Name == "exists" })
+}
+
 // LookupIPAddr is of library.DNSResolver. For an IPv4 client only A records count; for an
-// IPv6 one AAAA, but A for "exists" (RFC 7208 section 5.7), which cannot be told
-// apart here.
+// IPv6 one AAAA, but A for an exists term (RFC 7208 section 5.7). Which term it is cannot be
+// told apart here, so that A is asked for only where there is such a term: a host that
+// has A records alone is a void look-up for an IPv6 client (section 4.6.4).
 func (t *trail) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
 	types := []uint16{dns.TypeA}
-	if !t.ip.Is4() {
+	switch {
+	case t.ip.Is4():
+	case t.exists:
 		types = []uint16{dns.TypeAAAA, dns.TypeA}
+	default:
+		types = []uint16{dns.TypeAAAA}
 	}
 	var addrs []net.IPAddr
 	var failed, absent error
@@ -124,6 +140,9 @@ func (t *trail) ask(ctx context.Context, name string, qtype uint16) (resolve.Ans
 		t.troubled = err
 		return answer, &net.DNSError{Err: err.Error(), Name: name, IsTemporary: true}
 	case len(answer.Records) == 0:
+		if void := strings.TrimSuffix(name, ".") + " " + dns.Type(qtype).String(); qtype != dns.TypeTXT && !slices.Contains(t.voids, void) {
+			t.voids = append(t.voids, void)
+		}
 		return answer, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}
 	return answer, nil

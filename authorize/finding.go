@@ -86,16 +86,21 @@ func finding(v Verdict, reason Reason, found []string, remedy, format string, ar
 	return Finding{v, reason, shown(fmt.Sprintf(format, args...)), shown(remedy), shownAll(found)}
 }
 
-// unanswered says of each attempt what became of it, once.
+// unanswered says what became of the attempts. Two that ended alike are told once.
 func unanswered(err error) Finding {
-	attempts := slices.Compact(strings.Split(err.Error(), "\n"))
+	var attempts []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.ContainsFunc(attempts, func(before string) bool { return strings.HasSuffix(before, line) }) {
+			attempts = append(attempts, line)
+		}
+	}
 	return finding(Unanswered, NoAnswer, nil, "", "no definitive answer: %s", strings.Join(attempts, "; "))
 }
 
 // Bounds of what strangers publish, before it goes into logs, files and terminals.
 const (
-	mostFound    = 8
-	longestFound = 1024 // octets
+	mostFound   = 8
+	longestText = 1024 // octets
 )
 
 func shownAll(texts []string) []string {
@@ -107,25 +112,29 @@ func shownAll(texts []string) []string {
 }
 
 // shown bounds a text, and escapes what does not print as Go does: control characters
-// act on terminals, and others turn text round or do not show. What is shown once
-// stays the same when shown again.
+// act on terminals, others turn text round or cannot be seen. What is shown already
+// stays as it is.
 func shown(s string) string {
-	clipped := s[:min(len(s), longestFound)]
+	const more = "..."
 	var b strings.Builder
-	for i, r := range clipped {
+	fits := 0 // as much of b as leaves room for more
+	for s != "" {
+		r, size := utf8.DecodeRuneInString(s)
+		piece := s[:size]
 		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(clipped[i:], "\uFFFD"):
-			if i+utf8.UTFMax <= len(clipped) || len(clipped) == len(s) { // else the clip is to blame
-				fmt.Fprintf(&b, `\x%02x`, clipped[i])
-			}
-		case strconv.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		case r == utf8.RuneError && size == 1:
+			piece = fmt.Sprintf(`\x%02x`, s[0])
+		case !strconv.IsPrint(r):
+			piece = strings.Trim(strconv.QuoteRuneToASCII(r), "'")
 		}
-	}
-	if len(clipped) < len(s) {
-		b.WriteString("...")
+		if b.Len()+len(piece) > longestText {
+			return b.String()[:fits] + more
+		}
+		b.WriteString(piece)
+		if b.Len()+len(more) <= longestText {
+			fits = b.Len()
+		}
+		s = s[size:]
 	}
 	return b.String()
 }

@@ -2,8 +2,10 @@ package authorize
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
+
+	"golang.org/x/net/publicsuffix"
 
 	"onbehalf/authorize/resolve"
 	"onbehalf/message"
@@ -54,11 +56,12 @@ func (l Looker) Look(ctx context.Context, s Subject) Report {
 	k := &look{l, ctx, resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
 	r := Report{Subject: s, Addresses: addresses(l.Platform.SendingIPs)}
 	r.DMARC, r.Policy = k.policy(s.Domain)
-	if s.SPF {
-		r.SPF, r.SPFResults = k.spf(s.Domain)
-	}
+	// Keys before SPF: they need few questions, and an SPF record may use up all.
 	for _, key := range s.Keys {
 		r.Keys = append(r.Keys, k.key(key))
+	}
+	if s.SPF {
+		r.SPF, r.SPFResults = k.spf(s.Domain)
 	}
 	if !s.ReturnPath.IsZero() {
 		r.ReturnPath = k.returnPath(s, r.DMARC)
@@ -68,25 +71,32 @@ func (l Looker) Look(ctx context.Context, s Subject) Report {
 	return r
 }
 
-// giveUp is how many questions in a row may go without an answer: behind dead name
-// servers, all names of a domain are silent.
+// giveUp is how many questions about one organization's names may go without an
+// answer in a row: behind dead name servers all of them are silent.
 const giveUp = 2
 
-// impatient asks no more when the last few questions had no answer.
+// impatient asks no more about an organization when the last few questions about it
+// had no answer. Of others it goes on asking: a dead name in an SPF record says nothing
+// about the key beside it.
 type impatient struct {
 	resolve.Asker
-	silent int
+	silent map[string]int // by organizational domain
 }
 
-var errSilent = errors.New("not asked: the questions before had no answer")
-
 func (i *impatient) Ask(ctx context.Context, name string, qtype uint16) (resolve.Answer, error) {
-	if i.silent >= giveUp {
-		return resolve.Answer{Chain: []string{name}}, errSilent
+	org, err := publicsuffix.EffectiveTLDPlusOne(name)
+	if err != nil {
+		org = name
+	}
+	if i.silent[org] >= giveUp {
+		return resolve.Answer{Chain: []string{name}}, fmt.Errorf("%s was not asked for: other questions about %s had no answer", name, org)
 	}
 	answer, err := i.Asker.Ask(ctx, name, qtype)
-	if i.silent++; err == nil {
-		i.silent = 0
+	if i.silent == nil {
+		i.silent = make(map[string]int)
+	}
+	if i.silent[org]++; err == nil {
+		i.silent[org] = 0
 	}
 	return answer, err
 }

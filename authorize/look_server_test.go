@@ -14,13 +14,13 @@ import (
 // world is one zone, the root: it follows CNAMEs, and tells a name without records of
 // a type from a name that does not exist.
 type server struct {
-	addr    string // host:port, UDP and TCP
-	records map[string][]dns.RR
-	exists  map[string]bool // names, and those that only others lie below
+	addr string // host:port, UDP and TCP
 
-	mu    sync.Mutex
-	fails map[dns.Question]int // with an RCODE, or silent; class 0, and type ANY for all
-	asked []string             // name and type of each question, repetitions too
+	mu      sync.Mutex
+	records map[string][]dns.RR
+	exists  map[string]bool      // names, and those that only others lie below
+	fails   map[dns.Question]int // with an RCODE, or silent; class 0, and type ANY for all
+	asked   []string             // name and type of each question, repetitions too
 }
 
 // silent stands for no answer in server.fails.
@@ -31,7 +31,8 @@ const silent = -1
 // have: "SERVFAIL NAME [TYPE]", "REFUSED NAME [TYPE]" and "SILENT NAME [TYPE]".
 func serve(t testing.TB, lines string) *server {
 	t.Helper()
-	s := &server{records: make(map[string][]dns.RR), exists: make(map[string]bool), fails: make(map[dns.Question]int)}
+	s := new(server)
+	s.publish()
 	s.read(t, lines)
 	// UDP first: only where both are free is there an address.
 	for range 50 {
@@ -51,6 +52,17 @@ func serve(t testing.TB, lines string) *server {
 	}
 	t.Fatal("no port on 127.0.0.1 is free for both UDP and TCP")
 	return nil
+}
+
+// publish makes these the server's records, and forgets what was asked.
+func (s *server) publish(records ...dns.RR) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records, s.exists, s.fails = make(map[string][]dns.RR), make(map[string]bool), make(map[dns.Question]int)
+	s.asked = nil
+	for _, rr := range records {
+		s.add(rr)
+	}
 }
 
 func run(t testing.TB, server *dns.Server) {
@@ -131,12 +143,13 @@ func shortStrings(line string) string {
 // ServeDNS is of dns.Handler.
 func (s *server) ServeDNS(w dns.ResponseWriter, request *dns.Msg) {
 	question := request.Question[0]
-	s.mu.Lock()
-	s.asked = append(s.asked, strings.TrimSuffix(question.Name, ".")+" "+dns.Type(question.Qtype).String())
-	s.mu.Unlock()
 	m := new(dns.Msg).SetReply(request)
 	m.RecursionAvailable = true
-	if !s.answer(m, strings.ToLower(question.Name), question.Qtype) {
+	s.mu.Lock()
+	s.asked = append(s.asked, strings.TrimSuffix(question.Name, ".")+" "+dns.Type(question.Qtype).String())
+	answers := s.answer(m, strings.ToLower(question.Name), question.Qtype)
+	s.mu.Unlock()
+	if !answers {
 		return
 	}
 	if _, udp := w.RemoteAddr().(*net.UDPAddr); udp {

@@ -17,9 +17,9 @@ func TestLook(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			report, server := c.look(t)
-			got := masked(strings.ReplaceAll(printed(report), server.addr, "SERVER"))
+			got := masked(strings.ReplaceAll(c.printed(report), server.addr, "SERVER"))
 			questions := strings.Join(server.questions(), "\n") + "\n"
-			if n := len(server.questions()); n > mostQuestions {
+			if n := server.packets(); n > mostQuestions {
 				t.Errorf("%d questions, want %d at most", n, mostQuestions)
 			}
 			checkWords(t, report)

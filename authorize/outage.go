@@ -24,27 +24,28 @@ const (
 // stopped tells whether the round has stopped.
 func (o outage) stopped() bool { return o.silent >= tooSilent }
 
-// note counts one look.
-func (o *outage) note(it *item, answered bool, now time.Time, log *slog.Logger) {
+// note counts one look, and tells whether it was the end of a time without DNS.
+func (o *outage) note(it *item, answered bool, now time.Time, log *slog.Logger) (ended bool) {
 	sure := !o.until.IsZero()
 	if answered {
 		if sure {
 			log.Warn("DNS answers again", "silent_for", now.Sub(o.since).Round(time.Second))
 		}
 		*o = outage{}
-		return
+		return sure
 	}
 	if o.silent++; o.silent == 1 {
 		o.since = now
 	}
 	if it != o.probe {
-		return
+		return false
 	}
 	o.probe, o.until = nil, now.Add(silence)
 	if !sure {
 		log.Error("no answer from DNS, all standings stay as they are", "looks", o.silent, "since", o.since,
 			"remedy", "check the servers in dns.servers, or those of /etc/resolv.conf")
 	}
+	return false
 }
 
 // again makes the next probe come at once.

@@ -23,8 +23,10 @@ func (l *look) returnPath(s Subject, policy tenant.DMARC) Finding {
 		return unanswered(err)
 	case where == nil && len(found) == 0:
 		return l.absentPath(s)
+	case slices.Equal(where, []string{nowhere}):
+		return finding(Missing, PathElsewhere, found, replace, "%s takes no mail (a null MX), so bounces would be lost", s.ReturnPath)
 	case where != nil:
-		return finding(Missing, PathElsewhere, found, replace, "mail to %s goes to %s, which is not ours, so bounces would be lost", s.ReturnPath, strings.Join(where, ", "))
+		return finding(Missing, PathElsewhere, found, replace, "%s to %s goes to %s: not to us, so bounces would be lost", share(where, found), s.ReturnPath, few(where))
 	}
 	if unaligned := l.misalignment(s, policy); unaligned != nil {
 		return *unaligned
@@ -33,10 +35,41 @@ func (l *look) returnPath(s Subject, policy tenant.DMARC) Finding {
 	case Unanswered:
 		return spf
 	case There:
-		return finding(There, PathOurs, append(found, spf.Found...), "", "%s is ours, and %s", s.ReturnPath, spf.Text)
+		return finding(There, PathOurs, append(found, spf.Found...), "", "%s leads to us, and %s", s.ReturnPath, spf.Text)
 	default:
-		return finding(Missing, PathSPF, append(found, spf.Found...), spf.Remedy, "%s leads to us, but %s", s.ReturnPath, spf.Text)
+		remedy := spf.Remedy
+		if target, isAlias := strings.CutPrefix(found[0], alias); isAlias { // beside a CNAME nothing else can stand
+			remedy = fmt.Sprintf("have the SPF record of %s mended, for the CNAME leads there", target)
+		}
+		return finding(Missing, PathSPF, append(found, spf.Found...), remedy, "%s leads to us, but %s", s.ReturnPath, spf.Text)
 	}
+}
+
+// alias begins what destination found of a CNAME, and nowhere is what it says of a null MX.
+const (
+	alias   = "CNAME "
+	nowhere = "nowhere (a null MX)"
+)
+
+// share tells whether it is all mail that goes elsewhere.
+func share(elsewhere, found []string) string {
+	aliases := 0
+	if strings.HasPrefix(found[0], alias) {
+		aliases = 1
+	}
+	if len(elsewhere) < len(found)-aliases {
+		return "some mail"
+	}
+	return "mail"
+}
+
+// few names the first of many.
+func few(names []string) string {
+	const most = 3
+	if len(names) <= most+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 func (l *look) absentPath(s Subject) Finding {
@@ -46,6 +79,10 @@ func (l *look) absentPath(s Subject) Finding {
 			return finding(Missing, PathWrongZone, nil, fmt.Sprintf("enter the name without %s at its end; the DNS program appends that by itself", zone),
 				"%s does not exist; it was published as %s, with the domain's name twice", s.ReturnPath, wrong)
 		}
+	}
+	if answer, err := l.dns.Ask(l.ctx, s.ReturnPath.String(), dns.TypeMX); err == nil && len(answer.Chain) > 1 {
+		return finding(Missing, PathAbsent, []string{alias + answer.Target()}, checkTarget(answer.Target(), s.ReturnPath, "have it take mail"),
+			"%s is a CNAME to %s, which does not exist or takes no mail", s.ReturnPath, answer.Target())
 	}
 	return finding(Missing, PathAbsent, nil, askDNS, "%s does not exist, or takes no mail", s.ReturnPath)
 }
@@ -59,29 +96,42 @@ func (l *look) destination(name message.Domain) (elsewhere, found []string, err 
 	}
 	bounce := l.Platform.Bounce.String()
 	if slices.Contains(mx.Chain[1:], bounce) {
-		return nil, []string{"CNAME " + bounce}, nil
+		return nil, []string{alias + bounce}, nil
 	}
 	hosts := mx.Hosts()
-	for _, host := range hosts {
-		found = append(found, "MX "+host)
-	}
 	if len(hosts) == 0 { // the name itself is the host
-		addrs, err := l.addressesOf(name.String())
-		if err != nil || len(addrs) == 0 {
-			return nil, nil, err
-		}
-		hosts, found = []string{name.String()}, []string{"A " + addresses(addrs)}
+		return l.implicit(mx.Target())
+	}
+	if len(mx.Chain) > 1 {
+		found = append(found, alias+mx.Target())
 	}
 	for _, host := range hosts {
+		found = append(found, "MX "+cmp.Or(host, "."))
 		ours, err := l.isOurs(host)
 		if err != nil {
 			return nil, nil, err
 		}
 		if !ours {
-			elsewhere = append(elsewhere, cmp.Or(host, "nowhere (a null MX)"))
+			elsewhere = append(elsewhere, cmp.Or(host, nowhere))
 		}
 	}
 	return elsewhere, found, nil
+}
+
+// implicit is destination for a name without MX.
+func (l *look) implicit(host string) (elsewhere, found []string, err error) {
+	addrs, err := l.addressesOf(host)
+	if err != nil || len(addrs) == 0 {
+		return nil, nil, err
+	}
+	ours, err := l.isOurs(host)
+	for _, addr := range addrs {
+		found = append(found, map[bool]string{true: "A ", false: "AAAA "}[addr.Is4()]+addr.String())
+		if !ours && !slices.Contains(l.Platform.SendingIPs, addr) {
+			elsewhere = append(elsewhere, addr.String())
+		}
+	}
+	return elsewhere, found, err
 }
 
 // isOurs tells whether a host takes mail for us: it is one that takes it for our bounce domain,

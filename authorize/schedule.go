@@ -13,7 +13,7 @@ type item struct {
 	in      *queue // nil: being looked at
 	place   int    // in the queue
 	urgent  bool   // mail from it waits for the first look
-	silent  int    // looks in a row without any answer, while others had some
+	silent  int    // looks in a row without any answer
 }
 
 // queue holds items that are not being looked at, the next one first.
@@ -59,6 +59,16 @@ func (it *item) hurry(now time.Time) {
 	it.urgent = true
 	it.due = now.Add(-long)
 	heap.Fix(it.in, it.place)
+}
+
+// again makes those due whose last look was without an answer: it was not their fault.
+func (q *queue) again(now time.Time) {
+	for _, it := range *q {
+		if it.silent > 0 && it.due.After(now) {
+			it.silent, it.due = 0, now
+		}
+	}
+	heap.Init(q)
 }
 
 // later doubles an interval for every look in a row that was without an answer, the

@@ -3,6 +3,7 @@ package authorize
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	library "blitiri.com.ar/go/spf"
@@ -52,7 +53,7 @@ var localParts = []string{"postmaster", "onbehalf-look"}
 // was no answer for another.
 func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult) {
 	var results []SPFResult
-	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s", d, strings.ReplaceAll(addresses(l.Platform.SendingIPs), " ", ", "))
+	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s", d, listed(l.Platform.SendingIPs))
 	for _, ip := range l.Platform.SendingIPs {
 		first := l.evaluate(ip, localParts[0]+"@"+d.String())
 		results = append(results, first)
@@ -66,68 +67,108 @@ func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult)
 			verdict = one
 		}
 	}
+	if verdict.Reason == SPFNotCovered {
+		verdict = notCovered(d, results, found)
+	}
 	return verdict, results
 }
 
+func listed(ips []netip.Addr) string { return strings.ReplaceAll(addresses(ips), " ", ", ") }
+
 func (l *look) judgeByMailbox(d message.Domain, r SPFResult, found []string) Finding {
-	if r.trail.troubled != nil {
+	switch {
+	case r.trail.tooMany:
+		return tooManyQuestions(d, found)
+	case r.trail.troubled != nil:
 		return unanswered(r.trail.troubled)
 	}
 	return finding(Missing, SPFByMailbox, found, replace, "SPF of %s passes for %s with some local parts only (macros %%{s} or %%{l})", d, r.IP)
 }
 
 // judgeResult puts one evaluation into words. The library stops at the term that
-// matches; a receiver that reads the whole record first (RFC 7208 section 4.6) may
-// stumble behind it.
+// matches; a receiver reads the whole record first, and stumbles behind it, too (RFC 7208
+// section 4.6). A fault in a record that was read is one whatever a server did not tell.
 func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Finding {
 	no := func(reason Reason, remedy, format string, args ...any) Finding {
 		return finding(Missing, reason, found, remedy, format, args...)
 	}
-	faulty := r.trail.syntax()
+	at, fault := r.trail.syntax()
 	switch {
+	case fault != nil && at != d.String():
+		return no(SPFSyntax, "have its owner mend that term, or take out what leads there", "SPF of %s leads to %s, where the record is faulty, and receivers then heed nothing in either: %v", d, at, fault)
+	case fault != nil:
+		return no(SPFSyntax, "mend that term", "the SPF record of %s is faulty, and receivers heed nothing in it: %v", d, fault)
 	case r.trail.tooMany:
-		return no(SPFTooManyLookup, simplify, "SPF of %s leads to more DNS questions than any receiver asks", d)
+		return tooManyQuestions(d, found)
 	case r.Result != library.Pass && r.trail.troubled != nil:
 		return unanswered(r.trail.troubled)
 	case errors.Is(r.Cause, library.ErrLookupLimitReached):
-		return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups before it comes to %s, which is a permanent error to receivers", d, r.IP)
+		return l.judgeLookups(d, r, no)
 	case errors.Is(r.Cause, library.ErrVoidLookupLimitReached):
-		return no(SPFTooManyVoid, "take out the terms that name what no longer exists", "SPF of %s names more than two things that do not exist, which is a permanent error to receivers", d)
+		return no(SPFTooManyVoid, "take out the terms that lead there, or put ours before them", "SPF of %s, when it is read for %s, leads to more than two names with nothing of what it looks for (%s), which is a permanent error to receivers",
+			d, r.IP, strings.Join(r.trail.voids, ", "))
 	case errors.Is(r.Cause, library.ErrTooManyMXRecords):
-		return no(SPFTooManyMX, simplify, "SPF of %s has an mx term that leads to more than 10 hosts, which is a permanent error to receivers", d)
-	case faulty != nil:
-		return no(SPFSyntax, "mend that term", "%v", faulty)
+		return no(SPFTooManyMX, "name the hosts or their networks (ip4, ip6) for that mx term, or put ours before it", "SPF of %s has an mx term for %s, which has more than 10 hosts: that is a permanent error to receivers", d, r.trail.lastMX)
 	case r.Result == library.PermError && errors.Is(r.Cause, library.ErrMultipleRecords):
-		return no(SPFSeveral, "have the owner of that name delete one, or take it out", "SPF of %s leads to %s, which has several SPF records", d, r.trail.last)
+		return no(SPFSeveral, "have its owner delete all but one, or take out what leads there", "SPF of %s leads to %s, which has several SPF records: that is a permanent error to receivers", d, r.trail.last)
 	case r.Result == library.PermError && errors.Is(r.Cause, library.ErrNoResult):
-		return no(SPFDeadInclude, "take it out", "SPF of %s leads to %s, which has no SPF record: that is a permanent error to receivers", d, r.trail.last)
+		return no(SPFDeadInclude, "take out what leads there, or have its owner publish one", "SPF of %s leads to %s, which has no SPF record: that is a permanent error to receivers", d, r.trail.last)
 	case r.Result == library.PermError:
 		return no(SPFSyntax, "mend it", "SPF of %s is a permanent error to receivers: %v", d, r.Cause)
 	case r.Result != library.Pass:
-		return no(SPFNotCovered, replace, "SPF of %s does not pass for %s: %s", d, r.IP, whyNot(r))
+		return notCovered(d, []SPFResult{r}, found)
 	}
 	return finding(There, SPFPasses, found, "", "")
 }
 
+// judgeLookups tells a record that goes round in circles from one that is merely long.
+func (l *look) judgeLookups(d message.Domain, r SPFResult, no func(Reason, string, string, ...any) Finding) Finding {
+	const circles = 3 // honest records come to one name twice, perhaps
+	times := make(map[string]int)
+	for _, p := range r.trail.records {
+		if times[p.name]++; times[p.name] == circles {
+			return no(SPFTooManyLookup, "take out the include or redirect that leads back", "SPF of %s goes round in circles: it comes back to %s until 10 DNS look-ups are used up, which is a permanent error to receivers", d, p.name)
+		}
+	}
+	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to tell whether it takes in %s, which is a permanent error to receivers", d, r.IP)
+}
+
+func tooManyQuestions(d message.Domain, found []string) Finding {
+	return finding(Missing, SPFTooManyLookup, found, simplify, "SPF of %s leads to more DNS questions than any receiver asks", d)
+}
+
 const simplify = "use fewer include, a, mx, ptr and exists terms, and put ours first: onbehalf dns shows how"
+
+// notCovered names the first address that does not pass, and all that come to the same end.
+func notCovered(d message.Domain, results []SPFResult, found []string) Finding {
+	var why string
+	var ips []netip.Addr
+	for _, r := range results {
+		definite := r.Result != library.Pass && r.Result != library.PermError && r.trail.troubled == nil
+		if definite && (why == "" || why == whyNot(r)) {
+			why, ips = whyNot(r), append(ips, r.IP)
+		}
+	}
+	return finding(Missing, SPFNotCovered, found, replace, "SPF of %s does not pass for %s: %s", d, listed(ips), why)
+}
 
 // whyNot says which end an evaluation came to.
 func whyNot(r SPFResult) string {
 	switch {
-	case errors.Is(r.Cause, library.ErrMatchedAll):
-		return fmt.Sprintf("%s, for no term before \"all\" names it", r.Result)
 	case r.Cause == nil:
-		return fmt.Sprintf("%s, for no term names it", r.Result)
+		return fmt.Sprintf("%s, for no term matches", r.Result)
+	case errors.Is(r.Cause, library.ErrMatchedAll):
+		return fmt.Sprintf("%s, for \"all\" is the first term that matches", r.Result)
 	}
-	return fmt.Sprintf("%s (%v)", r.Result, r.Cause)
+	return fmt.Sprintf("%s, for the term that matches, or an include that leads to it, has a qualifier (-, ~ or ?)", r.Result)
 }
 
-// syntax finds the first fault in the records that an evaluation read.
-func (t *trail) syntax() error {
+// syntax finds the first fault in the records that an evaluation read, and where.
+func (t *trail) syntax() (at string, fault error) {
 	for _, p := range t.records {
 		if _, err := record.ParseSPF(p.text); err != nil {
-			return fmt.Errorf("the SPF record of %s is faulty, and receivers heed nothing in it: %w", p.name, err)
+			return p.name, err
 		}
 	}
-	return nil
+	return "", nil
 }

@@ -25,6 +25,7 @@ func StoreIn(dir string) Store { return Store{filepath.Join(dir, "standings.json
 const (
 	storeFormat  = "onbehalf standings"
 	storeVersion = 1
+	storeMode    = 0o640
 )
 
 type storeHead struct {
@@ -108,6 +109,9 @@ func (s Store) Save(all []tenant.Standing) (err error) {
 			os.Remove(file.Name())
 		}
 	}()
+	if err := file.Chmod(storeMode); err != nil { // whatever the umask is
+		return err
+	}
 	if err := writeStore(file, all); err != nil {
 		return err
 	}
@@ -125,15 +129,10 @@ func (s Store) Save(all []tenant.Standing) (err error) {
 
 // createAnew makes a file that nobody had before, whatever there was by that name.
 func createAnew(path string) (*os.File, error) {
-	const mode = 0o640
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return nil, err
-	}
-	return file, file.Chmod(mode) // whatever the umask is
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, storeMode)
 }
 
 func writeStore(w io.Writer, all []tenant.Standing) error {

@@ -194,7 +194,9 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 		return
 	}
 	now := time.Now()
-	w.outage.note(it, report.Answered, now, w.Log)
+	if w.outage.note(it, report.Answered, now, w.Log) {
+		w.queue.again(now)
+	}
 	before := w.gen.Table.Snapshot().Standing(domain)
 	if !before.Seen.IsZero() && now.Sub(before.Seen) > forgotten {
 		w.forget(it)
@@ -206,19 +208,17 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 	w.count(it, report.Answered)
 	wait := jitter(later(w.gen.Rules.interval(after, now), it.silent), domain.String(), now)
 	if before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero() {
-		wait = max(spread(wait, domain.String()), wait/10)
+		wait = wait/10 + spread(wait-wait/10, domain.String())
 	}
 	w.queue.put(it, now.Add(wait))
 }
 
-// count notes whether there was any answer. While none has one, silence is nobody's own.
+// count notes whether a look had any answer.
 func (w *Watcher) count(it *item, answered bool) {
 	it.urgent = false
-	if answered {
+	if it.silent++; answered {
 		it.silent = 0
 		w.liveliest = it
-	} else if !w.outage.stopped() {
-		it.silent++
 	}
 }
 

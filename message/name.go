@@ -22,7 +22,7 @@ func ParseName(s string) (Name, error) {
 			return Name{}, errors.New("name is empty")
 		}
 		d, err := ParseDomain(s)
-		return Name{d.name}, err
+		return Name(d), err
 	}
 	labels := strings.Split(s, ".")
 	for i, label := range labels {

@@ -1,7 +1,7 @@
 package print
 
 import (
-	"fmt"
+	"strings"
 
 	"onbehalf/admin"
 	"onbehalf/tenant"
@@ -16,7 +16,7 @@ func (p printer) problems(s admin.Status) {
 	shown := s.Problems[:min(len(s.Problems), mostProblems)]
 	var rows [][]string
 	for _, one := range shown {
-		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, p.state(one), p.since(one)})
+		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, word(one.Mechanism, string(one.State)), p.since(one)})
 	}
 	p.line("Problems: %d", s.ProblemsTotal)
 	p.table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
@@ -26,13 +26,6 @@ func (p printer) problems(s admin.Status) {
 	if more := s.ProblemsTotal - len(shown); more > 0 {
 		p.line("and %d more: onbehalf status --json, or onbehalf status TENANT", more)
 	}
-}
-
-func (p printer) state(one admin.Problem) string {
-	if one.Mechanism == "dmarc" {
-		return policy(tenant.DMARCPolicy(one.State))
-	}
-	return word(string(one.State))
 }
 
 func (p printer) since(one admin.Problem) string {
@@ -45,23 +38,29 @@ func (p printer) since(one admin.Problem) string {
 // trouble says that DNS did not answer.
 func (p printer) trouble(indent int, t tenant.Trouble) {
 	if t != (tenant.Trouble{}) {
-		p.below(indent, "%s without an answer, which changes nothing: %s", p.ago(t.At), t.Error)
+		p.below(indent, "Asked %s: %s. That changes nothing.", p.ago(t.At), t.Error)
 	}
 }
 
-// word gives a state, or a policy of DMARC, for people.
-func word(state string) string {
+// word gives a state for people; that of dmarc is a policy, and what may stand behind it.
+func word(mechanism, state string) string {
+	if mechanism == "dmarc" {
+		p, strict, _ := strings.Cut(state, " ")
+		return strings.TrimSpace(policy(tenant.DMARCPolicy(p)) + " " + strict)
+	}
 	if state == "" {
-		return "not looked up yet"
+		return notYet
 	}
 	return state
 }
+
+const notYet = "not looked up yet"
 
 // policy gives what a DMARC record asks for as it stands there.
 func policy(p tenant.DMARCPolicy) string {
 	switch p {
 	case tenant.DMARCUnknown:
-		return "not looked up yet"
+		return notYet
 	case tenant.DMARCAbsent:
 		return "no record"
 	}
@@ -76,10 +75,10 @@ func (p printer) changes(all []admin.Change) {
 	}
 	p.line("Last changes:")
 	for _, c := range all[:min(len(all), mostChanges)] {
-		p.line("%s  %s %s: %s -> %s", stamp(c.At), unicodeOf(c.Domain), c.Mechanism, word(c.Before), word(c.After))
+		p.line("%s  %s %s: %s -> %s", stamp(c.At), unicodeOf(c.Domain), c.Mechanism, word(c.Mechanism, c.Before), word(c.Mechanism, c.After))
 		p.below(4, "%s", c.Evidence)
 	}
 	if more := len(all) - mostChanges; more > 0 {
-		p.line("and %s before: onbehalf status --json, or the log", fmt.Sprint(more))
+		p.line("and %d before: onbehalf status --json, or the log", more)
 	}
 }

@@ -93,7 +93,12 @@ func (p printer) row(cells []string, widths []int) {
 }
 
 // ago gives how long ago something was.
-func (p printer) ago(at time.Time) string { return span(p.now.Sub(at)) + " ago" }
+func (p printer) ago(at time.Time) string {
+	if p.now.Sub(at) < time.Second {
+		return "just now"
+	}
+	return span(p.now.Sub(at)) + " ago"
+}
 
 // span gives a duration as people say it.
 func span(d time.Duration) string {

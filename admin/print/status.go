@@ -35,7 +35,7 @@ func Status(out io.Writer, s admin.Status) {
 
 func (p printer) configuration(c admin.Configuration) {
 	p.labelled("Configuration", beside, "%s", c.Summary)
-	p.below(beside, "%s, loaded %s", c.File, p.ago(c.Loaded))
+	p.below(beside, "loaded %s from %s", p.ago(c.Loaded), c.File)
 	p.findings(c.Findings, "fault")
 	if len(c.NeedRestart) > 0 {
 		p.below(beside, "changed in the file since the start, and left as it was: %s; for that, systemctl restart onbehalf", strings.Join(c.NeedRestart, ", "))
@@ -114,7 +114,7 @@ func (p printer) round(d admin.DNS) string {
 		texts = append(texts, fmt.Sprintf("%d not looked up yet", d.NotLookedUp))
 	}
 	if !d.Oldest.IsZero() {
-		texts = append(texts, "the oldest answer is of "+p.ago(d.Oldest))
+		texts = append(texts, "the oldest answer "+p.ago(d.Oldest))
 	}
 	if late := p.now.Sub(d.DueSince); !d.DueSince.IsZero() && late > time.Minute && d.PausedUntil.IsZero() {
 		texts = append(texts, fmt.Sprintf("%d overdue, the first for %s: dns.max_per_second may be too low for so many", d.Due, span(late)))
@@ -143,9 +143,9 @@ func (p printer) tenants(t admin.Tenants) {
 		n    int
 		text string
 	}{
-		{t.NotLookedUp, "not all looked up yet"},
-		{t.Mixed, "with a domain that fares better than that"},
 		{t.Shadow, "in mode shadow: this is logged, and nothing is changed"},
+		{t.NotLookedUp, "with a domain that is not looked up yet"},
+		{t.Mixed, "with a domain that fares better than that"},
 	} {
 		if note.n > 0 {
 			p.below(beside, "Of them, %d %s", note.n, note.text)

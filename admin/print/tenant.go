@@ -18,7 +18,7 @@ const label = 15
 // Tenant prints all about one tenant.
 func Tenant(out io.Writer, t admin.Tenant) {
 	p := printer{out, t.Now}
-	p.labelled("", 0, "%s%s, authorization: %s", t.ID, inBrackets(t.Name), t.Authorization)
+	p.labelled("", 0, "%s, authorization: %s", title(t), t.Authorization)
 	if t.Authorization != tenant.Auto {
 		p.labelled("", 0, "The configuration says so; its DNS is not looked at.")
 	}
@@ -37,25 +37,35 @@ func Tenant(out io.Writer, t admin.Tenant) {
 	p.labelled("", 0, "What it must publish: onbehalf dns %[1]s. A look at its DNS now: onbehalf check %[1]s", t.ID)
 }
 
-func inBrackets(s string) string {
-	if s == "" {
-		return ""
+func title(t admin.Tenant) string {
+	if t.Name == "" || t.Name == t.ID {
+		return t.ID
 	}
-	return " (" + s + ")"
+	return t.ID + " (" + t.Name + ")"
 }
 
 func (p printer) domain(d admin.Domain, auto bool) {
 	p.line("%s", unicodeOf(d.Domain))
 	p.labelled("  Mail now", label, "row %s: %s", d.Row, d.Meaning)
 	if d.Guessed {
-		p.below(label, "(from a name such as %s: mail came from none yet)", d.Author.Domain)
+		p.below(label, "(of a name such as %s, that no mail came from yet)", d.Author.Domain)
 	}
 	if d.Way != admin.Refused {
-		p.below(label, "sender %s, signed by %s", d.Sender, strings.Join(d.Sign, ", "))
+		p.below(label, "Envelope sender: %s. Signed by: %s", sender(d), strings.Join(d.Sign, ", "))
 	}
-	if auto {
+	if auto && !d.Standing.Domain.IsZero() {
 		p.standing(d.Standing)
 	}
+}
+
+func sender(d admin.Domain) string {
+	switch {
+	case !d.BounceAt.IsZero():
+		return "a bounce address at " + d.BounceAt.Unicode()
+	case d.Sender == d.Author:
+		return "kept"
+	}
+	return d.Sender.String()
 }
 
 func (p printer) standing(s tenant.Standing) {
@@ -76,7 +86,7 @@ func (p printer) standing(s tenant.Standing) {
 func (p printer) mechanism(name string, m tenant.Mechanism) {
 	p.labelled(name, label, "%s%s", p.stateFor(m), p.lookedUp(m.Checked))
 	if m.State == tenant.Warning {
-		p.below(label, "Mail still relies on it; the next look that does not find it ends that.")
+		p.below(label, "Mail still relies on it, until a later look finds it gone, too (dns.demote_after).")
 	}
 	p.below(label, "%s", m.Evidence)
 	p.trouble(label, m.Trouble)
@@ -85,9 +95,9 @@ func (p printer) mechanism(name string, m tenant.Mechanism) {
 // stateFor gives a state, and for how long.
 func (p printer) stateFor(m tenant.Mechanism) string {
 	if m.Since.IsZero() {
-		return word(string(m.State))
+		return word("", string(m.State))
 	}
-	return fmt.Sprintf("%s for %s", word(string(m.State)), span(p.now.Sub(m.Since)))
+	return fmt.Sprintf("%s for %s", word("", string(m.State)), span(p.now.Sub(m.Since)))
 }
 
 func (p printer) lookedUp(at time.Time) string {

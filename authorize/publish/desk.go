@@ -41,7 +41,7 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	for _, p := range t.Domains {
 		s.From = append(s.From, patternText(p))
 		if p.Wildcard {
-			s.Remarks = append(s.Remarks, fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", p.Domain.Unicode()))
+			s.Remarks = append(s.Remarks, k.below(t, p.Domain))
 		} else {
 			s.add(k.tenantSPF(p.Domain))
 		}
@@ -58,6 +58,14 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	}
 	s.Notes = k.notes(s, t)
 	return s
+}
+
+// below says what the names below a domain need, which are not listed one by one.
+func (k task) below(t *tenant.Tenant, d message.Domain) string {
+	if len(k.keysOf(t, d)) == 0 {
+		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like this one", d.Unicode())
+	}
+	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", d.Unicode())
 }
 
 func (k task) sheet(title string) Sheet {

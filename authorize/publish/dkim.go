@@ -48,14 +48,11 @@ func (k task) key(t *tenant.Tenant, id tenant.Identity) Record {
 		return txt
 	}
 	r := newRecord(DKIM, id.String(), txt.Zone, "CNAME", target,
-		fmt.Sprintf("leads receivers to the public key of what %s signs for %s; we can then change the key without asking you again", k.Platform.Name, id.SDID.Unicode()))
+		fmt.Sprintf("leads receivers to the key of what %s signs for %s, which we can then change by ourselves", k.Platform.Name, id.SDID.Unicode()))
 	r.Instead = []Record{txt}
 	switch {
 	case aliased && (published || fits && slices.Contains(answer.Chain, target)):
 		r.Done, r.Value, r.Present = true, answer.Chain[1], []string{"CNAME " + answer.Chain[1]}
-		if err == nil && !published {
-			r.remark(fmt.Sprintf("%s has yet to publish the key at %s", k.Platform.Name, target))
-		}
 		return r
 	case !fits:
 		r = txt

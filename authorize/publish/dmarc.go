@@ -16,7 +16,7 @@ const leastDMARC = "v=DMARC1; p=none"
 // dmarc tells a policy for an organizational domain that has none.
 func (k task) dmarc(d message.Domain) Record {
 	r := newRecord(DMARC, "_dmarc."+d.String(), d, "TXT", leastDMARC,
-		"says that the domain asks nothing of receivers; some of them think better of a domain that has such a record")
+		"tells receivers what to do with mail that neither SPF nor DKIM speaks for; p=none asks nothing of them, and some prefer it to no record")
 	r.Optional = true
 	answer, err := k.DNS.Ask(k.ctx, r.Name, dns.TypeTXT)
 	if err != nil {

@@ -18,8 +18,11 @@ func (s Sheet) Letter(w io.Writer) {
 	number := 0
 	var done []Record
 	for _, r := range s.Records {
-		if r.Done {
+		switch {
+		case r.Done:
 			done = append(done, r)
+			continue
+		case r.Optional && r.Value == "":
 			continue
 		}
 		number++

@@ -50,48 +50,61 @@ func mended(text string) (record.SPF, []string) {
 	}
 	remarks := []string{"the present record is faulty, and receivers heed nothing in it"}
 	var good record.SPF
+	once := make(map[string]bool) // redirect and exp may stand there once
 	for rest := words(text)[1:]; len(rest) > 0; {
-		taken, t, ok := mendTerm(rest)
+		taken, t, cause := mendTerm(rest)
 		written := strings.Join(rest[:taken], " ")
 		rest = rest[taken:]
-		kept, err := record.ParseSPF(good.String() + " " + t)
-		switch {
-		case !ok || err != nil:
-			remarks = append(remarks, leftOut(written, good))
-			continue
-		case t != written:
-			remarks = append(remarks, fmt.Sprintf("%q is written %q here", written, t))
+		if single := t.Qualifier == 0 && (t.Name == "redirect" || t.Name == "exp"); single && cause == nil {
+			if once[t.Name] {
+				cause = &record.SyntaxError{Term: written, Cause: "is there twice"}
+			}
+			once[t.Name] = true
 		}
-		good = kept
+		switch {
+		case cause != nil:
+			remarks = append(remarks, cause.Error()+". It is left out here: find out what was meant, and put that in")
+			continue
+		case t.Text != written:
+			remarks = append(remarks, fmt.Sprintf("%q is written %q here", written, t.Text))
+		}
+		good.Terms = append(good.Terms, t)
 	}
 	return good, remarks
 }
 
-func leftOut(written string, before record.SPF) string {
-	_, err := record.ParseSPF(before.String() + " " + written)
-	return fmt.Sprintf("%v. It is left out here: find out what was meant, and put that in", err)
-}
-
 // mendTerm reads one term from some words: as it stands, joined with the next word, or
 // without what was pasted in with it.
-func mendTerm(rest []string) (taken int, text string, ok bool) {
-	if sound(rest[0]) {
-		return 1, rest[0], true
+func mendTerm(rest []string) (taken int, t record.Term, cause error) {
+	t, cause = readTerm(rest[0])
+	if cause == nil {
+		return 1, t, nil
 	}
-	if strings.HasSuffix(rest[0], ":") && len(rest) > 1 && sound(rest[0]+rest[1]) {
-		return 2, rest[0] + rest[1], true
-	}
-	bare := strings.Trim(strings.NewReplacer("–", "-", "—", "-", "−", "-", "‑", "-").Replace(rest[0]), `"';,`)
-	for _, text := range []string{bare, "ip4:" + bare, "ip6:" + bare} {
-		if sound(text) {
-			return 1, text, true
+	if strings.HasSuffix(rest[0], ":") && len(rest) > 1 {
+		if joined, err := readTerm(rest[0] + rest[1]); err == nil {
+			return 2, joined, nil
 		}
 	}
-	return 1, "", false
+	bare := strings.Trim(dashes.Replace(rest[0]), `"';,`)
+	for _, text := range []string{bare, "ip4:" + bare, "ip6:" + bare} {
+		if mended, err := readTerm(text); err == nil {
+			return 1, mended, nil
+		}
+	}
+	return 1, t, cause
 }
 
-// sound tells whether a text is one term.
-func sound(text string) bool {
+// dashes are what word processors make of a hyphen.
+var dashes = strings.NewReplacer("–", "-", "—", "-", "−", "-", "‑", "-")
+
+// readTerm reads a text as one term.
+func readTerm(text string) (record.Term, error) {
 	s, err := record.ParseSPF(version + " " + text)
-	return err == nil && len(s.Terms) == 1
+	if err == nil && len(s.Terms) != 1 {
+		err = &record.SyntaxError{Term: text, Cause: "is not one term"}
+	}
+	if err != nil {
+		return record.Term{}, err
+	}
+	return s.Terms[0], nil
 }

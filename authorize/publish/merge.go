@@ -29,7 +29,7 @@ func merge(present []string, ours []record.Term) (record.SPF, []string) {
 		return putFirst(ours, parts[0]), remarks
 	}
 	all, more := union(parts)
-	remarks = append(remarks, fmt.Sprintf("%d SPF records are there, and receivers then heed none: put this one in place of the first, and delete the others", len(parts)))
+	remarks = append(remarks, fmt.Sprintf("%d records were merged into this one, which takes the place of them all: several SPF records beside each other are an error to receivers", len(parts)))
 	return putFirst(ours, all), append(remarks, more...)
 }
 
@@ -46,20 +46,22 @@ func putFirst(ours []record.Term, s record.SPF) record.SPF {
 
 // union joins records: the terms of each, up to its all, without duplicates.
 func union(parts []record.SPF) (record.SPF, []string) {
-	var terms, redirects []record.Term
-	var ends []record.Term
+	var terms, redirects, ends []record.Term
+	seen := make(map[string]bool)
 	for _, part := range parts {
 		end, ended := part.All()
 		for _, t := range part.Terms {
 			if ended && t == end {
 				break // receivers do not look behind it
 			}
-			switch {
-			case t.Name == "redirect" && t.Qualifier == 0:
-				if !ended && !holds(redirects, t) {
-					redirects = append(redirects, t)
-				}
-			case !holds(terms, t):
+			redirect := t.Name == "redirect" && t.Qualifier == 0
+			if seen[meaning(t)] || redirect && ended {
+				continue
+			}
+			seen[meaning(t)] = true
+			if redirect {
+				redirects = append(redirects, t)
+			} else {
 				terms = append(terms, t)
 			}
 		}
@@ -67,18 +69,29 @@ func union(parts []record.SPF) (record.SPF, []string) {
 			ends = append(ends, end)
 		}
 	}
+	terms, remarks := finish(terms, redirects, ends)
+	return record.SPF{Terms: terms}, remarks
+}
+
+// finish gives the joined terms one end: the most permissive all or, where there is none, a
+// redirect. Receivers follow one redirect, and only where there is no all; the others
+// become includes.
+func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
 	if len(ends) == 0 && len(redirects) > 0 {
 		ends, redirects = redirects[len(redirects)-1:], redirects[:len(redirects)-1]
 	}
 	var remarks []string
-	for _, t := range redirects { // receivers follow one, and only where there is no all
-		terms = append(terms, term("include:"+t.Value))
-		remarks = append(remarks, fmt.Sprintf("%s of one record became include:%s, for another record has an end of its own", t.Text, t.Value))
+	for _, t := range redirects {
+		include := term("include:" + t.Value)
+		if !holds(terms, include) {
+			terms = append(terms, include)
+		}
+		remarks = append(remarks, fmt.Sprintf("%s of one record became %s, for another record has an end of its own", t.Text, include.Text))
 	}
 	if len(ends) > 0 {
 		terms = append(terms, slices.MinFunc(ends, morePermissive))
 	}
-	return record.SPF{Terms: terms}, remarks
+	return terms, remarks
 }
 
 func morePermissive(a, b record.Term) int {
@@ -94,17 +107,26 @@ func holds(terms []record.Term, t record.Term) bool {
 // meaning is equal for terms that name the same hosts. There is one exp in a record.
 func meaning(t record.Term) string {
 	value := strings.TrimSuffix(strings.ToLower(t.Value), ".")
-	switch t.Name {
-	case "ip4", "ip6":
-		if prefix, err := netip.ParsePrefix(value); err == nil {
-			value = prefix.Masked().String()
-		} else if addr, err := netip.ParseAddr(value); err == nil {
-			value = netip.PrefixFrom(addr, addr.BitLen()).String()
-		}
-	case "exp":
-		value = ""
+	switch {
+	case t.Qualifier == 0 && t.Name == "exp":
+		return "exp="
+	case t.Qualifier == 0:
+		return t.Name + "=" + value
+	case t.Name == "ip4" || t.Name == "ip6":
+		value = network(value)
 	}
-	return t.Name + " " + value
+	return t.Name + ":" + value
+}
+
+// network gives an address or prefix its one spelling.
+func network(text string) string {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Masked().String()
+	}
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()).String()
+	}
+	return text
 }
 
 // stands tells whether a record names all of our terms to receivers that read it.

@@ -15,14 +15,10 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 	var all []string
 	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if !k.Platform.SPFInclude.IsZero() && !k.includable() {
-		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first, as onbehalf dns shows, and addresses are told until then", k.Platform.SPFInclude)
+		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first; addresses are told until then", k.Platform.SPFInclude)
 	}
-	for _, id := range k.Keys.Held(t.Identities) {
-		name, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
-		alias := slices.ContainsFunc(s.Records, func(r Record) bool { return r.Value == name && !r.Done })
-		if fits && alias && !k.publishedKey(name, id, "").Done {
-			note("the alias %s leads to %s, where the key is not published yet; publish that first, as onbehalf dns shows", id, name)
-		}
+	for _, name := range k.emptyTargets(s, t) {
+		note("an alias leads to %s, where no key is published yet; publish it first, as onbehalf dns shows", name)
 	}
 	if !t.ReturnPath.IsZero() && k.firstMX(k.Platform.Bounce) == "" {
 		note("%s has no MX yet, so the return path leads nowhere; publish that first, as onbehalf dns shows", k.Platform.Bounce)
@@ -34,6 +30,19 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 		note("its authorization is %q by configuration, so what it publishes changes nothing before that is auto", t.Authorization)
 	}
 	return append(all, k.guessed(s)...)
+}
+
+// emptyTargets gives the names that aliases in the sheet lead to, and that have no key.
+func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
+	var empty []string
+	for _, id := range k.Keys.Held(t.Identities) {
+		name, _ := Alias(id.Selector, t.ID, k.Platform.Domain)
+		leads := slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "CNAME" && r.Value == name })
+		if leads && !slices.Contains(empty, name) && !k.publishedKey(name, id, "").Done {
+			empty = append(empty, name)
+		}
+	}
+	return empty
 }
 
 // guessed notes that a record has a mail host which nothing told.

@@ -29,10 +29,11 @@
 package publish
 
 import (
+	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 )
 
@@ -80,7 +81,12 @@ func newRecord(purpose Purpose, name string, zone message.Domain, kind, value, w
 func (r *Record) remark(texts ...string) { r.Remarks = append(r.Remarks, texts...) }
 
 // unanswered notes that nobody told what is there.
-func (r *Record) unanswered(err error) { r.PresentError = err.Error() }
+func (r *Record) unanswered(err error) {
+	if silent := new(resolve.Error); errors.As(err, &silent) && silent.Name == r.Name {
+		err = silent.Cause
+	}
+	r.PresentError = strings.ReplaceAll(err.Error(), "\n", "; ")
+}
 
 // State says in a word or two what is to be done.
 func (r Record) State() string {
@@ -106,25 +112,29 @@ type Sheet struct {
 	Records  []Record       `json:"records"`
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
+
+	has map[string]bool
 }
 
+// add puts records in, each once.
 func (s *Sheet) add(records ...Record) {
+	if s.has == nil {
+		s.has = make(map[string]bool)
+	}
 	for _, r := range records {
-		same := func(other Record) bool {
-			return other.Name == r.Name && other.Type == r.Type && other.Purpose == r.Purpose
-		}
-		if !slices.ContainsFunc(s.Records, same) {
+		if key := r.Name + " " + r.Type + " " + string(r.Purpose); !s.has[key] {
+			s.has[key] = true
 			s.Records = append(s.Records, r)
 		}
 	}
 }
 
-// Unanswered gives the names about which DNS told nothing, each with the reason.
+// Unanswered gives the records about which DNS told nothing, each with the reason.
 func (s Sheet) Unanswered() []string {
 	var all []string
 	for _, r := range s.Records {
-		if text := r.Name + ": " + r.PresentError; r.PresentError != "" && !slices.Contains(all, text) {
-			all = append(all, text)
+		if r.PresentError != "" {
+			all = append(all, r.Name+" "+r.Type+": "+r.PresentError)
 		}
 	}
 	return all

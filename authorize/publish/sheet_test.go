@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/miekg/dns"
+
 	"onbehalf/authorize/publish"
+	"onbehalf/authorize/resolve"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -43,7 +46,7 @@ func TestKey(t *testing.T) {
 	}{
 		{"nothing", "", "CNAME", target, "to do", nil},
 		{"the alias", name + " CNAME " + target + "\n" + line(target, ours), "CNAME", target, "done", nil},
-		{"the alias before the platform's record", name + " CNAME " + target, "CNAME", target, "done", []string{"has yet to publish the key at " + target}},
+		{"the alias before the platform's record", name + " CNAME " + target, "CNAME", target, "done", nil},
 		{"the alias, and the platform's record is silent", name + " CNAME " + target + "\n" + target + " silent", "CNAME", target, "done", nil},
 		{"the text", line(name, ours), "TXT", ours, "done", nil},
 		{"an alias of their own to the text", name + " CNAME k.x.nl\n" + line("k.x.nl", ours), "CNAME", "k.x.nl", "done", nil},
@@ -134,74 +137,6 @@ func TestDMARC(t *testing.T) {
 	}
 }
 
-func TestMailHost(t *testing.T) {
-	const mx, ptr = "bounces.courseware.nl MX 10 MX.courseware.nl\n", "7.2.0.192.in-addr.arpa PTR host7.courseware.nl\n"
-	for _, test := range []struct{ option, zone, hostname, want string }{
-		{"a.courseware.nl", mx + ptr, "h.courseware.nl", "a.courseware.nl"},
-		{"", mx + ptr, "h.courseware.nl", "mx.courseware.nl"},
-		{"", ptr, "h.courseware.nl", "h.courseware.nl"},
-		{"", ptr, "h", "host7.courseware.nl"},
-		{"", "", "h", "mail.courseware.nl"},
-		{"", "bounces.courseware.nl silent", "", "mail.courseware.nl"},
-	} {
-		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Hostname: test.hostname}
-		if test.option != "" {
-			desk.MailHost = domain(t, test.option)
-		}
-		sheet := desk.Own(t.Context(), nil)
-		if got := find(t, sheet, publish.Bounces, "bounces.courseware.nl").Value; got != test.want {
-			t.Errorf("%+v: %s", test, got)
-		}
-		if guess := len(sheet.Notes) > 0; guess != (test.want == "mail.courseware.nl") {
-			t.Errorf("%+v: %q", test, sheet.Notes)
-		}
-	}
-}
-
-// TestOwn: all that a platform publishes, "name TYPE value (state)" each.
-func TestOwn(t *testing.T) {
-	r := new(keys.Ring)
-	c := customer(t, "x.nl", "y.nl")
-	c.Identities = append(ring(t, r, "x.nl", tenant.Ed25519), ring(t, r, "z.nl", tenant.Ed25519)...)
-	p := platform(t, "_spf.courseware.nl", "192.0.2.7")
-	p.Domains = append(p.Domains, tenant.Pattern{Domain: domain(t, "courseware.example")}, tenant.Pattern{Domain: domain(t, "courseware.nl"), Wildcard: true})
-	p.FromDomain = domain(t, "reply.courseware.nl")
-	p.From, _ = tenant.ParseTemplate("{reply}", "reply")
-	p.Identities = ring(t, r, "courseware.nl", tenant.Ed25519)
-	key := text(t, r, c.Identities[0])
-	desk := publish.Desk{Platform: p, Keys: r, MailHost: message.Domain{}, Hostname: "mx.courseware.nl", DNS: parse(t, "_spf.courseware.nl void\ns1.yourorg.dkim.courseware.nl TXT \""+key+"\"\ncourseware.nl TXT \"v=spf1 mx -all\"\n")}
-	var told []string
-	for _, one := range desk.Own(t.Context(), []*tenant.Tenant{c}).Records {
-		told = append(told, one.Name+" "+one.Type+" "+one.Value+" ("+one.State()+")")
-	}
-	want := []string{
-		"courseware.nl TXT v=spf1 ip4:192.0.2.7 mx -all (to do)",
-		"s1._domainkey.courseware.nl TXT " + text(t, r, p.Identities[0]) + " (to do)",
-		"_dmarc.courseware.nl TXT v=DMARC1; p=none (optional)",
-		"bounces.courseware.nl MX mx.courseware.nl (to do)",
-		"bounces.courseware.nl TXT v=spf1 ip4:192.0.2.7 -all (to do)",
-		"reply.courseware.nl TXT v=spf1 ip4:192.0.2.7 ~all (to do)",
-		"courseware.example TXT v=spf1 ip4:192.0.2.7 ~all (to do)",
-		"reply.courseware.nl MX mx.courseware.nl (to do)",
-		"_spf.courseware.nl TXT v=spf1 ip4:192.0.2.7 -all (to do)",
-		"s1.yourorg.dkim.courseware.nl TXT " + key + " (done)",
-	}
-	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {
-		t.Errorf("got:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
-	}
-}
-
-func TestRepliesBesidePeople(t *testing.T) {
-	p := platform(t, "", "192.0.2.7")
-	p.From, _ = tenant.ParseTemplate("{reply}", "reply")
-	desk := publish.Desk{Platform: p, Keys: new(keys.Ring), Hostname: "mx.courseware.nl", DNS: parse(t, "courseware.nl MX 10 mail.courseware.nl")}
-	r := find(t, desk.Own(t.Context(), nil), publish.Replies, "courseware.nl")
-	if r.Value != "mail.courseware.nl" || !r.Done {
-		t.Errorf("%+v", r)
-	}
-	compare(t, r.Remarks, []string{"hand mail to addresses that begin with reply="})
-}
-
 // TestNotes: what the platform has to do first.
 func TestNotes(t *testing.T) {
 	r := new(keys.Ring)
@@ -210,16 +145,38 @@ func TestNotes(t *testing.T) {
 	c.ReturnPath = domain(t, "bounce.x.nl")
 	p := platform(t, "_spf.courseware.nl", "192.0.2.7")
 	first := publish.Desk{Platform: p, Keys: r, DNS: parse(t, "_spf.courseware.nl void")}.Tenant(t.Context(), c)
-	compare(t, first.Notes, []string{"_spf.courseware.nl (platform.spf_include) has no SPF record", "leads to s1.yourorg.dkim.courseware.nl", "bounces.courseware.nl has no MX"})
+	compare(t, first.Notes, []string{"_spf.courseware.nl (platform.spf_include) has no SPF record", "an alias leads to s1.yourorg.dkim.courseware.nl", "bounces.courseware.nl has no MX"})
 	if spf := find(t, first, publish.SPF, "x.nl"); spf.Value != "v=spf1 ip4:192.0.2.7 ~all" {
 		t.Error("a record is included that is not there:", spf.Value)
 	}
 	zone := "bounces.courseware.nl MX 10 mx.courseware.nl\ns1.yourorg.dkim.courseware.nl TXT \"" + text(t, r, c.Identities[0]) + "\""
 	ready := publish.Desk{Platform: p, Keys: r, DNS: parse(t, zone)}.Tenant(t.Context(), c)
 	compare(t, ready.Notes, nil)
+	p.SPFInclude, _ = message.ParseName("_spf.courseware.example")
+	elsewhere := publish.Desk{Platform: p, Keys: r, Hostname: "mx.courseware.nl", DNS: parse(t, "")}.Own(t.Context(), nil)
+	compare(t, elsewhere.Notes, []string{"lies outside the platform's domains"})
+	p = platform(t, "", "192.0.2.7")
 	bare := customer(t, "x.nl")
 	bare.Authorization = tenant.Authorized
 	compare(t, publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), bare).Notes, []string{"no DKIM key", `"authorized"`})
+}
+
+// TestTXT has a master file read back what was written into it.
+func TestTXT(t *testing.T) {
+	all := make([]byte, 0, 1024)
+	for i := range cap(all) {
+		all = append(all, byte(i))
+	}
+	for size := range all {
+		want := string(all[:size])
+		rr, err := dns.NewRR("x.nl. TXT " + keys.TXT(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (resolve.Answer{Records: []dns.RR{rr}}).Texts()[0]; got != want {
+			t.Fatalf("%q was read as %q", want, got)
+		}
+	}
 }
 
 // TestHostilePresent prints what a stranger has published.

@@ -32,7 +32,8 @@ func (k task) spf(w wish) Record {
 	answer, err := k.DNS.Ask(k.ctx, w.name, dns.TypeTXT)
 	if err != nil {
 		r.unanswered(err)
-		r.remark(fmt.Sprintf("if there is an SPF record, it gets %s directly behind v=spf1, and no second record beside it", strings.Join(texts(ours), " ")))
+		us := strings.Join(texts(ours), " ")
+		r.remark(fmt.Sprintf("if there is an SPF record, put %s directly behind v=spf1 in it, and publish no second one; if there is none, publish v=spf1 %s %s, with what else sends mail added", us, us, w.end))
 		return r
 	}
 	if len(answer.Chain) > 1 {
@@ -41,7 +42,7 @@ func (k task) spf(w wish) Record {
 	present := r.readSPF(answer.Texts())
 	passes, err := k.passes(w, r.Present, ours, plain)
 	if err != nil {
-		r.PresentError = err.Error()
+		r.unanswered(err)
 		r.remark("whether mail passes already is not known; with the record shown here it does")
 	}
 	s := record.SPF{}

@@ -99,10 +99,12 @@ func (k Key) Is(public crypto.PublicKey) bool {
 }
 
 // CutFrom tells whether the record holds the beginning of this public key: the rest
-// was lost where a form takes only one string of 255 octets.
+// was lost where a form takes only one string of 255 octets. The first 33 octets are the
+// same in all RSA keys of one length.
 func (k Key) CutFrom(public crypto.PublicKey) bool {
+	const some = 45
 	whole := spki(public)
-	return len(k.Data) >= 32 && len(k.Data) < len(whole) && bytes.HasPrefix(whole, k.Data[:len(k.Data)-2])
+	return len(k.Data) >= some && len(k.Data) < len(whole) && bytes.HasPrefix(whole, k.Data[:len(k.Data)-2])
 }
 
 func spki(public crypto.PublicKey) []byte {

@@ -1,7 +1,9 @@
 package resolve_test
 
 import (
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -22,9 +24,6 @@ var strays = map[string]func(q *dns.Msg) []byte{
 	"nothing":        func(*dns.Msg) []byte { return []byte{} },
 	"one octet":      func(*dns.Msg) []byte { return []byte{1} },
 	"garbage":        func(*dns.Msg) []byte { return []byte(strings.Repeat("\xff", 100)) },
-	"garbage, ID": func(q *dns.Msg) []byte {
-		return append([]byte{byte(q.Id >> 8), byte(q.Id)}, strings.Repeat("\xff", 30)...)
-	},
 }
 
 func stray(edit func(*dns.Msg)) func(*dns.Msg) []byte {
@@ -142,11 +141,12 @@ func TestNames(t *testing.T) {
 		strings.Repeat("a.", 127) + "a": {"", strings.Repeat("a.", 127) + "a"},
 		strings.Repeat("a.", 9999):      {"", strings.Repeat("a.", 9999)},
 	} {
-		t.Run(row.wire, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%.24q", name), func(t *testing.T) {
 			t.Parallel()
-			var wire string
+			var wire atomic.Value
+			wire.Store("")
 			s := serve(t, func(w dns.ResponseWriter, q *dns.Msg) {
-				wire = firstLabel(q.Question[0].Name)
+				wire.Store(firstLabel(q.Question[0].Name))
 				m := new(dns.Msg).SetReply(q)
 				m.Answer = []dns.RR{&dns.TXT{
 					Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET},
@@ -162,8 +162,8 @@ func TestNames(t *testing.T) {
 					texts = ""
 				}
 				check(t, got, err, want, texts, "")
-				if wire != row.wire {
-					t.Errorf("%q asked for %q, not %q", name, wire, row.wire)
+				if wire.Load() != row.wire {
+					t.Errorf("%q asked for %q, not %q", name, wire.Load(), row.wire)
 				}
 				name = row.chain
 			}

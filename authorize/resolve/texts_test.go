@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"onbehalf/authorize/resolve"
 )
 
 // TestTexts holds what a master file says against the octets that a reader of the record gets.
@@ -30,6 +32,17 @@ func TestTexts(t *testing.T) {
 		got, err := ask(client(t, serve(t, says(0, "x.nl TXT "+file)).Addr), "x.nl")
 		if texts := got.Texts(); err != nil || len(texts) != 1 || texts[0] != want {
 			t.Errorf("%s: %q, %v", file, texts, err)
+		}
+	}
+}
+
+// TestEscapes has what the DNS library never gives.
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{`\256`: "256", `\999`: "999", `\25`: "25", `a\`: `a\`, `\`: `\`} {
+		answer := resolve.Answer{Records: []dns.RR{&dns.TXT{Txt: []string{given}}}}
+		if got := answer.Texts()[0]; got != want {
+			t.Errorf("%s: %q", given, got)
 		}
 	}
 }

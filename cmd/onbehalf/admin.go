@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,7 +64,8 @@ func (d *daemon) openAdmin(socket config.Socket) (stop func()) {
 	}
 	listener, err := milter.Listen(socket.Network, socket.Address)
 	if err != nil {
-		d.log.Warn("no admin socket: onbehalf status will not work, mail goes on", "admin", socket.String(), "error", err, "remedy", adminRemedy(socket, err))
+		level, remedy := adminRemedy(socket, err)
+		d.log.Log(context.Background(), level, "no admin socket: onbehalf status will not work, mail goes on", "admin", socket.String(), "error", err, "remedy", remedy)
 		return func() {}
 	}
 	handler := admin.NewHandler(admin.Source{
@@ -74,26 +77,32 @@ func (d *daemon) openAdmin(socket config.Socket) (stop func()) {
 	return func() { server.Close() }
 }
 
-func adminRemedy(socket config.Socket, err error) string {
+// adminRemedy says what to do about a socket that cannot be opened. In a set-up by hand the
+// folder of the default is not there, and need not be.
+func adminRemedy(socket config.Socket, err error) (slog.Level, string) {
 	const restart = ", then restart"
 	folder := filepath.Dir(socket.Address)
 	_, absent := os.Stat(folder)
 	switch {
 	case socket.Network == "unix" && errors.Is(absent, fs.ErrNotExist):
-		return "create " + folder + " (systemd: RuntimeDirectory=onbehalf), or name another socket in admin" + restart
+		return slog.LevelWarn, "create " + folder + " (systemd: RuntimeDirectory=onbehalf), or name another socket in admin" + restart
 	case errors.Is(err, fs.ErrPermission):
-		return "let the user that the daemon runs as write to " + folder + restart
+		return slog.LevelError, "let the user that the daemon runs as write to " + folder + restart
 	}
-	return "name another socket in admin" + restart
+	return slog.LevelError, "name another socket in admin" + restart
 }
 
 // tell gives the daemon's part of a status.
 func (d *daemon) tell() admin.Daemon {
 	now, good := d.current.Load(), d.memory.good.Load()
+	file, err := filepath.Abs(d.program.config)
+	if err != nil {
+		file = d.program.config
+	}
 	doc := admin.Daemon{
 		Version: version, PID: os.Getpid(), Started: d.memory.started,
 		Configuration: admin.Configuration{
-			File: d.program.config, Loaded: good.At, Summary: now.summary(), Findings: good.Findings,
+			File: file, Loaded: good.At, Summary: now.summary(), Findings: good.Findings,
 			NeedRestart: needRestart(&d.memory.opened, now.Config),
 		},
 		Reload:   d.memory.last.Load(),

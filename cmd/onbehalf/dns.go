@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -40,6 +39,9 @@ be only one. Nothing is changed. Exit status 0 when the records were printed, al
 DNS did not answer: standard error then says for which names.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if q.asZone && q.asText || q.asZone && q.asJSON || q.asText && q.asJSON {
+				return misuse("--zone, --text and --json exclude each other")
+			}
 			q.tenant = strings.Join(args, "")
 			return p.runDNS(cmd.Context(), q, len(args) > 0)
 		},
@@ -49,7 +51,6 @@ DNS did not answer: standard error then says for which names.`,
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the records as JSON")
 	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "tell DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
 	cmd.Flags().StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to (default: what DNS says, else the name of this machine)")
-	cmd.MarkFlagsMutuallyExclusive("zone", "text", "json")
 	return cmd
 }
 
@@ -77,6 +78,10 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if q.asTXT {
 		sheet = sheet.AsText()
 	}
+	return p.showRecords(sheet, q)
+}
+
+func (p *program) showRecords(sheet publish.Sheet, q recordsWish) error {
 	if q.asZone || q.asText { // those may go to the customer
 		for _, note := range sheet.Notes {
 			fmt.Fprintln(p.err, "onbehalf: note:", note)
@@ -97,12 +102,12 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 
 // deskOf makes what works the records out.
 func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
-	client, err := resolve.New(resolve.Options{Servers: now.DNS.Servers, Timeout: now.DNS.Timeout, MaxPerSecond: now.DNS.MaxPerSecond})
+	client, err := newResolver(now.DNS)
 	if err != nil {
 		return publish.Desk{}, err
 	}
 	asker := resolve.Remember(client, dnsQuestions)
-	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: passesBy(now, asker)}
+	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: authorize.Looker{DNS: asker, Platform: now.Platform}.Passes}
 	desk.Hostname, _ = os.Hostname()
 	if mailHost != "" {
 		if desk.MailHost, err = message.ParseDomain(mailHost); err != nil {
@@ -110,19 +115,6 @@ func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
 		}
 	}
 	return desk, nil
-}
-
-// passesBy is the one place where the records learn what SPF gives for us: the
-// evaluation that the daemon goes by.
-func passesBy(now *loaded, asker resolve.Asker) func(context.Context, message.Domain) (bool, error) {
-	looker := authorize.Looker{DNS: asker, Platform: now.Platform}
-	return func(ctx context.Context, d message.Domain) (bool, error) {
-		spf := looker.Look(ctx, authorize.Subject{Domain: d, SPF: true}).SPF
-		if spf.Verdict == authorize.Unanswered {
-			return false, errors.New(spf.Text)
-		}
-		return spf.Verdict == authorize.There, nil
-	}
 }
 
 // noTenant names those that there are, if they are few.

@@ -18,14 +18,15 @@ import (
 )
 
 // TestDNS prints records for what a DNS server of the test has. A case is a file
-// testdata/dns/*.txtar:
+// testdata/dns/*.txtar. Above its files stand the arguments behind "onbehalf dns", one command line a
+// line:
 //
-//	comment  the arguments behind "onbehalf dns", one command line a line
-//	zone     what DNS has, with absolute names without final dots; "name silent" is never answered
-//	config   added to the configuration
+//	zone     what DNS has, with absolute names without final dots; of "name fails" it tells nothing
+//	platform added to the configuration's platform
+//	config   added at its end, among the tenants
 //	want     what is printed, with standard error and exit status; -update writes it
 //
-// KEY stands for the one public key of the tests.
+// KEY stands for the one public key of the tests, SERVER for the DNS server.
 func TestDNS(t *testing.T) {
 	paths, err := filepath.Glob("testdata/dns/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -41,11 +42,13 @@ func TestDNS(t *testing.T) {
 			for _, file := range archive.Files {
 				parts[file.Name] = string(file.Data)
 			}
-			config := install(t, serveZone(t, withKey(t, parts["zone"])), parts["config"])
+			server := serveZone(t, withKey(t, parts["zone"]))
+			config := install(t, server, parts["platform"], parts["config"])
 			got := ""
 			for line := range strings.Lines(string(archive.Comment)) {
 				got += "$ onbehalf dns " + line + withoutKey(t, runDNS(config, strings.Fields(line)...))
 			}
+			got = strings.ReplaceAll(got, server, "SERVER")
 			switch {
 			case *update:
 				replaceWant(t, path, archive, got)
@@ -90,7 +93,12 @@ func publicKey(t *testing.T) string {
 	return keyText(t, key)
 }
 
-func withKey(t *testing.T, s string) string { return strings.ReplaceAll(s, "KEY", publicKey(t)) }
+// withKey puts the key in; KEY1 and KEY2 are its halves, for one string holds 255 octets.
+func withKey(t *testing.T, s string) string {
+	key := publicKey(t)
+	half := len(key) / 2
+	return strings.NewReplacer("KEY1", key[:half], "KEY2", key[half:], "KEY", key).Replace(s)
+}
 
 // withoutKey undoes what a zone file does to the key, and hides it.
 func withoutKey(t *testing.T, s string) string {
@@ -101,7 +109,7 @@ func withoutKey(t *testing.T, s string) string {
 }
 
 // install writes a configuration that asks a DNS server.
-func install(t *testing.T, server, more string) string {
+func install(t *testing.T, server, platform, more string) string {
 	t.Helper()
 	folder := t.TempDir()
 	if err := writeInstallation(folder); err != nil {
@@ -112,8 +120,9 @@ func install(t *testing.T, server, more string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config = bytes.Replace(config, []byte("platform:\n"), []byte("platform:\n"+platform), 1)
 	config = append(config, more...)
-	config = fmt.Appendf(config, "dns: {servers: [%q], timeout: 300ms, max_per_second: 1000}\n", server)
+	config = fmt.Appendf(config, "dns: {servers: [%q], timeout: 10s, max_per_second: 1000}\n", server)
 	if err := os.WriteFile(path, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -124,10 +133,10 @@ func install(t *testing.T, server, more string) string {
 func serveZone(t *testing.T, zone string) string {
 	t.Helper()
 	records := make(map[string][]dns.RR)
-	silent := make(map[string]bool)
+	failing := make(map[string]bool)
 	for line := range strings.Lines(zone) {
-		if name, found := strings.CutSuffix(strings.TrimSpace(line), " silent"); found {
-			silent[name+"."] = true
+		if name, found := strings.CutSuffix(strings.TrimSpace(line), " fails"); found {
+			failing[name+"."] = true
 			continue
 		}
 		rr, err := dns.NewRR("$ORIGIN .\n" + line)
@@ -145,9 +154,11 @@ func serveZone(t *testing.T, zone string) string {
 	started := make(chan struct{})
 	server := &dns.Server{PacketConn: socket, NotifyStartedFunc: func() { close(started) }}
 	server.Handler = dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) {
-		if !silent[strings.ToLower(m.Question[0].Name)] {
-			w.WriteMsg(answerFrom(records, m))
+		answer := answerFrom(records, m)
+		if failing[strings.ToLower(m.Question[0].Name)] {
+			answer.Rcode = dns.RcodeServerFailure
 		}
+		w.WriteMsg(answer)
 	})
 	go server.ActivateAndServe()
 	<-started
@@ -170,9 +181,28 @@ func answerFrom(records map[string][]dns.RR, m *dns.Msg) *dns.Msg {
 	return answer
 }
 
+// TestDocumentedDNS holds what docs/dns.md shows against the case that it is from.
+func TestDocumentedDNS(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/dns/documented.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/dns.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(archive.Files[len(archive.Files)-1].Data)
+	for shown := range strings.SplitSeq(strings.TrimSpace(want), "= 0\n") {
+		shown = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(shown), "= 0"))
+		if !strings.Contains(string(page), shown) {
+			t.Errorf("docs/dns.md does not show:\n%s", shown)
+		}
+	}
+}
+
 // TestDNSAsJSON reads back what --json prints.
 func TestDNSAsJSON(t *testing.T) {
-	config := install(t, serveZone(t, "university.example TXT \"v=spf1 mx -all\"\n"), "")
+	config := install(t, serveZone(t, "university.example TXT \"v=spf1 mx -all\"\n"), "", "")
 	var out, talk bytes.Buffer
 	if status := run([]string{"dns", "--config", config, "--json", "university"}, nil, &out, &talk); status != exitFine {
 		t.Fatal(status, talk.String())

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"os/user"
@@ -44,33 +41,35 @@ daemon answers, however it is.`,
 
 func (p *program) runStatus(id string, asJSON bool) error {
 	conf, findings := config.Load(p.config, os.Environ())
-	socket, err := adminSocket(p.config, conf, findings)
-	if err != nil {
-		return err
-	}
-	daemon := asked{socket: socket, listen: conf.Listen}
-	if id != "" {
-		var t admin.Tenant
-		err := daemon.get("/tenants/"+url.PathEscape(id), &t)
-		if err == nil && asJSON {
-			return p.printDocument(t)
-		} else if err == nil {
-			print.Tenant(p.out, t)
+	daemon := asked{socket: conf.Admin, listen: conf.Listen}
+	if conf.Admin.IsZero() {
+		if !findings.Fatal() {
+			return fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, defaultAdmin)
 		}
+		daemon.socket, daemon.doubt = defaultAdmin, firstError(findings)
+	}
+	if id != "" {
+		return answer(p, daemon, "/tenants/"+url.PathEscape(id), asJSON, print.Tenant)
+	}
+	return answer(p, daemon, "/status", asJSON, func(out io.Writer, s admin.Status) {
+		print.Status(out, s)
+		if why := refusable(findings); why != "" && (s.Reload == nil || s.Reload.OK) {
+			fmt.Fprintf(p.err, "\nThe configuration on disk would be refused now: %s\nonbehalf check-config shows all that is wrong.\n", why)
+		}
+	})
+}
+
+// answer gets a document and prints it.
+func answer[T any](p *program, daemon asked, path string, asJSON bool, say func(io.Writer, T)) error {
+	var document T
+	if err := daemon.get(path, &document); err != nil {
 		return err
 	}
-	var s admin.Status
-	if err := daemon.get("/status", &s); err != nil {
-		return err
+	if !asJSON {
+		say(p.out, document)
+		return nil
 	}
-	if asJSON {
-		return p.printDocument(s)
-	}
-	print.Status(p.out, s)
-	if why := refusable(findings); why != "" && (s.Reload == nil || s.Reload.OK) {
-		fmt.Fprintf(p.err, "\nThe configuration on disk would be refused now: %s\nonbehalf check-config shows all that is wrong.\n", why)
-	}
-	return nil
+	return p.printDocument(document)
 }
 
 func (p *program) printDocument(document any) error {
@@ -86,15 +85,13 @@ func (p *program) printDocument(document any) error {
 // read: just then someone wants to know.
 var defaultAdmin = config.Socket{Network: "unix", Address: "/run/onbehalf/admin.sock"}
 
-// adminSocket finds out where to ask, in a configuration that may be broken.
-func adminSocket(file string, conf *config.Config, findings config.Findings) (config.Socket, error) {
-	switch {
-	case !conf.Admin.IsZero():
-		return conf.Admin, nil
-	case findings.Fatal():
-		return defaultAdmin, nil
+func firstError(findings config.Findings) string {
+	for _, f := range findings {
+		if f.Level == config.Error {
+			return f.String()
+		}
 	}
-	return config.Socket{}, fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", file, defaultAdmin)
+	return ""
 }
 
 // refusable gives the first finding that a reload would be refused for; empty: none. What only
@@ -112,56 +109,29 @@ func refusable(findings config.Findings) string {
 type asked struct {
 	socket config.Socket
 	listen []config.Socket // where it answers Postfix
+	doubt  string          // why socket is but a guess; empty: it is none
 }
-
-// Bounds of an answer.
-const (
-	statusTime = 30 * time.Second
-	maxStatus  = 64 << 20
-)
 
 func (a asked) get(path string, document any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), statusTime)
-	defer cancel()
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, a.socket.Network, a.socket.Address)
+	err := admin.Ask(a.socket.Network, a.socket.Address, path, document)
+	if err == nil {
+		return nil
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
-	if err != nil {
-		return err
+	err = a.explain(err)
+	if a.doubt != "" {
+		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, a.doubt)
 	}
-	answer, err := client.Do(request)
-	if err != nil {
-		return a.explain(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxStatus))
-	if err != nil {
-		return a.explain(err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		var no admin.Error
-		if json.Unmarshal(body, &no) != nil || no.Error == "" {
-			return a.stranger()
-		}
-		return fmt.Errorf("%s; the daemon may have an older configuration: see onbehalf status", no.Error)
-	}
-	if err := json.Unmarshal(body, document); err != nil {
-		return a.stranger()
-	}
-	return nil
-}
-
-func (a asked) stranger() error {
-	return fmt.Errorf("what answers at %s is not onbehalf, or of another version", a.socket)
+	return err
 }
 
 // explain says why nobody has answered, and what to do about it.
 func (a asked) explain(err error) error {
+	var no admin.Error
 	switch {
+	case errors.As(err, &no):
+		return fmt.Errorf("%w; see onbehalf status for when the daemon's configuration was loaded", no)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("you may not connect to %s; run this as root%s", a.socket, orAs(a.socket.Address))
+		return fmt.Errorf("you may not connect to %s; run this as %s", a.socket, whoMay(a.socket.Address))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		if busy := a.answersPostfix(); busy != "" {
 			return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
@@ -187,19 +157,19 @@ func (a asked) answersPostfix() string {
 	return ""
 }
 
-// orAs names who else may connect to a socket: the group of it or, when even that cannot be
-// seen, of its folder.
-func orAs(path string) string {
+// whoMay names who may connect to a socket: owner and group of it or, when even that
+// cannot be seen, of its folder.
+func whoMay(path string) string {
 	for _, path := range []string{path, filepath.Dir(path)} {
 		info, err := os.Stat(path)
 		if err != nil {
 			continue
 		}
 		if s, ok := info.Sys().(*syscall.Stat_t); ok {
-			return fmt.Sprintf(", as user %s, or as a member of group %s", userName(s.Uid), groupName(s.Gid))
+			return fmt.Sprintf("root, as user %s, or as a member of group %s", userName(s.Uid), groupName(s.Gid))
 		}
 	}
-	return ""
+	return "root"
 }
 
 func userName(id uint32) string {

@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Bounds of an answer, for who asks.
+const (
+	answerTime = 30 * time.Second
+	maxAnswer  = 64 << 20
+)
+
+// ErrStranger is what Ask gives when the answer is not one of ours.
+var ErrStranger = errors.New("what answers is not onbehalf, or of another version")
+
+// Ask gets the document at a path from the daemon that listens at a socket ("unix" or
+// "tcp"). When the daemon has no such document, the error is an Error; when nobody answers, that of
+// package net.
+func Ask(network, address, path string, document any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if answer.Header.Get("Server") != product {
+		return ErrStranger
+	}
+	return read(answer.StatusCode, body, document)
+}
+
+func read(status int, body []byte, document any) error {
+	var no Error
+	switch {
+	case status == http.StatusOK && json.Unmarshal(body, document) == nil:
+		return nil
+	case status != http.StatusOK && json.Unmarshal(body, &no) == nil && no.Text != "":
+		return no
+	}
+	return ErrStranger
+}
+
+// Error gives the text.
+func (e Error) Error() string { return e.Text }

@@ -1,0 +1,237 @@
+package admin_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"onbehalf/admin"
+	"onbehalf/tenant"
+)
+
+func withLocalAddr(ctx context.Context, at net.Addr) context.Context {
+	return context.WithValue(ctx, http.LocalAddrContextKey, at)
+}
+
+func TestAnswers(t *testing.T) {
+	h := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")}).handler()
+	for _, test := range []struct {
+		method, path string
+		status       int
+		text         string
+	}{
+		{"GET", "/status", 200, `"total": 1`},
+		{"GET", "/status?x=y", 200, `"total": 1`},
+		{"HEAD", "/status", 200, ""},
+		{"GET", "/tenants/one", 200, `"id": "one"`},
+		{"HEAD", "/tenants/one", 200, ""},
+		{"GET", "/tenants/two", 404, `no tenant has the id \"two\"`},
+		{"GET", "/tenants/", 404, `no tenant has the id \"\"`},
+		{"GET", "/tenants/one/", 404, `no tenant has the id \"one/\"`},
+		{"GET", "/tenants/%1b%5d%C2%9B", 404, `no tenant has the id`},
+		{"HEAD", "/tenants/two", 404, ""},
+		{"GET", "/", 404, "there is nothing here; ask for /status"},
+		{"GET", "/status/", 404, "there is nothing here"},
+		{"GET", "//status", 404, "there is nothing here"},
+		{"GET", "/tenants", 404, "there is nothing here"},
+		{"POST", "/status", 405, "only GET and HEAD"},
+		{"DELETE", "/tenants/one", 405, "only GET and HEAD"},
+		{"OPTIONS", "/status", 405, "only GET and HEAD"},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			answer := get(h, test.method, test.path, "", "unix")
+			if answer.Code != test.status || answer.Header().Get("Content-Type") != "application/json" {
+				t.Errorf("%d of type %q, want %d", answer.Code, answer.Header().Get("Content-Type"), test.status)
+			}
+			body := answer.Body.String()
+			if test.method == "HEAD" {
+				if body != "" || answer.Header().Get("Content-Length") == "" {
+					t.Errorf("HEAD is answered %q", body)
+				}
+				return
+			}
+			if !json.Valid([]byte(body)) || !strings.Contains(body, test.text) || strings.ContainsAny(body, "\x1b\u009b") {
+				t.Errorf("body %q, want JSON with %q", body, test.text)
+			}
+			if allow := answer.Header().Get("Allow"); (test.status == 405) != (allow == "GET, HEAD") {
+				t.Errorf("Allow: %q", allow)
+			}
+		})
+	}
+}
+
+// TestHost: over inet, a browser that was sent here under a name of somebody else's is
+// not answered. Over a unix socket there are no browsers.
+func TestHost(t *testing.T) {
+	h := newDesk(t, nil).handler()
+	for host, fine := range map[string]bool{
+		"127.0.0.1:8465": true, "127.0.0.1": true, "[::1]:8465": true, "[::1]": true, "localhost:8465": true, "LOCALHOST": true, "192.0.2.7:1": true,
+		"evil.example:8465": false, "127.0.0.1.evil.example": false, "localhost.evil.example": false, "": false, ":8465": false, "localhost.": false, "x]": false,
+	} {
+		if got := get(h, "GET", "/status", host, "tcp").Code; got != map[bool]int{true: 200, false: 421}[fine] {
+			t.Errorf("Host %q over inet is answered %d", host, got)
+		}
+		if got := get(h, "GET", "/status", host, "unix").Code; got != 200 {
+			t.Errorf("Host %q over a unix socket is answered %d", host, got)
+		}
+	}
+}
+
+func TestFindingsAreBounded(t *testing.T) {
+	d := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")})
+	var findings []admin.Finding
+	for i := range 150 {
+		findings = append(findings, admin.Finding{Level: "fault", Tenant: "other", Text: fmt.Sprint("finding ", i)})
+	}
+	findings = append(findings, admin.Finding{Level: "fault", Tenant: "one", Text: "its key"})
+	d.daemon.Configuration.Findings = findings
+	d.daemon.Reload = &admin.Reload{Findings: findings}
+	s := d.status(t)
+	if c := s.Configuration; len(c.Findings) != 100 || c.FindingsTotal != 151 {
+		t.Errorf("configuration: %d of %d findings", len(c.Findings), c.FindingsTotal)
+	}
+	if len(s.Reload.Findings) != 100 || s.Reload.FindingsTotal != 151 || len(d.daemon.Reload.Findings) != 151 {
+		t.Errorf("reload: %d of %d findings", len(s.Reload.Findings), s.Reload.FindingsTotal)
+	}
+	var page admin.Tenant
+	d.ask(t, "/tenants/one", &page)
+	if len(page.Findings) != 1 || page.Findings[0].Text != "its key" || page.Returned.Messages != 3 {
+		t.Errorf("page %+v", page)
+	}
+}
+
+// TestMarshal: what strangers write into DNS does not move the cursor of a terminal,
+// and is the same after it was read.
+func TestMarshal(t *testing.T) {
+	const evil = "a\x00\x1b[2J\x7f\u009b1m\r\n\u202e\u2028\ue000\U000e0001\ufeff é 漢 <&> \xff\\u001b\""
+	text, err := admin.Marshal(admin.Error{Text: evil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !utf8.Valid(text) || strings.ContainsAny(string(text), "\x00\x1b\x7f\u009b\r\u202e\u2028\ue000\U000e0001\ufeff") {
+		t.Errorf("%q", text)
+	}
+	if !strings.Contains(string(text), "é 漢 <&>") {
+		t.Errorf("what can be read is escaped: %s", text)
+	}
+	var back admin.Error
+	if err := json.Unmarshal(text, &back); err != nil || back.Text != strings.ToValidUTF8(evil, "\ufffd") {
+		t.Errorf("%v: %q", err, back.Text)
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestAskOverSockets(t *testing.T) {
+	d := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")})
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			address := map[string]string{"unix": t.TempDir() + "/a.sock", "tcp": "127.0.0.1:0"}[network]
+			listener, err := net.Listen(network, address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := admin.Serve(listener, d.handler(), quiet())
+			address = listener.Addr().String()
+			for range 50 { // no connection is kept
+				var s admin.Status
+				if err := admin.Ask(network, address, "/status", &s); err != nil || s.Tenants.Total != 1 {
+					t.Fatal(err, s)
+				}
+			}
+			var no admin.Error
+			if err := admin.Ask(network, address, "/tenants/two", new(admin.Tenant)); !errors.As(err, &no) || !strings.Contains(err.Error(), `"two"`) {
+				t.Error(err)
+			}
+			server.Close()
+			if err := admin.Ask(network, address, "/status", new(admin.Status)); err == nil {
+				t.Error("answered after the end")
+			}
+			if _, err := os.Stat(address); network == "unix" && !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the socket stays: %v", err)
+			}
+		})
+	}
+}
+
+// TestConnections: whoever connects and says nothing keeps others waiting for seconds, not
+// for ever, and nobody keeps a connection.
+func TestConnections(t *testing.T) {
+	path := t.TempDir() + "/a.sock"
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := admin.Serve(listener, newDesk(t, nil).handler(), quiet())
+	defer server.Close()
+	for range 20 {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if err := admin.Ask("unix", path, "/status", new(admin.Status)); err != nil {
+		t.Error(err)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+	if text, err := io.ReadAll(conn); err != nil || !strings.Contains(string(text), "Connection: close") {
+		t.Errorf("%v: %s", err, text)
+	}
+}
+
+func TestPanicEndsOneAnswer(t *testing.T) {
+	path := t.TempDir() + "/a.sock"
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/status" {
+			panic("x")
+		}
+	})
+	defer admin.Serve(listener, h, quiet()).Close()
+	if err := admin.Ask("unix", path, "/panic", new(admin.Status)); err == nil {
+		t.Error("a panic was answered")
+	}
+	if err := admin.Ask("unix", path, "/status", new(admin.Status)); !errors.Is(err, admin.ErrStranger) {
+		t.Error(err)
+	}
+}
+
+func TestAskStrangers(t *testing.T) {
+	for _, test := range []struct {
+		name, body string
+		status     int
+	}{
+		{"onbehalf", "", 200}, {"onbehalf", "[]", 200}, {"onbehalf", "{", 200},
+		{"onbehalf", "", 404}, {"onbehalf", "{}", 404}, {"onbehalf", `{"error": 1}`, 500},
+		{"", "{}", 200}, {"nginx", "{}", 200}, {"nginx", `{"error": "x"}`, 404},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Server", test.name)
+			w.WriteHeader(test.status)
+			io.WriteString(w, test.body)
+		}))
+		if err := admin.Ask("tcp", server.Listener.Addr().String(), "/status", new(admin.Status)); !errors.Is(err, admin.ErrStranger) {
+			t.Errorf("%v: %v", test, err)
+		}
+		server.Close()
+	}
+}

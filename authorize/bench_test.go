@@ -1,0 +1,146 @@
+package authorize
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+const benchDomains = 100_000
+
+// bigHouse is 100,000 tenants of one domain and two keys each; all share the keys.
+func bigHouse(b *testing.B) (*tenant.Table, *keys.Ring) {
+	b.Helper()
+	ring := new(keys.Ring)
+	var pair [2]keys.Key
+	for i := range pair {
+		key, err := keys.Generate(tenant.RSA, 2048)
+		if err != nil {
+			b.Fatal(err)
+		}
+		pair[i] = key
+	}
+	all := crowd(b, benchDomains)
+	for _, one := range all {
+		for i, key := range pair {
+			id := tenant.Identity{SDID: one.Domains[0].Domain, Selector: fmt.Sprintf("cw%d", i+1), Algorithm: tenant.RSA}
+			if err := ring.Add(id, key); err != nil {
+				b.Fatal(err)
+			}
+			one.Identities = append(one.Identities, id)
+		}
+	}
+	return tableOf(b, all...), ring
+}
+
+// lookedAt gives what is known of the house after the first round.
+func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Standing {
+	b.Helper()
+	gen := newTown().generation(table, ring)
+	named, _ := gen.subjects(nil)
+	all := make([]tenant.Standing, 0, len(named))
+	for _, s := range named {
+		r := reportOf(s, There)
+		r.SPF.Text = "ip4:80.84.235.70 passes by v=spf1 of " + s.Domain.String()
+		for i := range r.Keys {
+			r.Keys[i].Text = fmt.Sprintf("our RSA key is at cw%d._domainkey.%s", i+1, s.Domain)
+		}
+		r.Policy.Text = s.Domain.String() + " asks receivers for p=none"
+		standing, _ := usual.Apply(s.wants(ourIPs), r, noon)
+		all = append(all, standing)
+	}
+	return all
+}
+
+func quietWatcher() *Watcher { return &Watcher{Log: slog.New(slog.DiscardHandler)} }
+
+// BenchmarkAdopt is a reload, but for the reading of files. It reports what the watch and the
+// standings weigh together.
+func BenchmarkAdopt(b *testing.B) {
+	table, ring := bigHouse(b)
+	before := heapSize()
+	gen := newTown().generation(table, ring)
+	w := quietWatcher()
+	if err := w.Adopt(gen, lookedAt(b, table, ring)...); err != nil {
+		b.Fatal(err)
+	}
+	weight := float64(heapSize()) - float64(before)
+	for b.Loop() {
+		if err := w.Adopt(gen); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(weight/benchDomains, "B/domain")
+}
+
+// BenchmarkSeen is what a message pays.
+func BenchmarkSeen(b *testing.B) {
+	table, ring := bigHouse(b)
+	w := quietWatcher()
+	if err := w.Adopt(newTown().generation(table, ring), lookedAt(b, table, ring)...); err != nil {
+		b.Fatal(err)
+	}
+	d, unknown := dom(b, crowdDomain(777)), dom(b, "unknown.example")
+	b.Run("known", func(b *testing.B) {
+		for b.Loop() {
+			w.Seen(d)
+		}
+	})
+	b.Run("unknown", func(b *testing.B) {
+		for b.Loop() {
+			w.Seen(unknown)
+		}
+	})
+	b.Run("in a reload", func(b *testing.B) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for b.Loop() {
+			w.Seen(d)
+		}
+	})
+}
+
+// BenchmarkTake is what the watch itself costs for each look.
+func BenchmarkTake(b *testing.B) {
+	table, ring := bigHouse(b)
+	w := quietWatcher()
+	gen := newTown().generation(table, ring)
+	if err := w.Adopt(gen, lookedAt(b, table, ring)...); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		it, _, _ := w.next(time.Now().Add(1000 * time.Hour))
+		w.take(it, reportOf(it.subject, There), context.Background())
+	}
+}
+
+func BenchmarkStore(b *testing.B) {
+	table, ring := bigHouse(b)
+	known := lookedAt(b, table, ring)
+	s := StoreIn(b.TempDir())
+	b.Run("save", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.Save(known); err != nil {
+				b.Fatal(err)
+			}
+		}
+		info, err := os.Stat(s.Path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(info.Size())/benchDomains, "octets/domain")
+	})
+	b.Run("load", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := s.Load(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

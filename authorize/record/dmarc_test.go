@@ -1,0 +1,129 @@
+package record_test
+
+import (
+	"strings"
+	"testing"
+
+	"onbehalf/authorize/record"
+	"onbehalf/tenant"
+)
+
+// TestIsDMARC holds texts against dmarc-version of RFC 9989 section 4.8.
+func TestIsDMARC(t *testing.T) {
+	for text, want := range map[string]bool{
+		"v=DMARC1": true, "v=DMARC1;": true, "v=DMARC1; p=none": true, "v=DMARC1;p=none": true,
+		"v = DMARC1 ; p=none": true, "v\t=\tDMARC1\t;p=none": true, " v=DMARC1; p=none": true,
+		"V=DMARC1; p=none": true, "v=DMARC1; nonsense": true, "v=DMARC1;;;": true,
+
+		"": false, ";": false, "v": false, "v=": false, "DMARC1": false, "=DMARC1": false,
+		"v=dmarc1; p=none": false, "v=DMARC2; p=none": false, "v=DMARC10; p=none": false, "v=DMARC1.0": false, "v=DMARC": false,
+		"v=DMARC1 p=none": false, "v=DMARC1, p=none": false, "v=D MARC1; p=none": false,
+		"p=none; v=DMARC1": false, "; v=DMARC1; p=none": false, "vv=DMARC1": false,
+		`"v=DMARC1; p=none"`: false, `v=DMARC1\; p=none`: false, "\u00a0v=DMARC1; p=none": false,
+		"v=spf1 -all": false, "v=DKIM1; p=": false,
+	} {
+		if got := record.IsDMARC(text); got != want {
+			t.Errorf("IsDMARC(%q) = %v", text, got)
+		}
+	}
+}
+
+// TestParseDMARC has rows without the v=DMARC1 that they begin with.
+func TestParseDMARC(t *testing.T) {
+	policies := func(p, sp, np tenant.DMARCPolicy) record.DMARC {
+		return record.DMARC{Policy: p, Subdomains: sp, Absent: np, Suffix: "u"}
+	}
+	all := func(p tenant.DMARCPolicy) record.DMARC { return policies(p, p, p) }
+	but := func(d record.DMARC, edit func(*record.DMARC)) record.DMARC { edit(&d); return d }
+	const (
+		none, quarantine, reject = tenant.DMARCNone, tenant.DMARCQuarantine, tenant.DMARCReject
+	)
+	for text, want := range map[string]record.DMARC{
+		// Policies, each the default of the next.
+		"; p=none":                                 all(none),
+		"; p=quarantine":                           all(quarantine),
+		";p=reject;":                               all(reject),
+		"; p=reject; sp=none":                      policies(reject, none, none),
+		"; p=none; sp=quarantine; np=reject":       policies(none, quarantine, reject),
+		"; np=reject; sp=quarantine; p=none":       policies(none, quarantine, reject),
+		"; p=none; np=reject":                      policies(none, none, reject),
+		"; p=reject; t=y; pct=0; rua=mailto:a@b.c": all(reject), // the stricter reading
+
+		// Case and blanks (section 4.8).
+		"; P=Reject; SP=QUARANTINE; Np=NonE": policies(reject, quarantine, none),
+		" ;\tp\t=\treject\t;\tsp = none ;":   policies(reject, none, none),
+
+		// Alignment and suffix.
+		"; p=none; adkim=s; aspf=s": but(all(none), func(d *record.DMARC) { d.StrictDKIM, d.StrictSPF = true, true }),
+		"; p=none; adkim=S; aspf=r": but(all(none), func(d *record.DMARC) { d.StrictDKIM = true }),
+		"; p=none; ASPF=s":          but(all(none), func(d *record.DMARC) { d.StrictSPF = true }),
+		"; p=none; psd=y":           but(all(none), func(d *record.DMARC) { d.Suffix = "y" }),
+		"; p=none; PSD=N":           but(all(none), func(d *record.DMARC) { d.Suffix = "n" }),
+		"; p=none; psd=u":           all(none),
+
+		// What cannot be read, or is not known, is not there.
+		"; p=reject; adkim=x; aspf=ss; psd=z":      all(reject),
+		"; p=reject; adkim; aspf=; psd=":           all(reject),
+		"; p=reject; nonsense; =; ;; x=y=z":        all(reject),
+		"; p=reject; \xff\x00=\xff; sp\u00a0=none": all(reject),
+		"; adkim=s, p=none; p=reject":              all(reject),
+		"; p=reject; sp =none; sp=quarantine":      policies(reject, none, none), // the first
+		"; p=reject; np=bogus":                     all(reject),                  // np= is not known to RFC 7489
+		"; p=reject; sp=quarantine; np=":           policies(reject, quarantine, quarantine),
+		"; p=reject; np=bogus; rua=mailto:a@b.c":   all(reject),
+		"; p=reject; v=DMARC2":                     all(reject),
+
+		// No policy, but reports (section 4.10.1).
+		"; rua=mailto:a@b.c":                                 all(none),
+		"; p=bogus; rua=mailto:a@b.c":                        all(none),
+		"; p=; rua=mailto:a@b.c":                             all(none),
+		"; p=reject; sp=bogus; rua=mailto:a@b.c":             all(none),
+		"; p=reject; sp; rua=mailto:a@b.c":                   all(none),
+		"; sp=reject; np=reject; rua=mailto:a@b.c":           all(none),
+		"; p=bogus; RUA = mailto:a@b.c,https://b.c; adkim=s": but(all(none), func(d *record.DMARC) { d.StrictDKIM = true }),
+	} {
+		text = "v=DMARC1" + text
+		if got, err := record.ParseDMARC(text); err != nil || got != want {
+			t.Errorf("%q: %+v, %v\nnot %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", ";", "; p", "; p=", "; p=bogus", "; p=rejected", "; p=none none", "; p=\"none\"", "; p=reject, sp=none", "; p=no\u017fe", "; q=none",
+		"; p=reject; sp=bogus", "; p=reject; sp=", "; p=reject; sp", "; sp=reject", "; p=bogus; rua=", "; p=bogus; rua=a@b.c", "; p=bogus; ruf=mailto:a@b.c",
+		"p=none",
+	} {
+		text = "v=DMARC1" + text
+		if got, err := record.ParseDMARC(text); err == nil || got.Policy != tenant.DMARCUnknown && strings.Contains(text, "bogus") && !strings.Contains(text, "sp=") {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}
+
+// FuzzDMARC: who has a record has policies, and what nobody knows changes nothing.
+func FuzzDMARC(f *testing.F) {
+	for _, text := range []string{
+		"", "v=DMARC1", "v=DMARC1; p=none", "v=DMARC1; p=reject; sp=quarantine; np=none; adkim=s; aspf=s; psd=y; rua=mailto:a@b.c",
+		"v=DMARC1; rua=mailto:a@b.c", "V = DMARC1;;=;p=REJECT;\xff", "v=DMARC1; sp=x; p=none",
+	} {
+		f.Add(text)
+	}
+	known := func(p tenant.DMARCPolicy) bool {
+		return p == tenant.DMARCNone || p == tenant.DMARCQuarantine || p == tenant.DMARCReject
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := record.ParseDMARC(text)
+		if err == nil && !(known(d.Policy) && known(d.Subdomains) && known(d.Absent)) {
+			t.Errorf("%q: %+v", text, d)
+		}
+		if d.Suffix != "y" && d.Suffix != "n" && d.Suffix != "u" {
+			t.Errorf("%q: suffix %q", text, d.Suffix)
+		}
+		if !record.IsDMARC(text) {
+			return
+		}
+		more := text + "; x-unknown=1; ;nonsense"
+		if again, err2 := record.ParseDMARC(more); !record.IsDMARC(more) || again != d || (err2 == nil) != (err == nil) {
+			t.Errorf("%q: %+v, %v; with more, %+v, %v", text, d, err, again, err2)
+		}
+	})
+}

@@ -1,0 +1,314 @@
+package authorize
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+var (
+	noon    = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	morning = noon.Add(-3 * time.Hour)
+)
+
+// TestStep has a row for each cell of the table over Rules.step.
+func TestStep(t *testing.T) {
+	const unknown, pending, active, warning = tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning
+	tests := []struct {
+		state tenant.State
+		age   time.Duration // of the state
+		v     Verdict
+		want  tenant.State
+	}{
+		{unknown, 0, There, active},
+		{unknown, 0, Missing, pending},
+		{unknown, 0, Broken, pending},
+		{pending, time.Minute, There, active},
+		{pending, time.Minute, Missing, pending},
+		{pending, time.Minute, Broken, pending},
+		{active, time.Minute, There, active},
+		{active, time.Minute, Missing, warning},
+		{active, 1000 * time.Hour, Missing, warning}, // however long it was there
+		{active, time.Minute, Broken, pending},
+		{warning, time.Minute, There, active},
+		{warning, 0, Missing, warning},
+		{warning, time.Hour - 1, Missing, warning},
+		{warning, time.Hour, Missing, pending},
+		{warning, 1000 * time.Hour, Missing, pending},
+		{warning, time.Minute, Broken, pending},
+		{warning, -time.Minute, Missing, warning}, // the clock was set back
+		{unknown, 0, Unanswered, unknown},
+		{pending, 1000 * time.Hour, Unanswered, pending},
+		{active, 1000 * time.Hour, Unanswered, active},
+		{warning, 1000 * time.Hour, Unanswered, warning},
+	}
+	for _, test := range tests {
+		before := tenant.Mechanism{State: test.state, Of: "something", Since: noon.Add(-test.age), Checked: morning,
+			Evidence: "before", Trouble: tenant.Trouble{Error: "trouble", At: morning}}
+		if test.state == unknown {
+			before = tenant.Mechanism{Of: "something"}
+		}
+		want := before
+		switch {
+		case test.v == Unanswered:
+			want.Trouble = tenant.Trouble{Error: "what was seen", At: noon}
+		default:
+			want = tenant.Mechanism{State: test.want, Of: "something", Since: before.Since, Checked: noon, Evidence: "what was seen"}
+			if test.want != test.state || test.age < 0 {
+				want.Since = noon
+			}
+		}
+		if got := usual.step(before, Finding{Verdict: test.v, Text: "what was seen"}, noon); got != want {
+			t.Errorf("%q for %s, then %s:\n%+v, want\n%+v", test.state, test.age, test.v, got, want)
+		}
+	}
+}
+
+// TestClockSetBack sees to it that a state from the future delays a loss by no more than
+// the usual time.
+func TestClockSetBack(t *testing.T) {
+	m := tenant.Mechanism{State: tenant.Warning, Since: noon.Add(10 * 365 * 24 * time.Hour)}
+	m = usual.step(m, Finding{Verdict: Missing}, noon)
+	m = usual.step(m, Finding{Verdict: Missing}, noon.Add(usual.DemoteAfter))
+	if m.State != tenant.Pending {
+		t.Errorf("it is %q", m.State)
+	}
+}
+
+// fullStanding knows something of every mechanism.
+func fullStanding(t testing.TB, state tenant.State) tenant.Standing {
+	m := func(of string) tenant.Mechanism {
+		return tenant.Mechanism{State: state, Of: of, Since: morning, Checked: morning, Evidence: "before"}
+	}
+	return tenant.Standing{
+		Domain: dom(t, "customer.example"), SPF: m("192.0.2.1"), ReturnPath: m("bounce.customer.example"),
+		DKIM:  []tenant.Selector{{Name: "cw1", Mechanism: m("key one")}, {Name: "cw2", Mechanism: m("key two")}},
+		DMARC: tenant.DMARC{Policy: tenant.DMARCReject, StrictSPF: true, Organizational: dom(t, "customer.example"), Checked: morning, Evidence: "before"},
+	}
+}
+
+func fullReport(t testing.TB, v Verdict) Report {
+	return reportOf(Subject{Domain: dom(t, "customer.example"), Tenant: "customer", Keys: make([]Key, 2)}, v)
+}
+
+// TestApplyTogether applies one verdict to all mechanisms.
+func TestApplyTogether(t *testing.T) {
+	before := fullStanding(t, tenant.Active)
+	kept := fullStanding(t, tenant.Active)
+	after, changes := usual.Apply(before, fullReport(t, Missing), noon)
+	if !reflect.DeepEqual(before, kept) {
+		t.Error("the standing before, which snapshots hold, was changed")
+	}
+	if after.SPF.Of != ourIPs {
+		t.Errorf("SPF was evaluated for %s and says it is of %q", ourIPs, after.SPF.Of)
+	}
+	var seen []string
+	for _, c := range changes {
+		if c.Subject.Tenant != "customer" || c.At != noon || c.Evidence == "" && c.Mechanism != "dmarc" {
+			t.Errorf("change without its circumstances: %+v", c)
+		}
+		seen = append(seen, c.Mechanism+": "+c.Before+" -> "+c.After)
+	}
+	want := []string{"spf: active -> warning", "dkim cw1: active -> warning", "dkim cw2: active -> warning",
+		"return_path: active -> warning", "dmarc: reject aspf=s -> none"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("changes\n%q, want\n%q", seen, want)
+	}
+	if _, changes := usual.Apply(after, fullReport(t, Missing), noon.Add(time.Minute)); len(changes) != 0 {
+		t.Errorf("nothing moved, and yet: %v", changes)
+	}
+}
+
+// TestApplyEachItsOwn lets each mechanism find something else.
+func TestApplyEachItsOwn(t *testing.T) {
+	r := fullReport(t, There)
+	r.Keys[1] = Finding{Verdict: Broken, Text: "revoked"}
+	r.ReturnPath = Finding{Verdict: Unanswered, Text: "silence"}
+	after, _ := usual.Apply(fullStanding(t, tenant.Active), r, noon)
+	if after.SPF.State != tenant.Active || after.Key("cw1").State != tenant.Active || after.Key("cw2").State != tenant.Pending ||
+		after.ReturnPath.State != tenant.Active || after.ReturnPath.Checked != morning || after.ReturnPath.Error != "silence" {
+		t.Errorf("after: %+v", after)
+	}
+}
+
+// TestApplyUnwanted leaves alone what is not looked for.
+func TestApplyUnwanted(t *testing.T) {
+	for _, v := range []Verdict{Unanswered, There, Missing, Broken} {
+		before := tenant.Standing{Domain: dom(t, "customer.example")}
+		after, _ := usual.Apply(before, reportOf(Subject{Domain: before.Domain}, v), noon)
+		if after.SPF != (tenant.Mechanism{}) || after.ReturnPath != (tenant.Mechanism{}) || len(after.DKIM) != 0 {
+			t.Errorf("%s: %+v", v, after)
+		}
+	}
+}
+
+// TestSilenceMovesNothing is the law that the rest stands on: from wherever one is, no
+// number of looks without an answer changes what mail is decided by.
+func TestSilenceMovesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func() tenant.State {
+		return []tenant.State{tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning}[r.IntN(4)]
+	}
+	for range 1000 {
+		s := fullStanding(t, pick())
+		s.SPF.State, s.DKIM[0].State, s.DKIM[1].State, s.ReturnPath.State = pick(), pick(), pick(), pick()
+		now, after := noon, s
+		for range 10 {
+			now = now.Add(time.Duration(r.Int64N(int64(100 * time.Hour))))
+			var changes []Change
+			if after, changes = usual.Apply(after, fullReport(t, Unanswered), now); len(changes) > 0 {
+				t.Fatalf("silence made %v of %+v", changes, s)
+			}
+		}
+		if after.SPF.At != now || after.DKIM[1].At != now || after.ReturnPath.At != now || after.DMARC.At != now {
+			t.Errorf("trouble is not told: %+v", after)
+		}
+		after.SPF.Trouble, after.DKIM[0].Trouble, after.DKIM[1].Trouble = tenant.Trouble{}, tenant.Trouble{}, tenant.Trouble{}
+		after.ReturnPath.Trouble, after.DMARC.Trouble = tenant.Trouble{}, tenant.Trouble{}
+		if !reflect.DeepEqual(after, s) {
+			t.Fatalf("silence made\n%+v of\n%+v", after, s)
+		}
+	}
+}
+
+func TestPolicyAfter(t *testing.T) {
+	before := tenant.DMARC{Policy: tenant.DMARCReject, StrictDKIM: true, Checked: morning, Evidence: "before"}
+	silent := Report{Policy: Finding{Verdict: Unanswered, Text: "silence"}}
+	want := before
+	want.Trouble = tenant.Trouble{Error: "silence", At: noon}
+	if got := policyAfter(before, silent, noon); got != want {
+		t.Errorf("after silence %+v", got)
+	}
+	gone := Report{Policy: Finding{Verdict: Missing, Text: "none"}, DMARC: tenant.DMARC{Policy: tenant.DMARCAbsent}}
+	if got := policyAfter(want, gone, noon); got != (tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: noon, Evidence: "none"}) {
+		t.Errorf("after the record has gone %+v", got)
+	}
+	for _, other := range []tenant.DMARC{{Policy: tenant.DMARCReject}, {Policy: tenant.DMARCNone, StrictDKIM: true},
+		{Policy: tenant.DMARCReject, StrictDKIM: true, StrictSPF: true}} {
+		if sameRequest(before, other) || request(before) == request(other) {
+			t.Errorf("%+v is taken for %+v", other, before)
+		}
+	}
+}
+
+// TestFit exchanges one thing at a time that is wanted.
+func TestFit(t *testing.T) {
+	wanted := func(change func(*tenant.Standing)) tenant.Standing {
+		w := tenant.Standing{Domain: dom(t, "customer.example"), SPF: tenant.Mechanism{Of: "192.0.2.1"}, ReturnPath: tenant.Mechanism{Of: "bounce.customer.example"},
+			DKIM: []tenant.Selector{{Name: "cw1", Mechanism: tenant.Mechanism{Of: "key one"}}, {Name: "cw2", Mechanism: tenant.Mechanism{Of: "key two"}}}}
+		change(&w)
+		return w
+	}
+	none := tenant.Mechanism{}
+	tests := []struct {
+		name   string
+		wanted tenant.Standing
+		change func(*tenant.Standing) // of what was known
+		news   bool
+	}{
+		{"nothing", wanted(func(*tenant.Standing) {}), func(*tenant.Standing) {}, false},
+		{"key", wanted(func(w *tenant.Standing) { w.DKIM[0].Of = "key three" }),
+			func(s *tenant.Standing) { s.DKIM[0].Mechanism = tenant.Mechanism{Of: "key three"} }, true},
+		{"keys change places", wanted(func(w *tenant.Standing) { w.DKIM[0].Of, w.DKIM[1].Of = "key two", "key one" }), func(s *tenant.Standing) {
+			s.DKIM[0].Mechanism, s.DKIM[1].Mechanism = tenant.Mechanism{Of: "key two"}, tenant.Mechanism{Of: "key one"}
+		}, true},
+		{"selector", wanted(func(w *tenant.Standing) { w.DKIM[0].Name = "cw3" }),
+			func(s *tenant.Standing) {
+				s.DKIM[0] = tenant.Selector{Name: "cw3", Mechanism: tenant.Mechanism{Of: "key one"}}
+			}, true},
+		{"one key less", wanted(func(w *tenant.Standing) { w.DKIM = w.DKIM[1:] }), func(s *tenant.Standing) { s.DKIM = s.DKIM[1:] }, false},
+		{"no keys", wanted(func(w *tenant.Standing) { w.DKIM = nil }), func(s *tenant.Standing) { s.DKIM = nil }, false},
+		{"return path", wanted(func(w *tenant.Standing) { w.ReturnPath.Of = "b.customer.example" }),
+			func(s *tenant.Standing) { s.ReturnPath = tenant.Mechanism{Of: "b.customer.example"} }, true},
+		{"no return path", wanted(func(w *tenant.Standing) { w.ReturnPath.Of = "" }), func(s *tenant.Standing) { s.ReturnPath = none }, false},
+		{"addresses", wanted(func(w *tenant.Standing) { w.SPF.Of = "192.0.2.2" }), func(*tenant.Standing) {}, true},
+		{"no SPF", wanted(func(w *tenant.Standing) { w.SPF.Of = "" }), func(s *tenant.Standing) { s.SPF = none }, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			known := fullStanding(t, tenant.Active)
+			known.Seen = noon
+			want := fullStanding(t, tenant.Active)
+			want.Seen = noon
+			test.change(&want)
+			got := fit(known, test.wanted)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("kept\n%+v, want\n%+v", got, want)
+			}
+			if news := isNews(got, test.wanted); news != test.news {
+				t.Errorf("that it is news is %v", news)
+			}
+		})
+	}
+	nothing := wanted(func(*tenant.Standing) {})
+	if got := fit(tenant.Standing{}, nothing); !reflect.DeepEqual(got, nothing) || !isNews(got, nothing) {
+		t.Errorf("of nothing %+v was kept", got)
+	}
+}
+
+func TestInterval(t *testing.T) {
+	aged := func(state tenant.State, age time.Duration) func(*tenant.Standing) {
+		return func(s *tenant.Standing) { s.SPF.State, s.SPF.Since = state, noon.Add(-age) }
+	}
+	slow := Rules{PendingEvery: 2 * time.Hour, ActiveEvery: 24 * time.Hour, DemoteAfter: 48 * time.Hour}
+	tests := []struct {
+		name   string
+		rules  Rules
+		change func(*tenant.Standing)
+		want   time.Duration
+	}{
+		{"all there", usual, func(*tenant.Standing) {}, time.Hour},
+		{"nothing wanted", usual, func(s *tenant.Standing) { *s = tenant.Standing{} }, time.Hour},
+		{"one unknown", usual, aged(tenant.Unknown, 0), 5 * time.Minute},
+		{"one pending", usual, aged(tenant.Pending, 0), 5 * time.Minute},
+		{"one pending, almost a day", usual, aged(tenant.Pending, 24*time.Hour-1), 5 * time.Minute},
+		{"one pending, a day", usual, aged(tenant.Pending, 24*time.Hour), time.Hour},
+		{"one pending long, one not", usual, func(s *tenant.Standing) {
+			aged(tenant.Pending, 48*time.Hour)(s)
+			s.DKIM[0].State, s.DKIM[0].Since = tenant.Pending, noon
+		}, 5 * time.Minute},
+		{"warning", usual, aged(tenant.Warning, 0), time.Hour},
+		{"warning, not for long", usual, aged(tenant.Warning, 51*time.Minute), 10*time.Minute + 1},
+		{"warning, overdue", usual, aged(tenant.Warning, time.Hour), time.Hour},
+		{"slow, all there", slow, func(*tenant.Standing) {}, 24 * time.Hour},
+		{"slow, one pending a day", slow, aged(tenant.Pending, 24*time.Hour), 2 * time.Hour},
+		{"slow, warning", slow, aged(tenant.Warning, 45*time.Hour), 3*time.Hour + 20*time.Minute + 1},
+	}
+	for _, test := range tests {
+		s := fullStanding(t, tenant.Active)
+		test.change(&s)
+		if got := test.rules.interval(s, noon); got != test.want {
+			t.Errorf("%s: looked at every %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestMerged puts together what two tenants want to know of one domain.
+func TestMerged(t *testing.T) {
+	id := func(selector string) Key { return Key{Identity: tenant.Identity{Selector: selector}} }
+	one, other := dom(t, "one.example"), dom(t, "other.example")
+	all := merged([]Subject{
+		{Domain: one, Tenant: "a", SPF: true, Keys: []Key{id("a1"), id("both")}, ReturnPath: dom(t, "r.one.example")},
+		{Domain: other, Tenant: "a"},
+		{Domain: one, Tenant: "b", Keys: []Key{id("both"), id("b1")}},
+		{Domain: other, Tenant: "b", SPF: true, ReturnPath: dom(t, "r.other.example")},
+	})
+	if len(all) != 2 {
+		t.Fatalf("two domains make %d subjects", len(all))
+	}
+	if s := all[0]; s.Domain != one || s.Tenant != "a" || !s.SPF || s.ReturnPath.IsZero() || len(s.Keys) != 3 || s.Keys[2].Selector != "b1" {
+		t.Errorf("merged: %+v", s)
+	}
+	if s := all[1]; s.Domain != other || !s.SPF || s.ReturnPath.String() != "r.other.example" {
+		t.Errorf("merged: %+v", s)
+	}
+	two := Subject{ReturnPath: dom(t, "r.one.example")}.with(Subject{ReturnPath: dom(t, "s.one.example")})
+	if two.ReturnPath != (message.Domain{}) {
+		t.Errorf("one tenant would rely on the return path %s of the other", two.ReturnPath)
+	}
+}

@@ -1,0 +1,424 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"onbehalf/admin"
+	"onbehalf/authorize"
+	"onbehalf/config"
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+// watched is a DNS server of a test: the TXT records of some names, and nothing else.
+type watched struct {
+	mu      sync.Mutex
+	records map[string]string
+	broken  bool // answers SERVFAIL
+}
+
+// watchedZone gives a zone and where to ask for it.
+func watchedZone(t *testing.T, records map[string]string) (*watched, string) {
+	t.Helper()
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := &watched{records: records}
+	server := &dns.Server{PacketConn: packets, Handler: z}
+	go server.ActivateAndServe()
+	t.Cleanup(func() { packets.Close() })
+	return z, packets.LocalAddr().String()
+}
+
+// ServeDNS is of dns.Handler.
+func (z *watched) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	answer := new(dns.Msg).SetReply(question)
+	q := question.Question[0]
+	text, found := z.records[strings.ToLower(strings.TrimSuffix(q.Name, "."))]
+	switch {
+	case z.broken:
+		answer.Rcode = dns.RcodeServerFailure
+	case !found:
+		answer.Rcode = dns.RcodeNameError
+	case q.Qtype == dns.TypeTXT:
+		rr := &dns.TXT{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 60}}
+		for ; len(text) > 255; text = text[255:] {
+			rr.Txt = append(rr.Txt, text[:255])
+		}
+		rr.Txt = append(rr.Txt, text)
+		answer.Answer = []dns.RR{rr}
+	}
+	w.WriteMsg(answer)
+}
+
+// startWatched runs a daemon with an admin socket, whose tenants are looked up in a zone.
+func startWatched(t *testing.T, records map[string]string) (*running, *watched) {
+	t.Helper()
+	key, err := testKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := keys.Record(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range records {
+		records[name] = strings.ReplaceAll(text, "KEY", record)
+	}
+	z, server := watchedZone(t, records)
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	t.Setenv("ONBEHALF_DNS_SERVERS", server)
+	t.Setenv("ONBEHALF_DNS_ACTIVE_EVERY", "1s")
+	t.Setenv("ONBEHALF_DNS_PENDING_EVERY", "1s")
+	d := startServe(t)
+	status := d.reload(strings.NewReplacer("authorization: unauthorized", "authorization: auto",
+		"authorization: authorized", "authorization: auto").Replace(d.config()))
+	if !strings.Contains(status, "STATUS=ok:") {
+		t.Fatal(status)
+	}
+	return d, z
+}
+
+// lookedUp waits until DNS has been asked about a number of domains.
+func (d *running) lookedUp(domains int) bool {
+	return soon(func() bool {
+		var s admin.Status
+		err := admin.Ask("unix", d.socket(), "/status", &s)
+		return err == nil && s.DNS.Domains == domains && s.DNS.NotLookedUp == 0
+	})
+}
+
+func (z *watched) remove(name string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	delete(z.records, name)
+}
+
+func (z *watched) breakDown() {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.broken = true
+}
+
+// onbehalf runs a command line on the daemon's configuration.
+func (d *running) onbehalf(args ...string) (status int, out, talk string) {
+	var stdout, stderr bytes.Buffer
+	status = run(append(args, "--config", d.folder+"/onbehalf.yaml"), strings.NewReader(""), &stdout, &stderr)
+	return status, stdout.String(), stderr.String()
+}
+
+// socket is the path of the daemon's admin socket.
+func (d *running) socket() string { return strings.TrimPrefix(os.Getenv("ONBEHALF_ADMIN"), "unix:") }
+
+// has checks that a text holds others, in their order and however its lines are broken.
+func has(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := strings.Join(strings.Fields(text), " ")
+	for _, part := range parts {
+		_, behind, found := strings.Cut(rest, strings.Join(strings.Fields(part), " "))
+		if !found {
+			t.Errorf("%q is missing, or too early, in:\n%s", part, text)
+			return
+		}
+		rest = behind
+	}
+}
+
+// published is the DNS of two customers: the university has published its key, and Your
+// Organisation nothing that helps.
+func published() map[string]string {
+	return map[string]string{
+		"university.example":                "v=spf1 -all",
+		"cw1._domainkey.university.example": "KEY",
+		"yourorganisationname.nl":           "v=spf1 ip4:192.0.2.1 \x1b[2J -all",
+		"_dmarc.yourorganisationname.nl":    "v=DMARC1; p=reject",
+	}
+}
+
+func TestStatus(t *testing.T) {
+	d, z := startWatched(t, published())
+	if !d.lookedUp(4) {
+		t.Fatal("not all domains were looked up: " + d.said())
+	}
+	d.send("a@university.example")
+	status, out, talk := d.onbehalf("status")
+	if status != 0 || talk != "" {
+		t.Errorf("status %d: %s", status, talk)
+	}
+	has(t, out, "onbehalf dev is running, pid ", "Configuration  ok: 2 tenants, 3 domains, 2 keys", "loaded ", d.folder+"/onbehalf.yaml",
+		"Last reload ", ", taken in ", "DNS            answers", "4 domains watched, the oldest answer ",
+		"Tenants        2, whose mail leaves", "1 as themselves, with a DKIM signature of their own", "1 in the platform's name",
+		"Messages       1 kept", "Problems: ", "(platform)  courseware.nl", "yourorg     yourorganisationname.nl  spf ", "pending",
+		"Last changes:", " -> ")
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("%q", out)
+	}
+	_, out, _ = d.onbehalf("status", "university")
+	has(t, out, "university, authorization: auto", "university.example\n", "row 3: leaves as its own", "a bounce address at bounces.courseware.nl",
+		"SPF          pending for ", "DKIM cw1     active for ", "DMARC        no record", "*.university.example\n", "row 3")
+	_, out, _ = d.onbehalf("status", "yourorg")
+	has(t, out, "yourorg (Your Organisation)", "row 6: leaves in the platform's name", "SPF          pending", "p=reject")
+
+	z.remove("cw1._domainkey.university.example")
+	if !soon(func() bool { _, out, _ := d.onbehalf("status"); return strings.Contains(out, "active -> warning") }) {
+		t.Fatal("a key that is gone is not told of")
+	}
+	_, out, _ = d.onbehalf("status")
+	has(t, out, "university  university.example       dkim cw1   warning", "Last changes:", "university.example dkim cw1: active -> warning")
+	_, out, _ = d.onbehalf("status", "university")
+	has(t, out, "row 3: leaves as its own", "DKIM cw1     warning for", "Mail still relies on it")
+}
+
+// TestStatusWithoutDNS: silence is told of, and demotes nobody.
+func TestStatusWithoutDNS(t *testing.T) {
+	d, z := startWatched(t, published())
+	if !d.lookedUp(4) {
+		t.Fatal("not all domains were looked up: " + d.said())
+	}
+	z.breakDown()
+	var out string
+	if !soon(func() bool { _, out, _ = d.onbehalf("status"); return strings.Contains(out, "NO ANSWER since") }) {
+		t.Fatal(out)
+	}
+	has(t, out, "DNS            NO ANSWER since ", "All standings stay as they are.", "Asked ", "That changes nothing.")
+	has(t, out, "1 as themselves, with a DKIM signature of their own")
+}
+
+func TestStatusAsJSON(t *testing.T) {
+	d, _ := startWatched(t, published())
+	if !d.lookedUp(4) {
+		t.Fatal("not all domains were looked up: " + d.said())
+	}
+	status, out, talk := d.onbehalf("status", "--json")
+	var s admin.Status
+	if err := json.Unmarshal([]byte(out), &s); err != nil || status != 0 || talk != "" {
+		t.Fatalf("status %d, %v: %s%s", status, err, out, talk)
+	}
+	if s.Version != version || s.PID != d.command.Process.Pid || s.Configuration.Summary != "ok: 2 tenants, 3 domains, 2 keys" ||
+		s.Reload == nil || !s.Reload.OK || len(s.Listen) != 1 || s.Tenants.Total != 2 || s.DNS.Domains != 4 || len(s.Changes) == 0 {
+		t.Errorf("%+v", s)
+	}
+	if strings.Contains(out, "\x1b") || strings.Contains(out, "SRS0=") {
+		t.Errorf("%q", out)
+	}
+	status, out, _ = d.onbehalf("status", "yourorg", "--json")
+	var one admin.Tenant
+	if err := json.Unmarshal([]byte(out), &one); err != nil || status != 0 || one.Domains[0].Row != "6" || one.Domains[0].Standing.SPF.State != tenant.Pending {
+		t.Errorf("status %d, %v: %s", status, err, out)
+	}
+	if status, out, talk := d.onbehalf("status", "nobody"); status != 1 || out != "" || !strings.Contains(talk, `no tenant has the id "nobody"`) {
+		t.Errorf("status %d: %s%s", status, out, talk)
+	}
+}
+
+// TestStatusOfReloads: whoever broke the configuration finds out, and the socket is
+// found in a configuration that is broken.
+func TestStatusOfReloads(t *testing.T) {
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	d := startServe(t)
+	_, out, _ := d.onbehalf("status")
+	has(t, out, "Last reload    none since the start", "DNS            nothing to look up: no tenant has authorization: auto")
+
+	if err := os.WriteFile(d.folder+"/onbehalf.yaml", []byte(d.config()+"platfrom: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, talk := d.onbehalf("status")
+	has(t, out, "Last reload    none since the start")
+	has(t, talk, "The configuration on disk would be refused now: ", "platfrom", "onbehalf check-config")
+	if status != 0 {
+		t.Errorf("status %d", status)
+	}
+
+	d.reload(d.config() + "platfrom: {}\n")
+	_, out, talk = d.onbehalf("status")
+	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Mend that, and reload")
+	if talk != "" {
+		t.Errorf("said twice: %s", talk)
+	}
+	d.reload(d.config() + "    bounces_to: a@university.exampl")
+	_, out, _ = d.onbehalf("status")
+	has(t, out, "Last reload    REFUSED ", "warning: ", "looks cut off")
+
+	if err := os.Chmod(d.folder+"/keys/university.pem", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.reload(strings.Replace(d.config(), "milter.sock", "other.sock", 1))
+	_, out, _ = d.onbehalf("status")
+	has(t, out, "fault: ", "university.pem", "left as it was: listen;", "Last reload ", ", taken in ")
+	_, out, _ = d.onbehalf("status", "university")
+	has(t, out, "university, authorization: authorized", "its DNS is not looked at", "fault: ", "university.pem", "row 5: ")
+	d.reload(d.config())
+	if _, out, _ = d.onbehalf("status"); strings.Contains(out, "left as it was") {
+		t.Errorf("what was changed back needs no restart:\n%s", out)
+	}
+}
+
+// TestAdminSocket: it lets in the group, goes with the daemon, and the next daemon finds its way
+// over what a killed one left.
+func TestAdminSocket(t *testing.T) {
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	d := startServe(t)
+	info, err := os.Stat(d.socket())
+	if err != nil || info.Mode().Perm() != 0o660 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	d.command.Process.Kill()
+	<-d.ended
+	if status, _, talk := d.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is not running: nobody answers at unix:"+d.socket()) {
+		t.Errorf("status %d: %s", status, talk)
+	}
+	next := startServe(t)
+	if status, _, talk := next.onbehalf("status"); status != 0 {
+		t.Errorf("status %d: %s", status, talk)
+	}
+	next.command.Process.Signal(syscall.SIGTERM)
+	<-next.ended
+	if _, err := os.Stat(d.socket()); !os.IsNotExist(err) {
+		t.Errorf("the socket stays: %v", err)
+	}
+	if status, _, talk := next.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is not running") {
+		t.Errorf("status %d: %s", status, talk)
+	}
+}
+
+// TestAdminSocketFails: without it, mail goes on, and the log says what to do.
+func TestAdminSocketFails(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/gone/admin.sock")
+	d := startServe(t)
+	d.send("a@university.example")
+	has(t, d.said(), "level=WARN", "no admin socket", "remedy=\"create "+folder+"/gone")
+	status, _, talk := d.onbehalf("status")
+	has(t, talk, "nobody answers at unix:"+folder+"/gone/admin.sock, but somebody does at unix:"+d.folder+"/milter.sock")
+	if status != 1 {
+		t.Errorf("status %d", status)
+	}
+
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/admin.sock")
+	startServe(t)
+	second := startServe(t)
+	second.send("a@university.example")
+	has(t, second.said(), "level=ERROR", "no admin socket", "another process answers at")
+}
+
+func TestAdminOff(t *testing.T) {
+	folder := t.TempDir()
+	if err := writeInstallation(folder); err != nil {
+		t.Fatal(err)
+	}
+	d := &running{t: t, folder: folder}
+	status, _, talk := d.onbehalf("status")
+	has(t, talk, "the admin socket is off in "+folder, "write admin: unix:/run/onbehalf/admin.sock")
+	if status != 1 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// TestStatusGuesses where to ask when the configuration does not tell, and says so.
+func TestStatusGuesses(t *testing.T) {
+	if conn, err := net.Dial(defaultAdmin.Network, defaultAdmin.Address); err == nil {
+		conn.Close()
+		t.Skip("onbehalf is running on this host")
+	}
+	d := &running{t: t, folder: t.TempDir()}
+	status, _, talk := d.onbehalf("status")
+	has(t, talk, "onbehalf is not running: nobody answers at unix:/run/onbehalf/admin.sock", "the configuration does not tell: "+d.folder+"/onbehalf.yaml: does not exist")
+	if status != 1 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// TestStatusExplains what root never sees: that others may not connect.
+func TestStatusExplains(t *testing.T) {
+	path := t.TempDir() + "/admin.sock"
+	a := asked{socket: config.Socket{Network: "unix", Address: path}}
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{&url.Error{Op: "Get", URL: "x", Err: syscall.EACCES}, "you may not connect to unix:" + path + "; run this as root, as user "},
+		{&url.Error{Op: "Get", URL: "x", Err: syscall.ECONNREFUSED}, "onbehalf is not running: nobody answers at unix:" + path},
+		{&url.Error{Op: "Get", URL: "x", Err: context.DeadlineExceeded}, "no answer at unix:" + path + ": context deadline exceeded"},
+		{admin.ErrStranger, "no answer at unix:" + path + ": what answers is not onbehalf"},
+		{admin.Error{Text: "no tenant has the id \"x\""}, "no tenant has the id \"x\"; "},
+	} {
+		if got := a.explain(test.err).Error(); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%v: %q, want %q", test.err, got, test.want)
+		}
+	}
+}
+
+// TestStatusOverInet asks as a program would that is not onbehalf.
+func TestStatusOverInet(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	t.Setenv("ONBEHALF_ADMIN", "inet:"+address)
+	d := startServe(t)
+	answer, err := http.Get("http://" + address + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/json" {
+		t.Error(answer)
+	}
+	if status, out, talk := d.onbehalf("status"); status != 0 {
+		t.Errorf("status %d: %s%s", status, out, talk)
+	}
+}
+
+// TestWatcherStatus counts what waits for a look, when nobody looks.
+func TestWatcherStatus(t *testing.T) {
+	folder := t.TempDir()
+	if err := writeInstallation(folder); err != nil {
+		t.Fatal(err)
+	}
+	now, findings := load(folder + "/onbehalf.yaml")
+	if now == nil {
+		t.Fatal(findings)
+	}
+	w := &authorize.Watcher{Log: slog.New(slog.DiscardHandler)}
+	if s, err := w.Status(); err != nil || s.Domains != 0 || s.Due != 0 {
+		t.Errorf("of nothing: %+v, %v", s, err)
+	}
+	for _, one := range now.Tenants {
+		one.Authorization = tenant.Auto
+	}
+	began := time.Now()
+	if err := w.Adopt(authorize.Generation{Table: now.table, Keys: now.ring}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.Status()
+	if err != nil || s.Domains != 4 || s.NotLookedUp != 4 || s.Due != 4 || s.Looking != 0 || s.DueSince.Before(began) || s.DueSince.After(time.Now()) || !s.Oldest.IsZero() {
+		t.Errorf("%+v, %v", s, err)
+	}
+	standing := now.table.Snapshot().Standing(now.Tenants[0].Domains[0].Domain)
+	standing.DMARC.Checked = began
+	if err := now.table.SetStandings(standing); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := w.Status(); err != nil || s.NotLookedUp != 3 || !s.Oldest.Equal(began) {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
