@@ -58,12 +58,16 @@ func (w *Watcher) progress(now time.Time) (Status, *tenant.Table) {
 	if w.outage.stopped() {
 		s.PausedUntil = w.outage.until
 	}
-	w.queue.overdue(0, now, func(it *item) {
+	count := func(it *item) {
 		s.Due++
 		if !it.urgent && (s.DueSince.IsZero() || it.due.Before(s.DueSince)) {
 			s.DueSince = it.due
 		}
-	})
+	}
+	w.queue.overdue(0, now, count)
+	for _, held := range w.held {
+		held.overdue(0, now, count)
+	}
 	for i := range w.events {
 		s.Events = append(s.Events, w.events[len(w.events)-1-i].event())
 	}
