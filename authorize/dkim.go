@@ -10,7 +10,6 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
-	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -43,10 +42,12 @@ func (l *look) key(k Key) Finding {
 
 func (l *look) absentKey(k Key) Finding {
 	name := k.String()
-	wrong := again(name, k.SDID)
-	if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeTXT); err == nil && (len(answer.Records) > 0 || len(answer.Chain) > 1) {
-		return finding(Missing, KeyElsewhere, answer.Texts(), fmt.Sprintf("enter the name as %s._domainkey; the DNS program appends %s by itself", k.Selector, k.SDID),
-			"there is no key at %s; it was published at %s, with the domain's name twice", name, wrong)
+	for _, zone := range zones(k.SDID) {
+		wrong := again(name, zone)
+		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeTXT); err == nil && (len(answer.Records) > 0 || len(answer.Chain) > 1) {
+			return finding(Missing, KeyElsewhere, answer.Texts(), fmt.Sprintf("enter the name as %s; the DNS program appends %s by itself", strings.TrimSuffix(name, "."+zone.String()), zone),
+				"there is no key at %s; it was published at %s, with %s twice", name, wrong, zone)
+		}
 	}
 	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
 }
@@ -56,7 +57,7 @@ func judgeKey(k Key, text string) Finding {
 	name := k.String()
 	r, err := record.ParseKey(text)
 	switch {
-	case isCut(text, k):
+	case r.CutFrom(k.Public):
 		return finding(Broken, KeyCut, found, "enter the whole text; where one field takes 255 characters only, split it into several strings of one record",
 			"the record at %s holds only the beginning of our key", name)
 	case err != nil:
@@ -71,20 +72,6 @@ func judgeKey(k Key, text string) Finding {
 		return finding(Broken, KeyOther, found, replace, "the record at %s holds our key, but for another algorithm: k= must be %s", name, k.Algorithm)
 	}
 	return finding(Broken, KeyOther, found, replace, "the key at %s is not ours but another", name)
-}
-
-// isCut tells whether the record's p= is the beginning of our key. Where it ends is
-// seldom where base64 may end.
-func isCut(text string, k Key) bool {
-	const some = 60 // the first 44 are the same in all keys of one length
-	ours, err := keys.Record(k.Public)
-	if err != nil {
-		return false
-	}
-	_, whole, _ := strings.Cut(ours, "p=")
-	_, part, _ := strings.Cut(text, "p=")
-	part = strings.TrimRight(strings.Join(strings.Fields(part), ""), "=")
-	return len(part) > some && len(part) < len(strings.TrimRight(whole, "=")) && strings.HasPrefix(whole, part)
 }
 
 // isBare tells whether it is our key without its SubjectPublicKeyInfo.

@@ -104,3 +104,11 @@ func (i *impatient) Ask(ctx context.Context, name string, qtype uint16) (resolve
 // again gives a name as it is when the zone was appended twice: most web forms
 // for DNS append it by themselves, and many people write it out all the same.
 func again(name string, zone message.Domain) string { return name + "." + zone.String() }
+
+// zones are those that a domain's records may be kept in.
+func zones(d message.Domain) []message.Domain {
+	if org := d.Organizational(); org != d {
+		return []message.Domain{d, org}
+	}
+	return []message.Domain{d}
+}

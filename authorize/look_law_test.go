@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize"
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -31,20 +32,20 @@ func FuzzLook(f *testing.F) {
 		texts = append(texts, "", "", "")
 		f.Add(texts[0], texts[0], texts[0], texts[1])
 	}
-	f.Add("v=spf1 {include:%{l}%{v}.a.nl *5}", "p=", "v=DMARC1; p=none; psd=y", "v=spf1 mx:%{d1r}.nl include:%{i}.nl exists:%{s} ptr a +all")
+	f.Add("v=spf1 "+fill("{include:%{l}%{v}#.a.nl *5}"), "p=", "v=DMARC1; p=none; psd=y", "v=spf1 mx:%{d1r}.nl include:%{i}.nl exists:%{s} ptr a +all")
 	server := serve(f, "")
 	f.Fuzz(func(t *testing.T, spf, key, dmarc, others string) {
 		server.publish(hostile(spf, key, dmarc, others)...)
 		c := &lookCase{platform: tenant.Platform{Bounce: domain(t, "bounces.courseware.nl"), SendingIPs: ourAddresses}}
 		c.subject = authorize.Subject{Domain: domain(t, "customer.nl"), SPF: true, Keys: []authorize.Key{{
 			Identity: tenant.Identity{SDID: domain(t, "customer.nl"), Selector: "s1", Algorithm: tenant.RSA}, Public: pairs()["rsa"].Public(),
-		}}}
+		}}, ReturnPath: domain(t, "bounce.customer.nl")}
 		report := c.lookAt(t, server.addr, 5*time.Second)
 		checkWords(t, report)
 		if n := len(server.questions()); n > mostQuestions {
 			t.Errorf("%d questions, want %d at most", n, mostQuestions)
 		}
-		c.subject.SPF = false
+		c.subject.SPF, c.subject.ReturnPath = false, message.Domain{}
 		server.publish(hostile(spf, key, dmarc, others)...)
 		c.lookAt(t, server.addr, 5*time.Second)
 		for _, q := range server.questions() {
@@ -103,12 +104,14 @@ func hostile(spf, key, dmarc, others string) []dns.RR {
 	all := []dns.RR{
 		textRecord("customer.nl.", spf), textRecord("s1._domainkey.customer.nl.", key),
 		textRecord("_dmarc.customer.nl.", dmarc), textRecord("_dmarc.nl.", dmarc),
-		textRecord("*.", others),
-		&dns.A{Hdr: header("*.", dns.TypeA), A: net.IPv4(192, 0, 2, 1)},
-		&dns.PTR{Hdr: header("*.", dns.TypePTR), Ptr: "host.customer.nl."},
 	}
-	for i := range 10 {
-		all = append(all, &dns.MX{Hdr: header("*.", dns.TypeMX), Mx: fmt.Sprintf("h%d.nl.", i)})
+	for _, name := range []string{"*.", "*.nl.", "*.customer.nl."} {
+		all = append(all, textRecord(name, others),
+			&dns.A{Hdr: header(name, dns.TypeA), A: net.IPv4(192, 0, 2, 1)},
+			&dns.PTR{Hdr: header(name, dns.TypePTR), Ptr: "host.customer.nl."})
+		for i := range 10 {
+			all = append(all, &dns.MX{Hdr: header(name, dns.TypeMX), Mx: fmt.Sprintf("h%d.nl.", i)})
+		}
 	}
 	return all
 }

@@ -73,11 +73,11 @@ func few(names []string) string {
 }
 
 func (l *look) absentPath(s Subject) Finding {
-	for _, zone := range []message.Domain{s.Domain, s.ReturnPath.Organizational()} {
+	for _, zone := range zones(s.Domain) {
 		wrong := again(s.ReturnPath.String(), zone)
 		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeMX); err == nil && (len(answer.Records) > 0 || len(answer.Chain) > 1) {
 			return finding(Missing, PathWrongZone, nil, fmt.Sprintf("enter the name without %s at its end; the DNS program appends that by itself", zone),
-				"%s does not exist; it was published as %s, with the domain's name twice", s.ReturnPath, wrong)
+				"%s does not exist; it was published as %s, with %s twice", s.ReturnPath, wrong, zone)
 		}
 	}
 	if answer, err := l.dns.Ask(l.ctx, s.ReturnPath.String(), dns.TypeMX); err == nil && len(answer.Chain) > 1 {
@@ -98,16 +98,20 @@ func (l *look) destination(name message.Domain) (elsewhere, found []string, err 
 	if slices.Contains(mx.Chain[1:], bounce) {
 		return nil, []string{alias + bounce}, nil
 	}
-	hosts := mx.Hosts()
-	if len(hosts) == 0 { // the name itself is the host
-		return l.implicit(mx.Target())
-	}
 	if len(mx.Chain) > 1 {
 		found = append(found, alias+mx.Target())
 	}
+	hosts := mx.Hosts()
+	if len(hosts) == 0 { // the name itself is the host
+		return l.implicit(mx.Target(), found)
+	}
+	takes := l.isOurs
+	if name == l.Platform.Bounce { // it is we who say where our bounces go
+		takes = l.hasAddress
+	}
 	for _, host := range hosts {
 		found = append(found, "MX "+cmp.Or(host, "."))
-		ours, err := l.isOurs(host)
+		ours, err := takes(host)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -119,11 +123,12 @@ func (l *look) destination(name message.Domain) (elsewhere, found []string, err 
 }
 
 // implicit is destination for a name without MX.
-func (l *look) implicit(host string) (elsewhere, found []string, err error) {
+func (l *look) implicit(host string, before []string) (elsewhere, found []string, err error) {
 	addrs, err := l.addressesOf(host)
 	if err != nil || len(addrs) == 0 {
 		return nil, nil, err
 	}
+	found = before
 	ours, err := l.isOurs(host)
 	for _, addr := range addrs {
 		found = append(found, map[bool]string{true: "A ", false: "AAAA "}[addr.Is4()]+addr.String())
@@ -137,6 +142,9 @@ func (l *look) implicit(host string) (elsewhere, found []string, err error) {
 // isOurs tells whether a host takes mail for us: it is one that takes it for our bounce domain,
 // or has an address of ours.
 func (l *look) isOurs(host string) (bool, error) {
+	if host == "" { // null MX (RFC 7505)
+		return false, nil
+	}
 	bounce := l.Platform.Bounce.String()
 	home, err := l.dns.Ask(l.ctx, bounce, dns.TypeMX)
 	if err != nil {
@@ -151,10 +159,12 @@ func (l *look) isOurs(host string) (bool, error) {
 	}), err
 }
 
+func (l *look) hasAddress(host string) (bool, error) {
+	addrs, err := l.addressesOf(host)
+	return len(addrs) > 0, err
+}
+
 func (l *look) addressesOf(host string) ([]netip.Addr, error) {
-	if host == "" { // null MX (RFC 7505)
-		return nil, nil
-	}
 	var addrs []netip.Addr
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
 		answer, err := l.dns.Ask(l.ctx, host, qtype)

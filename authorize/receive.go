@@ -79,7 +79,7 @@ func (l *look) receiveSPF(o *Opinion, a Arrival) {
 	r := l.evaluate(a.Client, a.Sender.Address.String())
 	o.SPF = r.Result
 	if r.Result != library.Pass && r.Cause != nil {
-		o.SPFCause = r.Cause.Error()
+		o.SPFCause = shown(r.Cause.Error())
 	}
 	o.SPFAligned = l.isAligned(o.SPFDomain, a.Author, o.Policy, o.Policy.StrictSPF)
 }
@@ -87,14 +87,14 @@ func (l *look) receiveSPF(o *Opinion, a Arrival) {
 func (l *look) receiveDKIM(o *Opinion, a Arrival) {
 	verifications, err := dkim.VerifyWithOptions(strings.NewReader(string(a.Octets)), &dkim.VerifyOptions{LookupTXT: l.lookupTXT})
 	if err != nil {
-		o.Signatures = []Verified{{Result: "fail", Cause: err.Error()}}
+		o.Signatures = []Verified{{Result: "fail", Cause: shown(err.Error())}}
 		return
 	}
 	for i, v := range verifications {
 		one := Verified{Result: "pass", Selector: selectorOf(a.Octets, i)}
 		one.Domain, _ = message.ParseDomain(v.Domain)
 		if v.Err != nil {
-			one.Result, one.Cause = "fail", v.Err.Error()
+			one.Result, one.Cause = "fail", shown(v.Err.Error())
 			if dkim.IsTempFail(v.Err) {
 				one.Result = "temperror"
 			}

@@ -13,6 +13,7 @@ import (
 // disagreements are the cases in which pyspf's result is another than ours, and who
 // is right.
 var disagreements = map[string]string{
+	"spf-amplify-mailbox":     hostsAreNoTerms,
 	"spf-amplify-mx":          hostsAreNoTerms,
 	"spf-amplify-mx-macros":   hostsAreNoTerms,
 	"spf-amplify-ptr":         hostsAreNoTerms,

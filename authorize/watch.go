@@ -62,7 +62,6 @@ func (w *Watcher) Run(ctx context.Context) {
 		tasks.Go(func() { w.keepSaved(ctx, &last) })
 	}
 	for ctx.Err() == nil {
-		w.noticeAll()
 		it, look, wait := w.next(time.Now())
 		if it != nil {
 			tasks.Go(func() { w.take(it, w.carefully(ctx, look, it.subject), ctx) })
@@ -76,14 +75,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// noticeAll takes note of what Seen has told up to now.
-func (w *Watcher) noticeAll() {
-	for range len(w.seen) {
-		w.notice(<-w.seen)
-	}
-}
-
-// rest waits for some time, or for something to do.
+// rest waits for some time, or for something to do, and takes note of what Seen tells.
 func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -96,7 +88,7 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// carefully looks at what strangers publish: no panic at that ends the program.
+// carefully looks at what strangers publish: a panic over it must not end the program.
 func (w *Watcher) carefully(ctx context.Context, look func(context.Context, Subject) Report, s Subject) (r Report) {
 	defer func() {
 		if fault := recover(); fault != nil {

@@ -310,6 +310,7 @@ func longAgo(t testing.TB, n int, now time.Time) []tenant.Standing {
 // TestRoundOf100000 is an hour of a big platform after a restart, at the usual
 // max_per_second.
 func TestRoundOf100000(t *testing.T) {
+	t.Parallel()
 	domains := 100_000
 	if testing.Short() {
 		domains = 10_000
@@ -320,7 +321,7 @@ func TestRoundOf100000(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		last := make(map[message.Domain]time.Time, domains)
-		minutes, seconds := make([]int, 60), make([]int, 3600)
+		minutes, seconds := make([]int, 61), make([]int, 3660)
 		limit := rate.NewLimiter(rate.Limit(perSecond), 1)
 		start := time.Now()
 		n := newTown()
@@ -344,7 +345,7 @@ func TestRoundOf100000(t *testing.T) {
 			return reportOf(s, There)
 		}
 		w := watchIn(t, n, gen, longAgo(t, domains, start)...).run()
-		after(time.Hour - 1)
+		after(time.Hour + 10*time.Second)
 		w.stop()
 		if len(last) != domains+2 {
 			t.Errorf("%d of %d domains were looked at in an hour", len(last), domains+2)
@@ -363,7 +364,8 @@ func TestRoundOf100000(t *testing.T) {
 
 // TestRounds follows a smaller crowd from its first look on.
 func TestRounds(t *testing.T) {
-	const domains, rounds = 4000, 3
+	t.Parallel()
+	const domains, rounds = 1500, 3
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
@@ -372,12 +374,7 @@ func TestRounds(t *testing.T) {
 		if looks := n.count(); looks != domains+2 {
 			t.Errorf("%d looks at %d new domains", looks, domains+2)
 		}
-		var sizes [rounds]uint64
-		for i := range sizes {
-			after(66 * time.Minute)
-			sizes[i] = heapSize()
-		}
-		after(10 * time.Minute)
+		after(rounds*66*time.Minute + 10*time.Minute)
 		w.stop()
 		minutes := make([]int, 60) // of the last hour
 		for i := range domains {
@@ -401,14 +398,12 @@ func TestRounds(t *testing.T) {
 			}
 		}
 		const mean = domains / 60
-		if most, least := slices.Max(minutes), slices.Min(minutes); most > 2*mean || least < mean/2 {
+		if most, least := slices.Max(minutes), slices.Min(minutes); most > 2*mean+10 || least < mean/2-10 {
 			t.Errorf("%d to %d looks a minute, want about %d", least, most, mean)
 		}
 		if n.most > maxLooks {
 			t.Errorf("%d looks at the same time", n.most)
 		}
-		n.forget()
-		t.Logf("heap after each round: %d kB", []uint64{sizes[0] >> 10, sizes[1] >> 10, sizes[2] >> 10})
 	})
 }
 
@@ -422,7 +417,7 @@ func heapSize() uint64 {
 
 // TestSteadyMemory compares the heap after the first round and after many.
 func TestSteadyMemory(t *testing.T) {
-	const domains = 4000
+	const domains = 1500
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		n.record = false
@@ -441,6 +436,7 @@ func TestSteadyMemory(t *testing.T) {
 // TestTooLittleCapacity has a round that takes three times as long as it should: it
 // is late, and equally late for all.
 func TestTooLittleCapacity(t *testing.T) {
+	t.Parallel()
 	const domains, perSecond = 900, 1
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
@@ -537,6 +533,7 @@ func (l *limitedAsker) check(t *testing.T, start time.Time, perSecond int) {
 // TestLoss takes everyone's records away at one time. It is first noticed by the hourly
 // look, and believed an hour later, whatever jitter does.
 func TestLoss(t *testing.T) {
+	t.Parallel()
 	const domains = 300
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
@@ -545,8 +542,8 @@ func TestLoss(t *testing.T) {
 		n.setAll(Missing)
 		gone := time.Now()
 		warned, lost := make(map[string]time.Time), make(map[string]time.Time)
-		for range 4 * 60 * 6 {
-			after(10 * time.Second)
+		for range 4 * 6 {
+			after(10 * time.Minute)
 			for i := range domains {
 				d := crowdDomain(i)
 				switch s := w.standing(d).SPF; {
@@ -650,6 +647,7 @@ func inEveryState(t *testing.T, n *town) (*tenant.Table, []tenant.Standing, map[
 
 // TestDayOfSilence is a day without DNS, with a restart at noon.
 func TestDayOfSilence(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		store := StoreIn(t.TempDir())
@@ -683,6 +681,7 @@ func TestDayOfSilence(t *testing.T) {
 
 // TestOutage stops the resolver for an hour.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const domains = 200
 		n := newTown()
@@ -779,9 +778,10 @@ func TestReloadInOutage(t *testing.T) {
 	})
 }
 
-// TestDeadDomains has 100 tenants whose name servers are dead among 300 others.
+// TestDeadDomains has 100 tenants whose name servers are dead among 60 others.
 func TestDeadDomains(t *testing.T) {
-	const dead, healthy = 100, 300
+	t.Parallel()
+	const dead, healthy = 100, 60
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		n.usual = Missing
@@ -817,12 +817,12 @@ func (w *watch) onTime(from, n int, late time.Duration) {
 	if worst > late {
 		w.t.Errorf("a healthy domain was looked at %s too late", worst)
 	}
-	w.t.Logf("a healthy domain is looked at %s too late at most", worst)
 }
 
 // TestDeadTenant has mail come from 1000 names of one tenant whose name servers are
 // dead. They are at the head of the queue, and the others go on all the same.
 func TestDeadTenant(t *testing.T) {
+	t.Parallel()
 	const healthy, dead = 100, 1000
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
@@ -835,11 +835,11 @@ func TestDeadTenant(t *testing.T) {
 		w := watchIn(t, n, n.generation(tableOf(t, append(crowd(t, healthy), ofTown(t, "dead", "*.dead.example"))...), nil)).run()
 		after(20 * time.Minute)
 		n.most = 0
-		for range 3 * 60 {
+		for range 3 * 12 {
 			for i := range dead {
 				w.Seen(dom(t, fmt.Sprintf("n%d.dead.example", i)))
 			}
-			after(time.Minute)
+			after(5 * time.Minute)
 		}
 		w.stop()
 		w.onTime(0, healthy, time.Second)
@@ -902,7 +902,8 @@ func TestPanic(t *testing.T) {
 // TestRestart puts the looks of a crowd where they were, and spreads those that
 // should have been while nobody looked.
 func TestRestart(t *testing.T) {
-	const domains = 1000
+	t.Parallel()
+	const domains = 300
 	synctest.Test(t, func(t *testing.T) {
 		for _, stop := range []time.Duration{0, 10 * time.Minute, 100 * time.Hour} {
 			n := newTown()
@@ -938,7 +939,7 @@ func TestRestart(t *testing.T) {
 				}
 				minutes[int(at[0].Sub(start).Minutes())]++
 			}
-			if most := slices.Max(minutes); most > 60 {
+			if most := slices.Max(minutes); most > 25 {
 				t.Errorf("after a stop of %s there are %d looks in one minute", stop, most)
 			}
 		}
@@ -995,6 +996,7 @@ func TestShorterIntervals(t *testing.T) {
 
 // TestSeen has mail come from domains that nothing is known of.
 func TestSeen(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		n.limit = rate.NewLimiter(1, 1) // the first round takes long
@@ -1020,6 +1022,11 @@ func TestSeen(t *testing.T) {
 		if s := w.standing("new.wild.example"); s.SPF.State != tenant.Active || s.Seen.IsZero() {
 			t.Errorf("%+v", s)
 		}
+		w.mu.Lock()
+		if w.items[dom(t, "new.wild.example")].urgent {
+			t.Error("it is still urgent after the look")
+		}
+		w.mu.Unlock()
 		if s := w.standing("customer999.example"); !s.Seen.IsZero() {
 			t.Errorf("a domain with a name of its own: %+v", s)
 		}
@@ -1047,11 +1054,12 @@ func TestSeenWaitsForNothing(t *testing.T) {
 
 // TestManyBelow bounds what one tenant's mail can make us watch.
 func TestManyBelow(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		name := func(i int) message.Domain { return dom(t, fmt.Sprintf("n%d.wild.example", i)) }
 		n := newTown()
 		gen := n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example"), ofTown(t, "other", "*.other.example")), nil)
-		gen.Rules.ActiveEvery = 24 * time.Hour
+		gen.Rules.ActiveEvery = 4 * 24 * time.Hour // lest the test takes long
 		w := watchIn(t, n, gen).run()
 		flood := func(from, to int) {
 			for i := from; i < to; i++ {
@@ -1078,7 +1086,7 @@ func TestManyBelow(t *testing.T) {
 		}
 		after(29 * 24 * time.Hour)
 		flood(0, 10) // these go on to have mail
-		after(3 * 24 * time.Hour)
+		after(6 * 24 * time.Hour)
 		if watched() != 10 {
 			t.Errorf("after a month without mail %d are watched", watched())
 		}
@@ -1091,6 +1099,28 @@ func TestManyBelow(t *testing.T) {
 		}
 		w.stop()
 	})
+}
+
+// TestForgetOne leaves domains alone whose names begin with that of one forgotten.
+func TestForgetOne(t *testing.T) {
+	table := tableOf(t)
+	for _, d := range []string{"example.co", "example.com", "example.co.uk"} {
+		if err := table.SetStandings(tenant.Standing{Domain: dom(t, d), Seen: noon}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := table.Snapshot()
+	if err := table.Forget(dom(t, "example.co"), dom(t, "example.c")); err != nil {
+		t.Fatal(err)
+	}
+	for d, kept := range map[string]bool{"example.co": false, "example.com": true, "example.co.uk": true} {
+		if known := !table.Snapshot().Standing(dom(t, d)).Seen.IsZero(); known != kept {
+			t.Errorf("%s is known: %v", d, known)
+		}
+		if before.Standing(dom(t, d)).Seen.IsZero() {
+			t.Errorf("a message under way does not know %s any more", d)
+		}
+	}
 }
 
 // named gives the domains that the configuration names.
@@ -1331,7 +1361,15 @@ func (s *saver) fail(err error) {
 	s.err = err
 }
 
+func (s *saver) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.saves)
+}
+
 func (s *saver) knows(domain message.Domain) tenant.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, one := range s.last {
 		if one.Domain == domain {
 			return one.SPF.State
@@ -1350,9 +1388,9 @@ func TestSaving(t *testing.T) {
 		if s.knows(dom(t, crowdDomain(0))) != tenant.Active {
 			t.Error("a change was not saved soon")
 		}
-		few := len(s.saves)
+		few := s.count()
 		after(9 * time.Hour)
-		if more := len(s.saves) - few; more < 50 || more > 60 {
+		if more := s.count() - few; more < 50 || more > 60 {
 			t.Errorf("%d saves in 9 hours without a change", more)
 		}
 		s.fail(errors.New("disk full"))
@@ -1361,10 +1399,10 @@ func TestSaving(t *testing.T) {
 		if lines := w.log.with("standings cannot be saved"); len(lines) != 1 || !strings.Contains(lines[0], "disk full") {
 			t.Errorf("logged: %q", lines)
 		}
-		tries := len(s.saves)
+		tries := s.count()
 		s.fail(nil)
 		after(2 * time.Second)
-		if len(s.saves) == tries || s.knows(dom(t, crowdDomain(0))) != tenant.Pending || len(w.log.with("can be saved again")) != 1 {
+		if s.count() == tries || s.knows(dom(t, crowdDomain(0))) != tenant.Pending || len(w.log.with("can be saved again")) != 1 {
 			t.Error("it was not tried again")
 		}
 		w.stop()
@@ -1396,23 +1434,31 @@ func TestLastSave(t *testing.T) {
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, s := newTown(), new(saver)
+		n.usual = Missing
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 100)...), nil))
 		w.Save = s.save
 		w.run()
 		after(10 * time.Minute)
-		n.setAll(Broken)
+		n.setAll(There)
 		n.mu.Lock()
 		n.takes = time.Minute
 		n.mu.Unlock()
 		after(40 * time.Second)
-		states := w.events
+		n.mu.Lock()
+		under, events := n.under, len(w.events)
+		n.mu.Unlock()
 		began := time.Now()
 		w.stop()
 		if took := time.Since(began); took > 0 {
 			t.Errorf("the end took %s", took)
 		}
-		if len(w.events) != len(states) || n.under != 0 {
-			t.Errorf("%d events at the end, %d looks under way", len(w.events)-len(states), n.under)
+		if under == 0 || n.under != 0 || len(w.events) != events || events != maxEvents {
+			t.Errorf("of %d looks under way %d go on; %d events were %d", under, n.under, len(w.events), events)
+		}
+		for i := range 100 {
+			if state := s.knows(dom(t, crowdDomain(i))); state != tenant.Pending {
+				t.Errorf("domain %d is %q", i, state)
+			}
 		}
 	})
 }

@@ -63,15 +63,12 @@ func ParseSPF(text string) (SPF, error) {
 
 // misplaced says why a term that is good by itself cannot follow those before it.
 func (s SPF) misplaced(t Term) string {
-	switch {
-	case strings.EqualFold(t.Text, version):
-		// Not the grammar's fault, which takes it for a modifier called v.
-		return "stands in the middle: two records were pasted into one"
-	case t.Name == "redirect" || t.Name == "exp":
-		for _, before := range s.Terms {
-			if before.Name == t.Name && before.Qualifier == 0 {
-				return "is there twice"
-			}
+	if t.Name != "redirect" && t.Name != "exp" {
+		return ""
+	}
+	for _, before := range s.Terms {
+		if before.Name == t.Name && before.Qualifier == 0 {
+			return "is there twice"
 		}
 	}
 	return ""

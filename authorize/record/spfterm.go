@@ -164,7 +164,7 @@ func network(t Term) string {
 		return fmt.Sprintf("has %q for an address", clip(text))
 	case t.Name == "ip4" && addr.Is6():
 		return "has an IPv6 address; that is ip6:"
-	case t.Name == "ip6" && addr.Is4():
+	case t.Name == "ip6" && (addr.Is4() || addr.Is4In6()):
 		return "has an IPv4 address; that is ip4:"
 	case found && !isLength(length, most):
 		return fmt.Sprintf("has a prefix length %q, which is not one of 0 to %d", clip("/"+length), most)

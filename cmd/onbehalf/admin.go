@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 type memory struct {
 	started time.Time
 	opened  config.Config                // what a reload does not change: see needRestart
+	listen  []string                     // sockets that the milter answers on
 	last    atomic.Pointer[admin.Reload] // nil: none yet
 	good    atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }
@@ -56,17 +58,20 @@ func told(findings config.Findings) []admin.Finding {
 	return all
 }
 
-// openAdmin begins to answer at the admin socket, if there is to be one. Mail does not
-// depend on it: when it cannot be opened, that is logged, and all else goes on.
-func (d *daemon) openAdmin(socket config.Socket) (stop func()) {
-	if socket.IsZero() {
+// serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
+// handed over, or one that is opened. Mail does not depend on it: when it cannot be
+// opened, that is logged, and all else goes on.
+func (d *daemon) serveAdmin(listener net.Listener, socket config.Socket) (stop func()) {
+	if listener == nil && socket.IsZero() {
 		return func() {}
 	}
-	listener, err := milter.Listen(socket.Network, socket.Address)
-	if err != nil {
-		level, remedy := adminRemedy(socket, err)
-		d.log.Log(context.Background(), level, "no admin socket: onbehalf status will not work, mail goes on", "admin", socket.String(), "error", err, "remedy", remedy)
-		return func() {}
+	if listener == nil {
+		var err error
+		if listener, err = milter.Listen(socket.Network, socket.Address); err != nil {
+			level, remedy := adminRemedy(socket, err)
+			d.log.Log(context.Background(), level, "no admin socket: onbehalf status will not work, mail goes on", "admin", socket.String(), "error", err, "remedy", remedy)
+			return func() {}
+		}
 	}
 	handler := admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.current.Load().table },
@@ -105,11 +110,9 @@ func (d *daemon) tell() admin.Daemon {
 			File: file, Loaded: good.At, Summary: now.summary(), Findings: good.Findings,
 			NeedRestart: needRestart(&d.memory.opened, now.Config),
 		},
+		Listen:   d.memory.listen,
 		Reload:   d.memory.last.Load(),
 		Messages: messages(&d.server.Counts),
-	}
-	for _, socket := range d.memory.opened.Listen {
-		doc.Listen = append(doc.Listen, socket.String())
 	}
 	d.tellDNS(&doc)
 	return doc

@@ -50,7 +50,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
 		return "reload refused: " + err.Error()
 	}
-	d.warnOfRestart(before, next)
+	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
 	last.OK = true
@@ -65,9 +65,9 @@ func reloadable(next *loaded, findings config.Findings) bool {
 }
 
 // warnOfRestart names what a reload does not change.
-func (d *daemon) warnOfRestart(before, next *loaded) {
-	for _, name := range needRestart(before.Config, next.Config) {
-		d.log.Warn(name+" has changed and stays as it was until a restart", "remedy", "systemctl restart onbehalf")
+func (d *daemon) warnOfRestart(next *loaded) {
+	for _, name := range needRestart(&d.memory.opened, next.Config) {
+		d.log.Warn(name+" differs from what the daemon runs with, and needs a restart", "remedy", "systemctl restart onbehalf")
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/authorize"
-	"onbehalf/config"
 	"onbehalf/milter"
 )
 
@@ -23,8 +21,8 @@ func (p *program) serve() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Answer Postfix: the daemon",
-		Long: `Answer Postfix on the sockets in listen, in the foreground, with the log on standard
-error. SIGHUP reloads the configuration, keys and secrets; when anything is wrong with
+		Long: `Answer Postfix on the sockets that systemd hands over or, without such, on those in
+listen, in the foreground, with the log on standard error. SIGHUP reloads the configuration, keys and secrets; when anything is wrong with
 them, all stays as it was. SIGTERM lets messages under way finish (30 seconds at most)
 and ends.`,
 		Args: cobra.NoArgs,
@@ -66,13 +64,15 @@ func (p *program) runServe(ctx context.Context) error {
 	}
 	defer endWatch()
 	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen}
-	failed, err := d.listen(first.Listen)
+	sockets, err := d.openSockets(first.Listen)
 	if err != nil {
 		return err
 	}
-	defer d.openAdmin(first.Admin)()
+	d.memory.listen = addresses(sockets.milter)
+	failed := d.serveMilter(sockets.milter)
+	defer d.serveAdmin(sockets.admin, first.Admin)()
 	d.logFindings(findings)
-	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(first.Listen))
+	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(d.memory.listen))
 	d.notify("READY=1\nSTATUS=" + first.summary())
 	return d.wait(ctx, signals, failed)
 }
@@ -81,26 +81,6 @@ func (p *program) runServe(ctx context.Context) error {
 func (d *daemon) state() milter.State {
 	now := d.current.Load()
 	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses}
-}
-
-// listen opens all sockets before it serves on any.
-func (d *daemon) listen(sockets []config.Socket) (<-chan error, error) {
-	var listeners []net.Listener
-	for _, socket := range sockets {
-		listener, err := milter.Listen(socket.Network, socket.Address)
-		if err != nil {
-			for _, open := range listeners {
-				open.Close()
-			}
-			return nil, fmt.Errorf("listen: %s: %w", socket, err)
-		}
-		listeners = append(listeners, listener)
-	}
-	failed := make(chan error, len(listeners))
-	for _, listener := range listeners {
-		go func() { failed <- d.server.Serve(listener) }()
-	}
-	return failed, nil
 }
 
 func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {

@@ -52,6 +52,12 @@ func startServe(t *testing.T) *running {
 
 func startProgram(t *testing.T, program string) *running {
 	t.Helper()
+	return startCommand(t, func(config string) *exec.Cmd { return exec.Command(program, "serve", "--config", config) })
+}
+
+// startCommand runs a daemon by the command for its configuration.
+func startCommand(t *testing.T, command func(config string) *exec.Cmd) *running {
+	t.Helper()
 	folder := t.TempDir()
 	if err := writeInstallation(folder); err != nil {
 		t.Fatal(err)
@@ -61,7 +67,7 @@ func startProgram(t *testing.T, program string) *running {
 	if d.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: folder + "/notify", Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
-	d.command = exec.Command(program, "serve", "--config", folder+"/onbehalf.yaml")
+	d.command = command(folder + "/onbehalf.yaml")
 	d.command.Env = append(os.Environ(), "NOTIFY_SOCKET="+folder+"/notify")
 	stderr, err := d.command.StderrPipe()
 	if err != nil {
@@ -148,7 +154,13 @@ func (d *running) config() string { return fmt.Sprintf(goodConfig, d.folder) }
 // send passes one message from an author through the daemon.
 func (d *running) send(author string) mta.Result {
 	d.t.Helper()
-	client, err := mta.Dial("unix", d.folder+"/milter.sock")
+	return d.sendTo(d.folder+"/milter.sock", author)
+}
+
+// sendTo is send, by another socket.
+func (d *running) sendTo(socket, author string) mta.Result {
+	d.t.Helper()
+	client, err := mta.Dial("unix", socket)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -253,7 +265,7 @@ func TestTenantKeyFault(t *testing.T) {
 func TestReloadWarnsOfRestart(t *testing.T) {
 	d := startServe(t)
 	d.reload(strings.Replace(d.config(), "milter.sock", "other.sock", 1))
-	if !d.saysSoon("listen has changed and stays as it was until a restart") {
+	if !d.saysSoon("listen differs from what the daemon runs with, and needs a restart") {
 		t.Error("no warning that listen needs a restart")
 	}
 	d.send("a@university.example")

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// handOver runs the daemon with a socket of ours, as systemd does (sd_listen_fds(3)): the shell
+// becomes the daemon, so its number is the daemon's.
+func handOver(t *testing.T, name string, file *os.File) *running {
+	t.Helper()
+	return startCommand(t, func(config string) *exec.Cmd {
+		command := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES="$1" exec onbehalf serve --config "$2"`, "sh", name, config)
+		command.ExtraFiles = []*os.File{file}
+		return command
+	})
+}
+
+// inherit opens a socket that stays when a daemon ends.
+func inherit(t *testing.T, path string) *os.File {
+	t.Helper()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.SetUnlinkOnClose(false)
+	file, err := listener.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// TestInheritedSocket: what systemd hands over is answered on, and nothing else is opened. A
+// connection made while no daemon runs is answered by the next one.
+func TestInheritedSocket(t *testing.T) {
+	path := t.TempDir() + "/s"
+	file := inherit(t, path)
+	first := handOver(t, "onbehalf.socket", file)
+	if !strings.Contains(first.said(), `listen=[unix:`+path+`]`) || !strings.Contains(first.said(), "nobody answers at a socket in listen") {
+		t.Errorf("the log does not say where the daemon listens:\n%s", first.said())
+	}
+	if _, err := os.Stat(first.folder + "/milter.sock"); err == nil {
+		t.Error("the socket in listen is opened too")
+	}
+	if got := from(t, first.sendTo(path, "a@university.example")); got != "a@university.example" {
+		t.Errorf("From: %s", got)
+	}
+	first.command.Process.Signal(syscall.SIGTERM)
+	if err := <-first.ended; err != nil {
+		t.Fatal(err)
+	}
+
+	answered := make(chan string)
+	go func() { answered <- from(t, first.sendTo(path, "a@university.example")) }()
+	time.Sleep(50 * time.Millisecond) // it waits in the socket's queue
+	handOver(t, "onbehalf.socket", file)
+	select {
+	case got := <-answered:
+		if got != "a@university.example" {
+			t.Errorf("From after the restart: %s", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a connection was lost over the restart")
+	}
+}
+
+// TestInheritedAdmin: an admin socket that is handed over leaves listen as it is.
+func TestInheritedAdmin(t *testing.T) {
+	path := t.TempDir() + "/a"
+	d := handOver(t, "admin", inherit(t, path))
+	if got := from(t, d.send("a@university.example")); got != "a@university.example" {
+		t.Errorf("From: %s", got)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write([]byte("GET /status HTTP/1.0\r\n\r\n"))
+	answer := make([]byte, 15)
+	if n, _ := conn.Read(answer); string(answer[:n]) != "HTTP/1.0 200 OK" {
+		t.Errorf("the admin socket answers %q", answer[:n])
+	}
+}
+
+// TestInheritedFile: what is no socket to accept at is refused at start.
+func TestInheritedFile(t *testing.T) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	folder := t.TempDir()
+	if err := writeInstallation(folder); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=odd exec onbehalf serve --config "$1"`, "sh", folder+"/onbehalf.yaml")
+	command.ExtraFiles = []*os.File{file}
+	out, err := command.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), `socket "odd", handed over by systemd, is not one to accept connections at`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
