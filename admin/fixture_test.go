@@ -67,6 +67,7 @@ func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Sta
 	}
 	if path != tenant.Unknown {
 		s.ReturnPath = mechanism(path)
+		s.ReturnPath.Of = "bounce." + name
 	}
 	return s
 }

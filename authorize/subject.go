@@ -2,8 +2,6 @@ package authorize
 
 import (
 	"crypto"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,16 +25,7 @@ type Subject struct {
 type Key struct {
 	tenant.Identity
 	Public crypto.PublicKey
-}
-
-// Mark names the public key, in 16 hexadecimal digits: the beginning of its SHA-256.
-func (k Key) Mark() string {
-	record, err := keys.Record(k.Public)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(record))
-	return hex.EncodeToString(sum[:8])
+	Mark   string // keys.Key.Mark
 }
 
 // Keyring gives the public key of an identity.
@@ -85,7 +74,7 @@ func keysOf(ids []tenant.Identity, d message.Domain, ring Keyring) []Key {
 	var wanted []Key
 	for _, id := range ids {
 		if k, held := ring.Key(id); held && id.SDID == d {
-			wanted = append(wanted, Key{id, k.Public()})
+			wanted = append(wanted, Key{id, k.Public(), k.Mark()})
 		}
 	}
 	return wanted
@@ -99,7 +88,7 @@ func (s Subject) wants(ips string) tenant.Standing {
 		w.SPF.Of = ips
 	}
 	for _, k := range s.Keys {
-		w.DKIM = append(w.DKIM, tenant.Selector{Name: k.Selector, Mechanism: tenant.Mechanism{Of: k.Mark()}})
+		w.DKIM = append(w.DKIM, tenant.Selector{Name: k.Selector, Mechanism: tenant.Mechanism{Of: k.Mark}})
 	}
 	w.ReturnPath.Of = s.ReturnPath.String()
 	return w

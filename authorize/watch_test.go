@@ -790,7 +790,10 @@ func TestDeadDomains(t *testing.T) {
 			n.slow[crowdDomain(i)] = 20 * time.Second
 		}
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, dead+healthy)...), nil)).run()
-		after(12 * time.Hour)
+		for range 12 * 12 {
+			w.Seen(dom(t, crowdDomain(0))) // mail is no reason to ask the dead again
+			after(5 * time.Minute)
+		}
 		w.stop()
 		w.onTime(dead, healthy, time.Minute)
 		if looks := len(n.at(crowdDomain(0))); looks < 14 || looks > 20 {
@@ -869,6 +872,31 @@ func TestOneDeadDomain(t *testing.T) {
 		}
 		w.stop()
 		if lines := w.log.with("DNS"); len(lines) > 0 {
+			t.Errorf("the resolver is blamed: %q", lines)
+		}
+	})
+}
+
+// TestDeadAfterRestart finds only dead domains due at first. Those that answered before
+// the restart tell that it is not the resolver.
+func TestDeadAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const healthy = 5
+		n := newTown()
+		known := longAgo(t, healthy, time.Now().Add(5*time.Hour))
+		w := watchIn(t, n, n.generation(tableOf(t, append(crowd(t, healthy), ofTown(t, "dead", "*.dead.example"))...), nil), known...)
+		for i := range 40 {
+			d := dom(t, fmt.Sprintf("n%d.dead.example", i))
+			n.verdict[d.String()], n.slow[d.String()] = Unanswered, 20*time.Second
+			w.Seen(d)
+		}
+		for _, d := range []string{"courseware.nl", "bounces.courseware.nl", "dead.example"} {
+			n.slow[d] = time.Minute // lest one of these tells
+		}
+		w.run()
+		after(50 * time.Second)
+		w.stop()
+		if lines := w.log.with("no answer from DNS"); len(lines) > 0 {
 			t.Errorf("the resolver is blamed: %q", lines)
 		}
 	})
@@ -1006,6 +1034,7 @@ func TestSeen(t *testing.T) {
 		gen := n.generation(tableOf(t, append(others, ofTown(t, "wild", "*.wild.example"), told)...), nil)
 		w := watchIn(t, n, gen).run()
 		after(10 * time.Second)
+		w.Seen(dom(t, "once.wild.example"))
 		for range 5000 { // a flood
 			w.Seen(dom(t, "new.wild.example"))
 			w.Seen(dom(t, "customer999.example"))
@@ -1014,7 +1043,7 @@ func TestSeen(t *testing.T) {
 		w.Seen(dom(t, "nobody.example"))
 		w.Seen(dom(t, "wild.example"))
 		after(80 * time.Second) // those that wait for their turn already are before them
-		for _, d := range []string{"new.wild.example", "customer999.example"} {
+		for _, d := range []string{"new.wild.example", "once.wild.example", "customer999.example"} {
 			if looks := len(n.at(d)); looks != 1 {
 				t.Errorf("%d looks at %s", looks, d)
 			}
@@ -1078,6 +1107,13 @@ func TestManyBelow(t *testing.T) {
 		flood(0, 3000)
 		if watched() != maxBelow || len(w.log.with("too many domains below a wildcard")) != 1 {
 			t.Errorf("%d are watched, and the log says %q", watched(), w.log.with("too many"))
+		}
+		if err := w.Adopt(gen); err != nil { // which counts anew
+			t.Fatal(err)
+		}
+		flood(3000, 3100)
+		if watched() != maxBelow || len(w.log.with("too many domains below a wildcard")) != 2 {
+			t.Errorf("after a reload %d are watched, and the log says %q", watched(), w.log.with("too many"))
 		}
 		w.Seen(dom(t, "a.other.example")) // another tenant's has room
 		after(time.Minute)

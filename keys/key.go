@@ -26,6 +26,8 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -46,6 +48,7 @@ type Key struct {
 	algorithm tenant.Algorithm
 	bits      int
 	public    crypto.PublicKey
+	mark      string // see Mark
 
 	// signer is a function because fmt, printing a value that has a Key in an
 	// unexported field, passes over Key.Format and may follow a pointer. Nil: no key.
@@ -79,7 +82,19 @@ func newKey(signer crypto.Signer) (Key, *Error) {
 			fmt.Sprintf("it is an RSA key of %d bits, and receivers ignore those under %d", k.bits, minRSA),
 			fmt.Sprintf("make one of %d bits with onbehalf keygen, and publish it", goodRSA), nil)
 	}
+	k.mark = markOf(public)
 	return k, nil
+}
+
+// markOf is worked out once for each key: it takes a while, and ten thousand keys are looked
+// through at every reload.
+func markOf(public crypto.PublicKey) string {
+	record, err := Record(public)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(record))
+	return hex.EncodeToString(sum[:8])
 }
 
 // measure gives the algorithm and size of a public key; no algorithm if DKIM has
@@ -112,6 +127,10 @@ func (k Key) Algorithm() tenant.Algorithm { return k.algorithm }
 
 // Bits gives the size of the key: the modulus of RSA, 256 for Ed25519.
 func (k Key) Bits() int { return k.bits }
+
+// Mark names the public key, in 16 hexadecimal digits: the beginning of the SHA-256 of its
+// DNS record. Two keys of one mark are the same key.
+func (k Key) Mark() string { return k.mark }
 
 // Public gives the public key: an *rsa.PublicKey or an ed25519.PublicKey.
 func (k Key) Public() crypto.PublicKey { return k.public }

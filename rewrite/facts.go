@@ -220,9 +220,9 @@ func (f *facts) spfHolds(d message.Domain) bool {
 // section 4.4.2) and DNS has shown that it is ours.
 func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
-	name := f.tenant.ReturnPath
+	name, shown := f.tenant.ReturnPath, f.standing(apex).ReturnPath // which may be of another tenant's path
 	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		f.aligned(name, apex, d, f.standing(d).DMARC.StrictSPF) && f.standing(apex).ReturnPath.Holds()
+		f.aligned(name, apex, d, f.standing(d).DMARC.StrictSPF) && shown.Holds() && shown.Of == name.String()
 }
 
 // keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	_ "embed"
 	"os"
 	"path/filepath"
@@ -125,6 +126,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 		s.SPF = active
 	case "path":
 		s.ReturnPath = active
+		s.ReturnPath.Of = cmp.Or(value, "bounce."+s.Domain.String())
 	case "dkim":
 		for selector := range strings.SplitSeq(value, ",") {
 			s.DKIM = append(s.DKIM, tenant.Selector{Name: selector, Mechanism: active})
