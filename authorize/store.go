@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"onbehalf/tenant"
 )
 
@@ -41,8 +43,11 @@ type storeFoot struct {
 // ErrNoStore is what Load gives when nothing was ever saved.
 var ErrNoStore = fs.ErrNotExist
 
-// Load gives what was saved, and when. A file that is cut off or not ours is an error, as
-// is one of a later version.
+// ErrDamaged is what Load gives when there is a file, and it is not what Save left: cut off,
+// not ours, or of another version. Any other error says nothing about the file.
+var ErrDamaged = errors.New("standings cannot be used")
+
+// Load gives what was saved, and when.
 func (s Store) Load() ([]tenant.Standing, time.Time, error) {
 	file, err := os.Open(s.Path)
 	if err != nil {
@@ -50,8 +55,11 @@ func (s Store) Load() ([]tenant.Standing, time.Time, error) {
 	}
 	defer file.Close()
 	all, head, err := readStore(file)
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		return nil, time.Time{}, err // of reading, not of what was read
+	}
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("%s: %w", s.Path, err)
+		return nil, time.Time{}, fmt.Errorf("%w: %s: %w", ErrDamaged, s.Path, err)
 	}
 	return all, head.Written, nil
 }
@@ -59,7 +67,10 @@ func (s Store) Load() ([]tenant.Standing, time.Time, error) {
 func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
 	decoder := json.NewDecoder(bufio.NewReaderSize(r, 1<<16))
 	var head storeHead
-	if err := decoder.Decode(&head); err != nil || head.Format != storeFormat {
+	switch err := decoder.Decode(&head); {
+	case errors.As(err, new(*fs.PathError)):
+		return nil, head, err
+	case err != nil, head.Format != storeFormat:
 		return nil, head, errors.New("it does not hold standings")
 	}
 	if head.Version != storeVersion {
@@ -88,11 +99,25 @@ func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
 	}
 }
 
-// SetAside renames a file that cannot be read, so that someone can look at it, and
-// gives its new name.
+// SetAside renames a damaged file, so that someone can look at it, and gives its new
+// name.
 func (s Store) SetAside() (string, error) {
 	aside := s.Path + ".damaged"
 	return aside, os.Rename(s.Path, aside)
+}
+
+// Lock keeps other daemons from the store until the file it gives is closed. It fails
+// when one has it, and when the folder cannot be written to.
+func (s Store) Lock() (*os.File, error) {
+	file, err := os.OpenFile(s.Path+".lock", os.O_CREATE|os.O_RDWR, storeMode)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	return file, nil
 }
 
 // Save writes the standings to a new file, to the disk, and puts it in the place of

@@ -64,6 +64,7 @@ type DNS struct {
 type KeyFile struct {
 	Path       string            // as keys_dir makes it whole
 	Identities []tenant.Identity // one for each domain that signs with it; Algorithm is empty
+	Refused    []tenant.Identity // those of them that cannot be signed as; set by who reads the file
 	Tenant     *tenant.Tenant    // nil: the platform's
 	File       string            // the three say where the key is named, as a Finding does
 	Item       string

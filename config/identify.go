@@ -1,6 +1,10 @@
 package config
 
-import "onbehalf/tenant"
+import (
+	"slices"
+
+	"onbehalf/tenant"
+)
 
 // Identify gives the platform and each tenant the identities that they can sign
 // as: of those that the configuration names, the ones that held lets through, as it
@@ -8,7 +12,11 @@ import "onbehalf/tenant"
 func (c *Config) Identify(held func([]tenant.Identity) []tenant.Identity) {
 	named := make(map[*tenant.Tenant][]tenant.Identity)
 	for _, key := range c.Keys {
-		named[key.Tenant] = append(named[key.Tenant], key.Identities...)
+		for _, id := range key.Identities {
+			if !slices.Contains(key.Refused, id) { // another tenant's key may have that name
+				named[key.Tenant] = append(named[key.Tenant], id)
+			}
+		}
 	}
 	c.Platform.Identities = held(named[nil])
 	for _, t := range c.Tenants {

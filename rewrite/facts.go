@@ -245,8 +245,8 @@ func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 
 // aligned tells whether a name aligns with the author's domain (RFC 9989 section
 // 3.2.10): strict is equality, relaxed means one organizational domain. Receivers find
-// that by the public suffix list or by a tree walk; here both must agree. What
-// a walk from the name finds is known of holder: the name itself, or a domain that
+// that by the public suffix list or by a tree walk; here both must agree. A domain that was
+// never looked up may ask for anything, and aligns with itself alone. What a walk from the name finds is known of holder: the name itself, or a domain that
 // DNS has shown to be of one organization with it.
 func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
 	switch {
@@ -256,8 +256,13 @@ func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
 		return false
 	}
 	a, b := f.standing(holder).DMARC, f.standing(author).DMARC
-	return b.Policy == tenant.DMARCAbsent || // then no receiver asks
-		a.Organizational.IsZero() || b.Organizational.IsZero() || a.Organizational == b.Organizational
+	switch {
+	case b.Policy == tenant.DMARCUnknown: // it may ask for strict alignment
+		return f.tenant.Authorization != tenant.Auto
+	case b.Policy == tenant.DMARCAbsent: // no receiver asks
+		return true
+	}
+	return a.Organizational.IsZero() || b.Organizational.IsZero() || a.Organizational == b.Organizational
 }
 
 // aligns tells whether SPF passes for the sender, in alignment with the author.

@@ -268,7 +268,8 @@ func (l law) authorized(d message.Domain) bool {
 	}
 	dmarc := l.s.Standing(d).DMARC
 	by := func(other message.Domain, strict bool) bool {
-		return other == d || !strict && other.Organizational() == d.Organizational()
+		unseen := dmarc.Policy == tenant.DMARCUnknown && owner.Authorization == tenant.Auto // it may be strict
+		return other == d || !strict && !unseen && other.Organizational() == d.Organizational()
 	}
 	for _, id := range l.plan.Sign {
 		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).Key(id.Selector).Holds()
@@ -281,7 +282,8 @@ func (l law) authorized(d message.Domain) bool {
 		return false
 	}
 	if envelope == owner.ReturnPath {
-		return l.s.Standing(apex).ReturnPath.Holds()
+		shown := l.s.Standing(apex).ReturnPath
+		return shown.Holds() && shown.Of == owner.ReturnPath.String()
 	}
 	behind, _ := l.s.Owner(envelope)
 	return behind == owner && (owner.Authorization == tenant.Authorized || l.s.Standing(envelope).SPF.Holds())

@@ -36,8 +36,8 @@ func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
 	conf, findings := config.Load(path, os.Environ())
 	now := &loaded{Config: conf, ring: new(keys.Ring)}
 	now.readKeys(before)
-	for _, file := range conf.Keys {
-		findings = append(findings, addKey(now.ring, file, now.files[file.Path])...)
+	for i := range conf.Keys {
+		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
 	}
 	conf.Identify(now.ring.Held)
 	findings = append(findings, rareOnly(conf)...)
@@ -122,18 +122,20 @@ func (l *loaded) readKey(path string) keyFile {
 
 // addKey puts a key into the ring under all its names. The platform must have its
 // keys; a tenant without one is treated as not having published it.
-func addKey(ring *keys.Ring, file config.KeyFile, read keyFile) config.Findings {
+func addKey(ring *keys.Ring, file *config.KeyFile, read keyFile) config.Findings {
 	level := config.Error
 	if file.Tenant != nil {
 		level = config.Fault
 	}
 	if read.err != nil {
-		return config.Findings{keyFinding(file, level, read.err)}
+		file.Refused = file.Identities
+		return config.Findings{keyFinding(*file, level, read.err)}
 	}
 	var findings config.Findings
 	for _, id := range file.Identities {
 		if err := ring.Add(id, read.key); err != nil {
 			findings = append(findings, file.Finding(level, err.Error(), ""))
+			file.Refused = append(file.Refused, id)
 		}
 	}
 	if warning := read.key.Warning(); warning != "" {

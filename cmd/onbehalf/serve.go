@@ -58,16 +58,17 @@ func (p *program) runServe(ctx context.Context) error {
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
 	d.memory.begin(first, findings)
+	sockets, err := d.openSockets(first.Listen) // first: if another daemon has them, nothing of its is touched
+	if err != nil {
+		return err
+	}
 	endWatch, err := d.watch(first)
 	if err != nil {
+		sockets.close()
 		return err
 	}
 	defer endWatch()
 	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen}
-	sockets, err := d.openSockets(first.Listen)
-	if err != nil {
-		return err
-	}
 	d.memory.listen = addresses(sockets.milter)
 	failed := d.serveMilter(sockets.milter)
 	defer d.serveAdmin(sockets.admin, first.Admin)()

@@ -17,6 +17,16 @@ type sockets struct {
 	admin  net.Listener // nil: none was handed over
 }
 
+// close closes them all.
+func (s sockets) close() {
+	for _, listener := range s.milter {
+		listener.Close()
+	}
+	if s.admin != nil {
+		s.admin.Close()
+	}
+}
+
 // adminName is the FileDescriptorName= of an admin socket; every other socket that systemd hands
 // over is for the milter.
 const adminName = "admin"
@@ -55,9 +65,7 @@ func openAll(listen []config.Socket) ([]net.Listener, error) {
 	for _, socket := range listen {
 		listener, err := milter.Listen(socket.Network, socket.Address)
 		if err != nil {
-			for _, open := range listeners {
-				open.Close()
-			}
+			sockets{milter: listeners}.close()
 			return nil, fmt.Errorf("listen: %s: %w", socket, err)
 		}
 		listeners = append(listeners, listener)

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/config"
@@ -40,43 +42,59 @@ func rules(c config.DNS) authorize.Rules {
 // watch begins to look into DNS, with what was known when the daemon last ended. The
 // func it gives ends that, and saves.
 func (d *daemon) watch(first *loaded) (stop func(), err error) {
-	store := authorize.StoreIn(first.StateDir)
 	generation, err := first.generation(nil)
 	if err != nil {
 		return nil, err
 	}
+	store := authorize.StoreIn(first.StateDir)
+	lock, err := store.Lock()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fmt.Errorf("another onbehalf uses state_dir %s; stop it first, or give this one its own", first.StateDir)
+	}
 	d.watcher = &authorize.Watcher{Log: d.log}
-	if err := d.watcher.Adopt(generation, recall(store, d.log)...); err != nil {
+	known, usable := recall(store, d.log)
+	if err := d.watcher.Adopt(generation, known...); err != nil {
 		return nil, err
 	}
-	d.watcher.Save = store.Save
+	if usable {
+		d.watcher.Save = store.Save
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		d.watcher.Run(ctx)
 	}()
-	return func() { cancel(); <-ended }, nil
+	return func() {
+		cancel()
+		<-ended
+		lock.Close() // nil where state_dir cannot be written to: saving tells
+	}, nil
 }
 
-// recall gives the standings of the last run. A file that cannot be read is set aside: DNS will
-// tell again, and until then mail leaves in the platform's name.
-func recall(store authorize.Store, log *slog.Logger) []tenant.Standing {
+// recall gives the standings of the last run. A damaged file is set aside: DNS will tell
+// again, and until then mail leaves in the platform's name. One that cannot be read may be
+// as good as ever, and is not to be saved over.
+func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, usable bool) {
 	known, written, err := store.Load()
 	switch {
 	case err == nil:
 		log.Info("standings recalled", "domains", len(known), "written", written.Format(time.RFC3339))
-		return known
+		return known, true
 	case errors.Is(err, authorize.ErrNoStore):
-		return nil
+		return nil, true
+	case !errors.Is(err, authorize.ErrDamaged):
+		log.Error("standings of the last run cannot be read: all tenants are looked up anew, and nothing is saved", "error", err,
+			"remedy", "let the user that the daemon runs as read and write "+store.Path+", then restart")
+		return nil, false
 	}
-	aside, asideErr := store.SetAside()
-	if asideErr != nil {
-		log.Warn("standings of the last run cannot be used, all tenants are looked up anew", "error", err, "set_aside", asideErr)
-		return nil
+	aside, failure := store.SetAside()
+	if failure != nil {
+		log.Error("standings of the last run cannot be used: all tenants are looked up anew", "error", err, "not_set_aside", failure)
+		return nil, true
 	}
-	log.Warn("standings of the last run cannot be used, all tenants are looked up anew", "error", err, "set_aside", aside)
-	return nil
+	log.Warn("standings of the last run cannot be used: all tenants are looked up anew", "error", err, "set_aside", aside)
+	return nil, true
 }
 
 // recall puts the standings that the daemon saved last into the table, for a command
