@@ -72,7 +72,7 @@ type Messages struct {
 // DNS is how the watch over the tenants' DNS goes.
 type DNS struct {
 	Domains     int       `json:"domains"`               // watched
-	NotLookedUp int       `json:"not_looked_up"`         // of these: no look has had an answer yet
+	NotLookedUp int       `json:"not_looked_up"`         // of these: DNS has said nothing definitive yet
 	Oldest      time.Time `json:"oldest,omitzero"`       // of the last answers, one for each domain
 	Looking     int       `json:"looking"`               // looks under way
 	Due         int       `json:"due"`                   // domains whose next look should have begun
@@ -89,7 +89,7 @@ type Change struct {
 	Tenant    string    `json:"tenant,omitempty"` // id; empty: the platform
 	Domain    string    `json:"domain"`
 	Mechanism string    `json:"mechanism"`        // spf, dkim SELECTOR, return_path, dmarc
-	Before    string    `json:"before,omitempty"` // states, or DMARC policies; empty: not looked up yet
+	Before    string    `json:"before,omitempty"` // states, or DMARC policies; empty: not known
 	After     string    `json:"after,omitempty"`
 	Evidence  string    `json:"evidence,omitempty"`
 }
@@ -101,7 +101,7 @@ type Tenants struct {
 	By    map[Way]int `json:"by_way"`
 	// Mixed tenants have a domain whose mail leaves in a better way than that.
 	Mixed       int `json:"mixed"`
-	NotLookedUp int `json:"not_looked_up"` // of all: a domain waits for its first look
+	NotLookedUp int `json:"not_looked_up"` // of all: of a domain, DNS has said nothing yet
 	Shadow      int `json:"shadow"`        // of all: plans are logged and not carried out
 }
 
@@ -110,7 +110,7 @@ type Problem struct {
 	Tenant    string         `json:"tenant,omitempty"` // id; empty: the platform
 	Domain    message.Domain `json:"domain"`
 	Mechanism string         `json:"mechanism"`
-	State     tenant.State   `json:"state,omitempty"` // of dmarc: the policy; empty: not looked up yet
+	State     tenant.State   `json:"state,omitempty"` // of dmarc: the policy; empty: not known
 	Since     time.Time      `json:"since,omitzero"`
 	Evidence  string         `json:"evidence,omitempty"`
 	Trouble   tenant.Trouble `json:"trouble,omitzero"` // DNS does not answer
@@ -122,8 +122,10 @@ type Tenant struct {
 	Name          string               `json:"name,omitempty"`
 	Authorization tenant.Authorization `json:"authorization"`
 	Shadow        bool                 `json:"shadow,omitempty"`
-	Domains       []Domain             `json:"domains"`
-	Findings      []Finding            `json:"findings"` // what is wrong with its configuration
+	Domains       []Domain             `json:"domains"` // at most 1000
+	DomainsTotal  int                  `json:"domains_total"`
+	Findings      []Finding            `json:"findings"` // what is wrong with its configuration; at most 100
+	FindingsTotal int                  `json:"findings_total"`
 	Returned      Returned             `json:"returned"`
 	Now           time.Time            `json:"now"`
 }

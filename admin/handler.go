@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -96,11 +97,9 @@ func (h *Handler) tenant(id string) (any, *refusal) {
 	}
 	doc := v.tenant(t)
 	doc.Returned = h.source.Returned(id)
-	for _, f := range h.source.Daemon().Configuration.Findings {
-		if f.Tenant == id {
-			doc.Findings = append(doc.Findings, f)
-		}
-	}
+	all := h.source.Daemon().Configuration.Findings
+	own := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return f.Tenant != id })
+	doc.Findings, doc.FindingsTotal = firstFew(own)
 	return doc, nil
 }
 

@@ -11,8 +11,11 @@ import (
 // problems are gathered first, and then cut to what a document holds.
 type problems []Problem
 
-// maxListed bounds each list of a document.
-const maxListed = 100
+// Bounds of the lists in a document.
+const (
+	maxListed  = 100
+	maxDomains = 1000 // of one tenant
+)
 
 // take notes what should be better in a standing, given how mail of its domain leaves.
 // A mechanism that is merely not there is no problem to a domain that needs it for

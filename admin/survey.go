@@ -65,9 +65,9 @@ func (v *survey) sources(t *tenant.Tenant) []source {
 	for _, p := range t.Domains {
 		switch {
 		case p.Wildcard && exact[p.Domain]:
-			wild = append(wild, source{p, sample(p), message.Domain{}})
+			wild = append(wild, source{p, Sample(p), message.Domain{}})
 		case p.Wildcard:
-			wild = append(wild, source{p, sample(p), p.Domain})
+			wild = append(wild, source{p, Sample(p), p.Domain})
 		}
 	}
 	for _, d := range v.below[t.ID] {
@@ -78,8 +78,8 @@ func (v *survey) sources(t *tenant.Tenant) []source {
 	return append(named, wild...)
 }
 
-// sample gives a domain that a wildcard covers.
-func sample(p tenant.Pattern) message.Domain {
+// Sample gives a domain that a wildcard covers; where there is no room for one, its own.
+func Sample(p tenant.Pattern) message.Domain {
 	below, err := message.ParseDomain("any-name." + p.Domain.String())
 	if err != nil { // there is no room for it
 		return p.Domain
@@ -120,8 +120,15 @@ func (v *survey) waysOf(t *tenant.Tenant, all []source, found *problems) []Way {
 // waits tells whether a domain of the tenant has not been looked up yet.
 func (v *survey) waits(t *tenant.Tenant, all []source) bool {
 	return t.Authorization == tenant.Auto && slices.ContainsFunc(all, func(from source) bool {
-		return !from.at.IsZero() && v.snapshot.Standing(from.at).DMARC.Checked.IsZero()
+		return !from.at.IsZero() && !LookedUp(v.snapshot.Standing(from.at))
 	})
+}
+
+// LookedUp tells whether DNS has said anything definitive about a domain. Of a single mechanism
+// it may be silent for years.
+func LookedUp(s tenant.Standing) bool {
+	return !s.DMARC.Checked.IsZero() || !s.SPF.Checked.IsZero() || !s.ReturnPath.Checked.IsZero() ||
+		slices.ContainsFunc(s.DKIM, func(key tenant.Selector) bool { return !key.Checked.IsZero() })
 }
 
 // decide gives the plan for mail of a domain.

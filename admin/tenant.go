@@ -10,9 +10,11 @@ import (
 func (v *survey) tenant(t *tenant.Tenant) Tenant {
 	doc := Tenant{
 		ID: t.ID, Name: t.Name, Now: v.now, Authorization: t.Authorization,
-		Shadow: t.Policy.Mode == tenant.Shadow, Findings: []Finding{},
+		Shadow: t.Policy.Mode == tenant.Shadow,
 	}
-	for _, from := range v.sources(t) {
+	all := v.sources(t)
+	doc.DomainsTotal = len(all)
+	for _, from := range all[:min(len(all), maxDomains)] {
 		one := v.domain(t, from.domain)
 		one.Domain, one.Guessed = from.pattern.String(), from.pattern.Wildcard
 		if t.Authorization == tenant.Auto && !from.at.IsZero() {

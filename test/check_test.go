@@ -56,6 +56,25 @@ func (w *watched) told(args ...string) []string {
 	return []string{output}
 }
 
+// TestCheckMissesKeys: a key that the daemon had to leave out is wanted all the same.
+func TestCheckMissesKeys(t *testing.T) {
+	w := &watched{premises: openPremises(t, watchedTenants+`  - id: nokey
+    domains: [nokey.example]
+    dkim: [{selector: cw1, key: gone.pem}, {selector: cw2, key: key.pem}]
+`)}
+	w.publish(nameserver.TXT("nokey.example", "v=spf1 ip4:80.84.235.70 -all"), nameserver.TXT("cw2._domainkey.nokey.example", w.record),
+		nameserver.TXT("_dmarc.nokey.example", "v=DMARC1; p=reject"))
+	output, _, status := w.run("check", "nokey")
+	folded := strings.Join(strings.Fields(output), " ")
+	if status != 1 || !strings.Contains(folded, "DKIM cw2 ok: ") ||
+		!strings.Contains(folded, "DKIM cw1 MISSING: its key cannot be read: "+w.folder+"/gone.pem: there is no such file do mend that: onbehalf check-config") {
+		t.Errorf("check ends with %d:\n%s", status, output)
+	}
+	if output, _, status := w.run("check", "yourorg"); strings.Contains(output, "cannot be read") || status != 1 {
+		t.Errorf("somebody else's key: %d\n%s", status, output)
+	}
+}
+
 // TestCheckFinds looks at a tenant whose DNS is wrong in several ways.
 func TestCheckFinds(t *testing.T) {
 	w := &watched{premises: openPremises(t, toldTenants)}
@@ -96,6 +115,17 @@ func TestCheckFinds(t *testing.T) {
 	}
 	if today := domain.Today; today.Row != "6" || today.With.DMARC != "none" || today.Without.DMARC != "fail" || !strings.Contains(today.Without.Explanation, "refused") {
 		t.Errorf("a message today: %+v", domain.Today)
+	}
+	w.publish(customer + ` TXT "v=spf1 include:x\194\155evil\226\128\174 -all"`)
+	for _, args := range [][]string{{"check", "yourorg", "--json"}, {"dns", "yourorg", "--json"}, {"check", "yourorg"}, {"dns", "yourorg"}} {
+		if output, _, _ := w.run(args...); strings.ContainsAny(output, "\u009b\u202e") || !strings.Contains(output, "evil") || strings.Contains(output, "SRS0") {
+			t.Errorf("onbehalf %s prints %q", strings.Join(args, " "), output)
+		}
+	}
+	for _, args := range [][]string{{"check", ""}, {"status", ""}} {
+		if output, talk, status := w.run(args...); status != 1 || output != "" || !strings.Contains(talk, `""`) {
+			t.Errorf("onbehalf %q: %d, %s%s", args, status, output, talk)
+		}
 	}
 	if _, talk, status := w.run("check", "nobody"); status != 1 || !strings.Contains(talk, "there are: yourorg") {
 		t.Errorf("an unknown tenant: %d, %s", status, talk)

@@ -5,7 +5,7 @@
 set -eu
 
 packages="postfix nsd opendkim python3-dkim python3-dnspython python3-nacl python3-spf
-libmail-dkim-perl libnet-dns-perl libsasl2-modules postsrsd"
+libmail-dkim-perl libnet-dns-perl libsasl2-modules postsrsd lintian mmdebstrap shellcheck systemd-container"
 
 # Those of the packages that start a daemon when installed. The tests start
 # their own, on ports of their own.

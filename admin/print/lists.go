@@ -16,7 +16,7 @@ func (p printer) problems(s admin.Status) {
 	shown := s.Problems[:min(len(s.Problems), mostProblems)]
 	var rows [][]string
 	for _, one := range shown {
-		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, word(one.Mechanism, string(one.State)), p.since(one)})
+		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, stateOf(one), p.since(one)})
 	}
 	p.line("Problems: %d", s.ProblemsTotal)
 	p.table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
@@ -42,26 +42,39 @@ func (p printer) trouble(indent int, t tenant.Trouble) {
 	}
 }
 
+// stateOf gives the state of a problem.
+func stateOf(one admin.Problem) string {
+	if one.State == "" {
+		return unknown(one.Trouble)
+	}
+	return word(one.Mechanism, string(one.State))
+}
+
 // word gives a state for people; that of dmarc is a policy, and what may stand behind it.
 func word(mechanism, state string) string {
-	if mechanism == "dmarc" {
+	switch {
+	case state == "":
+		return notKnown
+	case mechanism == "dmarc":
 		p, strict, _ := strings.Cut(state, " ")
 		return strings.TrimSpace(policy(tenant.DMARCPolicy(p)) + " " + strict)
-	}
-	if state == "" {
-		return notYet
 	}
 	return state
 }
 
-const notYet = "not looked up yet"
+const notKnown = "not known"
+
+// unknown says of what nothing is known whether anybody has asked.
+func unknown(t tenant.Trouble) string {
+	if t != (tenant.Trouble{}) {
+		return notKnown
+	}
+	return "not looked up yet"
+}
 
 // policy gives what a DMARC record asks for as it stands there.
 func policy(p tenant.DMARCPolicy) string {
-	switch p {
-	case tenant.DMARCUnknown:
-		return notYet
-	case tenant.DMARCAbsent:
+	if p == tenant.DMARCAbsent {
 		return "no record"
 	}
 	return "p=" + string(p)

@@ -28,9 +28,16 @@ func Tenant(out io.Writer, t admin.Tenant) {
 	for _, f := range t.Findings {
 		p.labelled("", 0, "%s: %s", f.Level, f.Text)
 	}
+	if more := t.FindingsTotal - len(t.Findings); more > 0 {
+		p.labelled("", 0, "%s: onbehalf check-config", count(more, "more finding"))
+	}
 	for _, d := range t.Domains {
 		p.line("")
 		p.domain(d, t.Authorization == tenant.Auto)
+	}
+	if more := t.DomainsTotal - len(t.Domains); more > 0 {
+		p.line("")
+		p.line("and %s, which are not listed", count(more, "more domain"))
 	}
 	p.line("")
 	p.returned(t.Returned)
@@ -78,7 +85,11 @@ func (p printer) standing(s tenant.Standing) {
 	if s.ReturnPath.Of != "" {
 		p.mechanism("  Return path", s.ReturnPath)
 	}
-	p.labelled("  DMARC", label, "%s%s", policy(s.DMARC.Policy), p.lookedUp(s.DMARC.Checked))
+	request := unknown(s.DMARC.Trouble)
+	if s.DMARC.Policy != tenant.DMARCUnknown {
+		request = policy(s.DMARC.Policy)
+	}
+	p.labelled("  DMARC", label, "%s%s", request, p.lookedUp(s.DMARC.Checked))
 	p.below(label, "%s", s.DMARC.Evidence)
 	p.trouble(label, s.DMARC.Trouble)
 }
@@ -94,10 +105,13 @@ func (p printer) mechanism(name string, m tenant.Mechanism) {
 
 // stateFor gives a state, and for how long.
 func (p printer) stateFor(m tenant.Mechanism) string {
-	if m.Since.IsZero() {
-		return word("", string(m.State))
+	switch {
+	case m.State == tenant.Unknown:
+		return unknown(m.Trouble)
+	case m.Since.IsZero():
+		return string(m.State)
 	}
-	return fmt.Sprintf("%s for %s", word("", string(m.State)), span(p.now.Sub(m.Since)))
+	return fmt.Sprintf("%s for %s", m.State, span(p.now.Sub(m.Since)))
 }
 
 func (p printer) lookedUp(at time.Time) string {

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/config"
+	"onbehalf/keys"
 )
 
 func (p *program) check() *cobra.Command {
@@ -42,8 +45,12 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 	if !everyone && one == nil {
 		return noTenant(id, now)
 	}
-	c := check.Checker{Table: now.table, Keys: now.ring, DNS: client, Known: p.recall(now)}
-	c.Hostname, _ = os.Hostname()
+	p.recall(now)
+	host, _ := os.Hostname()
+	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), DNS: client, Hostname: host})
+	if err != nil {
+		return err
+	}
 	var results []check.Result
 	fine := true
 	take := func(r check.Result) {
@@ -71,4 +78,30 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 		return errSaid
 	}
 	return nil
+}
+
+// refused gives the keys that the configuration names and nobody signs with, by tenant id.
+func (l *loaded) refused() map[string][]check.RefusedKey {
+	all := make(map[string][]check.RefusedKey)
+	for _, file := range l.Keys {
+		id := ""
+		if file.Tenant != nil {
+			id = file.Tenant.ID
+		}
+		for _, one := range file.Refused {
+			all[id] = append(all[id], check.RefusedKey{Identity: one, Cause: l.causeOf(file)})
+		}
+	}
+	return all
+}
+
+// causeOf says why a key is left out.
+func (l *loaded) causeOf(file config.KeyFile) string {
+	err := l.files[file.Path].err
+	if bad := new(keys.Error); errors.As(err, &bad) {
+		return "its key cannot be read: " + file.Path + ": " + bad.Cause
+	} else if err != nil {
+		return "its key cannot be read: " + err.Error()
+	}
+	return "its key is left out: another one has the same name"
 }

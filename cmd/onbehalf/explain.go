@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/admin"
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/rewrite"
@@ -175,7 +176,7 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 // standingText says what is known of the domain, and of the one that publishes keys for it.
 func standingText(snapshot *tenant.Snapshot, d message.Domain) string {
 	s := snapshot.Standing(d)
-	if s.DMARC.Checked.IsZero() {
+	if !admin.LookedUp(s) {
 		return d.String() + " has not been looked up yet"
 	}
 	words := []string{d.String() + ": SPF " + stateText(s.SPF)}
@@ -187,7 +188,7 @@ func standingText(snapshot *tenant.Snapshot, d message.Domain) string {
 	if publisher.ReturnPath.Of != "" {
 		words = append(words, "return path "+stateText(publisher.ReturnPath))
 	}
-	return strings.Join(append(words, "DMARC "+string(s.DMARC.Policy)), ", ")
+	return strings.Join(append(words, "DMARC "+cmp.Or(string(s.DMARC.Policy), "not known")), ", ")
 }
 
 func stateText(m tenant.Mechanism) string { return cmp.Or(string(m.State), "unknown") }

@@ -33,13 +33,15 @@ leaves, what is wrong, and what has changed. With TENANT (an id): each of its do
 what DNS has shown and when, and what that means for its mail. Exit status 0 when the
 daemon answers, however it is.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.runStatus(strings.Join(args, ""), asJSON) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return p.runStatus(strings.Join(args, ""), len(args) > 0, asJSON)
+		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the daemon's answer as JSON")
 	return cmd
 }
 
-func (p *program) runStatus(id string, asJSON bool) error {
+func (p *program) runStatus(id string, ofTenant, asJSON bool) error {
 	conf, findings := config.Load(p.config, os.Environ())
 	daemon := asked{socket: conf.Admin, listen: conf.Listen}
 	if conf.Admin.IsZero() {
@@ -48,7 +50,7 @@ func (p *program) runStatus(id string, asJSON bool) error {
 		}
 		daemon.socket, daemon.doubt = defaultAdmin, firstError(findings)
 	}
-	if id != "" {
+	if ofTenant {
 		return answer(p, daemon, "/tenants/"+url.PathEscape(id), asJSON, print.Tenant)
 	}
 	return answer(p, daemon, "/status", asJSON, func(out io.Writer, s admin.Status) {
@@ -69,16 +71,7 @@ func answer[T any](p *program, daemon asked, path string, asJSON bool, say func(
 		say(p.out, document)
 		return nil
 	}
-	return p.printDocument(document)
-}
-
-func (p *program) printDocument(document any) error {
-	text, err := admin.Marshal(document)
-	if err != nil {
-		return err
-	}
-	_, err = p.out.Write(text)
-	return err
+	return printJSON(p.out, document)
 }
 
 // defaultAdmin is where most daemons answer. It is asked when the configuration cannot be

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"onbehalf/admin"
 )
 
 // version is set by the linker: see the Makefile.
@@ -24,9 +25,13 @@ func (p *program) version() *cobra.Command {
 	}
 }
 
+// printJSON is how every command prints JSON: what strangers have put into their DNS does nothing
+// to a terminal.
 func printJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	text, err := admin.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
 }

@@ -4,12 +4,14 @@
 // What is found is compared with what has to be published, and a message from each domain
 // is decided, signed and then judged as a receiver would: by another library, with nothing
 // but DNS to go by.
+//
+// What is printed here is pasted into tickets: it holds no address that leads anywhere by
+// being used, as bounce and reply addresses do.
 package check
 
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
@@ -19,13 +21,47 @@ import (
 	"onbehalf/tenant"
 )
 
-// Checker looks at one tenant after the other. It is not changed while in use.
-type Checker struct {
-	Table    *tenant.Table // of its own: what is found goes into it
+// Source is what a Checker goes by. It is only read.
+type Source struct {
+	Table    *tenant.Table // with what the daemon goes by
 	Keys     *keys.Ring
+	Refused  map[string][]RefusedKey // by tenant id; empty: the platform's
 	DNS      resolve.Asker
-	Known    map[message.Domain]tenant.Standing // what the daemon goes by
-	Hostname string                             // of this machine
+	Hostname string // of this machine
+}
+
+// RefusedKey is a key that the configuration names, and nobody signs with.
+type RefusedKey struct {
+	tenant.Identity
+	Cause string // a sentence without a full stop
+}
+
+// Checker looks at one tenant after the other. It is for one goroutine.
+type Checker struct {
+	Source
+	now    *tenant.Table    // with what DNS says now
+	daemon *tenant.Snapshot // with what the daemon goes by
+	below  map[string][]authorize.Subject
+}
+
+// New makes a Checker. Two tables, lest what is found now gets mixed up with what the daemon
+// has seen.
+func New(s Source) (*Checker, error) {
+	now, err := tenant.NewTable(s.Table.Platform(), s.Table.Tenants())
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.Table.Standings()
+	if err != nil {
+		return nil, err
+	}
+	c := &Checker{Source: s, now: now, daemon: s.Table.Snapshot(), below: make(map[string][]authorize.Subject)}
+	for _, one := range known { // by name: the database keeps them so
+		if owner, _ := c.daemon.Owner(one.Domain); owner != nil && !one.Seen.IsZero() {
+			c.below[owner.ID] = append(c.below[owner.ID], authorize.Below(owner, one.Domain))
+		}
+	}
+	return c, nil
 }
 
 // Result is what was found about one tenant, or about the platform.
@@ -44,117 +80,80 @@ type Domain struct {
 	Today  *Today         `json:"today,omitempty"` // a message from the domain; nil: none comes from it
 }
 
-// Item is what was found about one mechanism.
-type Item struct {
-	Mechanism string `json:"mechanism"` // spf, dkim SELECTOR, return_path or dmarc
-	authorize.Finding
-	Results  []authorize.SPFResult `json:"results,omitempty"` // of SPF, one for each sending IP
-	Wanted   []publish.Record      `json:"wanted,omitempty"`  // what to publish; none when all is well
-	Optional bool                  `json:"optional,omitempty"`
+// fine tells whether all that is wanted is there. What DNS does not tell about is not.
+func (d Domain) fine() bool {
+	refused := d.Today != nil && d.Today.Trouble != ""
+	return !refused && !slices.ContainsFunc(d.Items, func(i Item) bool {
+		return i.Verdict != authorize.There && (!i.Optional || i.Verdict == authorize.Unanswered)
+	})
+}
+
+// ofOne is a check of one tenant, which asks each question once.
+type ofOne struct {
+	*Checker
+	ctx    context.Context
+	tenant *tenant.Tenant // nil: the platform
+	looker authorize.Looker
+	sheet  publish.Sheet
+	own    *publish.Sheet // of the platform, with this tenant's keys; nil: not asked for yet
 }
 
 // maxQuestions bounds what is asked about one tenant. All its domains together may need
 // more than one look.
 const maxQuestions = 2000
 
-// ofOne is a check of one tenant, which asks each question once.
-type ofOne struct {
-	Checker
-	looker authorize.Looker
-	sheet  publish.Sheet
-}
-
-func (c Checker) begin() *ofOne {
+func (c *Checker) begin(ctx context.Context, t *tenant.Tenant) *ofOne {
 	asker := resolve.Remember(c.DNS, maxQuestions)
-	return &ofOne{Checker: c, looker: authorize.Looker{DNS: asker, Platform: c.Table.Platform()}}
+	return &ofOne{Checker: c, ctx: ctx, tenant: t, looker: authorize.Looker{DNS: asker, Platform: c.platform()}}
 }
 
-func (o *ofOne) desk() publish.Desk {
-	return publish.Desk{Platform: o.Table.Platform(), Keys: o.Keys, DNS: o.looker.DNS, Passes: o.looker.Passes, Hostname: o.Hostname}
-}
+func (c *Checker) platform() *tenant.Platform { return c.Table.Platform() }
 
 // Platform checks the platform's own domains.
-func (c Checker) Platform(ctx context.Context) Result {
-	o := c.begin()
+func (c *Checker) Platform(ctx context.Context) Result {
+	o := c.begin(ctx, nil)
 	o.sheet = o.desk().Own(ctx, nil)
-	r := Result{Title: c.Table.Platform().Name + ", the platform itself", Fine: true}
-	for _, s := range authorize.OfPlatform(c.Table.Platform(), c.Keys) {
-		r.add(o.domain(ctx, s, nil))
-	}
-	return r
+	r := Result{Title: c.platform().Name + ", the platform itself"}
+	return o.check(r, authorize.OfPlatform(c.platform(), c.Keys), nil)
 }
 
 // Tenant checks one tenant's domains, with those below a wildcard that the daemon knows
 // mail from.
-func (c Checker) Tenant(ctx context.Context, t *tenant.Tenant) Result {
-	o := c.begin()
+func (c *Checker) Tenant(ctx context.Context, t *tenant.Tenant) Result {
+	o := c.begin(ctx, t)
 	o.sheet = o.desk().Tenant(ctx, t)
-	r := Result{Tenant: t.ID, Title: t.Name, Authorization: t.Authorization, Fine: true}
-	for _, s := range append(authorize.Subjects(t, c.Keys), c.below(t)...) {
-		r.add(o.domain(ctx, s, t))
+	r := Result{Tenant: t.ID, Title: t.Name, Authorization: t.Authorization}
+	return o.check(r, append(authorize.Subjects(t, c.Keys), c.below[t.ID]...), c.samples(t))
+}
+
+// check looks at all subjects before it decides about a message from any of them: those below a
+// wildcard sign with the keys of the domain above.
+func (o *ofOne) check(r Result, subjects []authorize.Subject, samples map[message.Domain]message.Domain) Result {
+	reports := o.look(subjects)
+	for _, sample := range samples {
+		o.look([]authorize.Subject{authorize.Below(o.tenant, sample)})
+	}
+	r.Fine = true
+	for _, report := range reports {
+		at := report.Subject.Domain
+		d := Domain{Domain: at, Items: o.items(report)}
+		if sample, found := samples[at]; found {
+			d.Today = o.today(sample)
+			d.Today.Guessed = true
+		} else if report.Subject.SPF && (o.tenant != nil || o.platform().Owns(at)) {
+			d.Today = o.today(at)
+		}
+		r.Domains = append(r.Domains, d)
+		r.Fine = r.Fine && d.fine()
 	}
 	return r
 }
 
-func (c Checker) below(t *tenant.Tenant) []authorize.Subject {
-	var all []authorize.Subject
-	snapshot := c.Table.Snapshot()
-	for d, s := range c.Known {
-		if owner, _ := snapshot.Owner(d); owner == t && !s.Seen.IsZero() {
-			all = append(all, authorize.Below(t, d))
-		}
+// refusedKeys gives those that belong under a domain.
+func (o *ofOne) refusedKeys(d message.Domain) []RefusedKey {
+	id := ""
+	if o.tenant != nil {
+		id = o.tenant.ID
 	}
-	slices.SortFunc(all, func(a, b authorize.Subject) int { return strings.Compare(a.Domain.String(), b.Domain.String()) })
-	return all
-}
-
-func (r *Result) add(d Domain) {
-	r.Domains = append(r.Domains, d)
-	for _, item := range d.Items {
-		r.Fine = r.Fine && (item.Optional || item.Verdict == authorize.There)
-	}
-}
-
-// domain looks at one domain, and then lets a message come from it.
-func (o *ofOne) domain(ctx context.Context, s authorize.Subject, t *tenant.Tenant) Domain {
-	report := o.looker.Look(ctx, s)
-	d := Domain{Domain: s.Domain, Items: o.items(report)}
-	if s.SPF && (t != nil || o.Table.Platform().Owns(s.Domain)) {
-		d.Today = o.today(ctx, report, t)
-	}
-	return d
-}
-
-func (o *ofOne) items(r authorize.Report) []Item {
-	var items []Item
-	add := func(mechanism string, f authorize.Finding, purpose publish.Purpose, name string) *Item {
-		item := Item{Mechanism: mechanism, Finding: f}
-		if f.Verdict != authorize.There {
-			item.Wanted = o.wanted(purpose, name)
-		}
-		items = append(items, item)
-		return &items[len(items)-1]
-	}
-	if r.Subject.SPF {
-		add("spf", r.SPF, publish.SPF, r.Subject.Domain.String()).Results = r.SPFResults
-	}
-	for i, key := range r.Subject.Keys {
-		add("dkim "+key.Selector, r.Keys[i], publish.DKIM, key.String())
-	}
-	if !r.Subject.ReturnPath.IsZero() {
-		add("return_path", r.ReturnPath, publish.Bounces, r.Subject.ReturnPath.String())
-	}
-	add("dmarc", r.Policy, publish.DMARC, "_dmarc."+r.Subject.Domain.Organizational().String()).Optional = true
-	return items
-}
-
-// wanted gives what the sheet has at a name.
-func (o *ofOne) wanted(purpose publish.Purpose, name string) []publish.Record {
-	var all []publish.Record
-	for _, r := range o.sheet.Records {
-		if r.Purpose == purpose && r.Name == name && !r.Done {
-			all = append(all, r)
-		}
-	}
-	return all
+	return slices.DeleteFunc(slices.Clone(o.Refused[id]), func(k RefusedKey) bool { return k.SDID != d })
 }

@@ -56,7 +56,7 @@ func (i Item) print(w io.Writer) {
 		line(w, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		line(w, "  wanted", cmp.Or(wanted(r), "not told, for DNS did not answer"))
+		line(w, "  wanted", cmp.Or(wanted(r, i.ours), "not told, for DNS did not answer"))
 		for _, remark := range r.Remarks {
 			line(w, "", remark)
 		}
@@ -77,23 +77,31 @@ func (i Item) word() string {
 	return "MISSING"
 }
 
-func wanted(r publish.Record) string {
+// wanted names a record that is to stand at the mechanism's own name, or at another: one of ours.
+func wanted(r publish.Record, ours bool) string {
 	if r.Value == "" {
 		return ""
 	}
+	text := r.Type + " " + r.Value
 	if r.Purpose == publish.DKIM && r.Type == "TXT" {
-		return "TXT with our key"
+		text = "TXT with our key"
 	}
-	return r.Type + " " + r.Value
+	if ours {
+		text += " at " + r.Name
+	}
+	return text
 }
 
 func (t *Today) print(w io.Writer) {
 	line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Verdict, t.Reason))
+	if t.Guessed {
+		line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
+	}
 	if t.Trouble != "" {
 		line(w, "  but", t.Trouble)
 		return
 	}
-	line(w, "  sender", "<"+strings.Trim(t.Sender, "<>")+">")
+	line(w, "  sender", t.sender())
 	line(w, "  From", t.From)
 	line(w, "  receiver", opinion(t.With))
 	if t.Verdict != rewrite.Pass {
@@ -102,6 +110,13 @@ func (t *Today) print(w io.Writer) {
 	if t.Daemon != "" {
 		line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
 	}
+}
+
+func (t *Today) sender() string {
+	if !t.Bounce.IsZero() {
+		return "a bounce address at " + t.Bounce.Unicode()
+	}
+	return "<" + t.Sender.String() + ">"
 }
 
 // opinion puts an opinion on a line: results, and what follows.

@@ -2,11 +2,13 @@ package check
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
+	"onbehalf/admin"
 	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/rewrite"
@@ -15,11 +17,14 @@ import (
 
 // Today is what becomes of a message from a domain, by what DNS says now.
 type Today struct {
+	Author  message.Address   `json:"author"`
+	Guessed bool              `json:"guessed,omitempty"` // below a wildcard, where no mail came from yet
 	Row     rewrite.Row       `json:"row"`
 	Verdict rewrite.Verdict   `json:"verdict"`
 	Reason  string            `json:"reason"`
-	Sender  string            `json:"sender"` // envelope sender that it leaves with
-	From    string            `json:"from"`
+	Sender  message.Address   `json:"sender,omitzero"`        // of the envelope that it leaves with, unless
+	Bounce  message.Domain    `json:"bounce_domain,omitzero"` // it is a bounce address there
+	From    string            `json:"from"`                   // less the reply address, if it is one
 	Sign    []tenant.Identity `json:"sign,omitempty"`
 	Trouble string            `json:"trouble,omitempty"` // why it could not be judged
 	// With and Without are what receivers think of it, as onbehalf sends it and as the
@@ -31,58 +36,97 @@ type Today struct {
 	Daemon string `json:"daemon,omitempty"`
 }
 
+// look looks at subjects, for decisions to come.
+func (o *ofOne) look(subjects []authorize.Subject) []authorize.Report {
+	var reports []authorize.Report
+	var standings []tenant.Standing
+	for _, s := range subjects {
+		report := o.looker.Look(o.ctx, s)
+		reports = append(reports, report)
+		standings = append(standings, report.Standing(time.Now()))
+	}
+	o.now.SetStandings(standings...) // a table takes any
+	return reports
+}
+
+// samples gives a name for each wildcard that stands alone: neither is its own domain the
+// tenant's, nor did mail come from a name below it.
+func (c *Checker) samples(t *tenant.Tenant) map[message.Domain]message.Domain {
+	all := make(map[message.Domain]message.Domain)
+	for _, p := range t.Domains {
+		known := slices.ContainsFunc(c.below[t.ID], func(s authorize.Subject) bool { return p.Covers(s.Domain) })
+		exact := slices.Contains(t.Domains, tenant.Pattern{Domain: p.Domain})
+		if sample := admin.Sample(p); p.Wildcard && !known && !exact && sample != p.Domain {
+			all[p.Domain] = sample
+		}
+	}
+	return all
+}
+
 // today decides about a message, signs it, and lets a receiver judge it.
-func (o *ofOne) today(ctx context.Context, r authorize.Report, t *tenant.Tenant) *Today {
-	m, body := o.letter(r.Subject.Domain, t)
-	daemon := o.decideBy(o.Known[r.Subject.Domain], m)
-	plan := o.decideBy(r.Standing(time.Now()), m)
-	from, _ := plan.Apply(m.Header).Get("From")
-	today := &Today{
-		Row: plan.Row, Verdict: plan.Verdict, Reason: plan.Reason, Sign: plan.Sign,
-		Sender: plan.Sender(m).Verbatim, From: from.Text(),
-	}
-	if _, known := o.Known[r.Subject.Domain]; known && daemon.Row != plan.Row {
-		today.Daemon = daemon.Row.String()
-	}
+func (o *ofOne) today(d message.Domain) *Today {
+	m, body := o.letter(d)
+	plan := rewrite.Decide(m, o.now.Snapshot())
+	header := plan.Apply(m.Header)
+	today := o.leaves(m, plan, header)
 	if plan.Verdict == rewrite.Refuse {
 		today.Trouble = cmp.Or(plan.Detail, plan.Reason)
 		return today
 	}
-	signed, err := o.sign(plan, m, body)
+	signed, err := o.sign(plan, header, body)
 	if err != nil {
 		today.Trouble = err.Error()
 		return today
 	}
-	author := r.Subject.Domain
-	if parsed, err := message.ParseFrom(from.Value); err == nil {
-		author = parsed.Mailboxes[0].Address.Domain
-	}
-	today.With = o.worst(ctx, authorize.Arrival{Sender: plan.Sender(m), Author: author, Octets: signed})
-	today.Without = o.worst(ctx, authorize.Arrival{Sender: m.Envelope.ReversePath, Author: r.Subject.Domain, Octets: octets(m.Header, body)})
+	today.With = o.worst(authorize.Arrival{Sender: plan.Sender(m), Author: authorOf(header).Domain, Octets: signed})
+	today.Without = o.worst(authorize.Arrival{Sender: m.Envelope.ReversePath, Author: d, Octets: octets(m.Header, body)})
 	return today
 }
 
-// decideBy decides about a message with one standing in the table.
-func (o *ofOne) decideBy(s tenant.Standing, m message.Message) rewrite.Plan {
-	if !s.Domain.IsZero() {
-		o.Table.SetStandings(s)
+// leaves says how a message leaves.
+func (o *ofOne) leaves(m message.Message, plan rewrite.Plan, header message.Header) *Today {
+	today := &Today{Author: authorOf(m.Header), Row: plan.Row, Verdict: plan.Verdict, Reason: plan.Reason, Sign: plan.Sign, Sender: plan.Sender(m).Address}
+	codec := rewrite.NewCodec(o.platform().SRS, m.Received)
+	if _, err := codec.Decode(today.Sender); err == nil { // who has it can use it
+		today.Sender, today.Bounce = message.Address{}, today.Sender.Domain
 	}
-	return rewrite.Decide(m, o.Table.Snapshot())
+	from, _ := header.Get("From")
+	today.From = from.Text()
+	if author := authorOf(header); !author.IsZero() {
+		if _, err := codec.Decode(author); err == nil {
+			today.From = strings.ReplaceAll(today.From, author.String(), "a reply address at "+author.Domain.String())
+		}
+	}
+	daemon := rewrite.Decide(m, o.daemon)
+	if admin.LookedUp(o.daemon.Standing(today.Author.Domain)) && daemon.Row != plan.Row {
+		today.Daemon = daemon.Row.String()
+	}
+	return today
+}
+
+// authorOf gives the address in From; zero: it cannot be read.
+func authorOf(h message.Header) message.Address {
+	field, _ := h.Get("From")
+	author, err := message.ParseFrom(field.Value)
+	if err != nil {
+		return message.Address{}
+	}
+	return author.Mailboxes[0].Address
 }
 
 // letter is a plain message as the tenant's, or the platform's, application sends it.
-func (o *ofOne) letter(d message.Domain, t *tenant.Tenant) (message.Message, string) {
+func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 	author := message.Address{Local: "postmaster", Domain: d}
 	m := message.Message{Received: time.Now()}
 	m.Submitter = message.Submitter{Local: true, Client: netip.IPv6Loopback()}
-	if t != nil {
+	bound := o.platform().Submitters
+	if t := o.tenant; t != nil {
+		bound = t.Submitters
 		if t.BouncesTo.Domain == d {
 			author = t.BouncesTo
 		}
-		m.Submitter = submitter(t.Submitters, m.Submitter)
-	} else {
-		m.Submitter = submitter(o.Table.Platform().Submitters, m.Submitter)
 	}
+	m.Submitter = submitter(bound, m.Submitter)
 	m.Envelope.ReversePath = message.PathOf(author)
 	m.Envelope.ForwardPaths = []message.Path{message.ParsePath("someone@receiver.invalid")}
 	for _, field := range [][2]string{
@@ -106,8 +150,7 @@ func submitter(bound tenant.Submitters, otherwise message.Submitter) message.Sub
 	return otherwise
 }
 
-func (o *ofOne) sign(plan rewrite.Plan, m message.Message, body string) ([]byte, error) {
-	header := plan.Apply(m.Header)
+func (o *ofOne) sign(plan rewrite.Plan, header message.Header, body string) ([]byte, error) {
 	if len(plan.Sign) == 0 {
 		return octets(header, body), nil
 	}
@@ -126,11 +169,11 @@ func (o *ofOne) sign(plan rewrite.Plan, m message.Message, body string) ([]byte,
 func octets(h message.Header, body string) []byte { return []byte(h.String() + "\r\n" + body) }
 
 // worst gives the opinion about the sending IP that fares worst.
-func (o *ofOne) worst(ctx context.Context, a authorize.Arrival) *authorize.Opinion {
+func (o *ofOne) worst(a authorize.Arrival) *authorize.Opinion {
 	var worst *authorize.Opinion
-	for _, ip := range o.Table.Platform().SendingIPs {
+	for _, ip := range o.platform().SendingIPs {
 		a.Client = ip
-		opinion := o.looker.Receive(ctx, a)
+		opinion := o.looker.Receive(o.ctx, a)
 		if worst == nil || worst.Authenticated() && !opinion.Authenticated() || worst.SPF == "pass" && opinion.SPF != "pass" && worst.Authenticated() == opinion.Authenticated() {
 			worst = &opinion
 		}

@@ -1,0 +1,182 @@
+package check_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"onbehalf/authorize"
+	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+const publishedAll = `
+x.example TXT "v=spf1 ip4:192.0.2.7 -all"
+cw1._domainkey.x.example TXT "KEY"
+_dmarc.x.example TXT "v=DMARC1; p=reject"
+`
+
+// TestFine: whoever trusts the exit status must not be let down.
+func TestFine(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		change  func(*house)
+		fine    bool
+		printed string
+	}{
+		{"all is there", func(*house) {}, true, "DKIM cw1 ok: "},
+		{"no DMARC record", func(h *house) { h.zone = strings.Replace(h.zone, "_dmarc.x", "_other.x", 1) }, true, "DMARC advice: "},
+		{"no SPF record", func(h *house) { h.zone = strings.Replace(h.zone, "\nx.example ", "\nother.example ", 1) }, false, "SPF MISSING: "},
+		{"DNS does not tell about DMARC", func(h *house) { h.zone += "_dmarc.x.example fails\n" }, false, "DMARC not known: "},
+		{"DNS does not tell about SPF", func(h *house) { h.zone += "x.example fails\n" }, false, "SPF not known: "},
+		{"a key that cannot be read", func(h *house) {
+			id := tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}
+			h.refused = map[string][]check.RefusedKey{"one": {{Identity: id, Cause: "its key cannot be read: x-cw2.pem: no such file"}}}
+		}, false, "DKIM cw2 MISSING: its key cannot be read: x-cw2.pem: no such file do mend that: onbehalf check-config"},
+		{"somebody else's key cannot be read", func(h *house) {
+			h.refused = map[string][]check.RefusedKey{"two": {{Identity: tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}}}}
+		}, true, ""},
+		{"its message is refused", func(h *house) {
+			h.tenants[0].Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+			h.add("two", "two.example").Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/30")}
+		}, false, "but the submitter may only send as tenant two"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.add("one", "x.example")
+			h.zone += publishedAll
+			test.change(h)
+			result, printed := h.check()
+			if result.Fine != test.fine {
+				t.Errorf("fine: %v\n%s", result.Fine, printed)
+			}
+			has(t, printed, test.printed)
+		})
+	}
+}
+
+// TestPlatformsTurn: where the tenant has published the alias and the platform no key, it is
+// the platform's record that is wanted, and the tenant is not sent to look for a fault.
+func TestPlatformsTurn(t *testing.T) {
+	const target = "cw1.one.dkim.courseware.nl"
+	h := newHouse(t)
+	h.add("one", "x.example").ReturnPath = domain(t, "bounce.x.example")
+	h.zone += `x.example TXT "v=spf1 ip4:192.0.2.7 -all"
+cw1._domainkey.x.example CNAME ` + target + `
+bounce.x.example CNAME bounces.courseware.nl
+`
+	h.zone = strings.Replace(h.zone, "bounces.courseware.nl TXT", "other.courseware.nl TXT", 1)
+	result, printed := h.check()
+	has(t, printed, "DKIM cw1 MISSING: cw1._domainkey.x.example is a CNAME to "+target+", where no key is published",
+		"wanted TXT with our key at "+target+" do publish it in the platform's own DNS: onbehalf dns shows it",
+		"return path MISSING: ", "wanted TXT v=spf1 ip4:192.0.2.7 -all at bounces.courseware.nl do publish it in the platform's own DNS")
+	dkim := result.Domains[0].Items[1]
+	if len(dkim.Wanted) != 1 || dkim.Wanted[0].Name != target || dkim.Wanted[0].Value != h.record || dkim.Wanted[0].Zone != domain(t, "courseware.nl") || result.Fine {
+		t.Errorf("%+v", dkim)
+	}
+
+	h.zone += target + ` TXT "KEY"` + "\n" + `bounces.courseware.nl TXT "v=spf1 ip4:192.0.2.7 -all"`
+	if result, printed := h.check(); !result.Fine {
+		t.Error(printed)
+	}
+	h.zone = strings.Replace(h.zone, "CNAME "+target, "CNAME elsewhere.example", 1)
+	_, printed = h.check()
+	has(t, printed, "wanted CNAME "+target)
+}
+
+// mechanism is one that was looked up a while ago.
+func mechanism(state tenant.State) tenant.Mechanism {
+	at := time.Now().Add(-time.Minute)
+	return tenant.Mechanism{State: state, Of: "x", Since: at, Checked: at}
+}
+
+// TestBelowWildcard: a message from below a wildcard is decided by what DNS says now of the
+// name and of the domain above, whatever the daemon has seen of either.
+func TestBelowWildcard(t *testing.T) {
+	const key, none = "cw1._domainkey.wide.example TXT \"KEY\"\n", ""
+	for _, test := range []struct {
+		name        string
+		apex        tenant.State // to the daemon
+		zone        string
+		row, daemon string
+	}{
+		{"news", tenant.Pending, key, "3", "6"},
+		{"gone", tenant.Active, none, "6", "3"},
+		{"as the daemon has it", tenant.Active, key, "3", ""},
+		{"nothing", tenant.Unknown, none, "6", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.add("one", "*.wide.example")
+			absent := tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: time.Now()}
+			below := tenant.Standing{Domain: domain(t, "dept.wide.example"), SPF: mechanism(tenant.Pending), DMARC: absent, Seen: time.Now()}
+			apex := tenant.Standing{Domain: domain(t, "wide.example"), DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism(test.apex)}}, DMARC: absent}
+			h.known = []tenant.Standing{below, apex}
+			h.zone += "dept.wide.example TXT \"hello\"\n" + test.zone
+			table := h.table()
+			result, printed := h.checkBy(table)
+			if len(result.Domains) != 2 || result.Domains[0].Today != nil || result.Domains[1].Today == nil {
+				t.Fatal(printed)
+			}
+			if today := result.Domains[1].Today; today.Row.String() != test.row || today.Daemon != test.daemon || today.Guessed {
+				t.Errorf("row %s, the daemon's %q; want %s, %q\n%s", today.Row, today.Daemon, test.row, test.daemon, printed)
+			}
+			if got := table.Snapshot().Standing(apex.Domain).Key("cw1").State; got != test.apex {
+				t.Errorf("the daemon's table says %q", got)
+			}
+		})
+	}
+}
+
+// TestSample: without a known name below a wildcard, one that might come stands for all.
+func TestSample(t *testing.T) {
+	h := newHouse(t)
+	one := h.add("one", "*.wide.example")
+	h.zone += "cw1._domainkey.wide.example TXT \"KEY\"\n"
+	result, printed := h.check()
+	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
+	if today := result.Domains[0].Today; len(result.Domains) != 1 || !today.Guessed || today.Author.String() != "postmaster@any-name.wide.example" {
+		t.Errorf("%+v", result.Domains)
+	}
+	one.Domains = append(one.Domains, tenant.Pattern{Domain: domain(t, "wide.example")})
+	if result, printed := h.check(); len(result.Domains) != 1 || result.Domains[0].Today.Guessed {
+		t.Error(printed)
+	}
+}
+
+// TestNoAddressThatWorks: who reads a ticket must not get a bounce or reply address that
+// leads somewhere.
+func TestNoAddressThatWorks(t *testing.T) {
+	h := newHouse(t)
+	h.add("one", "x.example")
+	h.platform.From, _ = tenant.ParseTemplate("{reply}", "reply")
+	result, printed := h.check()
+	has(t, printed, "sender a bounce address at bounces.courseware.nl", `From "postmaster via Courseware" <a reply address at courseware.nl>`)
+	if all := printed + asJSON(t, result); strings.Contains(all, "SRS0") || strings.Contains(all, "reply=") {
+		t.Error(all)
+	}
+	if today := result.Domains[0].Today; !today.Sender.IsZero() || today.Bounce != domain(t, "bounces.courseware.nl") {
+		t.Errorf("%+v", today)
+	}
+	h.zone += publishedAll
+	if result, printed := h.check(); result.Domains[0].Today.Sender != (message.Address{Local: "postmaster", Domain: domain(t, "x.example")}) {
+		t.Error(printed)
+	}
+}
+
+func TestPlatform(t *testing.T) {
+	h := newHouse(t)
+	h.add("one", "x.example")
+	result, printed := h.checkPlatform()
+	if !result.Fine {
+		t.Error(printed)
+	}
+	has(t, printed, "Courseware, the platform itself", "mail today row 7, keep: ", "sender <postmaster@courseware.nl>")
+	h.zone = strings.Replace(h.zone, "cw1._domainkey", "cw9._domainkey", 1)
+	result, printed = h.checkPlatform()
+	if key := result.Domains[0].Items[1]; result.Fine || key.Verdict != authorize.Missing || len(key.Wanted) != 1 {
+		t.Error(printed)
+	}
+}

@@ -1,0 +1,290 @@
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// diagnosis is what onbehalf doctor --json prints.
+type diagnosis struct {
+	OK       bool
+	Findings []symptom
+}
+
+type symptom struct {
+	Level, Part, What, Why, Mend string
+	Commands                     []string
+}
+
+// doctor examines the premises as the user nobody, and holds exit status against findings.
+func (p *premises) doctor() diagnosis {
+	p.t.Helper()
+	output, talk, status := p.run("doctor", "--user", "nobody", "--json")
+	var d diagnosis
+	if err := json.Unmarshal([]byte(output), &d); err != nil {
+		p.t.Fatalf("%v\n%s%s", err, output, talk)
+	}
+	errors := d.errors()
+	if want := map[bool]int{true: 0, false: 1}[len(errors) == 0]; status != want || d.OK != (status == 0) {
+		p.t.Errorf("exit status %d, ok %v with %d errors", status, d.OK, len(errors))
+	}
+	return d
+}
+
+func (d diagnosis) errors() (all []symptom) {
+	for _, f := range d.Findings {
+		if f.Level == "error" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// finds expects a finding with all of these words, in any of its texts.
+func (d diagnosis) finds(t *testing.T, level string, words ...string) symptom {
+	t.Helper()
+	for _, f := range d.Findings {
+		text := strings.Join(append([]string{f.What, f.Why, f.Mend}, f.Commands...), "\n")
+		missing := f.Level != level
+		for _, word := range words {
+			missing = missing || !strings.Contains(text, word)
+		}
+		if !missing {
+			return f
+		}
+	}
+	t.Errorf("no %s with %q in %+v", level, words, d.Findings)
+	return symptom{}
+}
+
+// hospital is premises as the package leaves them: the configuration readable by the daemon's
+// user, the socket by Postfix's group, DNS complete, and Postfix as setup made it.
+func hospital(t *testing.T) *premises {
+	t.Helper()
+	p := newcomer(t, "")
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+p.folder+"/admin.sock")
+	t.Setenv("ONBEHALF_STATE_DIR", p.folder+"/state")
+	if err := os.Mkdir(p.folder+"/state", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if output, talk, status := p.run(answers...); status != 0 {
+		t.Fatalf("setup: %d\n%s%s", status, output, talk)
+	}
+	p.publishAll()
+	p.own()
+	old := syscall.Umask(0o007) // as the unit has it
+	p.serve()
+	syscall.Umask(old)
+	if output, talk, status := p.run("setup", "--apply"); status != 0 {
+		t.Fatalf("setup --apply: %d\n%s%s", status, output, talk)
+	}
+	return p
+}
+
+// own gives all that setup made to the group of the daemon's user.
+func (p *premises) own() {
+	p.t.Helper()
+	for _, path := range []string{p.folder, filepath.Dir(p.config), filepath.Dir(p.config) + "/keys"} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if err := os.Chown(p.folder+"/state", 65534, 65534); err != nil {
+		p.t.Fatal(err)
+	}
+	if out, err := exec.Command("chgrp", "-R", "65534", filepath.Dir(p.config)).CombinedOutput(); err != nil {
+		p.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// undo runs the commands that a finding gives, for what breaks next must be alone.
+func (p *premises) undo(f symptom) {
+	p.t.Helper()
+	for _, line := range f.Commands {
+		if strings.HasPrefix(line, "postfix reload") || strings.HasPrefix(line, "systemctl") {
+			continue
+		}
+		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
+			p.t.Errorf("what doctor says to do does not work: %s: %v\n%s", line, err, out)
+		}
+	}
+}
+
+// TestDoctor: a good installation has no error; each thing that is broken is found, and what
+// doctor says to do mends it.
+func TestDoctor(t *testing.T) {
+	p := hospital(t)
+	socket := p.postfix.QueueDir + "/onbehalf/milter.sock"
+	well := func(t *testing.T) {
+		t.Helper()
+		for _, f := range p.doctor().errors() {
+			t.Errorf("%+v", f)
+		}
+	}
+	main, changed := p.mainCF()
+	text, talk, status := p.run("doctor", "--user", "nobody")
+	if status != 0 || strings.Contains(text, "ERROR") || talk != "" {
+		t.Fatalf("exit status %d\n%s%s", status, text, talk)
+	}
+	t.Log("\n" + text)
+	again, _, _ := p.run("doctor", "--user", "nobody")
+	if again != text {
+		t.Errorf("the second time it says:\n%s\nand the first time:\n%s", again, text)
+	}
+	if now, at := p.mainCF(); now != main || at != changed {
+		t.Error("main.cf was touched")
+	}
+	d := p.doctor()
+	d.finds(t, "ok", "user nobody can read the configuration")
+	d.finds(t, "ok", "user postfix reaches unix:onbehalf/milter.sock from its chroot "+p.postfix.QueueDir)
+	d.finds(t, "ok", "signature by ob1._domainkey.courseware.nl that verifies (rsa)")
+	d.finds(t, "ok", "signature by ob2._domainkey.courseware.nl that verifies (ed25519)")
+	d.finds(t, "warning", "the daemon runs as root")
+	if p.postfix.Queue(t) != "" || strings.Contains(p.postfix.Log(), "status=") {
+		t.Error("a message was sent")
+	}
+
+	t.Run("socket 0600", func(t *testing.T) {
+		chmod(t, socket, 0o600)
+		p.undo(p.doctor().finds(t, "error", "user postfix does not reach", socket+" has mode 0600", "chmod 0660"))
+		well(t)
+	})
+	t.Run("folder of the socket 0700", func(t *testing.T) {
+		chmod(t, filepath.Dir(socket), 0o700)
+		p.undo(p.doctor().finds(t, "error", filepath.Dir(socket)+" has mode 0700", "may not enter it", "install -d -m 2750"))
+		well(t)
+	})
+	t.Run("not our group", func(t *testing.T) {
+		if err := os.Chown(socket, -1, 0); err != nil {
+			t.Fatal(err)
+		}
+		p.undo(p.doctor().finds(t, "error", "group root, so user postfix (in group postfix", "chgrp postfix"))
+		well(t)
+	})
+	t.Run("smtpd_milters emptied", func(t *testing.T) {
+		p.postconf("smtpd_milters =")
+		p.undo(p.doctor().finds(t, "error", "smtpd_milters is empty", "postconf -e 'smtpd_milters = unix:onbehalf/milter.sock'"))
+		well(t)
+	})
+	t.Run("milter_default_action", func(t *testing.T) {
+		p.postconf("milter_default_action = accept")
+		p.undo(p.doctor().finds(t, "error", "milter_default_action is accept", "milter_default_action = tempfail"))
+		well(t)
+	})
+	t.Run("key of root alone", func(t *testing.T) {
+		key := filepath.Dir(p.config) + "/keys/courseware.nl-ob1.pem"
+		chmod(t, key, 0o600)
+		p.undo(p.doctor().finds(t, "error", "user nobody cannot read a key, "+key, "has mode 0600", "chmod 0640"))
+		well(t)
+	})
+	t.Run("state_dir of root", func(t *testing.T) {
+		if err := os.Chown(p.folder+"/state", 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		p.undo(p.doctor().finds(t, "error", "user nobody cannot write to state_dir", "chown nobody"))
+		well(t)
+	})
+	t.Run("services of their own mind", func(t *testing.T) {
+		p.master("127.0.0.1:1 inet n - y - - smtpd -o smtpd_milters= -o receive_override_options=no_address_mappings,no_milters")
+		d := p.doctor()
+		d.finds(t, "warning", "127.0.0.1:1/inet has smtpd_milters of its own")
+		d.finds(t, "warning", "127.0.0.1:1/inet has no_milters")
+		well(t)
+	})
+	t.Run("DNS lacks", func(t *testing.T) {
+		p.house.nameserver.Publish(t, "courseware.nl TXT \"v=spf1 -all\"")
+		d := p.doctor()
+		d.finds(t, "error", "courseware.nl, SPF", "onbehalf dns")
+		d.finds(t, "error", "courseware.nl, DKIM ob1")
+		d.finds(t, "warning", "DMARC")
+		p.publishAll()
+		well(t)
+	})
+	t.Run("reload refused", func(t *testing.T) {
+		good, err := os.ReadFile(p.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p.config, append(good, "nonsense: 1\n"...), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		p.daemon.Process.Signal(syscall.SIGHUP)
+		p.await("the reload", func() bool { return strings.Contains(p.log.String(), "reload refused") })
+		d := p.doctor()
+		d.finds(t, "error", "does not load")
+		d.finds(t, "error", "nonsense")
+		d.finds(t, "error", "the reload of", "was refused")
+		d.finds(t, "ok", "user postfix reaches")
+		if err := os.WriteFile(p.config, good, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		p.daemon.Process.Signal(syscall.SIGHUP)
+		p.await("the reload", func() bool { return strings.Contains(p.log.String(), "msg=reloaded") })
+		well(t)
+	})
+	t.Run("daemon stopped", func(t *testing.T) {
+		p.stop()
+		d := p.doctor()
+		d.finds(t, "error", "the daemon does not answer", "onbehalf is not running")
+		d.finds(t, "error", "milter.sock is not there", "systemctl restart onbehalf")
+		d.finds(t, "error", "no message could be handed in")
+	})
+	t.Run("Postfix stopped", func(t *testing.T) {
+		if out, err := exec.Command("postfix", "-c", p.postfix.ConfigDir, "stop").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		p.doctor().finds(t, "error", "is not running", p.postfix.ConfigDir)
+		if out, err := exec.Command("postfix", "-c", p.postfix.ConfigDir, "start").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	})
+}
+
+// TestDoctorOutsideOfTheChroot: a socket that everybody may use, and that chrooted services
+// cannot see.
+func TestDoctorOutsideOfTheChroot(t *testing.T) {
+	p := openPremises(t, "  []\n")
+	t.Setenv("MAIL_CONFIG", p.postfix.ConfigDir)
+	p.stop()
+	chmod(t, p.folder, 0o755)
+	t.Setenv("ONBEHALF_LISTEN", "unix:"+p.folder+"/outside.sock")
+	p.serve()
+	chmod(t, p.folder+"/outside.sock", 0o666)
+	d := p.doctor()
+	d.finds(t, "error", "does not reach unix:"+p.folder+"/outside.sock from its chroot "+p.postfix.QueueDir, "see nothing outside", "listen: [unix:"+p.postfix.QueueDir+"/onbehalf/milter.sock]")
+	d.finds(t, "ok", "a milter answers at unix:"+p.folder+"/outside.sock")
+	d.finds(t, "error", "smtpd_milters is unix:onbehalf/milter.sock, which is not our socket")
+}
+
+func chmod(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// postconf makes a setting in the private Postfix.
+func (p *premises) postconf(setting string) {
+	p.t.Helper()
+	if out, err := exec.Command("postconf", "-c", p.postfix.ConfigDir, "-e", setting).CombinedOutput(); err != nil {
+		p.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// master adds a service.
+func (p *premises) master(line string) {
+	p.t.Helper()
+	path := p.postfix.ConfigDir + "/master.cf"
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append(text, line+"\n"...), 0o644)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}

@@ -1,0 +1,88 @@
+package packaging
+
+import "testing"
+
+// testBooted is the life of the package on a host that runs: systemd, Postfix, mail in flight.
+func testBooted(t *testing.T, r *root) {
+	says(t, r.run(t, `install_deb ./old.deb`), "Next, as root:", "onbehalf setup", "onbehalf dns", "postfix.example.cf")
+	r.run(t, `
+		is "active active" xargs -n2 <<<$(systemctl is-active onbehalf.service onbehalf.socket)
+		is "enabled enabled" xargs -n2 <<<$(systemctl is-enabled onbehalf.service onbehalf.socket)
+		mode "2750 onbehalf:postfix" /var/spool/postfix/onbehalf
+		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/milter.sock
+		mode "750 onbehalf:onbehalf" /var/lib/onbehalf
+		mode "750 onbehalf:onbehalf" /run/onbehalf
+		is onbehalf stat -c %U /proc/$(systemctl show -P MainPID onbehalf)
+		is "" postfix check
+		is "" systemd-analyze verify --man=no onbehalf.service onbehalf.socket
+		systemd-analyze security --threshold=15 --no-pager onbehalf.service >security || fail "$(cat security)"
+		onbehalf status >/dev/null
+		fails runuser -u nobody -- ls /var/spool/postfix/onbehalf
+		fails runuser -u nobody -- cat /etc/onbehalf/srs.secrets
+		fails runuser -u postfix -- ls /etc/onbehalf/keys`)
+
+	t.Log("until it is configured it changes nothing, though Postfix calls it")
+	r.run(t, `set_up_postfix
+		postfix reload
+		load unconfigured 1
+		for _ in $(seq 50); do [ ! -s $mailbox ] || break; sleep 0.1; done
+		fails grep DKIM-Signature $mailbox
+		journalctl -u onbehalf | grep -q mode=shadow
+		: >$mailbox`)
+
+	t.Log("configured, it signs; a bad configuration is refused by reload")
+	r.run(t, `configure
+		systemctl reload onbehalf
+		load configured 3
+		printf "From: $platform\nSubject: local\n\nHi\n" | sendmail -f $platform sink@sink.example
+		arrived 4
+		cp /etc/onbehalf/onbehalf.yaml good
+		echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml
+		fails systemctl reload onbehalf
+		is active systemctl is-active onbehalf
+		load kept 1
+		arrived 1`)
+
+	t.Log("an upgrade with a configuration that could not start leaves the old daemon running")
+	says(t, r.run(t, `before=$(systemctl show -P MainPID onbehalf)
+		install_deb ./next.deb
+		is "$before" systemctl show -P MainPID onbehalf
+		load kept 1
+		arrived 1
+		cp good /etc/onbehalf/onbehalf.yaml
+		install_deb ./old.deb`), "was not (re)started")
+
+	t.Log("no message is lost over upgrades, restarts and crashes")
+	r.run(t, `load a 60 & a=$!
+		load b 60 & b=$!
+		load c 60 & c=$!
+		install_deb ./next.deb >upgrade 2>&1 || { cat upgrade; exit 1; }
+		systemctl restart onbehalf
+		sleep 0.2
+		kill -KILL $(systemctl show -P MainPID onbehalf)
+		wait $a; wait $b; wait $c
+		arrived 180
+		becomes active systemctl is-active onbehalf
+		install_deb ./old.deb`)
+
+	t.Log("a configuration that is mended starts by itself, with mail waiting")
+	r.run(t, `echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml
+		fails systemctl restart onbehalf
+		load waiting 1 & waiting=$!
+		sleep 5
+		is activating systemctl is-active onbehalf
+		cp good /etc/onbehalf/onbehalf.yaml
+		wait $waiting
+		arrived 1`)
+
+	t.Log("an administrator's stop and disable outlive an upgrade")
+	r.run(t, `systemctl disable --now onbehalf.socket onbehalf.service 2>/dev/null
+		install_deb ./next.deb
+		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.service onbehalf.socket)
+		install_deb ./old.deb
+		systemctl enable --now onbehalf.socket onbehalf.service 2>/dev/null`)
+
+	testUpgrade(t, r)
+	testRemoval(t, r)
+	r.run(t, `is "" systemctl list-units --all --plain --no-legend "onbehalf*"`)
+}

@@ -1,0 +1,146 @@
+package packaging
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"onbehalf/test/peer"
+)
+
+// base is a fresh Debian 12 with a Postfix, as a tar file, in the making.
+type base struct {
+	file string
+	done chan error
+}
+
+// startBase makes it in the background. It comes from where this machine gets its own packages,
+// with this machine's settings of how.
+func startBase(t *testing.T, work string) *base {
+	b := &base{filepath.Join(work, "base.tar"), make(chan error, 1)}
+	options := filepath.Join(work, "apt.conf")
+	command(t, "sh", "-euc", `apt-config dump | grep '^Acquire' >"$1"`, "sh", options)
+	args := []string{"--quiet", "--variant=minbase", "--aptopt=" + options,
+		"--include=systemd,systemd-sysv,dbus,postfix,iproute2",
+		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
+		"bookworm", b.file}
+	for _, sources := range []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources"} {
+		if info, err := os.Stat(sources); err == nil && info.Size() > 0 {
+			args = append(args, sources)
+		}
+	}
+	go func() {
+		out, err := try("mmdebstrap", args...)
+		if err != nil {
+			err = fmt.Errorf("mmdebstrap: %w\n%s", err, out)
+		}
+		b.done <- err
+	}()
+	return b
+}
+
+func (b *base) wait(t *testing.T) {
+	t.Helper()
+	if err := <-b.done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// root is a Debian of its own, and how to run a command there.
+type root struct {
+	folder string
+	enter  []string
+}
+
+// unpack makes a root from the base, with the two packages in /root.
+func (b *base) unpack(t *testing.T, old, next string) *root {
+	t.Helper()
+	r := &root{folder: t.TempDir()}
+	command(t, "tar", "-xf", b.file, "-C", r.folder, "--numeric-owner")
+	command(t, "cp", old, filepath.Join(r.folder, "root/old.deb"))
+	command(t, "cp", next, filepath.Join(r.folder, "root/next.deb"))
+	library, err := os.ReadFile("testdata/library.sh")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(r.folder, "root/library.sh"), library, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// plain gives a root without a running systemd. Each command has its own processes, which end
+// with it, and its own network.
+func (b *base) plain(t *testing.T, old, next string) *root {
+	r := b.unpack(t, old, next)
+	r.enter = []string{"unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-euc",
+		`mount -t proc proc "$0/proc"; ip link set lo up; exec chroot "$0" "$@"`, r.folder}
+	return r
+}
+
+// boot gives a root that its own systemd has started.
+func (b *base) boot(t *testing.T, old, next string) *root {
+	t.Helper()
+	r := b.unpack(t, old, next)
+	log, err := os.Create(r.folder + ".log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	// Without machined and a unit of its own: neither need be there.
+	nspawn := exec.Command("systemd-nspawn", "--quiet", "-D", r.folder, "--boot", "--register=no", "--keep-unit",
+		"--private-network", "--console=pipe")
+	nspawn.Stdout, nspawn.Stderr = log, log
+	nspawn.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := nspawn.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go nspawn.Wait()
+	nspawnID := strconv.Itoa(nspawn.Process.Pid)
+	peer.AtEnd(t, "sh", "-c", `kill -KILL "$1" 2>/dev/null; while [ -e "/proc/$1" ]; do sleep 0.1; done`, "sh", nspawnID)
+	for range 240 {
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%s/task/%s/children", nspawnID, nspawnID))
+		if first, _, _ := strings.Cut(string(children), " "); first != "" {
+			r.enter = []string{"nsenter", "-t", first, "-a"}
+			if out, _ := r.try("systemctl is-system-running"); strings.TrimSpace(out) == "running" {
+				return r
+			}
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	said, _ := os.ReadFile(log.Name())
+	t.Fatalf("the root does not come up in a minute:\n%s", said)
+	return nil
+}
+
+// run runs a script in the root, whose every command must succeed, and gives what it says.
+func (r *root) run(t *testing.T, script string) string {
+	t.Helper()
+	out, err := r.try(script)
+	if err != nil {
+		t.Fatalf("%v; the script:\n%s\nwhat it said:\n%s", err, script, out)
+	}
+	return out
+}
+
+func (r *root) try(script string) (string, error) {
+	args := append(r.enter[1:len(r.enter):len(r.enter)], "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
+		"HOME=/root", "LANG=C.UTF-8", "bash", "-euc", "cd /root; . ./library.sh\n"+script)
+	return try(r.enter[0], args...)
+}
+
+// says fails unless a text has all the phrases.
+func says(t *testing.T, text string, phrases ...string) {
+	t.Helper()
+	for _, phrase := range phrases {
+		if !strings.Contains(text, phrase) {
+			t.Errorf("it does not say %q:\n%s", phrase, text)
+		}
+	}
+}
