@@ -3,7 +3,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build test lint bench fuzz peers
+.PHONY: help demo build test lint bench fuzz peers deb man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,3 +36,9 @@ fuzz: ## a minute of fuzzing for each fuzz test
 			echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime 60s ./$$(dirname $$file) || exit 1; \
 		done; \
 	done
+
+deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git
+	@packaging/deb amd64 arm64
+
+man: ## the man pages, in bin/man: man -l bin/man/onbehalf.8
+	@packaging/man bin/man

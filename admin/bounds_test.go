@@ -43,7 +43,7 @@ func TestLookedUp(t *testing.T) {
 		one := tenant.Standing{Domain: full.Domain, DMARC: tenant.DMARC{Trouble: tenant.Trouble{Error: "SERVFAIL", At: time.Now()}}}
 		take(&one)
 		s := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")}, one).status(t)
-		if waits := s.Tenants.NotLookedUp == 1; waits != (name == "nothing") || admin.LookedUp(one) == waits {
+		if waits := s.Tenants.NotLookedUp == 1; waits != (name == "nothing") || one.LookedUp() == waits {
 			t.Errorf("%s alone was seen: not looked up %v", name, waits)
 		}
 	}

@@ -80,6 +80,7 @@ type DNS struct {
 	Silent      int       `json:"silent"`                // looks in a row without any answer
 	SilentSince time.Time `json:"silent_since,omitzero"` // the first of them
 	PausedUntil time.Time `json:"paused_until,omitzero"` // too much silence: then DNS is tried again
+	Unsaved     string    `json:"unsaved,omitempty"`     // why standings cannot be saved; empty: they can
 	Error       string    `json:"error,omitempty"`       // why this is not all
 }
 

@@ -120,15 +120,8 @@ func (v *survey) waysOf(t *tenant.Tenant, all []source, found *problems) []Way {
 // waits tells whether a domain of the tenant has not been looked up yet.
 func (v *survey) waits(t *tenant.Tenant, all []source) bool {
 	return t.Authorization == tenant.Auto && slices.ContainsFunc(all, func(from source) bool {
-		return !from.at.IsZero() && !LookedUp(v.snapshot.Standing(from.at))
+		return !from.at.IsZero() && !v.snapshot.Standing(from.at).LookedUp()
 	})
-}
-
-// LookedUp tells whether DNS has said anything definitive about a domain. Of a single mechanism
-// it may be silent for years.
-func LookedUp(s tenant.Standing) bool {
-	return !s.DMARC.Checked.IsZero() || !s.SPF.Checked.IsZero() || !s.ReturnPath.Checked.IsZero() ||
-		slices.ContainsFunc(s.DKIM, func(key tenant.Selector) bool { return !key.Checked.IsZero() })
 }
 
 // decide gives the plan for mail of a domain.

@@ -144,3 +144,20 @@ func BenchmarkStore(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkMakeRoom is what a message from a new name costs where there are too many, and
+// none may be forgotten.
+func BenchmarkMakeRoom(b *testing.B) {
+	w := quietWatcher()
+	if err := w.Adopt(newTown().generation(tableOf(b, ofTown(b, "wild", "*.wild.example")), nil)); err != nil {
+		b.Fatal(err)
+	}
+	for i := range maxBelow {
+		w.notice(dom(b, fmt.Sprintf("n%d.wild.example", i)))
+	}
+	for b.Loop() {
+		if w.makeRoom("wild") {
+			b.Fatal("there is room")
+		}
+	}
+}

@@ -25,7 +25,7 @@ func (l *look) key(k Key) Finding {
 	name := k.String()
 	answer, err := l.dns.Ask(l.ctx, name, dns.TypeTXT)
 	if err != nil {
-		return unanswered(err)
+		return unreadable(KeyTooLarge, err)
 	}
 	texts := answer.Texts()
 	switch {

@@ -2,12 +2,14 @@ package authorize
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -25,7 +27,7 @@ type policyAt struct {
 // fault is a text that was meant to be a DMARC record, and receivers ignore.
 type fault struct {
 	domain            message.Domain
-	text, why, remedy string
+	text, why, remedy string // text may be empty
 }
 
 // policy finds the DMARC policy of a domain by both rules that receivers use, the
@@ -73,7 +75,7 @@ func policyFinding(d message.Domain, p tenant.DMARC, sources []policyAt, faults 
 	// That of a registry nobody else can mend.
 	faults = slices.DeleteFunc(faults, func(f fault) bool { return !f.domain.Within(d.Organizational()) })
 	for _, f := range faults {
-		if !slices.Contains(found, f.text) {
+		if f.text != "" && !slices.Contains(found, f.text) {
 			found = append(found, f.text)
 		}
 	}
@@ -100,6 +102,9 @@ func modes(p tenant.DMARC) string {
 // exists tells whether there is anything at the name: np= is for names without.
 func (l *look) exists(d message.Domain) (bool, error) {
 	answer, err := l.dns.Ask(l.ctx, d.String(), dns.TypeTXT)
+	if errors.Is(err, resolve.ErrTooLarge) {
+		return true, nil
+	}
 	return !answer.NoName, err
 }
 
@@ -140,7 +145,10 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 		return nil, nil, nil
 	}
 	answer, err := l.dns.Ask(l.ctx, name, dns.TypeTXT)
-	if err != nil {
+	switch {
+	case errors.Is(err, resolve.ErrTooLarge):
+		return nil, []fault{{d, "", resolve.ErrTooLarge.Error(), onlyOnce}}, nil
+	case err != nil:
 		return nil, nil, err
 	}
 	var meant []string

@@ -35,7 +35,7 @@ type trail struct {
 	voids    []string    // names and types that there is nothing of
 	exists   bool        // one of the records has an exists term
 	troubled error       // a question had no definitive answer
-	tooMany  bool        // it asked for more than any honest record needs
+	tooMuch  error       // it leads to more than any honest record needs: resolve.ErrTooMany or ErrTooLarge
 }
 
 // published is an SPF record and where it stands.
@@ -133,8 +133,8 @@ func (t *trail) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 func (t *trail) ask(ctx context.Context, name string, qtype uint16) (resolve.Answer, error) {
 	answer, err := t.dns.Ask(ctx, strings.ReplaceAll(name, `\`, `\\`), qtype)
 	switch {
-	case errors.Is(err, resolve.ErrTooMany):
-		t.tooMany = true
+	case errors.Is(err, resolve.ErrTooMany), errors.Is(err, resolve.ErrTooLarge):
+		t.tooMuch = err
 		return answer, &net.DNSError{Err: err.Error(), Name: name}
 	case err != nil:
 		t.troubled = err

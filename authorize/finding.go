@@ -1,11 +1,14 @@
 package authorize
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"onbehalf/authorize/resolve"
 )
 
 // Verdict is what a look at one mechanism means for us.
@@ -34,6 +37,7 @@ const (
 	SPFTooManyMX     Reason = "spf-too-many-mx"      // PermError: over 10 hosts in one mx
 	SPFDeadInclude   Reason = "spf-dead-include"     // PermError: what it includes has no record
 	SPFPasted        Reason = "spf-pasted"           // quotes or blanks make it no record at all
+	SPFTooLarge      Reason = "spf-too-large"        // it leads to an answer of more than we read, or is in one
 	SPFByMailbox     Reason = "spf-by-mailbox"       // it passes for some local parts only
 
 	KeyPublished Reason = "dkim-published"
@@ -48,6 +52,7 @@ const (
 	KeyMalformed Reason = "dkim-malformed"  // quotes pasted in, no p=, not base64
 	KeyElsewhere Reason = "dkim-wrong-zone" // found with the zone's name appended again
 	KeyDangling  Reason = "dkim-dangling"   // the CNAME leads to nothing
+	KeyTooLarge  Reason = "dkim-too-large"  // more stands at its name than we read
 
 	PathOurs      Reason = "path-ours"
 	PathAbsent    Reason = "path-absent"
@@ -55,6 +60,7 @@ const (
 	PathSPF       Reason = "path-spf"       // it is ours, and its SPF does not pass
 	PathWrongZone Reason = "path-wrong-zone"
 	PathUnaligned Reason = "path-unaligned" // by the tree walk it belongs to another organization
+	PathTooLarge  Reason = "path-too-large" // more stands at its name, or that of a host, than we read
 
 	PolicyFound     Reason = "dmarc-found"
 	PolicyAbsent    Reason = "dmarc-absent"
@@ -84,6 +90,23 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 func finding(v Verdict, reason Reason, found []string, remedy, format string, args ...any) Finding {
 	return Finding{v, reason, shown(fmt.Sprintf(format, args...)), shown(remedy), shownAll(found)}
+}
+
+// unreadable tells an answer that is too large, which is the fault of who publishes it, from
+// none.
+func unreadable(tooLarge Reason, err error) Finding {
+	if errors.Is(err, resolve.ErrTooLarge) {
+		return finding(Missing, tooLarge, nil, "delete what is not needed there", "%s", excess(err))
+	}
+	return unanswered(err)
+}
+
+// excess words resolve.ErrTooLarge.
+func excess(err error) string {
+	if at := new(resolve.Error); errors.As(err, &at) {
+		return fmt.Sprintf("DNS has at %s (%s) %v", at.Name, at.Type, resolve.ErrTooLarge)
+	}
+	return err.Error()
 }
 
 // unanswered says what became of the attempts. Two that ended alike are told once.

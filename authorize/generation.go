@@ -15,6 +15,9 @@ type Generation struct {
 	Table *tenant.Table
 	Keys  Keyring
 	Look  func(context.Context, Subject) Report // Looker.Look
+	// DNS is a pointer to whom Look asks. A look under way counts in the next generation as
+	// well, if that asks the same one.
+	DNS   any
 	Rules Rules
 	// MaxPerSecond is how many questions all looks together may ask; 0: any number. With few,
 	// fewer looks are under way at the same time, lest none gets its answers in time.
@@ -45,13 +48,12 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.gen.Table != nil {
-		carried, err := w.gen.Table.Standings()
-		if err != nil {
+		var err error
+		if known, err = w.known(time.Now()); err != nil {
 			return err
 		}
-		known = carried
 	}
-	next := newRound(gen, known)
+	next := newRound(gen, w.gen, known)
 	named, wild := gen.subjects(known)
 	for _, s := range named {
 		next.add(s, false, w.items[s.Domain])
@@ -62,15 +64,28 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	if err := gen.Table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
+	w.parked = next.park(known)
 	w.gen, w.items, w.queue, w.below, w.liveliest, w.moved = gen, next.items, next.queue, next.below, next.liveliest, true
 	for _, it := range w.queue {
 		it.in = &w.queue
 	}
 	w.held, w.full = make(map[string]*queue), make(map[string]bool)
-	w.outage.again(next.now)
+	probe := w.outage.probe
+	w.outage.again(next.now, probe != nil && w.items[probe.subject.Domain] == probe)
 	w.table.Store(gen.Table)
 	w.nudge()
 	return nil
+}
+
+// known gives what the next generation begins with.
+func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
+	all, err := w.gen.Table.Standings()
+	for _, s := range w.parked {
+		if !isStale(s, now) {
+			all = append(all, s)
+		}
+	}
+	return all, err
 }
 
 // round is what a generation begins with.
@@ -78,47 +93,103 @@ type round struct {
 	gen       Generation
 	now       time.Time
 	addresses string
+	reload    bool // there was a generation before
+	sameLooks bool // and a look of that one is as good as one of this
 	before    map[message.Domain]tenant.Standing
 
 	fitted    []tenant.Standing
 	items     map[message.Domain]*item
 	queue     queue
-	below     map[string]int
+	below     map[string]map[message.Domain]*item
 	liveliest *item
 	answered  time.Time // by the liveliest
 }
 
-func newRound(gen Generation, known []tenant.Standing) *round {
+func newRound(gen, last Generation, known []tenant.Standing) *round {
 	r := &round{gen: gen, now: time.Now(), addresses: addresses(gen.Table.Platform().SendingIPs),
+		reload: last.Table != nil, sameLooks: gen.looksLike(last),
 		before: make(map[message.Domain]tenant.Standing, len(known)),
-		items:  make(map[message.Domain]*item, len(known)), below: make(map[string]int)}
+		items:  make(map[message.Domain]*item, len(known)), below: make(map[string]map[message.Domain]*item)}
 	for _, s := range known {
 		r.before[s.Domain] = s
 	}
 	return r
 }
 
-// add queues a subject; wild ones are those that only a wildcard covers. The item of the
-// generation before, if there was one, says when it was due.
+// looksLike tells whether looks of both generations ask the same, for the same platform.
+func (g Generation) looksLike(last Generation) bool {
+	if last.Table == nil || g.DNS != last.DNS {
+		return false
+	}
+	now, before := g.Table.Platform(), last.Table.Platform()
+	return now.Bounce == before.Bounce && slices.Equal(now.SendingIPs, before.SendingIPs)
+}
+
+// add watches a subject; wild ones are those that only a wildcard covers. It may have an item
+// of the generation before.
 func (r *round) add(s Subject, wild bool, old *item) {
-	before, wanted := r.before[s.Domain], s.wants(r.addresses)
-	standing := fit(before, wanted)
-	if wild {
-		r.below[s.Tenant]++
-	} else {
+	wanted := s.wants(r.addresses)
+	standing := fit(r.before[s.Domain], wanted)
+	if !wild {
 		standing.Seen = time.Time{}
 	}
 	r.fitted = append(r.fitted, standing)
-	it := &item{subject: s, due: r.gen.firstLook(standing, wanted, r.now)}
-	if old != nil && sameWants(before, wanted) {
-		it.goOn(old, r.gen.Rules.interval(standing, r.now), r.now)
-	}
+	it := old
+	if old == nil || old.in != nil || !r.sameLooks || !old.subject.same(s) {
+		it = r.queued(s, standing, wanted, old)
+	} // else it is being looked at, and as reloads may come more often than a look ends, this one must count
+	it.note(standing)
 	r.items[s.Domain] = it
-	heap.Push(&r.queue, it)
+	if wild {
+		insertBelow(r.below, it)
+	}
 	if standing.DMARC.Trouble == (tenant.Trouble{}) && standing.DMARC.Checked.After(r.answered) {
 		r.liveliest, r.answered = it, standing.DMARC.Checked
 	}
 }
+
+// queued gives a new item, and queues it. The one before, if there was one, says when it
+// was due.
+func (r *round) queued(s Subject, standing, wanted tenant.Standing, old *item) *item {
+	it := &item{subject: s, due: r.gen.firstLook(standing, wanted, r.now)}
+	switch {
+	case old == nil && r.reload:
+		it.due = r.now // what is known of it may be as old as it was parked
+	case old != nil && sameWants(r.before[s.Domain], wanted):
+		it.goOn(old, r.gen.Rules.interval(standing, r.now), r.now)
+	}
+	heap.Push(&r.queue, it)
+	return it
+}
+
+// park gives of what is known that which may count again: of domains of tenants whose DNS
+// does not decide now. A tenant that is authorized for an afternoon by its file has its
+// standing back in the evening. Nobody decides by it until then, so that it is not in the
+// table; and it does not grow older than a name without mail may.
+func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
+	told := make(map[message.Domain]bool) // the names that such tenants publish under
+	for _, t := range r.gen.Table.Tenants() {
+		if t.Authorization != tenant.Auto {
+			for _, p := range t.Domains {
+				told[p.Domain] = true
+			}
+		}
+	}
+	snapshot := r.gen.Table.Snapshot()
+	for _, s := range known {
+		if r.items[s.Domain] != nil || isStale(s, r.now) {
+			continue
+		}
+		owner, _ := snapshot.Owner(s.Domain)
+		if told[s.Domain] || owner != nil && owner.Authorization != tenant.Auto {
+			parked = append(parked, s)
+		}
+	}
+	return parked
+}
+
+// isStale tells whether a standing is too old to be parked.
+func isStale(s tenant.Standing, now time.Time) bool { return now.Sub(s.DMARC.Checked) > forgotten }
 
 // goOn makes an item due when the one in its place was: as often as there may be a reload,
 // nobody's turn comes sooner by it, and nobody's later.
@@ -136,7 +207,9 @@ func sameWants(known, wanted tenant.Standing) bool {
 }
 
 // subjects gives all domains to watch: those that the configuration names, and those
-// of the known ones that a wildcard still covers.
+// of the known ones that a wildcard still covers. Where no tenant's DNS decides, the
+// platform's is not looked at either: the host may have no DNS at all, and would be told of
+// an outage that concerns nobody.
 func (g Generation) subjects(known []tenant.Standing) (named, wild []Subject) {
 	for _, t := range g.Table.Tenants() {
 		if t.Authorization == tenant.Auto {
@@ -144,7 +217,7 @@ func (g Generation) subjects(known []tenant.Standing) (named, wild []Subject) {
 		}
 	}
 	if len(named) == 0 {
-		return nil, nil // a host without DNS, perhaps
+		return nil, nil
 	}
 	named = merged(append(named, OfPlatform(g.Table.Platform(), g.Keys)...))
 	is := make(map[message.Domain]bool, len(named))
@@ -159,40 +232,6 @@ func (g Generation) subjects(known []tenant.Standing) (named, wild []Subject) {
 		}
 	}
 	return named, wild
-}
-
-// merged makes one subject of several of one domain. It can belong to one tenant, all
-// names below it to another, and both look for keys there.
-func merged(all []Subject) []Subject {
-	at := make(map[message.Domain]int, len(all))
-	var one []Subject
-	for _, s := range all {
-		i, found := at[s.Domain]
-		if !found {
-			at[s.Domain] = len(one)
-			one = append(one, s)
-			continue
-		}
-		one[i] = one[i].with(s)
-	}
-	return one
-}
-
-func (s Subject) with(other Subject) Subject {
-	s.SPF = s.SPF || other.SPF
-	s.Keys = slices.Clone(s.Keys)
-	for _, k := range other.Keys {
-		if !slices.ContainsFunc(s.Keys, func(own Key) bool { return own.Selector == k.Selector }) {
-			s.Keys = append(s.Keys, k)
-		}
-	}
-	switch {
-	case s.ReturnPath.IsZero():
-		s.ReturnPath = other.ReturnPath
-	case !other.ReturnPath.IsZero() && s.ReturnPath != other.ReturnPath:
-		s.ReturnPath = message.Domain{} // a standing has room for one: neither tenant may rely on the other's
-	}
-	return s
 }
 
 // firstLook gives the time of the first look in a generation: now at what is new, else

@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ type Report struct {
 // about 200 questions.
 const (
 	maxQuestions = 250
-	lookTime     = time.Minute
+	lookTime     = time.Minute // of waiting for servers
 )
 
 // look is one look under way.
@@ -48,12 +49,16 @@ type look struct {
 	dns *resolve.Memory
 }
 
-// Look looks at one domain. It takes up to a minute where servers are silent, and
-// ends early when ctx does; what is not known by then is Unanswered.
+// begin begins a look with a memory and a patience of its own.
+func (l Looker) begin(ctx context.Context) *look {
+	return &look{l, ctx, resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
+}
+
+// Look looks at one domain. It waits about a minute in all where servers are silent, the
+// wait for our own turn to ask not counted, and ends early when ctx does; what is not
+// known by then is Unanswered.
 func (l Looker) Look(ctx context.Context, s Subject) Report {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	k := &look{l, ctx, resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
+	k := l.begin(ctx)
 	r := Report{Subject: s, Addresses: addresses(l.Platform.SendingIPs)}
 	r.DMARC, r.Policy = k.policy(s.Domain)
 	// Keys before SPF: they need few questions, and an SPF record may use up all.
@@ -77,10 +82,11 @@ const giveUp = 2
 
 // impatient asks no more about an organization when the last few questions about it
 // had no answer. Of others it goes on asking: a dead name in an SPF record says nothing
-// about the key beside it.
+// about the key beside it. When servers took lookTime in all, it asks nothing more.
 type impatient struct {
 	resolve.Asker
 	silent map[string]int // by organizational domain
+	took   time.Duration
 }
 
 func (i *impatient) Ask(ctx context.Context, name string, qtype uint16) (resolve.Answer, error) {
@@ -91,12 +97,19 @@ func (i *impatient) Ask(ctx context.Context, name string, qtype uint16) (resolve
 	if i.silent[org] >= giveUp {
 		return resolve.Answer{Chain: []string{name}}, fmt.Errorf("%s was not asked for: other questions about %s had no answer", name, org)
 	}
+	if i.took >= lookTime {
+		return resolve.Answer{Chain: []string{name}}, fmt.Errorf("%s was not asked for: other questions took %v", name, lookTime)
+	}
 	answer, err := i.Asker.Ask(ctx, name, qtype)
+	i.took += answer.Took
 	if i.silent == nil {
 		i.silent = make(map[string]int)
 	}
-	if i.silent[org]++; err == nil {
+	switch {
+	case err == nil, errors.Is(err, resolve.ErrTooLarge):
 		i.silent[org] = 0
+	case !errors.Is(err, resolve.ErrNoTurn):
+		i.silent[org]++
 	}
 	return answer, err
 }

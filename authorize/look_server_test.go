@@ -34,24 +34,31 @@ func serve(t testing.TB, lines string) *server {
 	s := new(server)
 	s.publish()
 	s.read(t, lines)
+	s.addr = serveBy(t, s)
+	return s
+}
+
+// serveBy starts a server on loopback that answers as the handler does.
+func serveBy(t testing.TB, handler dns.Handler) string {
+	t.Helper()
 	// UDP first: only where both are free is there an address.
 	for range 50 {
 		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.addr = packets.LocalAddr().String()
-		listener, err := net.Listen("tcp", s.addr)
+		addr := packets.LocalAddr().String()
+		listener, err := net.Listen("tcp", addr)
 		if err != nil {
 			packets.Close()
 			continue
 		}
-		run(t, &dns.Server{PacketConn: packets, Handler: s})
-		run(t, &dns.Server{Listener: listener, Handler: s})
-		return s
+		run(t, &dns.Server{PacketConn: packets, Handler: handler})
+		run(t, &dns.Server{Listener: listener, Handler: handler})
+		return addr
 	}
 	t.Fatal("no port on 127.0.0.1 is free for both UDP and TCP")
-	return nil
+	return ""
 }
 
 // publish makes these the server's records, and forgets what was asked.

@@ -48,9 +48,11 @@ func (o *outage) note(it *item, answered bool, now time.Time, log *slog.Logger) 
 	return false
 }
 
-// again makes the next probe come at once.
-func (o *outage) again(now time.Time) {
-	o.probe = nil
+// again makes the next probe come at once, unless the one under way still counts.
+func (o *outage) again(now time.Time, counts bool) {
+	if !counts {
+		o.probe = nil
+	}
 	if !o.until.IsZero() {
 		o.until = now
 	}

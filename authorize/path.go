@@ -20,7 +20,7 @@ func (l *look) returnPath(s Subject, policy tenant.DMARC) Finding {
 	where, found, err := l.destination(s.ReturnPath)
 	switch {
 	case err != nil:
-		return unanswered(err)
+		return unreadable(PathTooLarge, err)
 	case where == nil && len(found) == 0:
 		return l.absentPath(s)
 	case slices.Equal(where, []string{nowhere}):

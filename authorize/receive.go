@@ -10,7 +10,6 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 	"github.com/miekg/dns"
 
-	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -48,9 +47,7 @@ type Verified struct {
 // Receive judges a message as a receiver does that checks SPF, DKIM and DMARC, by
 // what DNS says now. The signatures are verified by a library, not compared.
 func (l Looker) Receive(ctx context.Context, a Arrival) Opinion {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	k := &look{l, ctx, resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
+	k := l.begin(ctx)
 	o := Opinion{Client: a.Client}
 	policy, found := k.policy(a.Author)
 	o.Policy = policy

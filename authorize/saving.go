@@ -3,6 +3,8 @@ package authorize
 import (
 	"context"
 	"time"
+
+	"onbehalf/tenant"
 )
 
 // How often standings are saved. What matters is saved soon, and the times of looks now
@@ -43,10 +45,12 @@ func (w *Watcher) saveNow(last *saving) {
 	began := time.Now()
 	err := w.save()
 	if err != nil && !last.failing {
-		w.Log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err)
+		w.Log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err,
+			"remedy", "let the user that the daemon runs as write to the state_dir")
 	} else if err == nil && last.failing {
 		w.Log.Info("standings can be saved again")
 	}
+	w.noteSaved(err)
 	*last = saving{time.Now(), time.Since(began), err != nil}
 }
 
@@ -56,24 +60,32 @@ func (w *Watcher) hasMoved() bool {
 	return w.moved
 }
 
-func (w *Watcher) setMoved(moved bool) {
+// noteSaved notes what became of a save.
+func (w *Watcher) noteSaved(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.moved = moved
+	if w.unsaved = ""; err != nil {
+		w.unsaved, w.moved = err.Error(), true
+	}
+}
+
+// toSave gives the table, and what is kept beside it. What moves from here on is saved the
+// next time.
+func (w *Watcher) toSave() (*tenant.Table, []tenant.Standing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moved = false
+	return w.gen.Table, w.parked
 }
 
 func (w *Watcher) save() error {
-	w.setMoved(false) // what moves from here on is saved the next time
-	table := w.table.Load()
+	table, parked := w.toSave()
 	if table == nil {
 		return nil
 	}
 	all, err := table.Standings()
-	if err == nil {
-		err = w.Save(all)
-	}
 	if err != nil {
-		w.setMoved(true)
+		return err
 	}
-	return err
+	return w.Save(append(all, parked...))
 }

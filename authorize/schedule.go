@@ -10,10 +10,11 @@ import (
 type item struct {
 	subject Subject
 	due     time.Time
-	in      *queue // nil: being looked at
-	place   int    // in the queue
-	urgent  bool   // mail from it waits for the first look
-	silent  int    // looks in a row without any answer
+	in      *queue    // nil: being looked at
+	place   int       // in the queue
+	urgent  bool      // mail from it waits for the first look
+	silent  int       // looks in a row without any answer
+	spare   time.Time // last mail from a name that may give way to another; zero: it may not
 }
 
 // queue holds items that are not being looked at, the next one first.

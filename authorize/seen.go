@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"container/heap"
 	"time"
 
 	"onbehalf/message"
@@ -31,7 +32,7 @@ func (w *Watcher) Seen(d message.Domain) {
 
 // isNotable tells whether mail from a domain is news.
 func isNotable(s tenant.Standing, now time.Time) bool {
-	return isUntried(s) || !s.Seen.IsZero() && now.Sub(s.Seen) > daily
+	return isUntried(s) || !s.Seen.IsZero() && (now.Sub(s.Seen) > daily || s.Seen.After(now)) // the clock was wrong
 }
 
 // isUntried tells whether no look at the domain has ended yet. Name servers that were
@@ -66,7 +67,7 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 	if owner == nil || owner.Authorization != tenant.Auto || len(w.items) == 0 {
 		return
 	}
-	if w.below[owner.ID] >= maxBelow {
+	if len(w.below[owner.ID]) >= maxBelow && !w.makeRoom(owner.ID) {
 		w.refuse(owner.ID)
 		return
 	}
@@ -76,10 +77,44 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 	if !w.set(standing) {
 		return
 	}
-	w.below[owner.ID]++
+	insertBelow(w.below, it)
 	w.items[d] = it
 	w.queue.put(it, now)
 	it.hurry(now)
+}
+
+func insertBelow(below map[string]map[message.Domain]*item, it *item) {
+	of := it.subject.Tenant
+	if below[of] == nil {
+		below[of] = make(map[message.Domain]*item)
+	}
+	below[of][it.subject.Domain] = it
+}
+
+// note keeps of a standing what makeRoom asks, for it asks often.
+func (it *item) note(s tenant.Standing) {
+	if it.spare = s.Seen; isUntried(s) || s.SPF.Holds() {
+		it.spare = time.Time{}
+	}
+}
+
+// makeRoom forgets the domain below a tenant's wildcards that has authorized nobody and was
+// without mail for longest: a sender that makes up names must not shut out those
+// that are real. One that waits for its first look has it, so that there are no more new names
+// than there are looks.
+func (w *Watcher) makeRoom(id string) bool {
+	var oldest *item
+	for _, it := range w.below[id] {
+		if it.in != nil && !it.spare.IsZero() && (oldest == nil || it.spare.Before(oldest.spare)) {
+			oldest = it
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	heap.Remove(oldest.in, oldest.place)
+	w.forget(oldest)
+	return true
 }
 
 // refuse says once in a generation that a tenant has too many domains.
@@ -91,11 +126,11 @@ func (w *Watcher) refuse(id string) {
 	w.Log.Warn("too many domains below a wildcard, no more are looked at", "tenant", id, "limit", maxBelow)
 }
 
-// forget ends the watch of a domain that only a wildcard covers.
+// forget ends the watch of a domain that only a wildcard covers, and that is in no queue.
 func (w *Watcher) forget(it *item) {
 	domain := it.subject.Domain
 	delete(w.items, domain)
-	w.below[it.subject.Tenant]--
+	delete(w.below[it.subject.Tenant], domain)
 	if err := w.gen.Table.Forget(domain); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", domain.String(), "error", err)
 	}

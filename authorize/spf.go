@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 )
 
@@ -18,7 +19,7 @@ import (
 func (l *look) spf(d message.Domain) (Finding, []SPFResult) {
 	answer, err := l.dns.Ask(l.ctx, d.String(), dns.TypeTXT)
 	if err != nil {
-		return unanswered(err), nil
+		return unreadable(SPFTooLarge, err), nil
 	}
 	var records []string
 	for _, text := range answer.Texts() {
@@ -77,8 +78,8 @@ func listed(ips []netip.Addr) string { return strings.ReplaceAll(addresses(ips),
 
 func (l *look) judgeByMailbox(d message.Domain, r SPFResult, found []string) Finding {
 	switch {
-	case r.trail.tooMany:
-		return tooManyQuestions(d, found)
+	case r.trail.tooMuch != nil:
+		return tooMuch(d, r.trail.tooMuch, found)
 	case r.trail.troubled != nil:
 		return unanswered(r.trail.troubled)
 	}
@@ -98,8 +99,8 @@ func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Findin
 		return no(SPFSyntax, "have its owner mend that term, or take out what leads there", "SPF of %s leads to %s, where the record is faulty, and receivers then heed nothing in either: %v", d, at, fault)
 	case fault != nil:
 		return no(SPFSyntax, "mend that term", "the SPF record of %s is faulty, and receivers heed nothing in it: %v", d, fault)
-	case r.trail.tooMany:
-		return tooManyQuestions(d, found)
+	case r.trail.tooMuch != nil:
+		return tooMuch(d, r.trail.tooMuch, found)
 	case r.Result != library.Pass && r.trail.troubled != nil:
 		return unanswered(r.trail.troubled)
 	case errors.Is(r.Cause, library.ErrLookupLimitReached):
@@ -133,8 +134,13 @@ func (l *look) judgeLookups(d message.Domain, r SPFResult, no func(Reason, strin
 	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to tell whether it takes in %s, which is a permanent error to receivers", d, r.IP)
 }
 
-func tooManyQuestions(d message.Domain, found []string) Finding {
-	return finding(Missing, SPFTooManyLookup, found, simplify, "SPF of %s leads to more DNS questions than any receiver asks", d)
+// tooMuch tells what a record leads to that is beyond our bounds; honest ones
+// keep far from them.
+func tooMuch(d message.Domain, why error, found []string) Finding {
+	if errors.Is(why, resolve.ErrTooLarge) {
+		return finding(Missing, SPFTooLarge, found, "take out the term that leads there", "SPF of %s leads too far: %s", d, excess(why))
+	}
+	return finding(Missing, SPFTooManyLookup, found, simplify, "SPF of %s leads to more DNS questions and answers than any receiver takes", d)
 }
 
 const simplify = "use fewer include, a, mx, ptr and exists terms, and put ours first: onbehalf dns shows how"

@@ -1,9 +1,9 @@
 package authorize
 
 import (
-	"fmt"
 	"time"
 
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -16,7 +16,8 @@ type Rules struct {
 
 // Change is a mechanism that has come into another state.
 type Change struct {
-	Subject   Subject
+	Domain    message.Domain
+	Tenant    string // id of whose mechanism it is; empty: the platform's
 	Mechanism string // spf, dkim SELECTOR, return_path, or dmarc
 	Before    string // states, or DMARC policies; empty: unknown
 	After     string
@@ -62,31 +63,45 @@ func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechani
 func (r Rules) Apply(before tenant.Standing, report Report, now time.Time) (tenant.Standing, []Change) {
 	after := before
 	var changes []Change
-	note := func(name string, was, is tenant.Mechanism) {
-		if was.State != is.State {
-			changes = append(changes, Change{report.Subject, name, string(was.State), string(is.State), is.Evidence, now})
+	subject := report.Subject
+	tell := func(whose, name, was, is, evidence string) {
+		if was != is {
+			changes = append(changes, Change{subject.Domain, whose, name, was, is, evidence, now})
 		}
 	}
+	note := func(whose, name string, was, is tenant.Mechanism) {
+		tell(whose, name, string(was.State), string(is.State), is.Evidence)
+	}
 	if before.SPF.Of != "" {
-		after.SPF = r.step(before.SPF, report.SPF, now)
-		if report.SPF.Verdict != Unanswered {
-			after.SPF.Of = report.Addresses
-		}
-		note("spf", before.SPF, after.SPF)
+		after.SPF = r.stepSPF(before.SPF, report, now)
+		note(subject.Tenant, "spf", before.SPF, after.SPF)
 	}
 	after.DKIM = make([]tenant.Selector, len(before.DKIM)) // the one before is in snapshots
 	for i, key := range before.DKIM {
 		after.DKIM[i] = tenant.Selector{Name: key.Name, Mechanism: r.step(key.Mechanism, report.Keys[i], now)}
-		note("dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
+		note(subject.Keys[i].Tenant, "dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
 	}
 	if before.ReturnPath.Of != "" {
 		after.ReturnPath = r.step(before.ReturnPath, report.ReturnPath, now)
-		note("return_path", before.ReturnPath, after.ReturnPath)
+		note(subject.PathTenant, "return_path", before.ReturnPath, after.ReturnPath)
 	}
-	if after.DMARC = policyAfter(before.DMARC, report, now); !sameRequest(before.DMARC, after.DMARC) {
-		changes = append(changes, Change{report.Subject, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence, now})
-	}
+	after.DMARC = policyAfter(before.DMARC, report, now)
+	tell(subject.Tenant, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence)
 	return after, changes
+}
+
+// stepSPF is step for the addresses that were looked for. When they are others than those
+// of the state, it was never there for them, and there is nothing to wait for.
+func (r Rules) stepSPF(m tenant.Mechanism, report Report, now time.Time) tenant.Mechanism {
+	found := report.SPF
+	if found.Verdict == Missing && m.Of != report.Addresses {
+		found.Verdict = Broken
+	}
+	m = r.step(m, found, now)
+	if found.Verdict != Unanswered {
+		m.Of = report.Addresses
+	}
+	return m
 }
 
 // Standing gives the standing that follows from the report alone: nothing was known
@@ -108,10 +123,6 @@ func policyAfter(before tenant.DMARC, report Report, now time.Time) tenant.DMARC
 	return after
 }
 
-func sameRequest(a, b tenant.DMARC) bool {
-	return a.Policy == b.Policy && a.StrictDKIM == b.StrictDKIM && a.StrictSPF == b.StrictSPF
-}
-
 // request gives what a policy asks for in the words of its record.
 func request(p tenant.DMARC) string {
 	text := string(p.Policy)
@@ -126,7 +137,7 @@ func request(p tenant.DMARC) string {
 
 // fit keeps of a standing what holds for what is wanted now. A key or a return path
 // that has been exchanged has to be seen first. Of new sending addresses SPF
-// may know nothing yet; it keeps its state, and a look soon tells.
+// may know nothing yet; it keeps its state until the next look, which comes at once.
 func fit(known, wanted tenant.Standing) tenant.Standing {
 	fitted := wanted
 	fitted.DMARC, fitted.Seen = known.DMARC, known.Seen
@@ -175,7 +186,8 @@ func mechanisms(s tenant.Standing) []tenant.Mechanism {
 }
 
 // patience is after how long a domain that has not published anything is looked at less
-// often, and then how often.
+// often, and then how often. A name below a wildcard never gets more: whoever may send as
+// the tenant can make up as many as there may be.
 const (
 	patience = 24 * time.Hour
 	rarely   = time.Hour
@@ -186,9 +198,9 @@ func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
 	wait := r.ActiveEvery
 	for _, m := range mechanisms(s) {
 		switch {
-		case !m.Holds() && (m.State == tenant.Unknown || now.Sub(m.Since) < patience):
+		case m.State == tenant.Unknown, m.State == tenant.Pending && s.Seen.IsZero() && now.Sub(m.Since) < patience:
 			wait = min(wait, r.PendingEvery)
-		case !m.Holds():
+		case m.State == tenant.Pending:
 			wait = min(wait, max(r.PendingEvery, rarely))
 		case m.State == tenant.Warning:
 			if left := m.Since.Add(r.DemoteAfter).Sub(now); left > 0 {
@@ -197,9 +209,4 @@ func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
 		}
 	}
 	return wait
-}
-
-// String gives the change on one line.
-func (c Change) String() string {
-	return fmt.Sprintf("%s %s: %s -> %s (%s)", c.Subject.Domain, c.Mechanism, c.Before, c.After, c.Evidence)
 }

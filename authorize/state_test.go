@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -93,34 +92,64 @@ func fullStanding(t testing.TB, state tenant.State) tenant.Standing {
 }
 
 func fullReport(t testing.TB, v Verdict) Report {
-	return reportOf(Subject{Domain: dom(t, "customer.example"), Tenant: "customer", Keys: make([]Key, 2)}, v)
+	return reportOf(Subject{Domain: dom(t, "customer.example"), Tenant: "customer", PathTenant: "schools",
+		Keys: []Key{{Tenant: "customer"}, {Tenant: "schools"}}}, v)
 }
 
 // TestApplyTogether applies one verdict to all mechanisms.
 func TestApplyTogether(t *testing.T) {
-	before := fullStanding(t, tenant.Active)
-	kept := fullStanding(t, tenant.Active)
+	before, kept := fullStanding(t, tenant.Active), fullStanding(t, tenant.Active)
+	before.SPF.Of, kept.SPF.Of = ourIPs, ourIPs
 	after, changes := usual.Apply(before, fullReport(t, Missing), noon)
 	if !reflect.DeepEqual(before, kept) {
 		t.Error("the standing before, which snapshots hold, was changed")
 	}
-	if after.SPF.Of != ourIPs {
-		t.Errorf("SPF was evaluated for %s and says it is of %q", ourIPs, after.SPF.Of)
-	}
 	var seen []string
 	for _, c := range changes {
-		if c.Subject.Tenant != "customer" || c.At != noon || c.Evidence == "" && c.Mechanism != "dmarc" {
+		if c.Domain != before.Domain || c.At != noon || c.Evidence == "" && c.Mechanism != "dmarc" {
 			t.Errorf("change without its circumstances: %+v", c)
 		}
-		seen = append(seen, c.Mechanism+": "+c.Before+" -> "+c.After)
+		seen = append(seen, c.Tenant+" "+c.Mechanism+": "+c.Before+" -> "+c.After)
 	}
-	want := []string{"spf: active -> warning", "dkim cw1: active -> warning", "dkim cw2: active -> warning",
-		"return_path: active -> warning", "dmarc: reject aspf=s -> none"}
+	want := []string{"customer spf: active -> warning", "customer dkim cw1: active -> warning", "schools dkim cw2: active -> warning",
+		"schools return_path: active -> warning", "customer dmarc: reject aspf=s -> none"}
 	if !slices.Equal(seen, want) {
 		t.Errorf("changes\n%q, want\n%q", seen, want)
 	}
 	if _, changes := usual.Apply(after, fullReport(t, Missing), noon.Add(time.Minute)); len(changes) != 0 {
 		t.Errorf("nothing moved, and yet: %v", changes)
+	}
+}
+
+// TestApplyOtherAddresses looks for addresses that the state before is not of: that these
+// are not there is certain at once, and all else is as ever.
+func TestApplyOtherAddresses(t *testing.T) {
+	const unknown, pending, active, warning = tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning
+	tests := []struct {
+		state tenant.State
+		v     Verdict
+		want  tenant.State
+		of    string
+	}{
+		{active, Missing, pending, ourIPs},
+		{warning, Missing, pending, ourIPs},
+		{pending, Missing, pending, ourIPs},
+		{unknown, Missing, pending, ourIPs},
+		{active, There, active, ourIPs},
+		{warning, There, active, ourIPs},
+		{pending, There, active, ourIPs},
+		{active, Unanswered, active, "192.0.2.1"},
+		{warning, Unanswered, warning, "192.0.2.1"},
+	}
+	for _, test := range tests {
+		before := fullStanding(t, test.state)
+		after, _ := usual.Apply(before, fullReport(t, test.v), noon)
+		if after.SPF.State != test.want || after.SPF.Of != test.of {
+			t.Errorf("%q, then %s for other addresses: %+v", test.state, test.v, after.SPF)
+		}
+		if test.state == active && test.v == Missing && (after.Key("cw1").State != warning || after.ReturnPath.State != warning) {
+			t.Errorf("the addresses make a key or a return path %+v", after)
+		}
 	}
 }
 
@@ -190,7 +219,7 @@ func TestPolicyAfter(t *testing.T) {
 	}
 	for _, other := range []tenant.DMARC{{Policy: tenant.DMARCReject}, {Policy: tenant.DMARCNone, StrictDKIM: true},
 		{Policy: tenant.DMARCReject, StrictDKIM: true, StrictSPF: true}} {
-		if sameRequest(before, other) || request(before) == request(other) {
+		if request(before) == request(other) {
 			t.Errorf("%+v is taken for %+v", other, before)
 		}
 	}
@@ -268,6 +297,14 @@ func TestInterval(t *testing.T) {
 		{"one pending", usual, aged(tenant.Pending, 0), 5 * time.Minute},
 		{"one pending, almost a day", usual, aged(tenant.Pending, 24*time.Hour-1), 5 * time.Minute},
 		{"one pending, a day", usual, aged(tenant.Pending, 24*time.Hour), time.Hour},
+		{"below a wildcard, unknown", usual, func(s *tenant.Standing) {
+			aged(tenant.Unknown, 0)(s)
+			s.Seen = noon
+		}, 5 * time.Minute},
+		{"below a wildcard, pending", usual, func(s *tenant.Standing) {
+			aged(tenant.Pending, 0)(s)
+			s.Seen = noon
+		}, time.Hour},
 		{"one pending long, one not", usual, func(s *tenant.Standing) {
 			aged(tenant.Pending, 48*time.Hour)(s)
 			s.DKIM[0].State, s.DKIM[0].Since = tenant.Pending, noon
@@ -285,30 +322,5 @@ func TestInterval(t *testing.T) {
 		if got := test.rules.interval(s, noon); got != test.want {
 			t.Errorf("%s: looked at every %s, want %s", test.name, got, test.want)
 		}
-	}
-}
-
-// TestMerged puts together what two tenants want to know of one domain.
-func TestMerged(t *testing.T) {
-	id := func(selector string) Key { return Key{Identity: tenant.Identity{Selector: selector}} }
-	one, other := dom(t, "one.example"), dom(t, "other.example")
-	all := merged([]Subject{
-		{Domain: one, Tenant: "a", SPF: true, Keys: []Key{id("a1"), id("both")}, ReturnPath: dom(t, "r.one.example")},
-		{Domain: other, Tenant: "a"},
-		{Domain: one, Tenant: "b", Keys: []Key{id("both"), id("b1")}},
-		{Domain: other, Tenant: "b", SPF: true, ReturnPath: dom(t, "r.other.example")},
-	})
-	if len(all) != 2 {
-		t.Fatalf("two domains make %d subjects", len(all))
-	}
-	if s := all[0]; s.Domain != one || s.Tenant != "a" || !s.SPF || s.ReturnPath.IsZero() || len(s.Keys) != 3 || s.Keys[2].Selector != "b1" {
-		t.Errorf("merged: %+v", s)
-	}
-	if s := all[1]; s.Domain != other || !s.SPF || s.ReturnPath.String() != "r.other.example" {
-		t.Errorf("merged: %+v", s)
-	}
-	two := Subject{ReturnPath: dom(t, "r.one.example")}.with(Subject{ReturnPath: dom(t, "s.one.example")})
-	if two.ReturnPath != (message.Domain{}) {
-		t.Errorf("one tenant would rely on the return path %s of the other", two.ReturnPath)
 	}
 }

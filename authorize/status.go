@@ -17,6 +17,7 @@ type Status struct {
 	Silent      int       `json:"silent"`                   // looks in a row without any answer
 	SilentSince time.Time `json:"silent_since,omitzero"`    // the first of them
 	PausedUntil time.Time `json:"paused_until,omitzero"`    // too much silence: then DNS is tried again
+	Unsaved     string    `json:"unsaved,omitempty"`        // why standings cannot be saved; empty: they can
 	Events      []Event   `json:"recent_changes,omitempty"` // the last few, newest first
 }
 
@@ -41,8 +42,10 @@ func (w *Watcher) Status() (Status, error) {
 	all, err := table.Standings()
 	for _, standing := range all {
 		checked := standing.DMARC.Checked // that every look looks at
-		if checked.IsZero() {
+		if !standing.LookedUp() {
 			s.NotLookedUp++
+		} else if checked.IsZero() {
+			continue
 		} else if s.Oldest.IsZero() || checked.Before(s.Oldest) {
 			s.Oldest = checked
 		}
@@ -54,7 +57,7 @@ func (w *Watcher) Status() (Status, error) {
 func (w *Watcher) progress(now time.Time) (Status, *tenant.Table) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := Status{Domains: len(w.items), Looking: w.doing, Silent: w.outage.silent, SilentSince: w.outage.since}
+	s := Status{Domains: len(w.items), Looking: w.doing, Silent: w.outage.silent, SilentSince: w.outage.since, Unsaved: w.unsaved}
 	if w.outage.stopped() {
 		s.PausedUntil = w.outage.until
 	}
@@ -85,5 +88,5 @@ func (q queue) overdue(i int, now time.Time, visit func(*item)) {
 }
 
 func (c Change) event() Event {
-	return Event{c.At, c.Subject.Tenant, c.Subject.Domain.String(), c.Mechanism, c.Before, c.After, c.Evidence}
+	return Event{c.At, c.Tenant, c.Domain.String(), c.Mechanism, c.Before, c.After, c.Evidence}
 }

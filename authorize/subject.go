@@ -14,11 +14,12 @@ import (
 // Subject is one domain to look at, and what to look for.
 type Subject struct {
 	Domain message.Domain
-	Tenant string // id; empty: the domain is the platform's own
+	Tenant string // id of who owns the domain; empty: it is the platform's own
 	SPF    bool   // mail is sent from this very name, so SPF is wanted
 	Keys   []Key  // that should be published under the domain
 	// ReturnPath should be delegated to us; zero: none.
 	ReturnPath message.Domain
+	PathTenant string // id of whose return path it is, which can be another tenant
 }
 
 // Key is a key that a domain should publish.
@@ -26,6 +27,7 @@ type Key struct {
 	tenant.Identity
 	Public crypto.PublicKey
 	Mark   string // keys.Key.Mark
+	Tenant string // id of who signs with it; empty: the platform
 }
 
 // Keyring gives the public key of an identity.
@@ -48,9 +50,9 @@ func Subjects(t *tenant.Tenant, ring Keyring) []Subject {
 }
 
 func apex(t *tenant.Tenant, d message.Domain, ring Keyring) Subject {
-	s := Subject{Domain: d, Tenant: t.ID, Keys: keysOf(t.Identities, d, ring)}
+	s := Subject{Domain: d, Tenant: t.ID, Keys: keysOf(t.ID, t.Identities, d, ring)}
 	if p := t.ReturnPath; !p.IsZero() && p.Organizational() == d.Organizational() {
-		s.ReturnPath = p
+		s.ReturnPath, s.PathTenant = p, t.ID
 	}
 	return s
 }
@@ -63,21 +65,95 @@ func Below(t *tenant.Tenant, d message.Domain) Subject {
 // OfPlatform gives the domains of the platform's own that its mail depends on. Bounces
 // come to the bounce domain as they would to a return path.
 func OfPlatform(p *tenant.Platform, ring Keyring) []Subject {
-	all := []Subject{{Domain: p.Domain, SPF: true, Keys: keysOf(p.Identities, p.Domain, ring)}}
+	all := []Subject{{Domain: p.Domain, SPF: true, Keys: keysOf("", p.Identities, p.Domain, ring)}}
 	if p.FromDomain != p.Domain && p.FromDomain != p.Bounce {
 		all = append(all, Subject{Domain: p.FromDomain, SPF: true})
 	}
 	return append(all, Subject{Domain: p.Bounce, SPF: true, ReturnPath: p.Bounce})
 }
 
-func keysOf(ids []tenant.Identity, d message.Domain, ring Keyring) []Key {
+func keysOf(whose string, ids []tenant.Identity, d message.Domain, ring Keyring) []Key {
 	var wanted []Key
 	for _, id := range ids {
 		if k, held := ring.Key(id); held && id.SDID == d {
-			wanted = append(wanted, Key{id, k.Public(), k.Mark()})
+			wanted = append(wanted, Key{id, k.Public(), k.Mark(), whose})
 		}
 	}
 	return wanted
+}
+
+// same tells whether a look at the one is a look at the other.
+func (s Subject) same(other Subject) bool {
+	return s.Domain == other.Domain && s.Tenant == other.Tenant && s.SPF == other.SPF &&
+		s.ReturnPath == other.ReturnPath && s.PathTenant == other.PathTenant &&
+		slices.EqualFunc(s.Keys, other.Keys, func(a, b Key) bool {
+			return a.Identity == b.Identity && a.Mark == b.Mark && a.Tenant == b.Tenant
+		})
+}
+
+// merged makes one subject of several of one domain. It can belong to one tenant, all
+// names below it to another, and both look for keys there.
+func merged(all []Subject) []Subject {
+	at := make(map[message.Domain]int, len(all))
+	var one []Subject
+	for _, s := range all {
+		i, found := at[s.Domain]
+		if !found {
+			at[s.Domain] = len(one)
+			one = append(one, s)
+			continue
+		}
+		one[i] = one[i].with(s)
+	}
+	return one
+}
+
+func (s Subject) with(other Subject) Subject {
+	if !s.SPF && other.SPF { // the domain itself is the other's
+		s.SPF, s.Tenant = true, other.Tenant
+	}
+	s.Keys = slices.Clone(s.Keys)
+	for _, k := range other.Keys {
+		if !slices.ContainsFunc(s.Keys, func(own Key) bool { return own.Selector == k.Selector }) {
+			s.Keys = append(s.Keys, k)
+		}
+	}
+	switch {
+	case s.ReturnPath.IsZero():
+		s.ReturnPath, s.PathTenant = other.ReturnPath, other.PathTenant
+	case !other.ReturnPath.IsZero() && s.ReturnPath != other.ReturnPath: // see PathConflicts
+		s.ReturnPath, s.PathTenant = message.Domain{}, ""
+	}
+	return s
+}
+
+// Conflict is a domain that two tenants publish under, each with a return path of its own.
+type Conflict struct {
+	Domain message.Domain
+	A, B   *tenant.Tenant
+}
+
+// PathConflicts gives the domains whose return paths are not looked for, and so never
+// used, because there are two. A Standing has room for one, and neither tenant may rely on the
+// other's. Only tenants with authorization auto are concerned.
+func PathConflicts(tenants []*tenant.Tenant) []Conflict {
+	var all []Conflict
+	first := make(map[message.Domain]*tenant.Tenant)
+	for _, t := range tenants {
+		if t.Authorization != tenant.Auto || t.ReturnPath.IsZero() {
+			continue
+		}
+		for _, s := range Subjects(t, new(keys.Ring)) {
+			switch other := first[s.Domain]; {
+			case s.ReturnPath.IsZero():
+			case other == nil:
+				first[s.Domain] = t
+			case other.ReturnPath != t.ReturnPath:
+				all = append(all, Conflict{s.Domain, other, t})
+			}
+		}
+	}
+	return all
 }
 
 // wants gives a Standing that asks for what the subject asks for, and knows nothing.

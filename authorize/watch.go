@@ -31,16 +31,18 @@ type Watcher struct {
 	mu        sync.Mutex
 	gen       Generation
 	items     map[message.Domain]*item
+	parked    []tenant.Standing // of domains that are not watched now; never changed, only replaced
 	queue     queue
-	held      map[string]*queue // by tenant: taken out of queue until the tenant has a place
-	below     map[string]int    // by tenant: domains that only a wildcard covers
-	full      map[string]bool   // by tenant: there were more of them than may be
-	doing     int               // looks under way
-	doingFor  map[string]int    // by tenant
-	liveliest *item             // that last had an answer; nil: none had
+	held      map[string]*queue                   // by tenant: taken out of queue until the tenant has a place
+	below     map[string]map[message.Domain]*item // by tenant: those that only a wildcard covers
+	full      map[string]bool                     // by tenant: there were more of them than may be
+	doing     int                                 // looks under way
+	doingFor  map[string]int                      // by tenant
+	liveliest *item                               // that last had an answer; nil: none had
 	outage    outage
 	events    []Change // the last few, oldest first
 	moved     bool     // something to save that matters
+	unsaved   string   // why standings cannot be saved; empty: they can
 }
 
 const maxEvents = 100
@@ -174,8 +176,8 @@ func (w *Watcher) release(tenant string) {
 	}
 }
 
-// take draws the conclusions from a report. One that a reload has overtaken, or the end of
-// the program cut short, is of no use.
+// take draws the conclusions from a report. One of something else than is wanted since a
+// reload, or that the end of the program cut short, is of no use.
 func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -190,6 +192,9 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 		w.queue.again(now)
 	}
 	before := w.gen.Table.Snapshot().Standing(domain)
+	if before.Seen.After(now) {
+		before.Seen = now // the clock was wrong, and must not keep it for ever
+	}
 	if !before.Seen.IsZero() && now.Sub(before.Seen) > forgotten {
 		w.forget(it)
 		return
@@ -218,8 +223,12 @@ func (w *Watcher) set(s tenant.Standing) bool {
 	err := w.gen.Table.SetStandings(s)
 	if err != nil {
 		w.Log.Error("standing cannot be kept", "domain", s.Domain.String(), "error", err)
+		return false
 	}
-	return err == nil
+	if it := w.items[s.Domain]; it != nil {
+		it.note(s)
+	}
+	return true
 }
 
 // tell logs what has changed: how mail leaves may have changed with it.
@@ -229,7 +238,7 @@ func (w *Watcher) tell(changes []Change) {
 		if lost := tenant.State(c.After); lost == tenant.Warning || lost == tenant.Pending && c.Before != "" {
 			level = slog.LevelWarn
 		}
-		w.Log.Log(context.Background(), level, "authorization", "domain", c.Subject.Domain.String(), "tenant", c.Subject.Tenant,
+		w.Log.Log(context.Background(), level, "authorization", "domain", c.Domain.String(), "tenant", c.Tenant,
 			"mechanism", c.Mechanism, "before", cmp.Or(c.Before, "unknown"), "after", c.After, "evidence", c.Evidence)
 	}
 	if len(changes) > 0 {

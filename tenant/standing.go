@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"slices"
 	"time"
 
 	"onbehalf/message"
@@ -89,4 +90,11 @@ func (s Standing) Key(selector string) Mechanism {
 		}
 	}
 	return Mechanism{}
+}
+
+// LookedUp tells whether DNS has said anything definitive about the domain. Of a single
+// mechanism it may be silent for years.
+func (s Standing) LookedUp() bool {
+	return !s.DMARC.Checked.IsZero() || !s.SPF.Checked.IsZero() || !s.ReturnPath.Checked.IsZero() ||
+		slices.ContainsFunc(s.DKIM, func(key Selector) bool { return !key.Checked.IsZero() })
 }

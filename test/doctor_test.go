@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,7 +68,7 @@ func (d diagnosis) finds(t *testing.T, level string, words ...string) symptom {
 func hospital(t *testing.T) *premises {
 	t.Helper()
 	p := newcomer(t, "")
-	t.Setenv("ONBEHALF_ADMIN", "unix:"+p.folder+"/admin.sock")
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+p.folder+"/state/admin.sock")
 	t.Setenv("ONBEHALF_STATE_DIR", p.folder+"/state")
 	if err := os.Mkdir(p.folder+"/state", 0o755); err != nil {
 		t.Fatal(err)
@@ -77,9 +78,7 @@ func hospital(t *testing.T) *premises {
 	}
 	p.publishAll()
 	p.own()
-	old := syscall.Umask(0o007) // as the unit has it
-	p.serve()
-	syscall.Umask(old)
+	p.serveAsNobody()
 	if output, talk, status := p.run("setup", "--apply"); status != 0 {
 		t.Fatalf("setup --apply: %d\n%s%s", status, output, talk)
 	}
@@ -94,12 +93,33 @@ func (p *premises) own() {
 			p.t.Fatal(err)
 		}
 	}
-	if err := os.Chown(p.folder+"/state", 65534, 65534); err != nil {
-		p.t.Fatal(err)
+	for _, path := range []string{p.folder + "/state", p.postfix.QueueDir + "/onbehalf"} {
+		if err := os.Chown(path, nobody, -1); err != nil {
+			p.t.Fatal(err)
+		}
 	}
-	if out, err := exec.Command("chgrp", "-R", "65534", filepath.Dir(p.config)).CombinedOutput(); err != nil {
+	chmod(p.t, p.postfix.QueueDir+"/onbehalf", 0o750|os.ModeSetgid) // chown takes it away
+	if out, err := exec.Command("chgrp", "-R", strconv.Itoa(nobody), filepath.Dir(p.config)).CombinedOutput(); err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+const nobody = 65534 // and its group
+
+// serveAsNobody runs the daemon as its unit does: with a user and a umask of its own.
+func (p *premises) serveAsNobody() {
+	p.t.Helper()
+	p.daemon = exec.Command(p.binary, "serve", "--config", p.config)
+	p.daemon.Stderr = &p.log
+	p.daemon.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	before := strings.Count(p.log.String(), "msg=serving")
+	old := syscall.Umask(0o007)
+	err := p.daemon.Start()
+	syscall.Umask(old)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.await("onbehalf to serve", func() bool { return strings.Count(p.log.String(), "msg=serving") > before })
 }
 
 // undo runs the commands that a finding gives, for what breaks next must be alone.
@@ -144,7 +164,6 @@ func TestDoctor(t *testing.T) {
 	d.finds(t, "ok", "user postfix reaches unix:onbehalf/milter.sock from its chroot "+p.postfix.QueueDir)
 	d.finds(t, "ok", "signature by ob1._domainkey.courseware.nl that verifies (rsa)")
 	d.finds(t, "ok", "signature by ob2._domainkey.courseware.nl that verifies (ed25519)")
-	d.finds(t, "warning", "the daemon runs as root")
 	if p.postfix.Queue(t) != "" || strings.Contains(p.postfix.Log(), "status=") {
 		t.Error("a message was sent")
 	}
@@ -182,6 +201,36 @@ func TestDoctor(t *testing.T) {
 		p.undo(p.doctor().finds(t, "error", "user nobody cannot read a key, "+key, "has mode 0600", "chmod 0640"))
 		well(t)
 	})
+	t.Run("another key on the disk", func(t *testing.T) {
+		key := filepath.Dir(p.config) + "/keys/courseware.nl-ob1.pem"
+		if err := os.Rename(key, key+".old"); err != nil {
+			t.Fatal(err)
+		}
+		p.run("keygen", "--domain", "courseware.nl", "--selector", "ob1")
+		if err := os.Chown(key, -1, nobody); err != nil {
+			t.Fatal(err)
+		}
+		d := p.doctor()
+		d.finds(t, "error", "the signature by ob1._domainkey.courseware.nl is missing, or does not verify", "systemctl reload")
+		d.finds(t, "ok", "a signature by ob2._domainkey.courseware.nl that verifies")
+		d.finds(t, "warning", key+" has changed since the daemon read it")
+		if err := os.Rename(key+".old", key); err != nil {
+			t.Fatal(err)
+		}
+		well(t)
+	})
+	t.Run("shadow", func(t *testing.T) {
+		t.Setenv("ONBEHALF_POLICY_MODE", "shadow")
+		p.stop()
+		p.serveAsNobody()
+		p.doctor().finds(t, "ok", "a message went through the socket and came back as it was, for policy.mode is shadow")
+	})
+	t.Run("unsigned against the configuration", func(t *testing.T) {
+		p.doctor().finds(t, "error", "came back unsigned")
+		p.stop()
+		p.serveAsNobody()
+		well(t)
+	})
 	t.Run("state_dir of root", func(t *testing.T) {
 		if err := os.Chown(p.folder+"/state", 0, 0); err != nil {
 			t.Fatal(err)
@@ -199,8 +248,8 @@ func TestDoctor(t *testing.T) {
 	t.Run("DNS lacks", func(t *testing.T) {
 		p.house.nameserver.Publish(t, "courseware.nl TXT \"v=spf1 -all\"")
 		d := p.doctor()
-		d.finds(t, "error", "courseware.nl, SPF", "onbehalf dns")
-		d.finds(t, "error", "courseware.nl, DKIM ob1")
+		d.finds(t, "error", "SPF of courseware.nl", "onbehalf dns shows")
+		d.finds(t, "error", "ob1._domainkey.courseware.nl", "onbehalf dns shows")
 		d.finds(t, "warning", "DMARC")
 		p.publishAll()
 		well(t)
@@ -257,6 +306,7 @@ func TestDoctorOutsideOfTheChroot(t *testing.T) {
 	chmod(t, p.folder+"/outside.sock", 0o666)
 	d := p.doctor()
 	d.finds(t, "error", "does not reach unix:"+p.folder+"/outside.sock from its chroot "+p.postfix.QueueDir, "see nothing outside", "listen: [unix:"+p.postfix.QueueDir+"/onbehalf/milter.sock]")
+	d.finds(t, "warning", "every user of this host reaches unix:"+p.folder+"/outside.sock", "chmod o=")
 	d.finds(t, "ok", "a milter answers at unix:"+p.folder+"/outside.sock")
 	d.finds(t, "error", "smtpd_milters is unix:onbehalf/milter.sock, which is not our socket")
 }

@@ -104,6 +104,9 @@ func (p printer) dns(d admin.DNS) {
 	if d.Domains > 0 {
 		p.below(beside, "%s", p.round(d))
 	}
+	if d.Unsaved != "" {
+		p.below(beside, "NOT SAVED, and lost with a restart: %s. Let the user that the daemon runs as write to state_dir", d.Unsaved)
+	}
 }
 
 // round says how the looks go on. A look that begins a little late is none of

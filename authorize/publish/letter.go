@@ -22,7 +22,7 @@ func (s Sheet) Letter(w io.Writer) {
 		case r.Done:
 			done = append(done, r)
 			continue
-		case r.Optional && r.Value == "":
+		case r.Optional && r.Value == "", r.Unasked:
 			continue
 		}
 		number++
@@ -154,7 +154,7 @@ func (l letter) howToTest(s Sheet) {
 	}
 	l.say("", "To test, ask DNS for each name; the answer must be the value above, and for SPF a single text that begins with v=spf1:")
 	for _, r := range s.Records {
-		if !r.Done {
+		if !r.Done && !r.Unasked {
 			fmt.Fprintf(l.w, "   dig +short %s %s\n", r.Type, r.Name)
 		}
 	}

@@ -112,7 +112,7 @@ func (k task) ownZone(name message.Name) (message.Domain, bool) {
 
 // targets are the keys of tenants, where their aliases lead.
 func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
-	looked := 0
+	looked, unasked := 0, 0
 	for _, t := range tenants {
 		var done []string
 		for _, id := range k.Keys.Held(t.Identities) {
@@ -124,11 +124,16 @@ func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
 			why := fmt.Sprintf("holds the public key of what is signed for %s, whose alias leads here", t.Name)
 			if looked++; looked > maxTargets {
 				r, _ := k.keyText(name, k.Platform.Domain.Organizational(), id, why)
-				r.PresentError = fmt.Sprintf("not asked: only %d keys of tenants are looked up at once", maxTargets)
+				r.Unasked = true
 				s.add(r)
+				unasked++
 				continue
 			}
 			s.add(k.publishedKey(name, id, why))
 		}
+	}
+	if unasked > 0 {
+		s.Remarks = append(s.Remarks, fmt.Sprintf("%d more keys that aliases of tenants lead to were not looked up, only the first %d; "+
+			"onbehalf dns --zone has them all, and onbehalf dns with the id of a tenant says whether its own are there", unasked, maxTargets))
 	}
 }

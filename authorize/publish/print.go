@@ -34,6 +34,9 @@ const columns = 78
 func (s Sheet) Print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n", s.heading(), s.summary())
 	for _, r := range s.Records {
+		if r.Unasked { // there may be thousands; a remark tells of them
+			continue
+		}
 		fmt.Fprintln(w)
 		r.print(w)
 	}
@@ -58,7 +61,7 @@ func (s Sheet) heading() string {
 // summary counts the records by state.
 func (s Sheet) summary() string {
 	var parts []string
-	for _, state := range []string{"to do", "unknown", "optional", "done"} {
+	for _, state := range []string{"to do", "unknown", "not asked", "optional", "done"} {
 		if n := s.count(state); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
@@ -101,6 +104,8 @@ func (r Record) now() []string {
 	switch {
 	case r.PresentError != "":
 		return []string{"not known: " + shown(r.PresentError)}
+	case r.Unasked:
+		return nil
 	case len(r.Present) == 0:
 		return []string{"nothing"}
 	case r.Done && len(r.Present) == 1:

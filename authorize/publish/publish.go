@@ -64,6 +64,7 @@ type Record struct {
 	// record that is Done, itself; of others, what it replaces.
 	Present      []string `json:"present,omitempty"`
 	PresentError string   `json:"present_error,omitempty"` // why Present is not known
+	Unasked      bool     `json:"unasked,omitempty"`       // nobody was asked what is there
 	Remarks      []string `json:"remarks,omitempty"`
 	// Instead are the records to publish when this one cannot be.
 	Instead []Record `json:"instead,omitempty"`
@@ -95,6 +96,8 @@ func (r Record) State() string {
 		return "done"
 	case r.PresentError != "":
 		return "unknown"
+	case r.Unasked:
+		return "not asked"
 	case r.Optional:
 		return "optional"
 	}

@@ -1,8 +1,14 @@
 package resolve_test
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -81,26 +87,126 @@ func TestOnlyStrays(t *testing.T) {
 	}
 }
 
-// TestLarge has the largest text that DNS carries, and as many records as fit.
+// TestLarge has answers of all sizes. One that is larger than may be is an answer all the same:
+// no other server is asked, and none is blamed.
 func TestLarge(t *testing.T) {
 	t.Parallel()
-	s := strings.Repeat("\xff", 255)
-	var large dns.TXT
-	large.Hdr = dns.RR_Header{Name: "x.nl.", Rrtype: dns.TypeTXT, Class: dns.ClassINET}
-	for range 255 {
-		large.Txt = append(large.Txt, strings.Repeat(`\255`, 255))
-	}
-	got, err := ask(client(t, serve(t, onTCP(reply(func(m *dns.Msg) { m.Answer = []dns.RR{&large} }))).Addr), "x.nl")
-	check(t, got, err, resolve.Answer{Chain: []string{"x.nl"}}, strings.Repeat(s, 255), "")
-
-	many := func(m *dns.Msg) {
-		m.Compress = true
-		for range 4000 {
-			m.Answer = append(m.Answer, rrs("x.nl TXT a")...)
+	text := func(n int) dns.RR {
+		txt := &dns.TXT{Hdr: dns.RR_Header{Name: "x.nl.", Rrtype: dns.TypeTXT, Class: dns.ClassINET}}
+		for range n {
+			txt.Txt = append(txt.Txt, strings.Repeat(`\255`, 255))
 		}
+		return txt
 	}
-	got, err = ask(client(t, serve(t, onTCP(reply(many))).Addr), "x.nl")
-	check(t, got, err, resolve.Answer{Chain: []string{"x.nl"}}, strings.Repeat("|a", 4000)[1:], "")
+	for name, row := range map[string]struct {
+		records []dns.RR
+		rcode   int
+		octets  int    // of all texts
+		err     string // "" and no octets: ErrTooLarge
+	}{
+		"large":                  {records: []dns.RR{text(63)}, octets: 63 * 255},
+		"too large":              {records: []dns.RR{text(64)}},
+		"as large as may be":     {records: []dns.RR{text(255)}},
+		"many":                   {records: slices.Repeat(rrs("x.nl TXT a"), 200), octets: 200},
+		"many behind aliases":    {records: append(rrs(append(chain(7), "x.nl CNAME c0.nl")...), slices.Repeat(rrs("c7.nl TXT a"), 200)...), octets: 200},
+		"too many":               {records: slices.Repeat(rrs("x.nl TXT a"), 209)},
+		"too many, empty":        {records: slices.Repeat(rrs(`x.nl TXT ""`), 4000)},
+		"too many, of others":    {records: slices.Repeat(rrs("y.nl TXT a"), 4000)},
+		"too many, and SERVFAIL": {records: slices.Repeat(rrs("x.nl TXT a"), 4000), rcode: dns.RcodeServerFailure, err: "SERVFAIL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			handler := onTCP(reply(func(m *dns.Msg) { m.Compress, m.Rcode, m.Answer = true, row.rcode, row.records }))
+			s, other := serve(t, handler), serve(t, handler)
+			got, err := ask(client(t, s.Addr, other.Addr), "x.nl")
+			unanswered := new(resolve.Error)
+			switch {
+			case row.err != "":
+				check(t, got, err, resolve.Answer{}, "", row.err)
+			case row.octets > 0:
+				if n := len(strings.Join(got.Texts(), "")); err != nil || n != row.octets {
+					t.Errorf("%d octets, %v", n, err)
+				}
+			case !errors.Is(err, resolve.ErrTooLarge) || !errors.As(err, &unanswered) || strings.Contains(err.Error(), s.Addr) || other.asked.Load() > 0:
+				t.Errorf("%v; %d other questions", err, other.asked.Load())
+			}
+		})
+	}
+}
+
+// TestHeld: sixteen looks at once hold some ten MiB, whatever is published. It runs alone, to
+// count nothing else.
+func TestHeld(t *testing.T) {
+	const looks, questions = 16, 60
+	const most = 48 << 20
+	aliases := ""
+	for i, owner := 1, question; i < 8; i++ {
+		target := "\x01" + strconv.Itoa(i) + question
+		aliases += wire(owner, dns.TypeCNAME, target)
+		owner = target
+	}
+	for name, row := range map[string]struct {
+		qtype   uint16
+		n       int
+		records string
+	}{
+		"4000 addresses":  {dns.TypeA, 4000, strings.Repeat(wire(question, dns.TypeA, "\xff\xff\xff\xff"), 4000)},
+		"200 addresses":   {dns.TypeA, 200, strings.Repeat(wire(question, dns.TypeA, "\xff\xff\xff\xff"), 200)},
+		"200 hosts":       {dns.TypeMX, 200, strings.Repeat(wire(question, dns.TypeMX, "\x00\x00\x01\xff"+question), 200)},
+		"empty strings":   {dns.TypeTXT, 1, wire(question, dns.TypeTXT, strings.Repeat("\x00", 3000))},
+		"a large text":    {dns.TypeTXT, 1, wire(question, dns.TypeTXT, strings.Repeat("\xff"+strings.Repeat("\xff", 255), 60))},
+		"too large texts": {dns.TypeTXT, 1, wire(question, dns.TypeTXT, strings.Repeat("\xff"+strings.Repeat("\xff", 255), 70))},
+		"long aliases":    {dns.TypeTXT, 7, aliases},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, onTCP(func(w dns.ResponseWriter, q *dns.Msg) {
+				m := new(dns.Msg).SetRcode(q, map[bool]int{true: dns.RcodeNameError}[name == "long aliases"])
+				packet, _ := m.Pack()
+				binary.BigEndian.PutUint16(packet[6:], uint16(row.n))
+				w.Write(append(packet, row.records...))
+			}))
+			c := client(t, s.Addr)
+			before := inUse()
+			var looking sync.WaitGroup
+			var memories [looks]*resolve.Memory
+			for i := range memories {
+				memories[i] = resolve.Remember(c, questions)
+				looking.Go(func() {
+					for j := range questions {
+						name := fmt.Sprintf(`%d.%d.`, j, i) + strings.Repeat(strings.Repeat(`\255`, 57)+".", 4)
+						_, err := memories[i].Ask(t.Context(), name, row.qtype)
+						if err != nil && !errors.Is(err, resolve.ErrTooLarge) && !errors.Is(err, resolve.ErrTooMany) {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			looking.Wait()
+			held := inUse() - before
+			t.Logf("%.1f MiB after %d questions", float64(held)/(1<<20), s.asked.Load()/2)
+			if held > most {
+				t.Errorf("more than %d MiB", most>>20)
+			}
+			runtime.KeepAlive(memories)
+		})
+	}
+}
+
+// question points at the name in the question of a message (RFC 1035 section 4.1.4).
+const question = "\xc0\x0c"
+
+// wire gives a record as messages have it.
+func wire(owner string, rrtype uint16, data string) string {
+	return owner + string([]byte{byte(rrtype >> 8), byte(rrtype), 0, 1, 0, 0, 0, 0, byte(len(data) >> 8), byte(len(data))}) + data
+}
+
+// inUse gives the octets of the heap that are in use.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // TestNames asks for names of all kinds. wire is the first label as the server should see it;

@@ -5,6 +5,8 @@
 // records: the name or the type does not exist, and whoever is in charge of the
 // zone has said so. The second is an *Error: a time-out, SERVFAIL, REFUSED, a
 // garbled packet. It says something about a server, and nothing about the name.
+// Two errors are of another kind, and are told apart: ErrTooLarge and ErrTooMany are the
+// doing of whoever publishes.
 //
 // What comes from the network is hostile until shown otherwise. Messages, CNAME
 // chains and attempts are bounded; only records of the name asked for, or of the
@@ -17,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,8 @@ const (
 	maxChain    = 8               // CNAMEs in a row
 	maxAttempts = 3               // packets sent before the question counts as unanswered
 	usualTime   = 2 * time.Second // of one attempt
+	maxOctets   = 16 << 10        // of a message; TXT records beside SPF come to a few thousand
+	maxRecords  = 200             // in an answer, without CNAMEs
 )
 
 // Client asks the DNS servers it was made with. It may be used by many goroutines.
@@ -46,7 +49,7 @@ type Client struct {
 type Options struct {
 	Servers      []string      // host:port; empty: those of /etc/resolv.conf
 	Timeout      time.Duration // of one attempt; 0: 2 s
-	MaxPerSecond int           // questions, evenly spaced; 0: as many as are asked
+	MaxPerSecond int           // packets, evenly spaced; 0: as many as are asked
 }
 
 const systemConfig = "/etc/resolv.conf"
@@ -81,6 +84,9 @@ type Answer struct {
 	Chain   []string // the name asked for and the CNAMEs it led through, lower case, without final dots, special octets with a \
 	Records []dns.RR // of the type asked for, at the end of the chain; none: it does not exist
 	NoName  bool     // NXDOMAIN: at the end of the chain there is nothing of any type
+	// Took is how long servers took, also where they gave none. The wait for our turn, where
+	// questions are held back for MaxPerSecond, is not in it.
+	Took time.Duration
 }
 
 // Target gives the name at the end of the chain.
@@ -95,9 +101,30 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Name, e.Type, e.Cause) }
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Causes of an Error that are no silence of servers.
+var (
+	// ErrTooLarge: there is an answer, and it is larger than any honest one. It is
+	// definitive, and the fault of whoever publishes it.
+	ErrTooLarge = fmt.Errorf("more than the %d records or %d KiB that are read of one answer", maxRecords, maxOctets>>10)
+	// ErrNoTurn: nobody was asked, for other questions come first and the context would end
+	// before. It says nothing of anybody.
+	ErrNoTurn = errors.New("not asked in the time there was, for too many questions to DNS wait already (dns.max_per_second)")
+)
+
 // Ask asks for the records of a name (no final dot needed) and type. A name that
-// DNS cannot hold is answered with NoName: it does not exist. The error is an *Error.
+// DNS cannot hold is answered with NoName: it does not exist. Servers have time for
+// maxAttempts, aliases included; before that, the question waits for its turn until ctx
+// ends. The error is an *Error.
 func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
+	a := &asking{Client: c, ctx: ctx}
+	answer, err := a.follow(name, qtype)
+	answer.Took = a.took
+	return answer, err
+}
+
+// follow asks for a name and, where a server knows only that it is an alias, for what that
+// leads to.
+func (a *asking) follow(name string, qtype uint16) (Answer, error) {
 	name, valid := canonical(name)
 	answer := Answer{Chain: []string{name}}
 	for {
@@ -106,7 +133,7 @@ func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, er
 			answer.NoName = true
 			return answer, nil
 		}
-		m, err := c.exchange(ctx, end, qtype)
+		m, err := a.exchange(end, qtype)
 		if err == nil {
 			err = answer.take(m, qtype)
 		}
@@ -116,7 +143,6 @@ func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, er
 		case answer.Target() == end || len(answer.Records) > 0 || answer.NoName:
 			return answer, nil
 		}
-		// The server knew the CNAME and not where it leads: that is asked for itself.
 	}
 }
 
@@ -124,13 +150,14 @@ func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, er
 func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 	for {
 		var alias string
+		owner := a.Target() + "."
 		for _, rr := range m.Answer {
 			if rr.Header().Class != dns.ClassINET || lower(rr.Header().Name) != a.Target() {
 				continue
 			}
 			switch cname, isAlias := rr.(*dns.CNAME); {
 			case rr.Header().Rrtype == qtype:
-				a.Records = append(a.Records, rr)
+				a.Records = append(a.Records, compact(rr, owner))
 			case isAlias:
 				alias = lower(cname.Target)
 			}
@@ -145,124 +172,14 @@ func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 	}
 }
 
-// exchange asks one server after the other, the one that answered last first, until
-// one gives an answer that means something.
-func (c *Client) exchange(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
-	question := new(dns.Msg).SetQuestion(dns.Fqdn(name), qtype)
-	question.SetEdns0(udpSize, false)
-	first := int(c.good.Load())
-	attempts := min(max(2, len(c.servers)), maxAttempts)
-	var problems []error
-	for attempt := range attempts {
-		at := (first + attempt) % len(c.servers)
-		m, err := c.askServer(ctx, c.servers[at], question)
-		if err == nil {
-			c.good.Store(uint32(at))
-			return m, nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		problems = append(problems, err)
+// compact makes a record take little more than its data: the library gives each a copy of
+// its owner, and 16 octets to each string of a text, though it be empty.
+func compact(rr dns.RR, owner string) dns.RR {
+	rr.Header().Name = owner
+	if txt, ok := rr.(*dns.TXT); ok {
+		txt.Txt = []string{strings.Join(txt.Txt, "")}
 	}
-	c.good.Store(uint32((first + attempts) % len(c.servers))) // of many servers, it may be the turn of the others
-	return nil, errors.Join(problems...)
-}
-
-// askServer asks over UDP and, when the answer did not fit, over TCP.
-func (c *Client) askServer(ctx context.Context, server string, question *dns.Msg) (*dns.Msg, error) {
-	m, err := c.send(ctx, "udp", server, question)
-	if err == nil && m.Truncated {
-		m, err = c.send(ctx, "tcp", server, question)
-	}
-	switch {
-	case err != nil:
-	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
-		err = errors.New(rcodeName(m.Rcode))
-	case m.Truncated:
-		err = errors.New("answer cut off")
-	case isReferral(m):
-		err = errors.New("knows no more than whom else to ask")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", server, err)
-	}
-	return m, nil
-}
-
-// isReferral tells an answer without records from the absence of records (RFC 2308 section
-// 2.2): a server that does not recurse names the servers of a zone above.
-func isReferral(m *dns.Msg) bool {
-	of := func(rrtype uint16) func(dns.RR) bool {
-		return func(rr dns.RR) bool { return rr.Header().Rrtype == rrtype }
-	}
-	return m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 &&
-		slices.ContainsFunc(m.Ns, of(dns.TypeNS)) && !slices.ContainsFunc(m.Ns, of(dns.TypeSOA))
-}
-
-// send sends one packet, or one question over a connection, when its turn has come. It then
-// waits for the answer until the time is up, whatever else arrives: otherwise anyone who
-// guesses the port could end the wait with garbage, and turn every answer into none.
-func (c *Client) send(ctx context.Context, network, server string, question *dns.Msg) (*dns.Msg, error) {
-	if err := c.limiter.Wait(ctx); err != nil {
-		return nil, err
-	}
-	q := question.Copy()
-	q.Id = dns.Id()
-	dialer := net.Dialer{Deadline: time.Now().Add(c.timeout)}
-	socket, err := dialer.DialContext(ctx, network, server)
-	if err != nil {
-		return nil, plain(err)
-	}
-	defer socket.Close()
-	defer context.AfterFunc(ctx, func() { socket.Close() })()
-	socket.SetDeadline(dialer.Deadline)
-	conn := dns.Conn{Conn: socket, UDPSize: udpSize}
-	if err := conn.WriteMsg(q); err != nil {
-		return nil, plain(err)
-	}
-	for {
-		m, err := conn.ReadMsg()
-		switch {
-		case m == nil && !errors.Is(err, dns.ErrShortRead):
-			return nil, plain(err)
-		case m != nil && answers(m, q):
-			return m, err // what cannot be read behind the question is an error
-		}
-	}
-}
-
-// answers tells whether a message is the answer to a question. A server that reports a failure need
-// not repeat the question.
-func answers(m, q *dns.Msg) bool {
-	if m.Id != q.Id || !m.Response {
-		return false
-	}
-	if len(m.Question) == 0 {
-		return m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError
-	}
-	to, asked := m.Question[0], q.Question[0]
-	return len(m.Question) == 1 && to.Qtype == asked.Qtype && to.Qclass == asked.Qclass && strings.EqualFold(to.Name, asked.Name)
-}
-
-// plain words what the net package says at length.
-func plain(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return errors.New("no answer in time")
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
-}
-
-func rcodeName(rcode int) string {
-	if name, found := dns.RcodeToString[rcode]; found {
-		return name
-	}
-	return fmt.Sprintf("RCODE %d", rcode)
+	return rr
 }
 
 // canonical gives a name as it comes back in an answer: the DNS library puts a \ before

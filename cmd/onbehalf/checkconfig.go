@@ -10,28 +10,32 @@ import (
 )
 
 func (p *program) checkConfig() *cobra.Command {
-	var asJSON, asReload bool
+	var asJSON, asStart, asReload bool
 	cmd := &cobra.Command{
 		Use:   "check-config",
 		Short: "Say all that is wrong with the configuration",
 		Long: `Say all that is wrong with the configuration, its keys and secrets: the same checks
 as at start and reload. An error stops both. A fault leaves out one tenant's key and
 stops nobody else. Exit status 0 when there is neither; warnings then go to standard
-error. With --reload the answer is what a running daemon would do: a fault does not stop a
-reload, a file that looks cut off does.`,
+error. With --start or --reload the answer is what the daemon would do: a fault stops neither,
+a file that looks cut off stops a reload.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON, asReload) },
+		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON, asStart, asReload) },
 	}
+	cmd.Flags().BoolVar(&asStart, "start", false, "answer as a start would")
 	cmd.Flags().BoolVar(&asReload, "reload", false, "answer as a reload would")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return cmd
 }
 
-func (p *program) runCheckConfig(asJSON, asReload bool) error {
+func (p *program) runCheckConfig(asJSON, asStart, asReload bool) error {
 	now, findings := load(p.config)
 	sound := now != nil && !hasFault(findings)
-	if asReload {
+	switch {
+	case asReload: // the stricter of the two
 		sound = reloadable(now, findings)
+	case asStart:
+		sound = now != nil
 	}
 	if asJSON {
 		err := printJSON(p.out, map[string]any{"ok": sound, "findings": append(config.Findings{}, findings...)})

@@ -15,11 +15,8 @@ import (
 	"onbehalf/message"
 )
 
-// Bounds of one run of dns.
-const (
-	dnsQuestions = 500
-	dnsTime      = 30 * time.Second
-)
+// dnsTime is how long it may take to see what is published now.
+const dnsTime = time.Minute
 
 // recordsWish is what dns is asked.
 type recordsWish struct {
@@ -106,7 +103,7 @@ func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
 	if err != nil {
 		return publish.Desk{}, err
 	}
-	asker := resolve.Remember(client, dnsQuestions)
+	asker := resolve.Share(client)
 	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: authorize.Looker{DNS: asker, Platform: now.Platform}.Passes}
 	desk.Hostname, _ = os.Hostname()
 	if mailHost != "" {

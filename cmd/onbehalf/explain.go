@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onbehalf/admin"
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/rewrite"
@@ -176,7 +175,7 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 // standingText says what is known of the domain, and of the one that publishes keys for it.
 func standingText(snapshot *tenant.Snapshot, d message.Domain) string {
 	s := snapshot.Standing(d)
-	if !admin.LookedUp(s) {
+	if !s.LookedUp() {
 		return d.String() + " has not been looked up yet"
 	}
 	words := []string{d.String() + ": SPF " + stateText(s.SPF)}

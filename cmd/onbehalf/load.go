@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/config"
 	"onbehalf/keys"
@@ -41,6 +42,7 @@ func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
 	}
 	conf.Identify(now.ring.Held)
 	findings = append(findings, rareOnly(conf)...)
+	findings = append(findings, rivalPaths(conf)...)
 	findings = append(findings, notYet(path, conf)...)
 	findings.Sort()
 	if findings.Fatal() {
@@ -167,6 +169,20 @@ func rareOnly(conf *config.Config) config.Findings {
 				"is Ed25519, and no RSA key stands beside it, which is all that many receivers verify", "add an RSA key"))
 		}
 		seen[file.Tenant] = true
+	}
+	return findings
+}
+
+// rivalPaths warns of tenants that share a domain (one has the name, the other all below it)
+// and have a return path there each: a standing has room for one.
+func rivalPaths(conf *config.Config) config.Findings {
+	var findings config.Findings
+	for _, c := range authorize.PathConflicts(conf.Tenants) {
+		findings = append(findings, config.Finding{
+			Level: config.Warning, Item: "tenant " + c.B.ID, Key: "return_path",
+			Cause:  fmt.Sprintf("%s, and %s of tenant %s, are both for %s, and neither is relied on", c.B.ReturnPath, c.A.ReturnPath, c.A.ID, c.Domain),
+			Remedy: "give both tenants one return path, or take one out",
+		})
 	}
 	return findings
 }

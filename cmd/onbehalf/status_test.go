@@ -172,7 +172,7 @@ func TestStatus(t *testing.T) {
 	}
 	_, out, _ = d.onbehalf("status", "university")
 	has(t, out, "university, authorization: auto", "university.example\n", "row 3: leaves as its own", "a bounce address at bounces.courseware.nl",
-		"SPF          pending for ", "DKIM cw1     active for ", "DMARC        no record", "*.university.example\n", "row 3")
+		"SPF          pending for ", "DKIM cw1     active for ", "DMARC        no record", "*.university.example\n", "row 6")
 	_, out, _ = d.onbehalf("status", "yourorg")
 	has(t, out, "yourorg (Your Organisation)", "row 6: leaves in the platform's name", "SPF          pending", "p=reject")
 

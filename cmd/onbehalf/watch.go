@@ -32,7 +32,7 @@ func (l *loaded) generation(before *loaded) (authorize.Generation, error) {
 		return authorize.Generation{}, err
 	}
 	looker := authorize.Looker{DNS: l.resolver, Platform: l.Platform}
-	return authorize.Generation{Table: l.table, Keys: l.ring, Look: looker.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
+	return authorize.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: looker.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
 }
 
 func rules(c config.DNS) authorize.Rules {

@@ -35,7 +35,18 @@ func TestPackage(t *testing.T) {
 	copyTree(t, here) // others may work in the tree
 	command(t, "cp", "-a", here, elsewhere)
 	debs := buildDebs(t, here, "umask 022; export LANG=C.UTF-8")
+	old, next := debs[runtime.GOARCH], filepath.Join(work, "next.deb")
+	makeNext(t, old, next)
+	t.Run("without systemd", func(t *testing.T) {
+		t.Parallel()
+		testPlain(t, base.plain(t, old, next))
+	})
+	t.Run("with systemd", func(t *testing.T) {
+		t.Parallel()
+		testBooted(t, base.boot(t, old, next))
+	})
 	t.Run("the same bytes twice", func(t *testing.T) {
+		t.Parallel()
 		again := buildDebs(t, elsewhere, "umask 077; export LANG=C TZ=Asia/Tokyo")
 		for arch := range debs {
 			if sum(t, debs[arch]) != sum(t, again[arch]) {
@@ -44,17 +55,13 @@ func TestPackage(t *testing.T) {
 		}
 	})
 	t.Run("lintian", func(t *testing.T) {
+		t.Parallel()
 		for _, deb := range debs {
 			if out := command(t, "lintian", "--tag-display-limit", "0", deb); strings.Contains(out, "E:") || strings.Contains(out, "W:") {
 				t.Errorf("%s:\n%s", filepath.Base(deb), out)
 			}
 		}
 	})
-	old, next := debs[runtime.GOARCH], filepath.Join(work, "next.deb")
-	makeNext(t, old, next)
-	base.wait(t)
-	t.Run("without systemd", func(t *testing.T) { testPlain(t, base.plain(t, old, next)) })
-	t.Run("with systemd", func(t *testing.T) { testBooted(t, base.boot(t, old, next)) })
 }
 
 // copyTree copies what git knows of, or would if it were added, and its history.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,13 +18,13 @@ import (
 // base is a fresh Debian 12 with a Postfix, as a tar file, in the making.
 type base struct {
 	file string
-	done chan error
+	made func() error // waits until it is there
 }
 
 // startBase makes it in the background. It comes from where this machine gets its own packages,
 // with this machine's settings of how.
 func startBase(t *testing.T, work string) *base {
-	b := &base{filepath.Join(work, "base.tar"), make(chan error, 1)}
+	b := &base{file: filepath.Join(work, "base.tar")}
 	options := filepath.Join(work, "apt.conf")
 	command(t, "sh", "-euc", `apt-config dump | grep '^Acquire' >"$1"`, "sh", options)
 	args := []string{"--quiet", "--variant=minbase", "--aptopt=" + options,
@@ -35,21 +36,15 @@ func startBase(t *testing.T, work string) *base {
 			args = append(args, sources)
 		}
 	}
-	go func() {
+	b.made = sync.OnceValue(func() error {
 		out, err := try("mmdebstrap", args...)
 		if err != nil {
-			err = fmt.Errorf("mmdebstrap: %w\n%s", err, out)
+			return fmt.Errorf("mmdebstrap: %w\n%s", err, out)
 		}
-		b.done <- err
-	}()
+		return nil
+	})
+	go b.made()
 	return b
-}
-
-func (b *base) wait(t *testing.T) {
-	t.Helper()
-	if err := <-b.done; err != nil {
-		t.Fatal(err)
-	}
 }
 
 // root is a Debian of its own, and how to run a command there.
@@ -61,6 +56,9 @@ type root struct {
 // unpack makes a root from the base, with the two packages in /root.
 func (b *base) unpack(t *testing.T, old, next string) *root {
 	t.Helper()
+	if err := b.made(); err != nil {
+		t.Fatal(err)
+	}
 	r := &root{folder: t.TempDir()}
 	command(t, "tar", "-xf", b.file, "-C", r.folder, "--numeric-owner")
 	command(t, "cp", old, filepath.Join(r.folder, "root/old.deb"))

@@ -98,12 +98,8 @@ type ofOne struct {
 	own    *publish.Sheet // of the platform, with this tenant's keys; nil: not asked for yet
 }
 
-// maxQuestions bounds what is asked about one tenant. All its domains together may need
-// more than one look.
-const maxQuestions = 2000
-
 func (c *Checker) begin(ctx context.Context, t *tenant.Tenant) *ofOne {
-	asker := resolve.Remember(c.DNS, maxQuestions)
+	asker := resolve.Share(c.DNS)
 	return &ofOne{Checker: c, ctx: ctx, tenant: t, looker: authorize.Looker{DNS: asker, Platform: c.platform()}}
 }
 

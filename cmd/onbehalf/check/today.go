@@ -98,7 +98,7 @@ func (o *ofOne) leaves(m message.Message, plan rewrite.Plan, header message.Head
 		}
 	}
 	daemon := rewrite.Decide(m, o.daemon)
-	if admin.LookedUp(o.daemon.Standing(today.Author.Domain)) && daemon.Row != plan.Row {
+	if o.daemon.Standing(today.Author.Domain).LookedUp() && daemon.Row != plan.Row {
 		today.Daemon = daemon.Row.String()
 	}
 	return today

@@ -1,0 +1,351 @@
+package authorize
+
+import (
+	"container/heap"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// TestSeen has mail come from domains that nothing is known of.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		n.limit = rate.NewLimiter(1, 1) // the first round takes long
+		others := crowd(t, 1000)
+		told := ofTown(t, "told", "*.told.example")
+		told.Authorization = tenant.Authorized
+		gen := n.generation(tableOf(t, append(others, ofTown(t, "wild", "*.wild.example"), told)...), nil)
+		w := watchIn(t, n, gen).run()
+		after(10 * time.Second)
+		w.Seen(dom(t, "once.wild.example"))
+		for range 5000 { // a flood
+			w.Seen(dom(t, "new.wild.example"))
+			w.Seen(dom(t, "customer999.example"))
+		}
+		w.Seen(dom(t, "new.told.example"))
+		w.Seen(dom(t, "nobody.example"))
+		w.Seen(dom(t, "wild.example"))
+		after(80 * time.Second) // those that wait for their turn already are before them
+		for _, d := range []string{"new.wild.example", "once.wild.example", "customer999.example"} {
+			if looks := len(n.at(d)); looks != 1 {
+				t.Errorf("%d looks at %s", looks, d)
+			}
+		}
+		if s := w.standing("new.wild.example"); s.SPF.State != tenant.Active || s.Seen.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		w.mu.Lock()
+		if w.items[dom(t, "new.wild.example")].urgent {
+			t.Error("it is still urgent after the look")
+		}
+		w.mu.Unlock()
+		if s := w.standing("customer999.example"); !s.Seen.IsZero() {
+			t.Errorf("a domain with a name of its own: %+v", s)
+		}
+		after(time.Hour)
+		for _, d := range []string{"new.told.example", "nobody.example"} {
+			if len(n.at(d)) > 0 || !w.standing(d).DMARC.Checked.IsZero() {
+				t.Errorf("%s is looked at", d)
+			}
+		}
+		w.stop()
+	})
+}
+
+// TestSeenWaitsForNothing holds the lock that a reload of many domains holds for long.
+func TestSeenWaitsForNothing(t *testing.T) {
+	n := newTown()
+	w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 1)...), nil))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for range 2 * maxSeen { // and nobody takes note
+		w.Seen(dom(t, crowdDomain(0)))
+	}
+	new(Watcher).Seen(dom(t, crowdDomain(0))) // nothing was adopted yet
+}
+
+// TestManyBelow bounds what one tenant's mail can make us watch.
+func TestManyBelow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		name := func(i int) message.Domain { return dom(t, fmt.Sprintf("n%d.wild.example", i)) }
+		n := newTown()
+		gen := n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example"), ofTown(t, "other", "*.other.example")), nil)
+		gen.Rules.ActiveEvery = 4 * 24 * time.Hour // lest the test takes long
+		w := watchIn(t, n, gen).run()
+		flood := func(from, to int) {
+			for i := from; i < to; i++ {
+				w.Seen(name(i))
+				if i%500 == 0 {
+					after(time.Second)
+				}
+			}
+			after(time.Minute)
+		}
+		watched := func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.items) - len(w.named())
+		}
+		flood(0, 3000)
+		if watched() != maxBelow || len(w.log.with("too many domains below a wildcard")) != 1 {
+			t.Errorf("%d are watched, and the log says %q", watched(), w.log.with("too many"))
+		}
+		if err := w.Adopt(gen); err != nil { // which counts anew
+			t.Fatal(err)
+		}
+		flood(3000, 3100)
+		if watched() != maxBelow || len(w.log.with("too many domains below a wildcard")) != 2 {
+			t.Errorf("after a reload %d are watched, and the log says %q", watched(), w.log.with("too many"))
+		}
+		w.Seen(dom(t, "a.other.example")) // another tenant's has room
+		after(time.Minute)
+		if watched() != maxBelow+1 {
+			t.Errorf("%d are watched", watched())
+		}
+		after(29 * 24 * time.Hour)
+		flood(0, 10) // these go on to have mail
+		after(6 * 24 * time.Hour)
+		if watched() != 10 {
+			t.Errorf("after a month without mail %d are watched", watched())
+		}
+		if all, err := gen.Table.Standings(); err != nil || len(all) != 10+len(w.named()) {
+			t.Errorf("%d standings are kept", len(all))
+		}
+		flood(3000, 6000) // what was forgotten has left room
+		if watched() != maxBelow {
+			t.Errorf("%d are watched", watched())
+		}
+		w.stop()
+	})
+}
+
+// TestForgetOne leaves domains alone whose names begin with that of one forgotten.
+func TestForgetOne(t *testing.T) {
+	table := tableOf(t)
+	for _, d := range []string{"example.co", "example.com", "example.co.uk"} {
+		if err := table.SetStandings(tenant.Standing{Domain: dom(t, d), Seen: noon}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := table.Snapshot()
+	if err := table.Forget(dom(t, "example.co"), dom(t, "example.c")); err != nil {
+		t.Fatal(err)
+	}
+	for d, kept := range map[string]bool{"example.co": false, "example.com": true, "example.co.uk": true} {
+		if known := !table.Snapshot().Standing(dom(t, d)).Seen.IsZero(); known != kept {
+			t.Errorf("%s is known: %v", d, known)
+		}
+		if before.Standing(dom(t, d)).Seen.IsZero() {
+			t.Errorf("a message under way does not know %s any more", d)
+		}
+	}
+}
+
+// named gives the domains that the configuration names.
+func (w *watch) named() []Subject {
+	named, _ := w.gen.subjects(nil)
+	return named
+}
+
+// TestNamedAtLast gives a domain that was found by its mail a place in the
+// configuration: it is not forgotten any more.
+func TestNamedAtLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		w := watchIn(t, n, n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example")), nil)).run()
+		w.Seen(dom(t, "a.wild.example"))
+		after(time.Minute)
+		if err := w.Adopt(n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example", "a.wild.example")), nil)); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.standing("a.wild.example"); s.SPF.State != tenant.Active || !s.Seen.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		after(60 * 24 * time.Hour)
+		n.forget()
+		after(2 * time.Hour)
+		if len(n.at("a.wild.example")) == 0 {
+			t.Error("a domain with a name of its own was forgotten")
+		}
+		w.stop()
+	})
+}
+
+// fullWild is a watch of one tenant that has as many names below its wildcard as may be:
+// n0 to n999, seen in this order.
+func fullWild(t *testing.T, n *town) *watch {
+	w := watchIn(t, n, n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example")), nil)).run()
+	for i := range maxBelow {
+		w.Seen(nameBelow(t, i))
+		after(time.Millisecond)
+	}
+	after(2 * time.Minute)
+	return w
+}
+
+func nameBelow(t *testing.T, i int) message.Domain { return dom(t, fmt.Sprintf("n%d.wild.example", i)) }
+
+// watches tells whether a domain is watched, and that queues and counts agree with it.
+func (w *watch) watches(d message.Domain) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if all := len(w.queue) + w.doing; all != len(w.items) {
+		w.t.Errorf("%d domains are queued or looked at, and %d watched", all, len(w.items))
+	}
+	it, found := w.items[d]
+	if w.below["wild"][d] != it {
+		w.t.Errorf("%s is counted as %v", d, w.below["wild"][d])
+	}
+	return found
+}
+
+// TestMakeRoom has names made up, and then a real one.
+func TestMakeRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		n.usual = Missing
+		n.set("n0.wild.example", There)
+		n.set("real.wild.example", There)
+		w := fullWild(t, n)
+		if err := w.Adopt(w.gen); err != nil {
+			t.Fatal(err)
+		}
+		real := dom(t, "real.wild.example")
+		w.Seen(real)
+		after(time.Minute)
+		if !w.watches(real) || w.spf("real.wild.example") != tenant.Active {
+			t.Error("names that were made up shut out a real one")
+		}
+		if w.watches(nameBelow(t, 1)) || !w.standing("n1.wild.example").Seen.IsZero() {
+			t.Error("the one without mail for longest was not forgotten")
+		}
+		for i := maxBelow; i < 2*maxBelow; i++ { // which does not end
+			w.Seen(nameBelow(t, i))
+			if i%100 == 0 {
+				after(time.Minute)
+			}
+		}
+		after(time.Minute)
+		if !w.watches(real) || !w.watches(nameBelow(t, 0)) || !w.watches(nameBelow(t, 2*maxBelow-1)) || len(w.below["wild"]) != maxBelow {
+			t.Errorf("of %d names the real ones are watched: %v, %v", len(w.below["wild"]), w.watches(real), w.watches(nameBelow(t, 0)))
+		}
+		if lines := w.log.with("too many domains"); len(lines) > 0 {
+			t.Errorf("there was room, and the log says %q", lines)
+		}
+		w.stop()
+	})
+}
+
+// TestNoRoom has nothing but names that have authorized us.
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		w := fullWild(t, n)
+		for i := range 5 {
+			w.Seen(nameBelow(t, maxBelow+i))
+		}
+		after(time.Minute)
+		if w.watches(nameBelow(t, maxBelow)) || !w.watches(nameBelow(t, 0)) {
+			t.Error("a name that has authorized us was forgotten for one that has not")
+		}
+		if lines := w.log.with("too many domains"); len(lines) != 1 {
+			t.Errorf("the log says %q", lines)
+		}
+		w.stop()
+	})
+}
+
+// TestRoomOfTheTried forgets neither who waits for the first look nor who is being looked
+// at, which may be the probe of an outage.
+func TestRoomOfTheTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		w := watchIn(t, n, n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example")), nil))
+		for i := range 3 {
+			w.notice(nameBelow(t, i))
+			after(time.Second)
+		}
+		tried := func(i int) {
+			s := w.standing(nameBelow(t, i).String())
+			s.SPF.State, s.SPF.Trouble, s.DMARC.Trouble = tenant.Unknown, tenant.Trouble{Error: "silence", At: time.Now()}, tenant.Trouble{Error: "silence", At: time.Now()}
+			w.set(s)
+		}
+		for range 2 {
+			if w.makeRoom("wild") {
+				t.Fatal("one was forgotten that waits for its first look")
+			}
+			if err := w.Adopt(w.gen); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tried(0)
+		under := w.items[nameBelow(t, 0)]
+		heap.Remove(under.in, under.place)
+		if w.makeRoom("wild") {
+			t.Error("one was forgotten that is being looked at")
+		}
+		tried(2)
+		if !w.makeRoom("wild") || w.items[nameBelow(t, 2)] != nil || len(w.below["wild"]) != 2 {
+			t.Errorf("a silent one was not forgotten: %v", w.below["wild"])
+		}
+		if w.makeRoom("other") {
+			t.Error("there is room in nothing")
+		}
+	})
+}
+
+// TestMadeUpNames costs one look an hour each.
+func TestMadeUpNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		n.usual = Missing
+		w := fullWild(t, n)
+		n.forget()
+		after(6 * time.Hour)
+		w.stop()
+		if looks := n.count(); looks > 7*(maxBelow+3)+6*12*3 {
+			t.Errorf("%d looks in 6 hours", looks)
+		}
+	})
+}
+
+// TestSeenInTheFuture has a clock that was set back since a name was seen.
+func TestSeenInTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, mail := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newTown()
+			const name = "a.wild.example"
+			future := time.Now().Add(10 * 365 * 24 * time.Hour)
+			m := tenant.Mechanism{State: tenant.Active, Of: ourIPs, Since: future, Checked: future}
+			known := tenant.Standing{Domain: dom(t, name), SPF: m, DMARC: tenant.DMARC{Policy: tenant.DMARCNone, Checked: future}, Seen: future}
+			w := watchIn(t, n, n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example")), nil), known).run()
+			if mail {
+				w.Seen(dom(t, name))
+				after(time.Second)
+			} else {
+				after(67 * time.Minute)
+			}
+			if seen := w.standing(name).Seen; seen.After(time.Now()) {
+				t.Errorf("it is said to be seen at %s", seen)
+			}
+			after(31 * 24 * time.Hour)
+			if w.watches(dom(t, name)) {
+				t.Error("it is never forgotten")
+			}
+			w.stop()
+		})
+	}
+}

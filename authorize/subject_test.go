@@ -1,0 +1,96 @@
+package authorize
+
+import (
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"onbehalf/keys"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// TestMerged puts together what two tenants want to know of one domain.
+func TestMerged(t *testing.T) {
+	id := func(selector string) Key { return Key{Identity: tenant.Identity{Selector: selector}} }
+	one, other := dom(t, "one.example"), dom(t, "other.example")
+	all := merged([]Subject{
+		{Domain: one, Tenant: "a", SPF: true, Keys: []Key{id("a1"), id("both")}, ReturnPath: dom(t, "r.one.example"), PathTenant: "a"},
+		{Domain: other, Tenant: "a"},
+		{Domain: one, Tenant: "b", Keys: []Key{id("both"), id("b1")}},
+		{Domain: other, Tenant: "b", SPF: true, ReturnPath: dom(t, "r.other.example"), PathTenant: "b"},
+	})
+	if len(all) != 2 {
+		t.Fatalf("two domains make %d subjects", len(all))
+	}
+	if s := all[0]; s.Domain != one || s.Tenant != "a" || s.PathTenant != "a" || !s.SPF || s.ReturnPath.IsZero() || len(s.Keys) != 3 || s.Keys[2].Selector != "b1" {
+		t.Errorf("merged: %+v", s)
+	}
+	if s := all[1]; s.Domain != other || s.Tenant != "b" || s.PathTenant != "b" || !s.SPF || s.ReturnPath.String() != "r.other.example" {
+		t.Errorf("merged: %+v", s)
+	}
+	two := Subject{ReturnPath: dom(t, "r.one.example")}.with(Subject{ReturnPath: dom(t, "s.one.example")})
+	if two.ReturnPath != (message.Domain{}) {
+		t.Errorf("one tenant would rely on the return path %s of the other", two.ReturnPath)
+	}
+}
+
+// TestTwoTenantsOneApex gives a domain to one tenant, and all below it to another.
+func TestTwoTenantsOneApex(t *testing.T) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			ring := new(keys.Ring)
+			both := []*tenant.Tenant{
+				signing(t, ofTown(t, "town", "town.example"), ring, "town.example", "cw1"),
+				signing(t, ofTown(t, "schools", "*.town.example"), ring, "town.example", "cw2"),
+			}
+			both[1].ReturnPath = dom(t, "bounce.town.example")
+			n := newTown()
+			w := watchIn(t, n, n.generation(tableOf(t, both[order[0]], both[order[1]]), ring)).run()
+			after(time.Minute)
+			s := w.standing("town.example")
+			if s.SPF.State != tenant.Active || !s.Key("cw1").Holds() || !s.Key("cw2").Holds() || !s.ReturnPath.Holds() || len(n.at("town.example")) != 1 {
+				t.Errorf("%+v after %d looks", s, len(n.at("town.example")))
+			}
+			w.stop()
+			for mechanism, whose := range map[string]string{"spf": "town", `"dkim cw1"`: "town", `"dkim cw2"`: "schools", "return_path": "schools", "dmarc": "town"} {
+				lines := w.log.with("domain=town.example tenant=" + whose + " mechanism=" + mechanism)
+				if len(lines) != 1 {
+					t.Errorf("%s of %s is logged as %q", mechanism, whose, w.log.with("domain=town.example"))
+				}
+			}
+		})
+	}
+}
+
+func TestPathConflicts(t *testing.T) {
+	of := func(id, path string, decides tenant.Authorization, patterns ...string) *tenant.Tenant {
+		one := ofTown(t, id, patterns...)
+		if one.Authorization = decides; path != "" {
+			one.ReturnPath = dom(t, path)
+		}
+		return one
+	}
+	town := of("town", "r.town.example", tenant.Auto, "town.example", "*.x.town.example")
+	tests := []struct {
+		name  string
+		other *tenant.Tenant
+		want  bool
+	}{
+		{"another path", of("schools", "s.town.example", tenant.Auto, "*.town.example"), true},
+		{"no path", of("schools", "", tenant.Auto, "*.town.example"), false},
+		{"told", of("schools", "s.town.example", tenant.Authorized, "*.town.example"), false},
+		{"another domain", of("schools", "s.town.example", tenant.Auto, "schools.town.example"), false},
+		{"a path that aligns with nothing", of("schools", "s.other.example", tenant.Auto, "*.town.example"), false},
+	}
+	for _, test := range tests {
+		var want []Conflict
+		if test.want {
+			want = []Conflict{{dom(t, "town.example"), town, test.other}}
+		}
+		if got := PathConflicts([]*tenant.Tenant{town, test.other}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", test.name, got)
+		}
+	}
+}

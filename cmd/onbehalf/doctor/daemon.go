@@ -1,0 +1,108 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"onbehalf/admin"
+)
+
+// daemon asks the running one how it is.
+func (d *doctor) daemon() {
+	if d.Table != nil && d.Config.Admin.IsZero() {
+		d.skip("the daemon cannot be asked how it is", "admin is empty in the configuration", "write admin: unix:/run/onbehalf/admin.sock, and restart it")
+		return
+	}
+	var s admin.Status
+	if err := d.Ask(&s); err != nil {
+		d.add(Finding{Level: Error, What: "the daemon does not answer at its admin socket", Why: strings.ReplaceAll(err.Error(), "\n", ". "), Mend: "see whether it runs, and why not",
+			Commands: []string{"systemctl status onbehalf.service onbehalf.socket", "journalctl -u onbehalf -n 50"}})
+		return
+	}
+	d.ok("the daemon runs since %s, process %d, version %s", when(s.Started), s.PID, s.Version)
+	d.runsAs(s.PID)
+	if s.Version != d.Version {
+		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon is version %s, and this program %s", s.Version, d.Version),
+			Mend: "restart it, or use the program that it was started from", Commands: []string{"systemctl restart onbehalf"}})
+	}
+	d.generation(s)
+	d.listens(s.Listen)
+	if !s.DNS.PausedUntil.IsZero() {
+		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.SilentSince),
+			Why: "customers keep the standing that they have", Mend: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
+	}
+}
+
+func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
+// runsAs compares the user of the process with the one whose permissions were examined.
+func (d *doctor) runsAs(pid int) {
+	info, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid)))
+	if err != nil {
+		return // hidden from us, or in another namespace
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	switch name := userName(s.Uid); {
+	case !ok || name == d.User:
+	case s.Uid == 0:
+		d.add(Finding{Level: Warning, What: "the daemon runs as root", Why: "it needs no right of root's; whoever finds a hole in it gets the host",
+			Mend: "start it by its unit, which has User=onbehalf"})
+	default:
+		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon runs as %s, and permissions were examined for %s", name, d.User),
+			Mend: "run onbehalf doctor --user " + name + ", or mend User= in the unit"})
+	}
+}
+
+// generation is about the configuration that the daemon goes by.
+func (d *doctor) generation(s admin.Status) {
+	const reload = "systemctl reload onbehalf"
+	here, _ := filepath.Abs(d.Path)
+	switch {
+	case s.Configuration.File != here:
+		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon goes by %s, and %s was examined", s.Configuration.File, here),
+			Mend: "run onbehalf doctor --config " + s.Configuration.File})
+	case s.Reload != nil && !s.Reload.OK:
+		d.add(Finding{Level: Error, What: "the reload of " + when(s.Reload.At) + " was refused", Why: "the daemon goes by the configuration of " + when(s.Configuration.Loaded) + ": " + s.Reload.Result,
+			Mend: "mend what onbehalf check-config shows, then reload", Commands: []string{reload}})
+	case d.changedSince(s.Configuration.Loaded) != "":
+		d.add(Finding{Level: Warning, What: d.changedSince(s.Configuration.Loaded) + " has changed since the daemon read it, " + when(s.Configuration.Loaded), Mend: "reload", Commands: []string{reload}})
+	default:
+		d.ok("it goes by the configuration as it is on disk")
+	}
+	if len(s.Configuration.NeedRestart) > 0 {
+		d.add(Finding{Level: Warning, What: list(s.Configuration.NeedRestart) + " differs from what the daemon was started with", Mend: "restart it",
+			Commands: []string{"systemctl restart onbehalf"}})
+	}
+}
+
+// changedSince gives a file of the configuration that is newer; empty: none.
+func (d *doctor) changedSince(loaded time.Time) string {
+	all := append([]string{d.Path, d.Secrets}, d.tenantFiles()...)
+	for _, key := range d.Config.Keys {
+		all = append(all, key.Path)
+	}
+	for _, path := range all {
+		if info, err := os.Stat(path); err == nil && info.ModTime().After(loaded) {
+			return path
+		}
+	}
+	return ""
+}
+
+// listens compares the sockets that the daemon has with those that it should.
+func (d *doctor) listens(open []string) {
+	for _, socket := range d.Config.Listen {
+		if socket.Network == "unix" && !slices.Contains(open, socket.String()) {
+			d.add(Finding{Level: Error, What: "the daemon does not listen at " + socket.String(),
+				Why:      "it has " + list(open) + "; when systemd hands sockets over, those in listen are not opened",
+				Mend:     "make ListenStream= of onbehalf.socket and listen the same, and restart both",
+				Commands: []string{"systemctl edit onbehalf.socket", "systemctl restart onbehalf.socket onbehalf.service"}})
+		}
+	}
+}

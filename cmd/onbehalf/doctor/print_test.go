@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"onbehalf/authorize"
+	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/config"
+)
+
+func TestPrint(t *testing.T) {
+	findings := []Finding{
+		{Part: "configuration", What: "all is well"},
+		{Part: "sockets", Level: Error, What: strings.Repeat("long ", 20), Why: "because", Mend: "mend \x1b[31mit", Commands: []string{"chgrp " + strings.Repeat("x", 80)}},
+		{Part: "sockets", Level: Warning, What: "odd"},
+	}
+	var b bytes.Buffer
+	Print(&b, findings)
+	const want = `configuration
+  ok      all is well
+sockets
+  ERROR   long long long long long long long long long long long long long long
+          long long long long long long
+          because
+          do: mend ?[31mit
+              chgrp xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+  warning odd
+
+1 ok, 1 to heed, 1 wrong
+`
+	if b.String() != want {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
+	}
+	if !Bad(findings) || Bad(findings[:1]) || Bad(findings[2:]) {
+		t.Error("only an error is bad")
+	}
+}
+
+func TestLevels(t *testing.T) {
+	for _, c := range []struct {
+		f    config.Finding
+		want Level
+	}{
+		{config.Finding{Level: config.Error}, Error},
+		{config.Finding{Level: config.Fault, Item: "tenant a"}, Warning},
+		{config.Finding{Level: config.Warning}, Warning},
+		{config.Finding{Level: config.Warning, Truncated: true}, Error},
+	} {
+		if got := ofConfig(c.f).Level; got != c.want {
+			t.Errorf("%+v: %s, want %s", c.f, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		i    check.Item
+		want Level
+	}{
+		{check.Item{Mechanism: "spf", Finding: authorize.Finding{Verdict: authorize.There}}, OK},
+		{check.Item{Mechanism: "dkim s1", Finding: authorize.Finding{Verdict: authorize.Missing}}, Error},
+		{check.Item{Mechanism: "dmarc", Optional: true, Finding: authorize.Finding{Verdict: authorize.Missing}}, Warning},
+		{check.Item{Mechanism: "return_path", Finding: authorize.Finding{Verdict: authorize.Broken}}, Error},
+	} {
+		if got := ofItem("a.example", c.i).Level; got != c.want {
+			t.Errorf("%+v: %s, want %s", c.i, got, c.want)
+		}
+	}
+}
+
+func TestOlder(t *testing.T) {
+	for version, want := range map[string]bool{"3.7.11": false, "3.10.1": false, "3.6.4": true, "2.11": true, "4.0": false, "3.8-20230101": false, "": false, "x": false} {
+		if older(version, "3.7") != want {
+			t.Errorf("%q: %v", version, !want)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"onbehalf/cmd/onbehalf/setup"
+	"onbehalf/config"
+	"onbehalf/tenant"
+)
+
+// setupWish is what setup is asked.
+type setupWish struct {
+	given      setup.Answers
+	example    string
+	mailHost   string
+	apply, yes bool
+
+	host setup.Host
+}
+
+func (p *program) setup() *cobra.Command {
+	var q setupWish
+	cmd := &cobra.Command{
+		Use:   "setup",
+		Short: "Write the configuration, make keys, and say what DNS and Postfix need",
+		Long: `Write the configuration, make two keys and a secret, and print the DNS records to
+publish and the settings that Postfix needs. On a terminal it asks what the options do
+not say. A configuration that somebody has written or changed is never overwritten, nor are
+keys; a second run changes nothing. With --apply the settings are then made in Postfix
+by postconf, each as it was shown, and no other.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSetup(cmd.Context(), q) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.given.Name, "name", "", "name of the platform, which recipients read")
+	flags.StringVar(&q.given.Domain, "domain", "", "its domain, which signs")
+	flags.StringVar(&q.given.BounceDomain, "bounce-domain", "", "domain of bounce addresses (default bounces.DOMAIN)")
+	flags.StringVar(&q.given.From, "from", "", "address in a rewritten From (default noreply@DOMAIN)")
+	flags.StringVar(&q.given.BouncesTo, "bounces-to", "", "mailbox for bounces that lead back to nobody (default postmaster@DOMAIN)")
+	flags.StringSliceVar(&q.given.SendingIPs, "sending-ip", nil, "IP address that receivers see mail come from; may be repeated (default: the public ones of this host)")
+	flags.StringSliceVar(&q.given.Selectors, "selector", nil, "selectors of the RSA and the Ed25519 key (default ob1,ob2)")
+	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
+	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
+	flags.BoolVar(&q.yes, "yes", false, "ask nothing: take the defaults, and yes for an answer")
+	flags.StringVar(&q.example, "example", setup.Example, "the example that the package brought: a configuration that is the same may be overwritten")
+	return cmd
+}
+
+func (p *program) runSetup(ctx context.Context, q setupWish) error {
+	var talk *setup.Talk
+	if !q.yes && canAnswer(p.in) {
+		talk = setup.NewTalk(p.in, p.err)
+	}
+	postfix, silent := setup.ReadPostfix(ctx)
+	q.host = setup.ThisHost(postfix)
+	place, err := setup.PlaceOf(p.config, postfix.Queue())
+	if err != nil {
+		return err
+	}
+	state, err := setup.Look(place.Config, q.example)
+	switch {
+	case err != nil:
+		return err
+	case state == setup.Own:
+		err = p.keepConfig(q, place)
+	default:
+		err = p.writeConfig(q, place, talk)
+	}
+	if err != nil {
+		return err
+	}
+	now, err := p.need()
+	if err != nil {
+		return err
+	}
+	if err := p.platformRecords(ctx, now, q); err != nil {
+		return err
+	}
+	deploy := setup.Deploy{
+		Wanted: setup.Wanted{Bounce: now.Platform.Bounce, Socket: now.Listen[0]}, Domain: now.Platform.Domain.String(),
+		Postfix: postfix, Silent: silent, Apply: q.apply, Talk: talk, Out: p.out, Say: p.sayLine, Talking: p.err,
+	}
+	outcome, err := deploy.Run(ctx)
+	if err != nil {
+		return err
+	}
+	deploy.Steps(outcome, now.Platform.Policy.Mode == tenant.Shadow, place)
+	return nil
+}
+
+// platformRecords prints what the platform has to publish, as onbehalf dns does.
+func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish) error {
+	desk, err := deskOf(now, q.mailHost)
+	if err != nil {
+		return err
+	}
+	desk.Hostname = q.host.Name
+	ctx, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
+	sheet := desk.Own(ctx, now.Tenants)
+	if len(sheet.Unanswered()) > 0 {
+		p.sayUnanswered(sheet)
+		p.sayLine("onbehalf: when DNS answers, onbehalf dns shows the records again, with what is there.")
+	}
+	p.sayLine("")
+	fmt.Fprintln(p.out, "DNS records to publish.")
+	sheet.Print(p.out)
+	return nil
+}
+
+// canAnswer tells whether a person may be there to answer: /dev/null is no terminal.
+func canAnswer(in io.Reader) bool {
+	file, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// keepConfig goes by a configuration that somebody has written. What is asked for must be
+// what it says.
+func (p *program) keepConfig(q setupWish, place setup.Place) error {
+	now, findings := load(place.Config)
+	printFindings(p.err, findings)
+	anew := fmt.Sprintf("to begin anew: mv %s %[1]s.old, and run setup again", place.Config)
+	if now == nil {
+		if whole, missing := q.given.Complete(q.host); len(missing) == 0 {
+			fmt.Fprintf(p.out, "# Not written; what setup would write to %s:\n%s", place.Config, place.Text(whole))
+		}
+		return fmt.Errorf("%s is not the example of the package, so it is left as it is; it has the errors above: mend them, or %s", place.Config, anew)
+	}
+	different, err := q.given.Differences(setup.AnswersOf(now.Config))
+	if err != nil {
+		return misuse("%w", err)
+	}
+	if len(different) > 0 {
+		var lines []string
+		for _, d := range different {
+			lines = append(lines, fmt.Sprintf("  %s is %s, and --%s says %s", d.Key, d.There, d.Flag, d.Given))
+		}
+		return fmt.Errorf("%s says other than you do, and nothing was changed:\n%s\n  Edit it and run setup without these options; or %s", place.Config, strings.Join(lines, "\n"), anew)
+	}
+	fmt.Fprintf(p.err, "%s is there, with its keys and secret; nothing was changed.\n", place.Config)
+	return nil
+}
+
+// writeConfig makes the configuration and all that it names.
+func (p *program) writeConfig(q setupWish, place setup.Place, talk *setup.Talk) error {
+	if err := place.Ready(); err != nil {
+		return err
+	}
+	answers, err := p.answers(q.given, q.host, talk)
+	if err != nil {
+		return err
+	}
+	if talk != nil {
+		yes, err := talk.Agree(fmt.Sprintf("\nWrite %s, and beside it the keys and the secret that are missing?", place.Config), true)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return setup.ErrLeft
+		}
+	}
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(p.err, "You are not root: the files will be yours, and the daemon may not be able to read them.")
+	}
+	maker := setup.Maker{Place: place, Say: p.sayLine}
+	return maker.Make(answers, func(draft string) error { return p.checkDraft(draft, place.Config) })
+}
+
+func (p *program) sayLine(format string, args ...any) { fmt.Fprintf(p.err, format+"\n", args...) }
+
+// answers asks a person, or takes flags and defaults.
+func (p *program) answers(given setup.Answers, host setup.Host, talk *setup.Talk) (setup.Answers, error) {
+	whole, missing := given.Complete(host)
+	if talk != nil {
+		var err error
+		if whole, err = talk.Ask(given, host); err != nil {
+			return whole, err
+		}
+	} else if len(missing) > 0 {
+		why := ""
+		if behind := host.Behind(); behind != "" && len(given.SendingIPs) == 0 {
+			why = ": " + behind
+		}
+		return whole, misuse("%s must be given%s", strings.Join(missing, ", "), why)
+	}
+	wrong, warnings := whole.Check()
+	if len(wrong) > 0 {
+		return whole, misuse("%w", wrong)
+	}
+	if talk == nil {
+		for _, text := range warnings {
+			p.sayLine("warning: %s", text)
+		}
+		p.sayLine("sending addresses: %s", strings.Join(whole.SendingIPs, ", "))
+	}
+	return whole, nil
+}
+
+// checkDraft is check-config for a file that is not in place yet, and reported as if it
+// were.
+func (p *program) checkDraft(draft, as string) error {
+	now, findings := load(draft)
+	var told config.Findings
+	for _, f := range findings {
+		if f.File == draft {
+			f.File = as
+		}
+		if f.Level != config.Warning || now == nil {
+			told = append(told, f)
+		}
+	}
+	printFindings(p.err, told)
+	if now == nil || hasFault(findings) {
+		return errors.New("what setup would write does not work with what is here, so " + filepath.Base(as) + " was not written; mend the errors above, and run setup again")
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package setup
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"onbehalf/message"
+)
+
+// question is one answer to be had: from a flag, from a person, or by default.
+type question struct {
+	Flag, Key string // Key is where the configuration has it
+	title     string
+	why       string // what it is for, in one line
+	get       func(Answers) string
+	set       func(*Answers, string)
+	// standard gives what is taken when nothing is said, of the answers so far; empty: it
+	// must be said.
+	standard func(Answers, Host) string
+}
+
+// Host is what a machine tells about itself.
+type Host struct {
+	Name  string
+	Addrs []netip.Addr
+}
+
+// questions are asked in this order. The domain's default is for people, who see it:
+// see Complete.
+var questions = []question{
+	{"name", "platform.name", "Name of the platform", `recipients read it: "Academy via NAME"`,
+		func(a Answers) string { return a.Name }, func(a *Answers, s string) { a.Name = s },
+		func(Answers, Host) string { return "" }},
+	{"domain", "platform.domain", "Domain of the platform", "signs its mail, and that of customers that have not published a key",
+		func(a Answers) string { return a.Domain }, func(a *Answers, s string) { a.Domain = s },
+		func(_ Answers, h Host) string { return h.domain() }},
+	{"bounce-domain", "platform.bounce_domain", "Bounce domain", "bounces come back there; nothing else may use it",
+		func(a Answers) string { return a.BounceDomain }, func(a *Answers, s string) { a.BounceDomain = s },
+		func(a Answers, _ Host) string { return "bounces." + a.Domain }},
+	{"from", "platform.from", "Address in From", "stands in for an author whose domain has not authorized this host",
+		func(a Answers) string { return a.From }, func(a *Answers, s string) { a.From = s },
+		func(a Answers, _ Host) string { return "noreply@" + a.Domain }},
+	{"bounces-to", "platform.bounces_to", "Mailbox for bounces", "gets those that lead back to no author; people should read it",
+		func(a Answers) string { return a.BouncesTo }, func(a *Answers, s string) { a.BouncesTo = s },
+		func(a Answers, _ Host) string { return "postmaster@" + a.Domain }},
+	{"sending-ip", "platform.sending_ips", "Sending addresses", "the IP addresses that receivers see this host's mail come from",
+		func(a Answers) string { return join(a.SendingIPs) }, func(a *Answers, s string) { a.SendingIPs = split(s) },
+		func(_ Answers, h Host) string { return join(h.Public()) }},
+	{"selector", "platform.dkim", "Selectors", "names of the RSA and the Ed25519 key in DNS, below _domainkey",
+		func(a Answers) string { return join(a.Selectors) }, func(a *Answers, s string) { a.Selectors = split(s) },
+		func(Answers, Host) string { return "ob1, ob2" }},
+}
+
+// domain gives the domain that a host like mail.courseware.nl is probably one of.
+func (h Host) domain() string {
+	d, err := message.ParseDomain(h.Name)
+	if err != nil || d.Parent().IsZero() || slices.Contains([]string{"localdomain", "local", "internal", "lan"}, h.Name[strings.LastIndex(h.Name, ".")+1:]) {
+		return ""
+	}
+	return d.Organizational().Unicode()
+}
+
+// Complete gives the answers with defaults for those that are empty, and the flags of
+// those that have none. The domain is not guessed: nobody is there to see it.
+func (a Answers) Complete(h Host) (whole Answers, missing []string) {
+	for _, q := range questions {
+		if q.get(a) != "" {
+			continue
+		}
+		value := q.standard(a, h)
+		if value == "" || q.Flag == "domain" {
+			missing = append(missing, "--"+q.Flag)
+			continue
+		}
+		q.set(&a, value)
+	}
+	return a, missing
+}
