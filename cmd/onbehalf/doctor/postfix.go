@@ -63,10 +63,10 @@ func (d *doctor) setting(c setup.Change, w setup.Wanted) {
 	case called:
 		f.Why = "milters behind onbehalf break its signatures if they change anything"
 	case c.Name == "smtpd_milters":
-		f.What += ", which is not our socket"
+		f.What = c.Name + " does not name our socket, it is " + orEmpty(c.Now)
 		f.Why = "onbehalf is not called for mail that comes by SMTP, which leaves as it came"
 	case c.Name == "non_smtpd_milters":
-		f.What += ", which is not our socket"
+		f.What = c.Name + " does not name our socket, it is " + orEmpty(c.Now)
 		f.Why = "onbehalf is not called for mail of local programs (sendmail), which leaves as it came"
 	}
 	if slices.Contains(grave, c.Name) && !called {

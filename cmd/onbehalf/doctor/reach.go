@@ -50,7 +50,8 @@ func (d *doctor) reach(w setup.Wanted) {
 // strangers says whether those who have no business there reach the socket: whoever does can
 // have mail signed as any customer.
 func (d *doctor) strangers(w setup.Wanted) {
-	anybody := &account{name: "nobody", uid: 65534, gid: 65534}
+	const unused = 65533 // by nobody, not even by "nobody", which a daemon may run as
+	anybody := &account{uid: unused, gid: unused}
 	var err error
 	if failed := (guise{who: anybody}).try(func() { err = connect(w.Socket.Address) }); failed != nil || err != nil {
 		return

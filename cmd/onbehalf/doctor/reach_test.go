@@ -63,6 +63,24 @@ func TestReach(t *testing.T) {
 	}
 }
 
+// TestStrangers: a socket open to everybody is told of, one of a daemon's is not.
+func TestStrangers(t *testing.T) {
+	peer.NeedRoot(t)
+	path := filepath.Join(room(t), "m.sock")
+	listener, err := net.Listen("unix", path)
+	must(t, err)
+	defer listener.Close()
+	must(t, os.Chown(path, 65534, 65534))
+	for mode, want := range map[fs.FileMode]int{0o666: 1, 0o660: 0, 0o664: 0} {
+		must(t, os.Chmod(path, mode))
+		d := new(doctor)
+		d.strangers(setup.Wanted{Socket: config.Socket{Network: "unix", Address: path}})
+		if len(d.findings) != want {
+			t.Errorf("mode %04o: %+v", mode, d.findings)
+		}
+	}
+}
+
 // TestSockets: what stands where the socket belongs.
 func TestSockets(t *testing.T) {
 	dir := room(t)
