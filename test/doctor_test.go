@@ -79,6 +79,10 @@ func hospital(t *testing.T) *premises {
 	p.publishAll()
 	p.own()
 	p.serveAsNobody()
+	p.await("the first standings", func() bool {
+		_, err := os.Stat(p.folder + "/state/standings.jsonl")
+		return err == nil
+	})
 	if output, talk, status := p.run("setup", "--apply"); status != 0 {
 		t.Fatalf("setup --apply: %d\n%s%s", status, output, talk)
 	}
@@ -160,7 +164,8 @@ func TestDoctor(t *testing.T) {
 		t.Error("main.cf was touched")
 	}
 	d := p.doctor()
-	d.finds(t, "ok", "user nobody can read the configuration")
+	d.finds(t, "ok", "user nobody can read all 6 files and folders")
+	d.finds(t, "ok", "user nobody can write to state_dir")
 	d.finds(t, "ok", "user postfix reaches unix:onbehalf/milter.sock from its chroot "+p.postfix.QueueDir)
 	d.finds(t, "ok", "signature by ob1._domainkey.courseware.nl that verifies (rsa)")
 	d.finds(t, "ok", "signature by ob2._domainkey.courseware.nl that verifies (ed25519)")

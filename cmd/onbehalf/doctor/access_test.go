@@ -86,7 +86,7 @@ func TestPermissions(t *testing.T) {
 		c.make(path)
 		var refused []refusal
 		wants := []want{{path, "it", c.mode}}
-		must(t, guise{who: stranger}.try(func() { refused = tryAll(wants) }))
+		must(t, guise{who: stranger}.try(func() { _, refused = tryAll(wants) }))
 		commands := ""
 		if len(refused) > 0 {
 			f := gather(refused, stranger)[0]
@@ -111,7 +111,7 @@ func TestGather(t *testing.T) {
 		wants = append(wants, want{write(t, filepath.Join(folder, fmt.Sprint(i)), 0o640), "a key", mayRead})
 	}
 	var refused []refusal
-	must(t, guise{who: stranger}.try(func() { refused = tryAll(wants) }))
+	must(t, guise{who: stranger}.try(func() { _, refused = tryAll(wants) }))
 	found := gather(refused, stranger)
 	if len(found) != 1 || !strings.HasSuffix(found[0].What, "96 more") || !strings.HasPrefix(found[0].What, "user nobody cannot read a key, "+folder+"/0; a key") {
 		t.Errorf("%+v", found)

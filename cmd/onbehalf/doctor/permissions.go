@@ -19,16 +19,33 @@ func (d *doctor) permissions() {
 		g.who = nil
 	}
 	wants := d.files()
+	var granted []want
 	var refused []refusal
-	if err := g.try(func() { refused = tryAll(wants) }); err != nil {
+	if err := g.try(func() { granted, refused = tryAll(wants) }); err != nil {
 		d.skip("files were not tried as user "+who.name, err.Error(), "")
 		return
 	}
 	for _, f := range gather(refused, who) {
 		d.add(f)
 	}
-	if len(refused) == 0 {
-		d.ok("user %s can read the configuration, the secrets and all keys, and write to %s (%d files tried)", who.name, d.Config.StateDir, len(wants))
+	d.granted(granted, who, len(refused) > 0)
+}
+
+// granted says what the user can do, and no more: files that are not there were not tried.
+func (d *doctor) granted(wants []want, who *account, butSome bool) {
+	read, which := 0, "all"
+	if butSome {
+		which = "the other"
+	}
+	for _, w := range wants {
+		if w.mode&mayWrite != 0 {
+			d.ok("user %s can write to %s, %s", who.name, w.what, w.path)
+		} else {
+			read++
+		}
+	}
+	if read > 0 {
+		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state", who.name, which, read)
 	}
 }
 

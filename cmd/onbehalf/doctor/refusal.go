@@ -21,15 +21,16 @@ type refusal struct {
 
 // tryAll tries each. What is not there has been told with the configuration; state_dir
 // is not looked at there.
-func tryAll(wants []want) []refusal {
-	var refused []refusal
+func tryAll(wants []want) (granted []want, refused []refusal) {
 	for _, w := range wants {
-		err := w.try()
-		if err != nil && (!errors.Is(err, fs.ErrNotExist) || w.mode&mayWrite != 0) {
+		switch err := w.try(); {
+		case err == nil:
+			granted = append(granted, w)
+		case !errors.Is(err, fs.ErrNotExist) || w.mode&mayWrite != 0:
 			refused = append(refused, refusal{w, err})
 		}
 	}
-	return refused
+	return granted, refused
 }
 
 // try opens what is to be read. Whether a folder can be written to is asked by access(2), which
