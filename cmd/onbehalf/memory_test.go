@@ -15,13 +15,27 @@ import (
 
 // TestBodyIsNotKept sends a message of 50 MB after many of a tenth of that: the
 // daemon's peak resident memory, as the kernel counts it, moves by less than 1 MB.
-// The smaller ones bring the heap to where garbage collection lets it stay. The
-// daemon is built as it is shipped, for the race detector has memory of its own.
+// The smaller ones bring the heap to where garbage collection lets it stay; on a busy machine
+// that is not always so, and another daemon gets its chance. One that kept the body would
+// move by 50 MB each time. The daemon is built as it is shipped, for the race detector has
+// memory of its own.
 func TestBodyIsNotKept(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "onbehalf")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	var moved []int
+	for range 3 {
+		if moved = append(moved, peakMoves(t, program)); moved[len(moved)-1] < 1000 {
+			return
+		}
+	}
+	t.Errorf("a message of 50 MB moved the peak by %d kB", moved)
+}
+
+// peakMoves gives by how many kB a message of 50 MB moves the peak of a daemon.
+func peakMoves(t *testing.T, program string) int {
+	t.Helper()
 	d := startProgram(t, program)
 	client, err := mta.Dial("unix", d.folder+"/milter.sock")
 	if err != nil {
@@ -47,9 +61,7 @@ func TestBodyIsNotKept(t *testing.T) {
 	send(bytes.Repeat(line, 50_000_000/len(line)))
 	moved := d.peak() - before
 	t.Logf("peak resident memory %d kB, moved by %d kB", before, moved)
-	if moved >= 1000 {
-		t.Errorf("a message of 50 MB moved the peak by %d kB", moved)
-	}
+	return moved
 }
 
 // peak gives VmHWM in kB (proc_pid_status(5)).
