@@ -101,7 +101,9 @@ func (b *base) boot(t *testing.T, old, next string) *root {
 	}
 	go nspawn.Wait()
 	nspawnID := strconv.Itoa(nspawn.Process.Pid)
-	peer.AtEnd(t, "sh", "-c", `kill -KILL "$1" 2>/dev/null; while [ -e "/proc/$1" ]; do sleep 0.1; done`, "sh", nspawnID)
+	// The children first: the root's own first process, which would outlive nspawn, and with it all others there.
+	peer.AtEnd(t, "sh", "-c", `kill -KILL $(cat "/proc/$1/task/$1/children" 2>/dev/null) "$1" 2>/dev/null
+		while [ -e "/proc/$1" ]; do sleep 0.1; done`, "sh", nspawnID)
 	for range 240 {
 		children, _ := os.ReadFile(fmt.Sprintf("/proc/%s/task/%s/children", nspawnID, nspawnID))
 		if first, _, _ := strings.Cut(string(children), " "); first != "" {
