@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +17,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/admin/print"
+	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
 )
 
@@ -159,24 +158,8 @@ func whoMay(path string) string {
 			continue
 		}
 		if s, ok := info.Sys().(*syscall.Stat_t); ok {
-			return fmt.Sprintf("root, as user %s, or as a member of group %s", userName(s.Uid), groupName(s.Gid))
+			return fmt.Sprintf("root, as user %s, or as a member of group %s", doctor.UserName(s.Uid), doctor.GroupName(s.Gid))
 		}
 	}
 	return "root"
-}
-
-func userName(id uint32) string {
-	text := strconv.Itoa(int(id))
-	if u, err := user.LookupId(text); err == nil {
-		return u.Username
-	}
-	return text
-}
-
-func groupName(id uint32) string {
-	text := strconv.Itoa(int(id))
-	if g, err := user.LookupGroupId(text); err == nil {
-		return g.Name
-	}
-	return text
 }

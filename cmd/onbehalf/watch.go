@@ -13,7 +13,6 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/config"
-	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -100,7 +99,7 @@ func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, u
 // recall puts the standings that the daemon saved last into the table, for a command
 // that is to say what the daemon would. Without them, all tenants with authorization auto
 // look unauthorized, and standard error says so.
-func (p *program) recall(now *loaded) map[message.Domain]tenant.Standing {
+func (p *program) recall(now *loaded) {
 	saved, _, err := authorize.StoreIn(now.StateDir).Load()
 	if err == nil {
 		quiet := &authorize.Watcher{Log: slog.New(slog.DiscardHandler)}
@@ -109,9 +108,4 @@ func (p *program) recall(now *loaded) map[message.Domain]tenant.Standing {
 	if err != nil && !errors.Is(err, authorize.ErrNoStore) {
 		fmt.Fprintf(p.err, "onbehalf: what the daemon knows of tenants' DNS is not known here: %v\n", err)
 	}
-	known := make(map[message.Domain]tenant.Standing)
-	for _, s := range saved {
-		known[s.Domain] = now.table.Snapshot().Standing(s.Domain)
-	}
-	return known
 }

@@ -28,7 +28,7 @@ type barrier struct {
 
 // String describes it.
 func (b barrier) String() string {
-	return fmt.Sprintf("%s has mode %04o, owner %s, group %s", b.path, modeOf(b.mode), userName(b.owner), groupName(b.group))
+	return fmt.Sprintf("%s has mode %04o, owner %s, group %s", b.path, modeOf(b.mode), UserName(b.owner), GroupName(b.group))
 }
 
 // modeOf gives the mode as chmod takes it.

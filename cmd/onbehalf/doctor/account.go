@@ -51,12 +51,13 @@ func (a *account) in(gid uint32) bool { return gid == a.gid || slices.Contains(a
 func (a *account) String() string {
 	var names []string
 	for _, gid := range a.groups {
-		names = append(names, groupName(gid))
+		names = append(names, GroupName(gid))
 	}
 	return fmt.Sprintf("user %s (in group %s)", a.name, list(names))
 }
 
-func userName(id uint32) string {
+// UserName gives the name of a user or, of one without, the number.
+func UserName(id uint32) string {
 	text := strconv.Itoa(int(id))
 	if u, err := user.LookupId(text); err == nil {
 		return u.Username
@@ -64,7 +65,8 @@ func userName(id uint32) string {
 	return text
 }
 
-func groupName(id uint32) string {
+// GroupName gives the name of a group or, of one without, the number.
+func GroupName(id uint32) string {
 	text := strconv.Itoa(int(id))
 	if g, err := user.LookupGroupId(text); err == nil {
 		return g.Name

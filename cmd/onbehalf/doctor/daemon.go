@@ -48,7 +48,7 @@ func (d *doctor) runsAs(pid int) {
 		return // hidden from us, or in another namespace
 	}
 	s, ok := info.Sys().(*syscall.Stat_t)
-	switch name := userName(s.Uid); {
+	switch name := UserName(s.Uid); {
 	case !ok || name == d.User:
 	case s.Uid == 0:
 		d.add(Finding{Level: Warning, What: "the daemon runs as root", Why: "it needs no right of root's; whoever finds a hole in it gets the host",

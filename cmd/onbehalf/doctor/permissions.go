@@ -63,7 +63,7 @@ func (d *doctor) runUser() (who *account, ours bool) {
 	if err == nil && int(who.uid) == os.Geteuid() {
 		return who, true
 	}
-	me := userName(uint32(os.Geteuid()))
+	me := UserName(uint32(os.Geteuid()))
 	d.skip("files are tried as "+me+", not as "+d.User, "only root can try as somebody else", "run onbehalf doctor as root")
 	who, err = lookUp(me)
 	if err != nil {

@@ -127,7 +127,7 @@ func (c call) finding(what string, err error, daemon string) Finding {
 
 // open says how a barrier is taken away now, and for good.
 func (c call) open(b barrier, daemon string) (mend string, commands []string) {
-	group := groupName(c.who.gid)
+	group := GroupName(c.who.gid)
 	switch {
 	case !b.folder:
 		return fmt.Sprintf("open it to group %s; so that it stays so: SocketGroup=%[1]s and SocketMode=0660 in onbehalf.socket or, where onbehalf opens the socket itself, "+

@@ -80,7 +80,7 @@ func (r refusal) finding(who *account) Finding {
 		f.What = fmt.Sprintf("user %s cannot write to ", who.name)
 		f.Mend = "give it to the daemon: what DNS has shown is lost at each restart otherwise"
 	}
-	group := groupName(who.gid)
+	group := GroupName(who.gid)
 	switch {
 	case errors.Is(r.err, fs.ErrNotExist):
 		f.Why = "it is not there"
@@ -107,7 +107,7 @@ func (b barrier) mend() string {
 // open gives the command that takes a barrier away for one user, and for no others where it
 // guards a secret: files keep to owner and group, and so does the folder that they are in.
 func (b barrier) open(who *account, r refusal) string {
-	group := groupName(who.gid)
+	group := GroupName(who.gid)
 	switch {
 	case b.folder && b.path == filepath.Dir(r.path) && b.group == 0:
 		return fmt.Sprintf("chgrp %s %s && chmod g+rx %[2]s", group, b.path)
