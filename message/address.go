@@ -36,7 +36,7 @@ func ParseAddress(s string) (Address, error) {
 	if !strings.HasPrefix(rest, "@") {
 		return Address{}, fmt.Errorf("%q is not an address: no @ after the local part", clip(s))
 	}
-	domain, err := ParseDomain(rest[1:])
+	domain, err := ParseHost(rest[1:])
 	if err != nil {
 		return Address{}, err
 	}

@@ -64,7 +64,7 @@ var (
 // Connect notes who the client is. Local submissions (sendmail, Postfix's own
 // bounces) come from port 0.
 func (s *session) Connect(_, family string, port uint16, addr net.IP, m *library.Modifier) (library.Response, error) {
-	s.host, _ = message.ParseDomain(m.Macros["j"])
+	s.host, _ = message.ParseHost(m.Macros["j"])
 	ip, _ := netip.AddrFromSlice(addr)
 	s.client = ip.Unmap()
 	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()

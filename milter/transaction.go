@@ -105,7 +105,7 @@ func mailbox(p message.Path) message.Address {
 	if p.Readable() {
 		return p.Address
 	}
-	domain, _ := message.ParseDomain(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
+	domain, _ := message.ParseHost(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
 	return message.Address{Domain: domain}
 }
 

@@ -97,7 +97,7 @@ func foreign(a message.Address) (host, rest string, ok bool) {
 		if len(parts) < 3 {
 			return "", "", false
 		}
-		host, err := message.ParseDomain(parts[1])
+		host, err := message.ParseHost(parts[1])
 		return host.String(), parts[2], err == nil && isForeignRest(parts[2])
 	}
 	return "", "", false
@@ -172,7 +172,7 @@ func (c Codec) decodeStamped(purpose, rest string) (Decoded, error) {
 	if len(parts) < 4 {
 		return Decoded{}, ErrNotOurs
 	}
-	domain, err := message.ParseDomain(parts[2])
+	domain, err := message.ParseHost(parts[2])
 	if err != nil || parts[3] == "" {
 		return Decoded{}, ErrNotOurs
 	}
@@ -191,7 +191,7 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 	if len(parts) < 3 {
 		return Decoded{}, ErrNotOurs
 	}
-	host, err := message.ParseDomain(parts[1])
+	host, err := message.ParseHost(parts[1])
 	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}
