@@ -53,6 +53,7 @@ type (
 	rawTrust struct {
 		Networks      []string `mapstructure:"networks"`
 		Authenticated bool     `mapstructure:"authenticated"`
+		Reinjected    string   `mapstructure:"reinjected"`
 	}
 	rawPolicy struct {
 		UnknownDomain  string   `mapstructure:"unknown_domain"`
@@ -63,9 +64,10 @@ type (
 		Mode           string   `mapstructure:"mode"`
 	}
 	rawSRS struct {
-		Secrets       string `mapstructure:"secrets"`
-		MaxAge        period `mapstructure:"max_age"`
-		AcceptClassic bool   `mapstructure:"accept_classic"`
+		Secrets        string `mapstructure:"secrets"`
+		MaxAge         period `mapstructure:"max_age"`
+		AcceptClassic  bool   `mapstructure:"accept_classic"`
+		ClassicHashMin int    `mapstructure:"classic_hash_min"`
 	}
 	rawDNS struct {
 		Servers      []string `mapstructure:"servers"`
@@ -120,21 +122,23 @@ func defaults() map[string]any {
 		"log.addresses":          true,
 		"trust.networks":         []string{"127.0.0.0/8", "::1/128"},
 		"trust.authenticated":    true,
+		"trust.reinjected":       "as-received",
 		"policy.unknown_domain":  "rewrite",
 		"policy.unreadable_from": "reject",
 		"policy.rewrite_from":    "always",
 		"policy.keep_envelope":   true,
 		"policy.always_rewrite": []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com",
 			"live.com", "yahoo.com", "icloud.com", "aol.com"},
-		"policy.mode":        "enforce",
-		"srs.secrets":        "/etc/onbehalf/srs.secrets",
-		"srs.max_age":        "30d",
-		"srs.accept_classic": false,
-		"dns.timeout":        "5s",
-		"dns.max_per_second": 50,
-		"dns.pending_every":  "5m",
-		"dns.active_every":   "1h",
-		"dns.demote_after":   "1h",
+		"policy.mode":          "enforce",
+		"srs.secrets":          "/etc/onbehalf/srs.secrets",
+		"srs.max_age":          "30d",
+		"srs.accept_classic":   false,
+		"srs.classic_hash_min": 4,
+		"dns.timeout":          "5s",
+		"dns.max_per_second":   50,
+		"dns.pending_every":    "5m",
+		"dns.active_every":     "1h",
+		"dns.demote_after":     "1h",
 	}
 }
 

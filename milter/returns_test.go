@@ -359,13 +359,13 @@ func TestReplyIsNoBounce(t *testing.T) {
 	h := replying(t)
 	author, err := message.ParseAddress(academy)
 	must(t, err)
-	reply, replies := h.codec(0).Reply(author, "yourorg"), h.codec(0).Reply(message.Address{}, "yourorg")
+	reply, replies := h.codec(0).Reply(author), h.codec(0).OldReply("yourorg")
 	local, _, _ := strings.Cut(strings.Trim(h.bounceTo(academy), "<>"), "@")
 	for to, want := range map[string]string{
 		reply + "@reply.courseware.nl":                                            academy,
 		upper(reply) + "@Reply.Courseware.NL":                                     "ACADEMY@yourorganisationname.nl",
 		replies + "@reply.courseware.nl":                                          academy,
-		h.codec(-1000).Reply(author, "") + "@reply.courseware.nl":                 academy, // good as long as a stamp can tell
+		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                 academy, // good as long as a stamp can tell
 		reply + "@bounces.courseware.nl":                                          "it is a reply address",
 		replies + "@bounce.yourorganisationname.nl":                               "it is a reply address",
 		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code does not fit",

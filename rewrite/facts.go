@@ -26,7 +26,11 @@ type facts struct {
 	fields     []message.Field // From, as received
 	author     message.Author
 	unreadable string // why there is not one author; empty: there is
-	forbidden  string // why the submitter may not send this; empty: it may
+	distrusted string // why the message is not ours to decide about; empty: it is
+	trusted    bool
+	stranger   string           // the client that the message came to this host from, not trusted
+	chosen     *message.Address // takes the place of an envelope sender that nobody chose
+	forbidden  string           // why the submitter may not send this; empty: it may
 
 	party  party
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
@@ -67,7 +71,8 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
 	f.policy = f.platform.Policy
 	f.readAuthor()
-	if !f.platform.Trusts(m.Submitter) {
+	f.distrusted = f.distrust()
+	if f.trusted = f.distrusted == ""; !f.trusted {
 		return f
 	}
 	f.bound = s.BoundTo(m.Submitter)
@@ -79,6 +84,7 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	if f.tenant != nil {
 		f.policy = f.tenant.Policy
 	}
+	f.chooseSender()
 	if f.unreadable == "" && f.party == tenants {
 		f.readStanding()
 	}
@@ -95,7 +101,7 @@ func (f *facts) readAuthor() {
 			f.unreadable = "there is no From field and no envelope sender to make one from"
 		}
 	case 1:
-		author, err := message.ParseFrom(f.fields[0].Value)
+		author, err := message.ParseCompletedFrom(f.fields[0].Value, f.completes)
 		if f.author = author; err != nil {
 			f.unreadable = "From: " + err.Error()
 		}
@@ -157,7 +163,7 @@ func (f *facts) everyMailbox() []message.Mailbox {
 	}
 	var all []message.Mailbox
 	for _, field := range f.fields {
-		if author, err := message.ParseFrom(field.Value); err == nil {
+		if author, err := message.ParseCompletedFrom(field.Value, f.completes); err == nil {
 			all = append(all, author.Mailboxes...)
 		}
 	}

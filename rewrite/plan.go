@@ -41,6 +41,8 @@ const (
 	RowDirect     Row = 11 // below it: all recipients are delivered directly
 	RowReturn     Row = 12 // beside it: mail to a bounce or reply address
 	RowLoop       Row = 13 // the same, which comes round again and again
+	RowTooMany    Row = 14 // any: the header would take too many changes
+	RowDecided    Row = 15 // above it: comes to us a second time
 )
 
 // String gives the number, or a word where there is none.
@@ -54,6 +56,10 @@ func (r Row) String() string {
 		return "return"
 	case RowLoop:
 		return "loop"
+	case RowTooMany:
+		return "too-many"
+	case RowDecided:
+		return "decided"
 	}
 	return strconv.Itoa(int(r))
 }

@@ -48,7 +48,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 		fmt.Fprintln(p.out, codec.ClassicBounce(path.Address, now.Platform.Bounce))
 		return nil
 	}
-	fmt.Fprintln(p.out, codec.Bounce(path, tenantID, now.Platform.Bounce, true))
+	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, now.table.Snapshot()))
 	return nil
 }
 

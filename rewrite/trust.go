@@ -1,0 +1,84 @@
+package rewrite
+
+import (
+	"fmt"
+
+	"onbehalf/message"
+)
+
+// distrust says why a message is not decided about; empty: it is. A submitter that we do
+// not trust is reason enough. So is the way of the message: a filter or a list manager on
+// this host hands back what strangers sent, and a message is no more trusted then than it
+// was when it came.
+func (f *facts) distrust() string {
+	who := f.m.Submitter
+	switch {
+	case !f.platform.Trusts(who):
+		return "submitter is not trusted"
+	case f.platform.Trust.Reinjected, who.Login != "" && f.platform.Trust.Authenticated:
+		return ""
+	}
+	f.stranger = f.cameFrom()
+	if f.stranger != "" {
+		return "it came to this host from a client that is not trusted"
+	}
+	return ""
+}
+
+// cameFrom looks at the Received fields, from the top, for a stranger that this host took
+// the message from; empty: there is none. Those of the host's own clients, a filter
+// or a local program, say nothing yet about where they have the message from. A field that
+// another host has written ends the search: what stands below it may be anybody's words.
+func (f *facts) cameFrom() string {
+	for _, field := range f.m.Header {
+		if !field.Is("Received") {
+			continue
+		}
+		hop := message.ParseReceived(field.Value)
+		ours := !f.m.Host.IsZero() && hop.By == f.m.Host
+		switch {
+		case ours && hop.Local, hop.Client.IsLoopback() && (ours || !hop.Authenticated):
+			continue
+		case !ours:
+			return ""
+		case hop.Authenticated && f.platform.Trust.Authenticated, f.platform.Trusts(message.Submitter{Client: hop.Client}):
+			return ""
+		case !hop.Client.IsValid():
+			return "its topmost Received field does not say from where"
+		}
+		return fmt.Sprintf("from %s, says its topmost Received field", hop.Client)
+	}
+	return ""
+}
+
+// completes reports whether Postfix adds the domain to a word without one: it is the
+// host's own name, or one above it ($myorigin), and no tenant's.
+func (f *facts) completes(d message.Domain) bool {
+	if f.m.Host.IsZero() || !f.m.Host.Within(d) || !d.Within(f.m.Host.Organizational()) {
+		return false
+	}
+	owner, _ := f.owner(d)
+	return owner == nil
+}
+
+// chooseSender puts the author in the place of an envelope sender that nobody chose: of
+// mail of a local program that named none, Postfix makes one of the program's account and
+// the host's name. By SMTP it was chosen. A platform that lists the name sends from it.
+func (f *facts) chooseSender() {
+	sender := f.m.Envelope.ReversePath.Address
+	if !f.m.Submitter.Local || f.unreadable != "" || f.party == platforms || len(f.fields) == 0 {
+		return
+	}
+	author := f.author.Mailboxes[0].Address
+	if sender.IsZero() || f.platform.Owns(sender.Domain) || !f.completes(sender.Domain) || !writable(author, f.m.Envelope.SMTPUTF8) {
+		return
+	}
+	f.m.Envelope.ReversePath = message.PathOf(author)
+	f.chosen = &author
+}
+
+// decidedBefore reports whether the message is one that we have signed a moment ago, and
+// that a filter hands back. Who is bound to a tenant or logs in is no filter.
+func (f *facts) decidedBefore() bool {
+	return f.m.Signed && f.bound == nil && f.m.Submitter.Login == ""
+}
