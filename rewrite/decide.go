@@ -57,12 +57,14 @@ func (f *facts) bounded(p Plan) Plan {
 // decide is the table.
 func (f *facts) decide() Plan {
 	switch {
-	case !f.trusted:
-		return Plan{Row: RowUntrusted, Verdict: Pass, Reason: f.distrusted, Detail: f.stranger}
-	case f.decidedBefore():
-		return f.plan(RowDecided, Pass, "it was decided about when it came to this host")
 	case f.forbidden != "":
 		return f.refuse(RowForbidden, "submitter may not send as this author", f.forbidden)
+	case !f.trusted:
+		p := f.plan(RowUntrusted, Pass, f.distrusted)
+		p.Detail, p.Tenant, p.Shadow = f.stranger, p.Bound, false
+		return p
+	case f.decidedBefore():
+		return f.plan(RowDecided, Pass, "it was decided about when it came to this host")
 	case f.unreadable != "" && f.policy.UnreadableFrom == tenant.UnreadableReject:
 		return f.refuse(RowUnreadable, "author cannot be read", f.unreadable)
 	case f.unreadable != "":

@@ -71,18 +71,28 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
 	f.policy = f.platform.Policy
 	f.readAuthor()
-	f.distrusted = f.distrust()
-	if f.trusted = f.distrusted == ""; !f.trusted {
+	if !f.platform.Trusts(m.Submitter) {
+		f.distrusted = "submitter is not trusted"
 		return f
 	}
 	f.bound = s.BoundTo(m.Submitter)
 	f.readParty()
 	f.forbidden = f.forbids(f.bound)
+	if f.stranger = f.cameFrom(); f.stranger != "" {
+		f.distrusted = "it came to this host from a client that is not trusted"
+		if f.handsBack() {
+			f.forbidden = ""
+		}
+	}
+	f.trusted = f.distrusted == ""
 	if f.unreadable != "" {
 		f.tenant = f.bound
 	}
 	if f.tenant != nil {
 		f.policy = f.tenant.Policy
+	}
+	if !f.trusted {
+		return f
 	}
 	f.chooseSender()
 	if f.unreadable == "" && f.party == tenants {

@@ -377,14 +377,36 @@ func (l law) home() {
 }
 
 // forwarded: a message that is only led home keeps its author and its octets, but for
-// the field that counts its rounds, and has no signature of ours.
+// the field that counts its rounds, and has no signature of ours. An author for whom SPF
+// would vouch, because we forward, is replaced.
 func (l law) forwarded() {
 	if len(l.plan.Exchanges) == 0 || len(l.plan.Sign) > 0 {
 		l.fail("a message that is led home goes nowhere, or is signed")
 	}
+	replaced := false
 	for _, e := range l.plan.Edits {
-		if e.Op != rewrite.Add || e.Name != "X-Onbehalf-Hop" {
+		switch {
+		case e.Op == rewrite.Add && e.Name == "X-Onbehalf-Hop":
+		case e.Name == "From" || e.Name == rewrite.OriginalFrom:
+			replaced = true
+		default:
 			l.fail("a message that is led home is edited: %v", e)
+		}
+	}
+	platform := l.s.Platform()
+	for _, field := range l.after.All("From") {
+		author, err := message.ParseFrom(field.Value)
+		if replaced && (err != nil || author.Mended || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
+			l.fail("From is replaced by %s: %v", field.Text(), err)
+		}
+		for _, mailbox := range author.Mailboxes {
+			org := mailbox.Address.Domain.Organizational()
+			if !replaced && (org == platform.Bounce.Organizational() || org == l.m.Host.Organizational()) {
+				l.fail("%s is vouched for by SPF", mailbox.Address)
+			}
+			if replaced && mailbox.Address.Local != "noreply" {
+				l.fail("a stranger's claim stands in %s", mailbox.Address)
+			}
 		}
 	}
 	if again := rewrite.Decide(l.applied(), l.s); len(again.Exchanges) > 0 {

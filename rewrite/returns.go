@@ -194,19 +194,18 @@ func (f *facts) isNotification() bool {
 }
 
 // claimed reports whether a receiver may read in From a domain of the organization: in
-// what can be read, or anywhere in what cannot.
+// what can be read one way only, or anywhere in what cannot.
 func (f *facts) claimed(organization message.Domain) bool {
 	if organization.IsZero() {
 		return false
 	}
-	for _, author := range f.everyMailbox() {
-		if author.Address.Domain.Organizational() == organization {
-			return true
-		}
+	within := func(m message.Mailbox) bool { return m.Address.Domain.Organizational() == organization }
+	if len(f.fields) == 0 {
+		return slices.ContainsFunc(f.author.Mailboxes, within)
 	}
 	return slices.ContainsFunc(f.fields, func(field message.Field) bool {
-		_, err := message.ParseFrom(field.Value)
-		return err != nil && mayName(field, organization)
+		author, err := message.ParseFrom(field.Value)
+		return slices.ContainsFunc(author.Mailboxes, within) || (err != nil || author.Mended) && mayName(field, organization)
 	})
 }
 

@@ -6,30 +6,16 @@ import (
 	"onbehalf/message"
 )
 
-// distrust says why a message is not decided about; empty: it is. A submitter that we do
-// not trust is reason enough. So is the way of the message: a filter or a list manager on
-// this host hands back what strangers sent, and a message is no more trusted then than it
-// was when it came.
-func (f *facts) distrust() string {
-	who := f.m.Submitter
-	switch {
-	case !f.platform.Trusts(who):
-		return "submitter is not trusted"
-	case f.platform.Trust.Reinjected, who.Login != "" && f.platform.Trust.Authenticated:
+// cameFrom looks at the Received fields, from the top, for a stranger that this host took
+// the message from; empty: there is none. A filter or a list manager on this host hands
+// back what strangers sent, and a message is no more trusted then than it was when
+// it came. Fields of the host's own clients, a filter or a local program, say nothing yet
+// about where they have the message from. One that another host has written ends the
+// search: what stands below it may be anybody's words. Who logs in is no filter.
+func (f *facts) cameFrom() string {
+	if f.platform.Trust.Reinjected || f.m.Submitter.Login != "" && f.platform.Trust.Authenticated {
 		return ""
 	}
-	f.stranger = f.cameFrom()
-	if f.stranger != "" {
-		return "it came to this host from a client that is not trusted"
-	}
-	return ""
-}
-
-// cameFrom looks at the Received fields, from the top, for a stranger that this host took
-// the message from; empty: there is none. Those of the host's own clients, a filter
-// or a local program, say nothing yet about where they have the message from. A field that
-// another host has written ends the search: what stands below it may be anybody's words.
-func (f *facts) cameFrom() string {
 	for _, field := range f.m.Header {
 		if !field.Is("Received") {
 			continue
@@ -49,6 +35,13 @@ func (f *facts) cameFrom() string {
 		return fmt.Sprintf("from %s, says its topmost Received field", hop.Client)
 	}
 	return ""
+}
+
+// handsBack reports whether the submitter is such a filter: a program of this host that
+// sends as no tenant of its own. Others do not get round what binds them by a field that
+// they may have written themselves.
+func (f *facts) handsBack() bool {
+	return f.bound == nil && (f.m.Submitter.Local || f.m.Submitter.Client.IsLoopback())
 }
 
 // completes reports whether Postfix adds the domain to a word without one: it is the
@@ -78,7 +71,5 @@ func (f *facts) chooseSender() {
 }
 
 // decidedBefore reports whether the message is one that we have signed a moment ago, and
-// that a filter hands back. Who is bound to a tenant or logs in is no filter.
-func (f *facts) decidedBefore() bool {
-	return f.m.Signed && f.bound == nil && f.m.Submitter.Login == ""
-}
+// that a filter hands back.
+func (f *facts) decidedBefore() bool { return f.m.Signed && f.handsBack() }
