@@ -142,6 +142,16 @@ func (n NextHop) String() string {
 // MarshalText is String.
 func (n NextHop) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 
+// UnmarshalText is ParseNextHop; the empty text is the zero NextHop.
+func (n *NextHop) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*n = NextHop{}
+		return nil
+	}
+	*n, err = ParseNextHop(string(text))
+	return err
+}
+
 // nextHops is tenants by the server that their mail is delivered to directly, the one with the
 // strictest TLS first.
 type nextHops map[NextHop][]*Tenant
