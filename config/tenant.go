@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
