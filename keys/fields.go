@@ -32,7 +32,7 @@ var (
 // letters, digits and hyphens has no place in h=, where ; and : have a meaning.
 func isOptional(name string) bool {
 	switch {
-	case name == "sender":
+	case name == "sender", name == "feedback-id": // by Feedback-ID providers tell campaigns apart
 		return true
 	case name == "resent-bcc":
 		return false

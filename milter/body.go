@@ -16,6 +16,7 @@ const maxLine = 998
 type inspector struct {
 	eightBit bool // octets over 127: re-encoded for a host without 8BITMIME
 	longLine bool // over 998 octets: broken up
+	cutField bool // too long to have arrived whole: sent whole
 
 	column  int  // octets in the line so far
 	afterCR bool // the last octet was a CR
@@ -54,14 +55,31 @@ func (i *inspector) line() {
 	i.column, i.afterCR = 0, false
 }
 
+// maxRewritten is about how much of an address field Postfix shows to milters, in octets, when
+// it has completed the addresses of a local client. It sends all of it.
+const maxRewritten = 59_900
+
 // header looks at a field as it arrived: long lines are broken up there, too.
 func (i *inspector) header(f message.Field) {
+	if len(f.Value) >= maxRewritten && holdsAddresses(f.Name) {
+		i.cutField = true
+	}
 	if len(f.Value) <= maxLine-len(f.Name)-1 {
 		return
 	}
 	for line := range strings.SplitSeq(f.Name+":"+f.Value, "\r\n") {
 		i.longLine = i.longLine || len(line) > maxLine
 	}
+}
+
+// holdsAddresses reports whether a field is of those in which Postfix completes addresses.
+func holdsAddresses(name string) bool {
+	name = strings.ToLower(name)
+	switch strings.TrimPrefix(name, "resent-") {
+	case "from", "to", "cc", "bcc", "reply-to", "sender":
+		return true
+	}
+	return false
 }
 
 // fragile names what the next hops may change; empty: nothing.
@@ -72,6 +90,9 @@ func (i *inspector) fragile() []string {
 	}
 	if i.longLine || i.column > maxLine {
 		all = append(all, "long-line")
+	}
+	if i.cutField {
+		all = append(all, "cut-field")
 	}
 	return all
 }

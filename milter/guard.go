@@ -145,10 +145,19 @@ func (g *guard) goOn() error {
 	return err
 }
 
+// patience is how long the next frame may take to begin. A peer that has not negotiated
+// is no mail server, or will be one at once.
+func (g *guard) patience() time.Duration {
+	if g.actions == 0 {
+		return min(g.server.Limits.Stall, g.server.Limits.Idle)
+	}
+	return g.server.Limits.Idle
+}
+
 // readFrame reads a frame into g.frame. The buffer grows with what has arrived,
 // not with what was announced.
 func (g *guard) readFrame() error {
-	g.SetReadDeadline(time.Now().Add(g.server.Limits.Idle))
+	g.SetReadDeadline(time.Now().Add(g.patience()))
 	var head [4]byte
 	if _, err := io.ReadFull(g.in, head[:1]); err != nil {
 		return err

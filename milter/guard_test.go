@@ -173,6 +173,7 @@ func TestSilentPeer(t *testing.T) {
 		octets []byte
 	}{
 		"at once":              {Limits{Idle: 20 * time.Millisecond}, nil},
+		"before negotiating":   {Limits{Stall: 20 * time.Millisecond}, nil},
 		"between messages":     {Limits{Idle: 20 * time.Millisecond}, frames(stages[:2]...)},
 		"within a message":     {Limits{Idle: 20 * time.Millisecond}, frames(stages[:6]...)},
 		"within the length":    {Limits{Stall: 20 * time.Millisecond}, []byte{0, 0}},

@@ -3,6 +3,7 @@ package milter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -44,6 +45,7 @@ func (t *transaction) report() {
 		slog.String("tenant", t.plan.Tenant),
 	}
 	attrs = append(attrs, t.reportPlan()...)
+	attrs = append(attrs, t.reportReturns()...)
 	if t.plan.Shadow {
 		attrs = append(attrs, slog.String("mode", "shadow"))
 	}
@@ -59,7 +61,7 @@ func (t *transaction) report() {
 		attrs = append(attrs, t.reportSubmitter()...)
 	}
 	if problem := t.firstProblem(); problem != nil {
-		level = slog.LevelError
+		level = max(level, t.fault())
 		attrs = append(attrs, slog.String("problem", problem.Error()))
 	}
 	attrs = append(attrs, slog.Duration("duration", time.Since(t.started).Round(time.Microsecond)))
@@ -73,23 +75,71 @@ func (t *transaction) firstProblem() error {
 	return t.problem
 }
 
-// reportPlan names what the plan does: fields by name, keys by selector and SDID.
+// fault is the level of a problem. What is refused is the message's own fault, and tried
+// again it would be refused again; for all else somebody here has to look.
+func (t *transaction) fault() slog.Level {
+	if t.outcome == refused {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+// reportPlan names what was done, or in shadow mode would have been: fields by name, keys
+// by selector and SDID.
 func (t *transaction) reportPlan() []slog.Attr {
-	var rewrote, signed []string
-	if t.plan.ReversePath != nil {
-		rewrote = append(rewrote, "sender")
+	var rewrote, signed string
+	would := ""
+	switch {
+	case t.outcome == carriedOut:
+		rewrote, signed = changes(t.plan), signers(t.plan)
+	case t.outcome == passed && t.plan.Shadow:
+		rewrote, signed, would = changes(t.plan), signers(t.plan), "would_"
 	}
-	for _, edit := range t.plan.Edits {
-		rewrote = append(rewrote, string(edit.Op)+" "+edit.Name)
+	keys := [2]string{"rewrote", "signed"}
+	if would != "" {
+		keys = [2]string{"would_rewrite", "would_sign"}
 	}
-	for _, id := range t.plan.Sign {
-		signed = append(signed, id.String())
+	attrs := []slog.Attr{slog.String(keys[0], rewrote), slog.String(keys[1], signed)}
+	if t.state.Addresses && t.plan.ReversePath != nil && rewrote != "" {
+		attrs = append(attrs, slog.String(would+"new_sender", t.plan.ReversePath.String()))
 	}
-	attrs := []slog.Attr{slog.String("rewrote", strings.Join(rewrote, ", ")), slog.String("signed", strings.Join(signed, ", "))}
 	if fragile := t.body.fragile(); t.outcome == carriedOut && t.signature != nil && fragile != nil {
 		attrs = append(attrs, slog.String("fragile", strings.Join(fragile, ", ")))
 	}
-	if len(t.plan.Exchanges) > 0 {
+	return attrs
+}
+
+// changes names the changes of a plan; the same one many times once.
+func changes(plan rewrite.Plan) string {
+	var all []string
+	if plan.ReversePath != nil {
+		all = append(all, "sender")
+	}
+	for i := 0; i < len(plan.Edits); {
+		first, times := plan.Edits[i], 0
+		for ; i < len(plan.Edits) && plan.Edits[i].Op == first.Op && strings.EqualFold(plan.Edits[i].Name, first.Name); i++ {
+			times++
+		}
+		text := string(first.Op) + " " + first.Name
+		if times > 1 {
+			text += fmt.Sprintf(" (%d)", times)
+		}
+		all = append(all, text)
+	}
+	return clip(strings.Join(all, ", "))
+}
+
+func signers(plan rewrite.Plan) string {
+	var all []string
+	for _, id := range plan.Sign {
+		all = append(all, id.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// reportReturns says what became of mail to addresses of ours.
+func (t *transaction) reportReturns() (attrs []slog.Attr) {
+	if len(t.plan.Exchanges) > 0 && t.outcome == carriedOut {
 		attrs = append(attrs, slog.Int("led_home", len(t.plan.Exchanges)))
 	}
 	if t.status != nil && len(t.status.Reports) > 0 {
@@ -145,10 +195,7 @@ func (t *transaction) reportAddresses() []slog.Attr {
 		slog.String("sender", clip(t.message.Envelope.ReversePath.Verbatim)),
 		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),
 	}
-	if t.plan.ReversePath != nil {
-		attrs = append(attrs, slog.String("new_sender", t.plan.ReversePath.String()))
-	}
-	if len(t.plan.Exchanges) > 0 {
+	if len(t.plan.Exchanges) > 0 && t.outcome == carriedOut {
 		attrs = append(attrs, slog.String("to", t.reportHomes()))
 	}
 	if t.plan.Detail != "" {

@@ -36,6 +36,9 @@ type Server struct {
 	Limits Limits
 	Counts Counts
 
+	decided  decided
+	headless headless
+
 	once sync.Once
 	free chan struct{} // holds one token for each connection that is served
 

@@ -29,6 +29,7 @@ type transaction struct {
 	octets   int   // of the header
 	paths    int   // octets of the recipients
 	tooLarge error // a bound was passed: the message is refused at its end
+	shown    bool  // the end of the header has come
 
 	plan      rewrite.Plan
 	signature *keys.Signature // nil: nothing is signed
@@ -123,6 +124,8 @@ func (t *transaction) addField(f message.Field) {
 // started, over the header that the plan leads to; any other is answered. Mail that is
 // not ours passes whatever its size, for nothing in it is needed.
 func (t *transaction) decide() library.Response {
+	t.shown = true
+	t.message.Signed = t.server.decided.knows(t.message.Header)
 	t.plan = rewrite.Decide(t.message, t.snapshot)
 	for _, d := range t.plan.Standings {
 		t.server.Seen(d)
@@ -207,6 +210,7 @@ func (t *transaction) finish(e editor) (library.Response, error) {
 		t.report()
 		return nil, err
 	}
+	t.server.decided.remember(signed, t.plan.Apply(t.message.Header))
 	return t.answer(carriedOut, accept), nil
 }
 
@@ -224,6 +228,7 @@ func (t *transaction) sign() ([]message.Field, error) {
 
 // close gives up the signature, whose goroutines wait for the rest of the body.
 func (t *transaction) close() {
+	t.server.headless.note(t)
 	if t.signature != nil {
 		t.signature.Close()
 	}

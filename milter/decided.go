@@ -1,0 +1,77 @@
+package milter
+
+import (
+	"crypto/sha256"
+	"strings"
+	"sync"
+
+	"onbehalf/message"
+)
+
+// decided remembers the last messages that were signed here, so that one which a content
+// filter hands back is not decided about and signed a second time. It keeps a digest of
+// each, and forgets the oldest. The zero value is ready; it may be used by many goroutines.
+type decided struct {
+	mu    sync.Mutex
+	ring  [maxDecided]digest
+	next  int
+	known map[digest]bool
+}
+
+const maxDecided = 4096
+
+type digest [sha256.Size]byte
+
+// whatReadersSee is what a filter may not change without being decided about again.
+var whatReadersSee = []string{"From", "Reply-To", "Subject", "To", "Cc", "Date", "Message-ID"}
+
+// digestOf tells one signed message from others. White space may have been folded
+// otherwise on the way.
+func digestOf(signature message.Field, h message.Header) digest {
+	hash := sha256.New()
+	note := func(f message.Field) {
+		hash.Write([]byte(strings.ToLower(f.Name) + ":" + strings.Join(strings.Fields(f.Value), "") + "\n"))
+	}
+	note(signature)
+	for _, name := range whatReadersSee {
+		for _, f := range h.All(name) {
+			note(f)
+		}
+	}
+	return digest(hash.Sum(nil))
+}
+
+// remember notes a message as it leaves.
+func (d *decided) remember(signatures []message.Field, h message.Header) {
+	if len(signatures) == 0 {
+		return
+	}
+	one := digestOf(signatures[0], h)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil {
+		d.known = make(map[digest]bool, maxDecided)
+	}
+	delete(d.known, d.ring[d.next])
+	d.ring[d.next] = one
+	d.next = (d.next + 1) % maxDecided
+	d.known[one] = true
+}
+
+// maxAsked is how many signatures of a message are compared.
+const maxAsked = 10
+
+// knows reports whether the message is one that has left here.
+func (d *decided) knows(h message.Header) bool {
+	signatures := h.All("DKIM-Signature")
+	for _, signature := range signatures[:min(len(signatures), maxAsked)] {
+		one := digestOf(signature, h)
+		d.mu.Lock()
+		found := d.known[one]
+		d.mu.Unlock()
+		if found {
+			return true
+		}
+	}
+	return false
+}
