@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -23,13 +24,17 @@ const (
 // streams past (RFC 3464: a multipart/report with a part of type
 // message/delivery-status). It keeps a line at a time. What is broken, or no
 // notification at all, just has no reports.
+//
+// Notifications in other multiparts, without a report-type, or with the part deeper inside
+// are read as well: programs write them. What a message inside says is not.
 type StatusReader struct {
 	Reports []Report
 
-	boundary string // empty: the message is no notification
-	line     []byte // so far
-	where    place
-	report   Report
+	boundaries []string // of the multiparts that the reader is in, the innermost last
+	line       []byte   // so far
+	head       string   // the last field of the part's header, so far
+	where      place
+	report     Report
 }
 
 // place is the part of the body that the reader is in.
@@ -41,14 +46,31 @@ const (
 	statuses              // in message/delivery-status
 )
 
+// maxNested is how deep multiparts are looked into.
+const maxNested = 5
+
 // NewStatusReader looks at a message's Content-Type (RFC 6522 section 3).
 func NewStatusReader(h Header) *StatusReader {
-	field, _ := h.Get("Content-Type")
-	value := field.Text()
-	if !strings.HasPrefix(strings.ToLower(value), "multipart/report") || !strings.Contains(strings.ToLower(value), "delivery-status") {
-		return &StatusReader{}
+	r := new(StatusReader)
+	if field, found := h.Get("Content-Type"); found {
+		r.enter(field.Text())
 	}
-	return &StatusReader{boundary: boundaryOf(value)}
+	return r
+}
+
+// enter takes the content type of the message, or of a part.
+func (r *StatusReader) enter(contentType string) {
+	kind := strings.ToLower(contentType)
+	switch {
+	case isDeliveryStatus(kind):
+		r.where = statuses
+	case !strings.HasPrefix(strings.TrimSpace(kind), "multipart/"), len(r.boundaries) >= maxNested:
+	case strings.HasPrefix(strings.TrimSpace(kind), "multipart/report") && strings.Contains(kind, "report-type") && !strings.Contains(kind, "delivery-status"):
+	default:
+		if boundary := boundaryOf(contentType); boundary != "" {
+			r.boundaries = append(r.boundaries, boundary)
+		}
+	}
 }
 
 // boundaryOf finds the boundary parameter (RFC 2046 section 5.1.1). Nothing is folded
@@ -79,7 +101,7 @@ func boundaryOf(value string) string {
 // Write takes octets of the body in pieces of any size. It never fails.
 func (r *StatusReader) Write(p []byte) (int, error) {
 	n := len(p)
-	for r.boundary != "" && len(p) > 0 {
+	for r.reads() && len(p) > 0 {
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
 			r.keep(p)
@@ -93,6 +115,9 @@ func (r *StatusReader) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// reads reports whether anything in the body is of interest.
+func (r *StatusReader) reads() bool { return len(r.boundaries) > 0 || r.where == statuses }
+
 func (r *StatusReader) keep(p []byte) {
 	r.line = append(r.line, p[:min(len(p), maxStatusLine-len(r.line))]...)
 }
@@ -104,18 +129,16 @@ func (r *StatusReader) End() {
 }
 
 func (r *StatusReader) take(line string) {
+	if r.isBoundary(line) {
+		return
+	}
 	switch {
-	case r.isBoundary(line, ""):
-		r.finish()
-		r.where = partHead
-	case r.isBoundary(line, "--"): // the last
-		r.finish()
-		r.where = outside
-	case r.where == partHead && line == "":
-		r.where = outside
+	case r.where == partHead && line != "" && (line[0] == ' ' || line[0] == '\t'):
+		r.head += line[:min(len(line), maxStatusLine-len(r.head))]
 	case r.where == partHead:
-		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Content-Type") && isDeliveryStatus(value) {
-			r.where = statuses
+		r.endField()
+		if r.head = line; line == "" && r.where == partHead {
+			r.where = outside
 		}
 	case r.where == statuses && line == "":
 		r.finish()
@@ -124,11 +147,36 @@ func (r *StatusReader) take(line string) {
 	}
 }
 
-// isBoundary tells a line between parts (RFC 2046 section 5.1.1). White space may
-// follow, but not more: the boundary of a message within may start with ours.
-func (r *StatusReader) isBoundary(line, end string) bool {
-	rest, found := strings.CutPrefix(line, "--"+r.boundary+end)
-	return found && r.boundary != "" && strings.Trim(rest, " \t") == ""
+// endField is the end of a field in the header of a part.
+func (r *StatusReader) endField() {
+	if name, value, _ := strings.Cut(r.head, ":"); strings.EqualFold(name, "Content-Type") {
+		r.enter(value)
+	}
+}
+
+// isBoundary takes a line between parts (RFC 2046 section 5.1.1), of any multipart that
+// the reader is in. White space may follow, but not more: the boundary of a message within
+// may start with ours.
+func (r *StatusReader) isBoundary(line string) bool {
+	rest, found := strings.CutPrefix(line, "--")
+	if !found {
+		return false
+	}
+	rest = strings.TrimRight(rest, " \t")
+	for i, boundary := range slices.Backward(r.boundaries) {
+		last := rest == boundary+"--"
+		if !last && rest != boundary {
+			continue
+		}
+		r.finish()
+		r.head, r.where = "", partHead
+		r.boundaries = r.boundaries[:i+1]
+		if last {
+			r.where, r.boundaries = outside, r.boundaries[:i]
+		}
+		return true
+	}
+	return false
 }
 
 // isDeliveryStatus tells the type of the part, in ASCII or for SMTPUTF8 (RFC 6533).
