@@ -40,9 +40,15 @@ func ParseFrom(value string) (Author, error) {
 	return ParseCompletedFrom(value, func(Domain) bool { return false })
 }
 
+// maxFrom bounds what is read, in octets. No author needs more.
+const maxFrom = 32 << 10
+
 // ParseCompletedFrom is ParseFrom for a field that a mail server may have completed:
 // adds reports whether it adds the domain to words without one.
 func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
+	if len(value) > maxFrom {
+		return Author{}, fmt.Errorf("it is longer than %d octets", maxFrom)
+	}
 	text := strings.Trim(unfold(value), " \t")
 	switch {
 	case text == "":

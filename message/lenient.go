@@ -284,13 +284,10 @@ func namesAnother(name string, own Address) bool {
 	name = strings.ReplaceAll(strings.ReplaceAll(name, " @", "@"), "@ ", "@")
 	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune(" \t,;:()<>[]\"", r) }) {
 		before, behind, found := strings.Cut(word, "@")
-		if !found || before == "" || behind == "" {
+		if !found || before == "" || !strings.ContainsAny(behind, ".@") {
 			continue
 		}
-		if other, err := ParseAddress(word); err == nil && sameMailbox(other, own) {
-			continue
-		}
-		if strings.ContainsAny(behind, ".@") {
+		if other, err := ParseAddress(word); err != nil || !sameMailbox(other, own) {
 			return true
 		}
 	}
@@ -323,6 +320,9 @@ func missing(tokens []token) error {
 // DisplayName returns the name that a From field shows which ParseFrom cannot read; empty
 // where there is none before the angle bracket.
 func DisplayName(value string) string {
+	if len(value) > maxFrom {
+		return ""
+	}
 	text := strings.Trim(unfold(value), " \t")
 	tokens, err := tokenize(text)
 	open := index(tokens, '<')

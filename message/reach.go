@@ -6,9 +6,12 @@ import "strings"
 // holds an address, in a list, a group, or among text of any kind. "<>", "none", quotes,
 // commas and empty groups hold none.
 func HoldsAddress(value string) bool {
-	tokens, err := tokenize(strings.Trim(unfold(value), " \t"))
-	if err != nil {
-		return strings.Contains(value, "@") // whoever reads it
+	if !strings.Contains(value, "@") {
+		return false
+	}
+	tokens, err := tokenize(strings.Trim(unfold(value[:min(len(value), maxFrom)]), " \t"))
+	if err != nil || len(value) > maxFrom {
+		return true // whoever reads it
 	}
 	for i, t := range tokens {
 		if t.kind != '@' || i == 0 || i+1 == len(tokens) {

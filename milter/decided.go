@@ -2,6 +2,7 @@ package milter
 
 import (
 	"crypto/sha256"
+	"io"
 	"strings"
 	"sync"
 
@@ -25,28 +26,31 @@ type digest [sha256.Size]byte
 // whatReadersSee is what a filter may not change without being decided about again.
 var whatReadersSee = []string{"From", "Reply-To", "Subject", "To", "Cc", "Date", "Message-ID"}
 
-// digestOf tells one signed message from others. White space may have been folded
+// digestOf tells the header of one message from others. White space may have been folded
 // otherwise on the way.
-func digestOf(signature message.Field, h message.Header) digest {
+func digestOf(h message.Header) digest {
 	hash := sha256.New()
-	note := func(f message.Field) {
-		hash.Write([]byte(strings.ToLower(f.Name) + ":" + strings.Join(strings.Fields(f.Value), "") + "\n"))
-	}
-	note(signature)
 	for _, name := range whatReadersSee {
 		for _, f := range h.All(name) {
-			note(f)
+			io.WriteString(hash, name+":"+squeezed(f.Value)+"\n")
 		}
 	}
 	return digest(hash.Sum(nil))
 }
+
+// with adds a signature over that header.
+func (d digest) with(signature message.Field) digest {
+	return sha256.Sum256(append(d[:], squeezed(signature.Value)...))
+}
+
+func squeezed(s string) string { return strings.Join(strings.Fields(s), "") }
 
 // remember notes a message as it leaves.
 func (d *decided) remember(signatures []message.Field, h message.Header) {
 	if len(signatures) == 0 {
 		return
 	}
-	one := digestOf(signatures[0], h)
+	one := digestOf(h).with(signatures[0])
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil {
@@ -64,8 +68,12 @@ const maxAsked = 10
 // knows reports whether the message is one that has left here.
 func (d *decided) knows(h message.Header) bool {
 	signatures := h.All("DKIM-Signature")
+	if len(signatures) == 0 {
+		return false
+	}
+	seen := digestOf(h)
 	for _, signature := range signatures[:min(len(signatures), maxAsked)] {
-		one := digestOf(signature, h)
+		one := seen.with(signature)
 		d.mu.Lock()
 		found := d.known[one]
 		d.mu.Unlock()

@@ -106,6 +106,9 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	return f
 }
 
+// maxAuthors is how many mailboxes one From may hold.
+const maxAuthors = 50
+
 // readAuthor reads From; without one the envelope sender is the author.
 func (f *facts) readAuthor() {
 	switch len(f.fields) {
@@ -119,6 +122,8 @@ func (f *facts) readAuthor() {
 		author, err := message.ParseCompletedFrom(f.fields[0].Value, f.completes)
 		if f.author = author; err != nil {
 			f.unreadable = "From: " + err.Error()
+		} else if len(author.Mailboxes) > maxAuthors {
+			f.author, f.unreadable = message.Author{}, fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
 		}
 	default:
 		f.unreadable = fmt.Sprintf("there are %d From fields", len(f.fields))
@@ -173,7 +178,7 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 }
 
 func (f *facts) everyMailbox() []message.Mailbox {
-	if len(f.fields) < 2 {
+	if len(f.fields) < 2 || len(f.fields) > maxEdits { // so many are refused
 		return f.author.Mailboxes
 	}
 	var all []message.Mailbox

@@ -22,16 +22,27 @@ func (f *facts) replyTo() []Edit {
 	if len(authors) == 0 {
 		return nil
 	}
+	octets := 0
 	for i := range authors {
-		authors[i].Name = visible(authors[i].Name)
+		authors[i].Name = clipped(visible(authors[i].Name), 10*maxName)
+		if octets += 4*len(authors[i].Name) + len(authors[i].Address.String()); octets > maxWritten && i > 0 {
+			authors = authors[:i]
+			break
+		}
 	}
 	return f.fill("Reply-To", message.HoldsAddress, func() string { return message.FormatMailboxes("Reply-To", authors...) })
 }
+
+// maxWritten bounds the fields that we write, in octets, but for folds.
+const maxWritten = 7000
 
 // fill gives a field a value where none of that name has one. Fields that say nothing go:
 // a receiver may take any of them.
 func (f *facts) fill(name string, says func(value string) bool, value func() string) []Edit {
 	there := f.m.Header.All(name)
+	if len(there) > maxEdits {
+		return tooMany(name)
+	}
 	said := slices.ContainsFunc(there, func(field message.Field) bool { return says(field.Value) })
 	if len(there) == 0 {
 		return []Edit{{Op: Add, Name: name, Value: value()}}
@@ -49,10 +60,19 @@ func (f *facts) fill(name string, says func(value string) bool, value func() str
 	return edits
 }
 
+// tooMany are more changes than are made: the message is refused, whatever else it holds.
+func tooMany(name string) []Edit {
+	return slices.Repeat([]Edit{{Op: Delete, Index: 1, Name: name}}, maxEdits+1)
+}
+
 // drop removes the fields of a name that are unwanted, from the bottom up.
 func (f *facts) drop(name string, unwanted func(message.Field) bool) []Edit {
+	there := f.m.Header.All(name)
+	if len(there) > 10*maxEdits {
+		return tooMany(name)
+	}
 	var edits []Edit
-	for i, field := range slices.Backward(f.m.Header.All(name)) {
+	for i, field := range slices.Backward(there) {
 		if unwanted(field) {
 			edits = append(edits, Edit{Op: Delete, Index: i + 1, Name: name})
 		}

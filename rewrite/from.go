@@ -35,12 +35,15 @@ func (f *facts) replaceFrom() []Edit {
 	if len(f.fields) == 0 {
 		return []Edit{{Op: Add, Name: "From", Value: value}}
 	}
+	if len(f.fields) > maxEdits {
+		return tooMany("From")
+	}
 	edits := []Edit{{Op: Change, Index: 1, Name: "From", Value: value}}
 	for i := len(f.fields); i > 1; i-- {
 		edits = append(edits, Edit{Op: Delete, Index: i, Name: "From"})
 	}
 	for _, old := range f.fields {
-		was := message.Fold(OriginalFrom, old.Value)
+		was := trailOf(old.Value)
 		if was == "" && len(f.fields) == 1 {
 			continue
 		}
@@ -50,6 +53,17 @@ func (f *facts) replaceFrom() []Edit {
 		edits = append(edits, Edit{Op: Add, Name: OriginalFrom, Value: was})
 	}
 	return edits
+}
+
+// trailOf writes a From that was replaced, its end cut off where it is long.
+func trailOf(value string) string {
+	if len(value) <= maxWritten {
+		if was := message.Fold(OriginalFrom, value); len(was) <= maxWritten+1000 {
+			return was
+		}
+	}
+	const enough = 2000 // octets, each of which may need three
+	return message.Fold(OriginalFrom, strings.ToValidUTF8(value[:min(len(value), enough)], "")+" ...")
 }
 
 // fromName returns the display name: the author's by the tenant's pattern. The name

@@ -10,6 +10,16 @@ import (
 // maxName bounds a display name, in characters. No mail program shows more.
 const maxName = 100
 
+// clipped returns a name of so many characters at most.
+func clipped(name string, most int) string {
+	for i := range name {
+		if most--; most < 0 {
+			return strings.TrimSpace(name[:i])
+		}
+	}
+	return name
+}
+
 // visible removes from a name what a reader cannot see: control characters, and
 // format characters such as those that turn the direction of text, but not the
 // joiners that scripts and emoji need. Runs of white space become one space.
@@ -33,14 +43,11 @@ func visible(name string) string {
 // quotes, and separators at the ends. A word with an at sign that is no address stays, as
 // in "Learn@Work".
 func withoutAddresses(name string) string {
-	name = visible(name)
+	name = clipped(visible(name), 10*maxName)
 	if stripped := stripAddresses(name); stripped != name {
 		name = strings.Trim(closeGaps(stripped), " ,;:-–—|/<>")
 	}
-	if runes := []rune(name); len(runes) > maxName {
-		name = strings.TrimSpace(string(runes[:maxName]))
-	}
-	return name
+	return clipped(name, maxName)
 }
 
 const (

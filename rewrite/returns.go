@@ -200,6 +200,9 @@ func (f *facts) claimed(organization message.Domain) bool {
 	if organization.IsZero() {
 		return false
 	}
+	if len(f.fields) > maxEdits {
+		return true // who knows; it is refused
+	}
 	within := func(m message.Mailbox) bool { return m.Address.Domain.Organizational() == organization }
 	if len(f.fields) == 0 {
 		return slices.ContainsFunc(f.author.Mailboxes, within)
