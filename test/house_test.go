@@ -47,8 +47,16 @@ func build(t testing.TB) *house {
 // buildWith adds settings to main.cf, which may name the address of a second Postfix.
 func buildWith(t testing.TB, settings func(far string) string) *house {
 	t.Helper()
-	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: peer.FreeAddr(t)}
-	h.postfix = postfix.Start(t, postfix.Options{NextHop: h.sink.Addr, Main: mainCF(t) + settings(h.farAddr)})
+	far := peer.FreeAddr(t)
+	return buildBehind(t, far, postfix.Options{Main: settings(far)})
+}
+
+// buildBehind starts a house whose Postfix differs by these options.
+func buildBehind(t testing.TB, far string, options postfix.Options) *house {
+	t.Helper()
+	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: far}
+	options.NextHop, options.Main = h.sink.Addr, mainCF(t)+options.Main
+	h.postfix = postfix.Start(t, options)
 	h.nameserver = nameserver.Start(t, records(t)...)
 	h.server = &milter.Server{
 		Current: func() milter.State { return *h.state.Load() },
