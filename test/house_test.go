@@ -265,3 +265,19 @@ func (h *house) verify(t *testing.T, octets []byte, identities []tenant.Identity
 		}
 	}
 }
+
+// verifySigned asks every verifier about every signature in a message, none of which may be bad.
+func (h *house) verifySigned(t *testing.T, octets []byte) {
+	t.Helper()
+	for name, verifier := range verify.All() {
+		results := verifier(t, h.nameserver.Addr, octets)
+		if len(results) == 0 {
+			t.Errorf("%s finds no signature:\n%s", name, octets)
+		}
+		for _, r := range results {
+			if r.Verdict != verify.OK && r.Verdict != verify.Unsupported {
+				t.Errorf("%s: signature of %s by %s is %s: %s\n%s", name, r.Domain, r.Selector, r.Verdict, r.Text, octets)
+			}
+		}
+	}
+}
