@@ -49,7 +49,7 @@ type selftest struct {
 	To       message.Address `json:"to"`
 	SMTP     string          `json:"smtp"`
 	TenantID string          `json:"tenant"`
-	Messages []*sample        `json:"messages"` // as the platform, then on behalf of the tenant
+	Messages []*sample       `json:"messages"` // as the platform, then on behalf of the tenant
 
 	client   netip.Addr // that Postfix sees us come from
 	tenant   *tenant.Tenant

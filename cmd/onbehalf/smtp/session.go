@@ -35,6 +35,7 @@ type Session struct {
 	in       *bufio.Reader
 	patience time.Duration
 	until    time.Time // zero: no end
+	broken   bool      // nothing more can be said
 }
 
 // New begins a session on a connection, which it owns. Each step has patience at most, and
@@ -72,6 +73,7 @@ func (s *Session) Do(command string) (Reply, error) {
 	}
 	s.wait()
 	if _, err := io.WriteString(s.conn, command+"\r\n"); err != nil {
+		s.broken = true
 		return Reply{}, err
 	}
 	return s.reply()
@@ -97,6 +99,7 @@ func (s *Session) StartTLS(config *tls.Config) (tls.ConnectionState, error) {
 	s.wait()
 	conn := tls.Client(s.conn, config)
 	if err := conn.Handshake(); err != nil {
+		s.broken = true
 		return tls.ConnectionState{}, err
 	}
 	s.use(conn)
@@ -106,9 +109,15 @@ func (s *Session) StartTLS(config *tls.Config) (tls.ConnectionState, error) {
 // LocalAddr is the address that the server sees, if nothing on the way changes it.
 func (s *Session) LocalAddr() net.Addr { return s.conn.LocalAddr() }
 
-// Quit says so, and closes.
+// Broken reports whether the server can be asked nothing more: a step has failed, or the server
+// said that it closes (RFC 5321 section 3.8).
+func (s *Session) Broken() bool { return s.broken }
+
+// Quit says so, unless nothing more can be said, and closes.
 func (s *Session) Quit() {
-	s.Do("QUIT")
+	if !s.broken {
+		s.Do("QUIT")
+	}
 	s.conn.Close()
 }
 
@@ -143,6 +152,12 @@ func (r Reply) Log() string {
 // reply reads lines until one has no hyphen behind its code (RFC 5321 section 4.2.1). The last
 // line's code counts, as for Postfix.
 func (s *Session) reply() (Reply, error) {
+	r, err := s.lines()
+	s.broken = err != nil || r.Code == 421
+	return r, err
+}
+
+func (s *Session) lines() (Reply, error) {
 	var r Reply
 	for len(r.Lines) < mostLines {
 		line, err := s.line()
