@@ -32,7 +32,10 @@ stops before DATA, so that no message is sent. Exit status 0 only when mail woul
 accepted.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if probes {
+			switch {
+			case mailHost != "" && !probes:
+				return misuse("--mail-host goes with --probe")
+			case probes:
 				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, asJSON)
 			}
 			return p.runCheck(cmd.Context(), strings.Join(args, ""), len(args) == 0, asJSON)

@@ -27,34 +27,46 @@ type Self struct {
 	own   *tls.Certificate // that it presents; nil: none, or the key cannot be read
 }
 
+// asked are the settings of Postfix that say how it connects.
+var asked = []string{
+	"smtp_helo_name", "smtp_tls_security_level", "inet_protocols",
+	"smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_eccert_file", "smtp_tls_eckey_file",
+	"smtp_tls_CAfile", "smtp_tls_CApath", "tls_append_default_CA",
+}
+
 // ThisHost asks Postfix how it connects; without a Postfix the system's name and authorities
 // count. A name that is given comes first.
 func ThisHost(ctx context.Context, name string, sending []netip.Addr) (Self, error) {
-	s := Self{Caller: Caller{SendingIPs: sending}, types: []uint16{dns.TypeA, dns.TypeAAAA}}
+	main, err := setup.Settings(ctx, asked...)
+	switch {
+	case errors.Is(err, setup.ErrNoPostfix):
+		return withoutPostfix(name, sending)
+	case err != nil:
+		return Self{}, err
+	}
+	return withPostfix(main, name, sending), nil
+}
+
+func withoutPostfix(name string, sending []netip.Addr) (s Self, err error) {
 	system, _ := os.Hostname()
-	main, err := setup.Settings(ctx, "smtp_helo_name", "smtp_tls_security_level", "inet_protocols",
-		"smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_eccert_file", "smtp_tls_eckey_file",
-		"smtp_tls_CAfile", "smtp_tls_CApath", "tls_append_default_CA")
-	if errors.Is(err, setup.ErrNoPostfix) {
-		s.Hello = cmp.Or(name, system)
-		s.roots, err = x509.SystemCertPool()
-		s.TrustedFrom = "the system"
-		return s, err
-	}
-	if err != nil {
-		return s, err
-	}
-	s.Postfix, s.SecurityLevel = true, main["smtp_tls_security_level"]
-	s.Hello = cmp.Or(name, main["smtp_helo_name"], system)
+	s = Self{Caller: Caller{Hello: cmp.Or(name, system), SendingIPs: sending, TrustedFrom: "the system"}, types: []uint16{dns.TypeA, dns.TypeAAAA}}
+	s.roots, err = x509.SystemCertPool()
+	return s, err
+}
+
+func withPostfix(main map[string]string, name string, sending []netip.Addr) Self {
+	s := Self{Caller: Caller{Hello: cmp.Or(name, main["smtp_helo_name"]), SendingIPs: sending, Postfix: true, SecurityLevel: main["smtp_tls_security_level"]}}
 	switch main["inet_protocols"] {
 	case "ipv4":
 		s.types = []uint16{dns.TypeA}
 	case "ipv6":
 		s.types = []uint16{dns.TypeAAAA}
+	default:
+		s.types = []uint16{dns.TypeA, dns.TypeAAAA}
 	}
 	s.trust(main)
 	s.present(main)
-	return s, nil
+	return s
 }
 
 // trust reads the authorities that Postfix would believe.

@@ -57,6 +57,10 @@ func Judge(s Sight, now time.Time) Result {
 		soften(j.findings)
 		j.add(Finding{Level: OK, Kind: Accepted, Text: fmt.Sprintf("The server would take mail for %s with %s as envelope sender.", s.Domain, j.senderOf(Sender(s.Envelope)))})
 	}
+	s.Hosts = slices.Clone(s.Hosts)
+	for i := range s.Hosts {
+		s.Hosts[i].Levels = outcomes(s.Hosts[i])
+	}
 	return Result{Sight: s, Findings: j.findings, Accepted: accepted}
 }
 
@@ -124,7 +128,7 @@ func (j *judge) address(h Host) {
 
 // security says what is wrong with TLS at the level that holds.
 func (j *judge) security(h Host) {
-	if len(h.Offers) == 0 {
+	if !h.greeted() {
 		return
 	}
 	level := Warning
@@ -198,11 +202,7 @@ func (j *judge) ofStep(h Host, step Step) Finding {
 		what = "MAIL FROM " + j.senderOf(step.Sender)
 	}
 	if step.Reply == nil {
-		if step.Stage == Connect {
-			f.Text = sentence(fmt.Sprintf("%s: %s", h.Address, step.Trouble.Text))
-		} else {
-			f.Text = sentence(fmt.Sprintf("%s: %s", what, step.Trouble.Text))
-		}
+		f.Text = sentence(fmt.Sprintf("%s: %s", what, step.Trouble.Text))
 		return j.ofTrouble(step.Trouble, f)
 	}
 	m := j.meaning(h, step)
@@ -217,7 +217,7 @@ func (j *judge) ofStep(h Host, step Step) Finding {
 	}
 	f = j.ofTrouble(Trouble{Kind: f.Kind}, f)
 	if f.Tell != "" {
-		f.Tell += " It now answers: " + clip(step.Text)
+		f.Tell += " The answer is now: " + clip(step.Text)
 	}
 	return f
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"onbehalf/cmd/onbehalf/check"
-	"onbehalf/tenant"
 )
 
 // longestReply is how much of a reply is shown, in bytes; --json has all.
@@ -53,21 +52,24 @@ func (h Host) print(w io.Writer, s Sight) {
 		check.Line(w, "from", h.Local.String())
 	}
 	for i, step := range h.Steps {
-		if step.Stage == Hello && hasHello(h.Steps[i+1:]) || step.Stage == StartTLS && step.OK() {
+		if step.Stage == Hello && hasHello(h.Steps[i+1:]) || step.Stage == StartTLS {
 			continue
 		}
 		check.Line(w, step.title(), step.outcome(h))
-	}
-	if len(h.Offers) == 0 {
-		return
-	}
-	check.Line(w, "TLS", h.Session.describe(s.Caller))
-	for _, o := range h.outcomes() {
-		title := "  " + string(o.tls)
-		if o.tls == s.TLS {
-			title += " (set)"
+		if step.Stage == Hello && step.OK() {
+			h.printTLS(w, s)
 		}
-		check.Line(w, title, o.text)
+	}
+}
+
+func (h Host) printTLS(w io.Writer, s Sight) {
+	check.Line(w, "TLS", h.Session.describe(s.Caller))
+	for _, o := range h.Levels {
+		title := "  " + string(o.TLS)
+		if o.TLS == s.TLS { // as direct.tls has it
+			title = "> " + string(o.TLS)
+		}
+		check.Line(w, title, o.Text)
 	}
 }
 
@@ -89,14 +91,12 @@ func (s Step) title() string {
 
 func (s Step) outcome(h Host) string {
 	switch {
-	case s.Trouble.Kind != "":
-		return s.Trouble.Text
-	case s.Reply == nil:
+	case s.Stage == Connect && s.OK():
 		return "ok"
 	case s.Stage == Hello && s.OK():
 		return strings.Join(append([]string{fmt.Sprint(s.Reply.Code)}, h.Offers...), " ")
 	}
-	return clip(s.Text)
+	return s.words()
 }
 
 // clip shortens what a server says.
@@ -122,38 +122,6 @@ func (s *Session) describe(caller Caller) string {
 		text += "; it asked for ours"
 	}
 	return text
-}
-
-// outcome is what would happen to mail under one setting of direct.tls.
-type outcome struct {
-	tls  tenant.TLS
-	text string
-}
-
-func (h Host) outcomes() []outcome {
-	encrypted := h.Session != nil && h.Session.Trouble.Kind == ""
-	plain, why := "mail goes encrypted", "mail waits: the server offers no STARTTLS"
-	if !encrypted {
-		plain = "mail goes in plain text"
-	}
-	if h.Session != nil && !encrypted {
-		why = "mail waits: " + h.Session.Trouble.Text
-	}
-	all := []outcome{{tenant.TLSMay, plain}}
-	if !encrypted {
-		return append(all, outcome{tenant.TLSEncrypt, why}, outcome{tenant.TLSVerify, why})
-	}
-	verify := "mail goes encrypted, to a server that proves its name"
-	if h.Name.IsZero() {
-		verify = "cannot be set: an address has no name that a certificate could have"
-	} else if faults := h.Session.Certificate.Faults; len(faults) > 0 {
-		var texts []string
-		for _, fault := range faults {
-			texts = append(texts, fault.Text)
-		}
-		verify = "mail waits: " + strings.Join(texts, "; ")
-	}
-	return append(all, outcome{tenant.TLSEncrypt, "mail goes encrypted"}, outcome{tenant.TLSVerify, verify})
 }
 
 func (f Finding) print(w io.Writer) {

@@ -12,7 +12,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Bounds of a probe. Postfix waits longer: five minutes for each reply.
+// Bounds of a probe. Postfix waits longer: 30 seconds to connect, 5 minutes for a reply.
 const (
 	patience = 10 * time.Second // for each step
 	longest  = time.Minute      // in all
@@ -69,11 +69,11 @@ func postmaster(at message.Domain) message.Address {
 // decide takes the sender of direct mail as the decision table has it, or says why mail is not
 // delivered directly yet.
 func (p *Probe) decide(m message.Message, s *tenant.Snapshot) {
-	switch hop, _ := rewrite.DirectHop(s, p.domain); {
+	switch owner, _ := rewrite.DirectHop(s, p.domain); {
 	case p.Tenant.Policy.Mode == tenant.Shadow:
 		p.notYet = "the mode is shadow"
 		return
-	case hop == nil:
+	case owner == nil:
 		p.notYet = "neither a DKIM key of ours nor a return path proves that " + p.domain.String() + " is the tenant's"
 		return
 	}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"onbehalf/cmd/onbehalf/smtp"
@@ -32,6 +33,12 @@ type Host struct {
 	Steps   []Step     `json:"steps"`
 	Offers  []string   `json:"offers,omitempty"` // keywords of the reply to EHLO
 	Session *Session   `json:"session,omitempty"`
+	Levels  []Outcome  `json:"levels,omitempty"` // by Judge
+}
+
+// greeted reports whether the server took EHLO or HELO, so that it is known whether it offers TLS.
+func (h Host) greeted() bool {
+	return slices.ContainsFunc(h.Steps, func(s Step) bool { return s.Stage == Hello && s.OK() })
 }
 
 // Address is where to connect to.
@@ -62,6 +69,14 @@ func (s Step) OK() bool { return s.Trouble.Kind == "" && (s.Reply == nil || s.Re
 
 // refused reports whether the server answered that there is no use in trying again.
 func (s Step) refused() bool { return s.Reply != nil && s.Reply.Code/100 == 5 }
+
+// words is what came: a reply, or why there is none.
+func (s Step) words() string {
+	if s.Reply == nil {
+		return s.Trouble.Text
+	}
+	return clip(s.Text)
+}
 
 // Stage is how far a conversation is.
 type Stage string

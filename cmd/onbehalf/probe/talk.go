@@ -64,6 +64,8 @@ func (c *conversation) note(stage Stage, as Sender, reply smtp.Reply, err error)
 	return step.OK()
 }
 
+func (c *conversation) last() Step { return c.Steps[len(c.Steps)-1] }
+
 func (c *conversation) do(stage Stage, as Sender, command string) bool {
 	reply, err := c.smtp.Do(command)
 	return c.note(stage, as, reply, err)
@@ -78,13 +80,12 @@ func (c *conversation) greet() bool {
 func (c *conversation) hello() bool {
 	c.Offers = nil
 	if c.do(Hello, "", "EHLO "+c.Hello) {
-		for _, line := range c.Steps[len(c.Steps)-1].Reply.Lines[1:] {
+		for _, line := range c.last().Reply.Lines[1:] {
 			c.Offers = append(c.Offers, strings.ToUpper(line))
 		}
 		return true
 	}
-	last := c.Steps[len(c.Steps)-1]
-	if last.Reply == nil || last.Reply.Code/100 != 5 || c.smtp.Broken() {
+	if !c.last().refused() || c.smtp.Broken() {
 		return false
 	}
 	return c.do(Hello, "", "HELO "+c.Hello)
@@ -97,7 +98,7 @@ func (c *conversation) secure() bool {
 	}
 	c.Session = &Session{}
 	if !c.do(StartTLS, "", "STARTTLS") {
-		c.Session.Trouble = Trouble{TLSFailed, "the server offers STARTTLS and refuses it"}
+		c.Session.Trouble = Trouble{TLSFailed, "the server offers STARTTLS, and answers it with: " + c.last().words()}
 		c.Session.Plain = c.TLS == tenant.TLSMay && !c.smtp.Broken()
 		return c.Session.Plain
 	}
@@ -119,6 +120,7 @@ func (c *conversation) secure() bool {
 func (c *conversation) config() *tls.Config {
 	return &tls.Config{
 		InsecureSkipVerify: true, // inspect verifies it, and says what is wrong
+		CipherSuites:       suites(),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			c.Session.AskedOurs = true
 			if c.own == nil {
@@ -127,6 +129,18 @@ func (c *conversation) config() *tls.Config {
 			return c.own, nil
 		},
 	}
+}
+
+// suites are those that OpenSSL has. Go's own list leaves out RSA key exchange, and with it some
+// old servers that Postfix gets on with.
+func suites() []uint16 {
+	var all []uint16
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		if !suite.Insecure || strings.HasPrefix(suite.Name, "TLS_RSA_WITH_AES_") {
+			all = append(all, suite.ID)
+		}
+	}
+	return all
 }
 
 // name names the sender that mail has, and asks for the postmaster, once; then it names the other

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"onbehalf/tenant"
 )
 
 // advice is what follows from a kind of finding: for the operator, and for the tenant in words
@@ -30,7 +32,7 @@ func openPort(j *judge, host string) string {
 }
 
 func connector(j *judge, _ string) string {
-	return fmt.Sprintf("Please add an inbound connector of type Partner for our mail in the Exchange admin center, which identifies us by %s. "+
+	return fmt.Sprintf("Please add, in the Exchange admin center, an inbound connector of type Partner that identifies us by %s. "+
 		"It works about an hour later.", j.identity())
 }
 
@@ -38,7 +40,7 @@ func connector(j *judge, _ string) string {
 func (j *judge) identity() string {
 	text := "IP " + ips(j.Caller.SendingIPs)
 	if c := j.Caller.Certificate; c != nil {
-		text += " or by the certificate name " + c.Names[0]
+		text += " or by the certificate name " + orNone(c.Names)
 	}
 	return text
 }
@@ -51,14 +53,19 @@ var advices = map[Kind]advice{
 	NullMX:   {says("Set direct.next_hop to the tenant's mail server in brackets, which ends the look-up of MX records."), nil},
 	NoAnswer: {says("Look whether the DNS servers of this host answer: onbehalf doctor. Postfix tries again."), nil},
 
-	TimedOut: {says("Look whether this host may connect to that port at all (providers often block port 25). Postfix waits longer, up to five minutes for a reply."), openPort},
+	TimedOut: {says("Look whether this host may connect to that port at all (providers often block port 25). Postfix waits longer: 30 seconds for a connection, 5 minutes for a reply."), openPort},
 	Refused:  {says("Check the port in direct.next_hop."), openPort},
 	Unreachable: {says("Check the routes of this host. Without IPv6, run: postconf -e inet_protocols=ipv4"),
 		nil},
 	Closed: {nil, letIn},
 	NoSMTP: {says("Check host and port in direct.next_hop: another service answers there."), nil},
 
-	NoSTARTTLS: {says("Set direct.tls: may, if plain text will do, or have the tenant switch TLS on."), func(_ *judge, host string) string {
+	NoSTARTTLS: {func(j *judge, _ string) string {
+		if j.TLS == tenant.TLSMay {
+			return ""
+		}
+		return "Set direct.tls: may, if plain text will do, or have the tenant switch TLS on."
+	}, func(_ *judge, host string) string {
 		return fmt.Sprintf("Please switch on STARTTLS at your mail server %s, with a certificate for that name.", host)
 	}},
 	TLSFailed: {says("Look for what both sides have in common: openssl s_client -starttls smtp -connect HOST:PORT"), func(_ *judge, host string) string {
@@ -97,7 +104,7 @@ var advices = map[Kind]advice{
 	AntiSpoofing:  {nil, letIn},
 	InboundGateway: {nil, func(j *judge, _ string) string {
 		return fmt.Sprintf("Please add %s to the inbound gateway in your Google Admin console (Apps, Google Workspace, Gmail, Spam). "+
-			"Leave \"Reject all mail not from gateway IPs\" as it is.", ips(j.Caller.SendingIPs))
+			"\"Reject all mail not from gateway IPs\" is switched on there, so Gmail takes mail for %s from listed IPs only.", ips(j.Caller.SendingIPs), j.Domain)
 	}},
 	TLSRequired: {says("Set direct.tls: encrypt for the tenant."), nil},
 	NoPostmaster: {says("The server takes our sender; whether it takes mail for other recipients, the probe cannot say. Send a message to one: onbehalf selftest --to ADDRESS"),
