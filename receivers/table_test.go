@@ -185,6 +185,20 @@ func TestEntriesReadWell(t *testing.T) {
 	}
 }
 
+// TestSecondHand: what no receiver's own page says is not passed off as certain.
+func TestSecondHand(t *testing.T) {
+	var got []int
+	for _, e := range table {
+		if e.usually && !slices.Contains(got, e.n) {
+			got = append(got, e.n)
+		}
+	}
+	slices.Sort(got)
+	if want := []int{34, 35, 37, 39, 44, 49, 50, 51, 52, 62}; !slices.Equal(got, want) {
+		t.Errorf("%d, want %d", got, want)
+	}
+}
+
 func isSentence(s string) bool {
 	return s != "" && strings.HasSuffix(s, ".") && !unicode.IsSpace(rune(s[0]))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -46,7 +47,7 @@ func lookup(ctx context.Context, asker resolve.Asker, hop tenant.NextHop, types 
 	case len(r.found) > 0:
 		return r.found, Trouble{}
 	case r.err != nil:
-		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS does not say where %s is: %v", hop.Name, r.err)}
+		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS does not say where %s is: %s", hop.Name, onLine(r.err))}
 	}
 	return nil, Trouble{NoSuchName, fmt.Sprintf("DNS has no address for %s", names(hosts))}
 }
@@ -56,7 +57,7 @@ func lookup(ctx context.Context, asker resolve.Asker, hop tenant.NextHop, types 
 func (r *route) exchangers(domain message.Domain) ([]message.Domain, Trouble) {
 	answer, err := r.dns.Ask(r.ctx, domain.String(), dns.TypeMX)
 	if err != nil {
-		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS does not say which hosts take mail for %s: %v", domain, err)}
+		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS does not say which hosts take mail for %s: %s", domain, onLine(err))}
 	}
 	var all []*dns.MX
 	for _, rr := range answer.Records {
@@ -100,6 +101,9 @@ func (r *route) addresses(host message.Domain) {
 		}
 	}
 }
+
+// onLine joins what became of the attempts.
+func onLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func names(hosts []message.Domain) string {
 	text := hosts[0].String()
