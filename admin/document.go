@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/receivers"
 	"onbehalf/tenant"
 )
 
@@ -147,6 +148,18 @@ type Returned struct {
 	Messages  int64            `json:"messages"`          // bounces and replies
 	Automatic int64            `json:"automatic"`         // of these, vacation replies and the like
 	Reports   map[string]int64 `json:"reports,omitempty"` // of delivery status notifications, by action
+	// Refusals are what receivers have against the tenant's mail, the latest first.
+	Refusals []Refusal `json:"refusals,omitempty"`
+}
+
+// Refusal is one thing that receivers said.
+type Refusal struct {
+	Receiver string          `json:"receiver,omitempty"` // such as Gmail; empty: not known
+	Class    receivers.Class `json:"class"`              // auth or policy
+	Finding  string          `json:"finding"`            // a sentence
+	Fix      string          `json:"fix,omitempty"`      // the next step
+	Times    int64           `json:"times"`
+	Last     time.Time       `json:"last"`
 }
 
 // Domain is one domain of a tenant, and what becomes of mail from it now.

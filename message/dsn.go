@@ -12,6 +12,10 @@ type Report struct {
 	Action    string // failed, delayed, delivered, relayed or expanded; lower case
 	Status    string // as RFC 3463 has it, such as 5.1.1
 	Recipient string // Original-Recipient, else Final-Recipient, without its type
+	// Diagnostic is what the server at Remote said (Diagnostic-Code and Remote-MTA, without
+	// their types); a stranger's words.
+	Diagnostic string
+	Remote     string
 }
 
 // Bounds of what a notification can make us keep.
@@ -28,13 +32,15 @@ const (
 // Notifications in other multiparts, without a report-type, or with the part deeper inside
 // are read as well: programs write them. What a message inside says is not.
 type StatusReader struct {
-	Reports []Report
+	Reports   []Report
+	Reporting string // who made the notification (Reporting-MTA, without its type)
 
 	boundaries []string // of the multiparts that the reader is in, the innermost last
 	line       []byte   // so far
 	head       string   // the last field of the part's header, so far
 	where      place
 	report     Report
+	diagnosing bool // the last field was Diagnostic-Code, which may go on
 }
 
 // place is the part of the body that the reader is in.
@@ -187,9 +193,23 @@ func isDeliveryStatus(value string) bool {
 
 // note takes a field of a report. A recipient is "rfc822; a@example.org".
 func (r *StatusReader) note(line string) {
+	if line[0] == ' ' || line[0] == '\t' {
+		if text := " " + picture(strings.TrimSpace(line)); r.diagnosing {
+			r.report.Diagnostic += text[:min(len(text), max(0, maxStatusLine-len(r.report.Diagnostic)))]
+		}
+		return
+	}
 	name, value, _ := strings.Cut(line, ":")
 	value = picture(strings.TrimSpace(value))
-	switch strings.ToLower(name) {
+	name = strings.ToLower(name)
+	r.diagnosing = name == "diagnostic-code"
+	switch name {
+	case "reporting-mta":
+		r.Reporting = withoutType(value)
+	case "remote-mta":
+		r.report.Remote = withoutType(value)
+	case "diagnostic-code":
+		r.report.Diagnostic = withoutType(value)
 	case "action":
 		word, _, _ := strings.Cut(value, " ")
 		r.report.Action = strings.ToLower(word)
@@ -197,14 +217,18 @@ func (r *StatusReader) note(line string) {
 		word, _, _ := strings.Cut(value, " ")
 		r.report.Status = word
 	case "original-recipient":
-		_, address, _ := strings.Cut(value, ";")
-		r.report.Recipient = strings.TrimSpace(address)
+		r.report.Recipient = withoutType(value)
 	case "final-recipient":
 		if r.report.Recipient == "" {
-			_, address, _ := strings.Cut(value, ";")
-			r.report.Recipient = strings.TrimSpace(address)
+			r.report.Recipient = withoutType(value)
 		}
 	}
+}
+
+// withoutType takes "dns; " and the like off a value (RFC 3464 section 2.1.2).
+func withoutType(value string) string {
+	_, value, _ = strings.Cut(value, ";")
+	return strings.TrimSpace(value)
 }
 
 // finish keeps a report that says what happened.
@@ -212,5 +236,5 @@ func (r *StatusReader) finish() {
 	if r.report.Action != "" && len(r.Reports) < maxReports {
 		r.Reports = append(r.Reports, r.report)
 	}
-	r.report = Report{}
+	r.report, r.diagnosing = Report{}, false
 }

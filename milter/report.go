@@ -66,6 +66,24 @@ func (t *transaction) report() {
 	}
 	attrs = append(attrs, slog.Duration("duration", time.Since(t.started).Round(time.Microsecond)))
 	t.server.Log.LogAttrs(context.Background(), level, "message", attrs...)
+	t.reportRefusals()
+}
+
+// reportRefusals writes a line for each thing that receivers have against the tenant's mail,
+// as a notification tells that came home.
+func (t *transaction) reportRefusals() {
+	if t.status == nil || t.outcome != carriedOut {
+		return
+	}
+	for _, one := range refusals(t.status) {
+		t.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "receiver refuses a tenant's mail",
+			slog.String("queue_id", t.message.QueueID),
+			slog.String("tenant", t.plan.Exchanges[0].Tenant),
+			slog.String("receiver", one.Meaning.Receiver),
+			slog.String("class", string(one.Meaning.Class)),
+			slog.String("finding", one.Finding),
+			slog.String("fix", one.Meaning.Fix))
+	}
 }
 
 func (t *transaction) firstProblem() error {
@@ -244,6 +262,6 @@ func (t *transaction) count() {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Exchanges, t.status.Reports, t.message.Header)
+		counts.Returns.add(t.plan.Exchanges, t.status, t.message.Header, t.message.Received)
 	}
 }

@@ -867,3 +867,40 @@ func withHops(m mta.Mail, n int) mta.Mail {
 	}
 	return m
 }
+
+// TestRefusedByReceiver: what a receiver says against the tenant's mail is a finding of its
+// own, and what is the recipient's affair is none.
+func TestRefusedByReceiver(t *testing.T) {
+	h := open(t)
+	send := func(remote, status, diagnostic string) {
+		m := notification(h.bounceTo(academy))
+		before, _, _ := strings.Cut(string(m.Body), "Status: 5.1.1")
+		m.Body = []byte(before + "Status: " + status + "\r\nRemote-MTA: dns; " + remote + "\r\nDiagnostic-Code: smtp; " + diagnostic + "\r\n")
+		if got := h.send(h.client(m), m); got.Reply != "" {
+			t.Fatal(got.Reply)
+		}
+	}
+	const exchange = "tenant.mail.protection.outlook.com"
+	for range 2 {
+		send(exchange, "5.7.68", "550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization\r\n from unauthorized sources")
+	}
+	send("gmail-smtp-in.l.google.com", "5.7.26", "550-5.7.26 This mail has been blocked because the sender is unauthenticated. - gsmtp")
+	send(exchange, "5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found")
+	got := h.Counts.Returns.ByTenant()["yourorg"].Refusals
+	if len(got) != 2 || got[directSend].Times != 2 || got[directSend].Last.IsZero() {
+		t.Fatalf("refusals are %+v", got)
+	}
+	lines := h.book.lines(t, "receiver refuses a tenant's mail")
+	if len(lines) != 3 {
+		t.Fatalf("%d lines: %v", len(lines), lines)
+	}
+	for key, want := range map[string]any{"level": "WARN", "tenant": "yourorg", "class": "policy", "receiver": "Exchange Online", "queue_id": "4XQUEUE",
+		"finding": "the tenant's Exchange refuses its own domain from outside; it needs a connector, or DKIM"} {
+		if lines[0][key] != want {
+			t.Errorf("%s is %v, want %v", key, lines[0][key], want)
+		}
+	}
+	if lines[2]["class"] != "auth" || lines[2]["receiver"] != "Gmail" {
+		t.Errorf("log is %v", lines[2])
+	}
+}
