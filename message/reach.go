@@ -4,8 +4,9 @@ import "strings"
 
 // HoldsAddress reports whether somebody can be reached by a field such as Reply-To: it
 // holds an address, in a list, a group, or among text of any kind. "<>", "none", quotes,
-// commas and empty groups hold none.
-func HoldsAddress(value string) bool {
+// commas and empty groups hold none, nor does a word to which a mail server has added its
+// domain: adds reports whether it does, as for ParseCompletedFrom.
+func HoldsAddress(value string, adds func(Domain) bool) bool {
 	if !strings.Contains(value, "@") {
 		return false
 	}
@@ -20,7 +21,11 @@ func HoldsAddress(value string) bool {
 		before, behind := tokens[i-1], tokens[i+1]
 		if (before.kind == atom || before.kind == quoted || before.kind == comment) &&
 			(behind.kind == atom || behind.kind == '[' || behind.kind == comment) && strings.Trim(before.text, ".") != "" {
-			return true
+			domain, _ := ParseHost(behind.text)
+			encoded := before.kind == atom && strings.HasPrefix(before.text, "=?") && strings.HasSuffix(before.text, "?=")
+			if !encoded && !adds(domain) {
+				return true
+			}
 		}
 	}
 	return false

@@ -30,7 +30,8 @@ func (f *facts) replyTo() []Edit {
 			break
 		}
 	}
-	return f.fill("Reply-To", message.HoldsAddress, func() string { return message.FormatMailboxes("Reply-To", authors...) })
+	chosen := func(value string) bool { return message.HoldsAddress(value, f.addsOnly) }
+	return f.fill("Reply-To", chosen, func() string { return message.FormatMailboxes("Reply-To", authors...) })
 }
 
 // maxWritten bounds the fields that we write, in octets, but for folds.

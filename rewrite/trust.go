@@ -54,6 +54,9 @@ func (f *facts) completes(d message.Domain) bool {
 	return owner == nil
 }
 
+// addsOnly reports whether the domain is one that Postfix adds, and that nobody sends from.
+func (f *facts) addsOnly(d message.Domain) bool { return f.completes(d) && !f.platform.Owns(d) }
+
 // chooseSender puts the author in the place of an envelope sender that nobody chose: of
 // mail of a local program that named none, Postfix makes one of the program's account and
 // the host's name. By SMTP it was chosen. A platform that lists the name sends from it.
@@ -63,7 +66,7 @@ func (f *facts) chooseSender() {
 		return
 	}
 	author := f.author.Mailboxes[0].Address
-	if sender.IsZero() || f.platform.Owns(sender.Domain) || !f.completes(sender.Domain) || !writable(author, f.m.Envelope.SMTPUTF8) {
+	if sender.IsZero() || !f.addsOnly(sender.Domain) || !writable(author, f.m.Envelope.SMTPUTF8) {
 		return
 	}
 	f.m.Envelope.ReversePath = message.PathOf(author)
