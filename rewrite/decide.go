@@ -10,7 +10,8 @@ import (
 )
 
 // Decide gives the plan for a message by this table. Mail of an untrusted
-// submitter passes untouched.
+// submitter passes untouched, and so does what came from a stranger and is handed back by a
+// filter on this host, and what we have signed a moment ago.
 //
 // S: SPF of the author's domain passes for every sending host. K: a DKIM key of
 // ours is live in the tenant's DNS. R: the tenant delegated a return path to us.
@@ -28,7 +29,8 @@ import (
 //	9    not one author                policy.unreadable_from: refuse, or as 6
 //	10   submitter may not use it      refuse
 //
-// The null sender stays null in every row, and S and R are then absent: SPF
+// A sender that sendmail(1) made up, for nobody named one, gives way to the author before
+// the table is applied. The null sender stays null in every row, and S and R are then absent: SPF
 // speaks of the HELO name. A sender in the platform's own domains stays, save in
 // rows 4 and 5, where SPF is all that aligns. A server may refuse its own domain as
 // the envelope sender of mail from outside, so with a recipient in one of the
