@@ -167,3 +167,19 @@ func TestEarlierPassIsReplaced(t *testing.T) {
 	}
 	h.verify(t, got.Data, sign)
 }
+
+// TestCutField: of a To that grows beyond 60,000 octets when Postfix completes it, milters
+// see a part. The signature is bad, and the log says why.
+func TestCutField(t *testing.T) {
+	h := buildWith(t, func(string) string { return "local_header_rewrite_clients = permit_mynetworks\n" })
+	h.play(find(t, "row06"))
+	to := strings.TrimSuffix(strings.Repeat("student,\r\n\t", 2300), ",\r\n\t")
+	text := "From: Academy <academy@yourorganisationname.nl>\r\nTo: " + to + "\r\n\r\nHello.\r\n"
+	if reply := postfix.Dial(t, h.postfix.SMTPAddr).Send("academy@yourorganisationname.nl", []string{"student@receiver.example"}, []byte(text)); !reply.OK() {
+		t.Fatal(reply)
+	}
+	h.sink.Wait(t, 1)
+	if !strings.Contains(h.log.String(), "fragile=cut-field") {
+		t.Error("the log does not say that To is cut")
+	}
+}
