@@ -141,3 +141,13 @@ func (n NextHop) String() string {
 
 // MarshalText is String.
 func (n NextHop) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText is ParseNextHop; the empty text is the zero NextHop.
+func (n *NextHop) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*n = NextHop{}
+		return nil
+	}
+	*n, err = ParseNextHop(string(text))
+	return err
+}

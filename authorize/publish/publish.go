@@ -115,6 +115,7 @@ type Sheet struct {
 	Records  []Record       `json:"records"`
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
+	Allow    *Allow         `json:"allow,omitempty"`   // nil: nothing is delivered to the tenant directly
 
 	has map[string]bool
 }

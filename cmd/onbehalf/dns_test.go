@@ -2,13 +2,20 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"golang.org/x/tools/txtar"
@@ -24,6 +31,8 @@ import (
 //	zone     what DNS has, with absolute names without final dots; of "name fails" it tells nothing
 //	platform added to the configuration's platform
 //	config   added at its end, among the tenants
+//	postconf what Postfix says of itself, "name = value" lines; without it Postfix cannot be asked
+//	names    of the certificate FOLDER/certificate.pem, one a line
 //	want     what is printed, with standard error and exit status; -update writes it
 //
 // KEY stands for the one public key of the tests, SERVER for the DNS server.
@@ -44,6 +53,7 @@ func TestDNS(t *testing.T) {
 			}
 			server := serveZone(t, withKey(t, parts["zone"]))
 			config := install(t, server, parts["platform"], parts["config"])
+			standIn(t, filepath.Dir(config), parts["postconf"], strings.Fields(parts["names"]))
 			got := ""
 			for line := range strings.Lines(string(archive.Comment)) {
 				got += "$ onbehalf dns " + line + withoutKey(t, runDNS(config, strings.Fields(line)...))
@@ -69,6 +79,43 @@ func runDNS(config string, args ...string) string {
 		}
 	}
 	return out.String() + said + fmt.Sprintf("= %d\n\n", status)
+}
+
+// standIn puts a postconf on the path that says this, so that no Postfix of the machine is
+// asked, and a certificate of these names into the folder.
+func standIn(t *testing.T, folder, settings string, names []string) {
+	t.Helper()
+	script := "#!/bin/sh\necho 'postconf: fatal: open /nowhere/main.cf' >&2\nexit 1\n"
+	if settings != "" {
+		settings = strings.ReplaceAll(settings, "FOLDER", folder)
+		script = "#!/bin/sh\ncase $1 in\n-P|-M) ;;\n*) cat <<'END'\n" + settings + "END\nesac\n"
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(bin+"/postconf", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	if len(names) > 0 {
+		if err := os.WriteFile(folder+"/certificate.pem", certificate(t, names), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// certificate makes one as an authority would.
+func certificate(t *testing.T, names []string) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Authority"}, IsCA: true, BasicConstraintsValid: true}
+	one := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: names, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, one, authority, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func replaceWant(t *testing.T, path string, archive *txtar.Archive, want string) {
