@@ -16,7 +16,7 @@ func (c Client) Anonymous() bool {
 }
 
 // askClient prints what a Client holds, on the mail host.
-const askClient = "postconf -xh smtp_helo_name smtp_tls_chain_files smtp_tls_cert_file smtp_tls_eccert_file"
+const askClient = "postconf -x smtp_helo_name smtp_tls_chain_files smtp_tls_cert_file smtp_tls_eccert_file"
 
 // askCertificate prints the names in a certificate.
 const askCertificate = "openssl x509 -noout -ext subjectAltName -in FILE"

@@ -18,6 +18,7 @@ var letterFiles embed.FS
 var letterTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 	"list":  listOf,
 	"any":   func(items any) string { return strings.Join(named(items), " or ") },
+	"words": func(items any) string { return strings.Join(named(items), " ") },
 	"comma": func(items any) string { return strings.Join(named(items), ",") },
 	"is":    func(items any) string { return numbered(items, "is", "are") },
 	"it":    func(items any) string { return numbered(items, "it", "them") },
