@@ -60,6 +60,7 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	for _, domain := range seen {
 		s.add(k.dmarc(domain.Organizational()))
 	}
+	s.OwnServer = k.ownServer(s, t)
 	s.Allow = k.allow(t)
 	s.Notes = k.notes(s, t)
 	return s

@@ -32,6 +32,9 @@ func (s Sheet) Letter(w io.Writer) {
 	for _, text := range s.Remarks {
 		l.say("", sentence(text))
 	}
+	if s.OwnServer != "" {
+		l.say("", sentence(s.OwnServer))
+	}
 	l.howToTest(s)
 	l.direct(s)
 	fmt.Fprintf(w, "%s\n", clean(s.By))

@@ -42,6 +42,9 @@ func (s Sheet) Print(w io.Writer) {
 		r.print(w)
 	}
 	notes := slices.Concat(s.Remarks, s.Notes)
+	if s.OwnServer != "" {
+		notes = append(notes, s.OwnServer)
+	}
 	if s.Allow != nil {
 		fmt.Fprintln(w)
 		s.Allow.print(w, s.Tenant)

@@ -115,7 +115,10 @@ type Sheet struct {
 	Records  []Record       `json:"records"`
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
-	Allow    *Allow         `json:"allow,omitempty"`   // nil: nothing is delivered to the tenant directly
+	// OwnServer says why the tenant's own mail server may refuse mail of its domains; empty:
+	// nothing is known against it.
+	OwnServer string `json:"own_server,omitempty"`
+	Allow     *Allow `json:"allow,omitempty"` // nil: nothing is delivered to the tenant directly
 
 	has map[string]bool
 }

@@ -107,6 +107,7 @@ func (t *Today) print(w io.Writer) {
 	if t.Verdict != rewrite.Pass {
 		line(w, "  without us", opinion(t.Without))
 	}
+	line(w, "  own server", t.OwnServer)
 	if t.Daemon != "" {
 		line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
 	}
