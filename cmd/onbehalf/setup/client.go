@@ -78,6 +78,9 @@ func certified(file string, now time.Time) ([]string, error) {
 		}
 		names = append(names, of...)
 	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("its certificate: %s holds none", file)
+	}
 	return names, nil
 }
 
