@@ -151,3 +151,32 @@ func (n *NextHop) UnmarshalText(text []byte) (err error) {
 	*n, err = ParseNextHop(string(text))
 	return err
 }
+
+// nextHops is tenants by the server that their mail is delivered to directly, the one with the
+// strictest TLS first.
+type nextHops map[NextHop][]*Tenant
+
+func byNextHop(tenants []*Tenant) nextHops {
+	all := make(nextHops)
+	for _, t := range tenants {
+		if hop := t.Direct.NextHop; !hop.IsZero() {
+			all[hop.Server()] = append(all[hop.Server()], t)
+		}
+	}
+	for _, shared := range all {
+		slices.SortStableFunc(shared, func(a, b *Tenant) int {
+			switch {
+			case a.Direct.TLS == b.Direct.TLS:
+				return 0
+			case a.Direct.TLS.Stricter(b.Direct.TLS) == a.Direct.TLS:
+				return -1
+			}
+			return 1
+		})
+	}
+	return all
+}
+
+// AtNextHop returns the tenants whose mail is delivered directly to the server, the one with the
+// strictest TLS first.
+func (s *Snapshot) AtNextHop(hop NextHop) []*Tenant { return s.nextHops[hop.Server()] }

@@ -67,7 +67,7 @@ func (c *Cast) read(t testing.TB, path string) Case {
 	}
 	one := Case{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), Path: path, Keys: c.Keys, archive: archive}
 	one.Table = c.Table(t, strings.Fields(one.section("environment"))...)
-	if err := one.Table.SetStandings(parseStandings(t, one.section("standings"))...); err != nil {
+	if err := one.Table.SetStandings(Standings(t, one.section("standings"))...); err != nil {
 		t.Fatal(err)
 	}
 	one.readMessage(t)

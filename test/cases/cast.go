@@ -100,8 +100,8 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// parseStandings reads the standings section of a case.
-func parseStandings(t testing.TB, text string) []tenant.Standing {
+// Standings reads what DNS has shown, as the section of a case has it.
+func Standings(t testing.TB, text string) []tenant.Standing {
 	t.Helper()
 	var all []tenant.Standing
 	for line := range strings.Lines(text) {
