@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -59,6 +60,15 @@ func (v directView) ReturnPath() string {
 }
 
 func (v directView) Bounce() string { return v.Senders[len(v.Senders)-1] }
+
+// Server names the next hop in a sentence.
+func (v directView) Server() string {
+	port := strconv.Itoa(int(v.NextHop.Port))
+	if v.NextHop.MX {
+		return "the server that the MX record of " + v.NextHop.Name.Unicode() + " names, port " + port
+	}
+	return "your mail server, " + v.ServerName() + ", port " + port
+}
 
 // ServerName is the host of the next hop.
 func (v directView) ServerName() string {
