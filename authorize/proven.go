@@ -15,7 +15,7 @@ import (
 func (l Looker) Proven(ctx context.Context, table *tenant.Table, ring Keyring, t *tenant.Tenant, d message.Domain) bool {
 	for _, s := range Subjects(t, ring) {
 		if d.Within(s.Domain) {
-			s.SPF = false // proves nothing: an include can be left over from another time
+			s.SPF = false                                           // proves nothing: an include can be left over from another time
 			table.SetStandings(l.Look(ctx, s).Standing(time.Now())) // a table takes any
 		}
 	}

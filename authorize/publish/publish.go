@@ -24,6 +24,10 @@
 // A question that nobody answered is not the answer no: the record that would be merged
 // is then not told at all.
 //
+// A tenant that mail is delivered to directly has a mail server to prepare as well. What that
+// must allow (Allow) depends on what our own host shows of itself, and the steps on whose
+// product the server is.
+//
 // A Desk does the work and gives a Sheet, a value that prints for people, as a zone
 // file, or as a letter to the customer.
 package publish

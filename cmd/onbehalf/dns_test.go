@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 	"onbehalf/authorize/publish"
 	"onbehalf/keys"
+	"onbehalf/tenant"
 )
 
 // TestDNS prints records for what a DNS server of the test has. A case is a file
@@ -244,6 +246,46 @@ func TestDocumentedDNS(t *testing.T) {
 		if !strings.Contains(string(page), shown) {
 			t.Errorf("docs/dns.md does not show:\n%s", shown)
 		}
+	}
+}
+
+// TestDocumentedDirect holds what docs/direct.md shows against the case that it is from.
+func TestDocumentedDirect(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/dns/direct-exchange.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/direct.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, found := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "\ndirect ")
+	want, _, ended := strings.Cut(want, "= 0\n")
+	if !found || !ended || !strings.Contains(string(page), "\ndirect "+want) {
+		t.Errorf("docs/direct.md does not show:\ndirect %s", want)
+	}
+}
+
+// TestDirectAsJSON reads back what --json prints about direct delivery.
+func TestDirectAsJSON(t *testing.T) {
+	config := install(t, serveZone(t, ""), "", `  - id: hospital
+    domains: [hospital.example]
+    return_path: bounce.hospital.example
+    direct: {domains: [hospital.example], next_hop: "[mx.hospital.example]:2525", tls: encrypt, envelope: bounce}
+`)
+	standIn(t, filepath.Dir(config), "smtp_helo_name = mail.courseware.nl\n", nil)
+	var out, talk bytes.Buffer
+	if status := run([]string{"dns", "--config", config, "--json", "hospital"}, nil, &out, &talk); status != exitFine {
+		t.Fatal(status, talk.String())
+	}
+	var sheet publish.Sheet
+	if err := json.Unmarshal(out.Bytes(), &sheet); err != nil {
+		t.Fatal(err)
+	}
+	a := sheet.Allow
+	if a == nil || a.NextHop.String() != "[mx.hospital.example]:2525" || a.TLS != tenant.TLSEncrypt || a.Client.HELO != "mail.courseware.nl" ||
+		len(a.Unproven) != 1 || !slices.Equal(a.Proofs, []string{"bounce.hospital.example"}) || !slices.Equal(a.Senders, []string{"bounce.hospital.example", "bounces.courseware.nl"}) {
+		t.Errorf("%+v", a)
 	}
 }
 
