@@ -14,10 +14,12 @@ import (
 // daemon decides by.
 func (l Looker) Proven(ctx context.Context, table *tenant.Table, ring Keyring, t *tenant.Tenant, d message.Domain) bool {
 	for _, s := range Subjects(t, ring) {
-		if d.Within(s.Domain) {
-			s.SPF = false                                           // proves nothing: an include can be left over from another time
-			table.SetStandings(l.Look(ctx, s).Standing(time.Now())) // a table takes any
+		if !d.Within(s.Domain) {
+			continue
 		}
+		s.SPF = false // it proves nothing: an include can be left over from another time
+		report := l.Look(ctx, s)
+		table.SetStandings(report.Standing(time.Now())) // a table takes any
 	}
 	return rewrite.Proven(table.Snapshot(), t, d)
 }
