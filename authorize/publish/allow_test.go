@@ -166,6 +166,24 @@ func TestDirectLetter(t *testing.T) {
 	}
 }
 
+// TestLetterWaitsForUs: where the tenant has published the alias and we have no key behind it
+// yet, the letter does not ask the tenant for it again.
+func TestLetterWaitsForUs(t *testing.T) {
+	r := new(keys.Ring)
+	c := direct(t, customer(t, "x.nl"), "[mx.x.nl]:25", "x.nl")
+	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
+	for zone, want := range map[string]string{
+		"": "publish s1._domainkey.x.nl, as shown above",
+		"s1._domainkey.x.nl CNAME s1.yourorg.dkim.courseware.nl": "has not begun. Until we tell you",
+	} {
+		var letter bytes.Buffer
+		publish.Desk{Platform: platform(t, "", "80.84.235.70"), Keys: r, DNS: parse(t, zone)}.Tenant(t.Context(), c).Letter(&letter)
+		if folded := strings.Join(strings.Fields(letter.String()), " "); !strings.Contains(folded, want) {
+			t.Errorf("zone %q: the letter does not say %q:\n%s", zone, want, &letter)
+		}
+	}
+}
+
 func checkLetter(t *testing.T, s publish.Sheet) {
 	t.Helper()
 	var out bytes.Buffer

@@ -32,7 +32,7 @@ func (l letter) direct(s Sheet) {
 		return
 	}
 	var text strings.Builder
-	if err := letterTemplates.ExecuteTemplate(&text, "direct.tmpl", directView{s.Allow, s.By, s.Platform}); err != nil {
+	if err := letterTemplates.ExecuteTemplate(&text, "direct.tmpl", directView{s.Allow, s}); err != nil {
 		fmt.Fprintln(&text, "This part could not be written:", err)
 	}
 	l.prose(text.String())
@@ -41,8 +41,16 @@ func (l letter) direct(s Sheet) {
 // directView is what the templates of the letter ask for.
 type directView struct {
 	*Allow
-	By       string
-	Platform message.Domain
+	sheet Sheet
+}
+
+func (v directView) By() string { return v.sheet.By }
+
+// Missing are those of Proofs that the tenant has yet to publish.
+func (v directView) Missing() []string {
+	return slices.DeleteFunc(slices.Clone(v.Proofs), func(name string) bool {
+		return slices.ContainsFunc(v.sheet.Records, func(r Record) bool { return r.Name == name && r.Done })
+	})
 }
 
 func (v directView) Exchange() bool    { return v.Product == ExchangeOnline }
@@ -84,8 +92,8 @@ func (v directView) Private() []netip.Addr { return without(v.Addresses, v.publi
 func (v directView) NotIPv4() []netip.Addr { return without(v.Addresses, v.ipv4()) }
 
 // Table and ScreenTable are names for files of Postfix's.
-func (v directView) Table() string       { return v.Platform.String() + ".cidr" }
-func (v directView) ScreenTable() string { return v.Platform.String() + ".postscreen.cidr" }
+func (v directView) Table() string       { return v.sheet.Platform.String() + ".cidr" }
+func (v directView) ScreenTable() string { return v.sheet.Platform.String() + ".postscreen.cidr" }
 
 func without(all, some []netip.Addr) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(all), func(ip netip.Addr) bool { return slices.Contains(some, ip) })
