@@ -99,9 +99,12 @@ func (a *Allow) prove(names []string) {
 func (k task) allowNotes(t *tenant.Tenant, a *Allow) []string {
 	var all []string
 	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	if a.Client.Unknown != "" || a.Client.HELO == "" {
-		note("the HELO name or the certificate of the mail host is not known here (%s), and left out of the letter; on the mail host, as root, %s prints the name and the files, and %s the names in each file",
-			orUnasked(a.Client.Unknown), askClient, askCertificate)
+	switch c := a.Client; {
+	case c.HELO == "":
+		note("HELO name and certificate of the mail host are not known here (%s), and left out of the letter; on the mail host, as root, %s prints the name and the files, and %s the names in each file",
+			orUnasked(c.Unknown), askClient, askCertificate)
+	case c.Unknown != "":
+		note("%s; it is left out of the letter", c.Unknown)
 	}
 	if len(a.Unproven) > 0 && len(a.Proofs) == 0 {
 		note("nothing can prove that %s is the tenant's, so nothing is delivered directly: give the tenant a DKIM key (onbehalf keygen) or a return_path, and leave its authorization auto", listOf(a.Unproven))

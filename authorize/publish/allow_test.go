@@ -100,6 +100,26 @@ func TestAllow(t *testing.T) {
 	}
 }
 
+// TestAllowNotes: what is not known is left out, and the platform's administrator is told why.
+func TestAllowNotes(t *testing.T) {
+	ask := func(hop string, client publish.Client, ips ...string) []string {
+		c := direct(t, customer(t, "x.nl"), hop, "x.nl")
+		desk := publish.Desk{Platform: platform(t, "", ips...), Keys: new(keys.Ring), DNS: parse(t, ""), Client: client}
+		desk.Proven = func(context.Context, *tenant.Tenant, message.Domain) bool { return true }
+		return desk.Tenant(t.Context(), c).Allow.Notes
+	}
+	const other, exchange = "[mx.x.nl]:25", "[x-nl.mail.protection.outlook.com]:25"
+	known := publish.Client{HELO: "mail.courseware.nl"}
+	compare(t, ask(other, known, "80.84.235.70", "2a02:898::7"), nil)
+	compare(t, ask(other, publish.Client{Unknown: "postconf is not on this host"}, "80.84.235.70"),
+		[]string{"not known here (postconf is not on this host), and left out of the letter; on the mail host, as root, postconf -x smtp_helo_name"})
+	compare(t, ask(other, publish.Client{}, "80.84.235.70"), []string{"Postfix was not asked"})
+	compare(t, ask(other, publish.Client{HELO: "mail.courseware.nl", Unknown: "the certificate has expired"}, "80.84.235.70"),
+		[]string{"the certificate has expired; it is left out of the letter"})
+	compare(t, ask(exchange, known, "80.84.235.70"), nil)
+	compare(t, ask(exchange, known, "80.84.235.70", "2a02:898::7"), []string{"takes public IPv4 addresses alone"})
+}
+
 // TestOwnServer: the note about the tenant's own server is there only where mail to it has
 // nothing but SPF.
 func TestOwnServer(t *testing.T) {

@@ -49,8 +49,10 @@ func (a Allow) certificate() string {
 		return listOf(a.Client.Certificate)
 	case a.Client.Anonymous():
 		return "none is presented"
+	case a.Client.HELO == "":
+		return "not known"
 	}
-	return "not known"
+	return "left out, see the note"
 }
 
 // proof says whether DNS shows that the domains are the tenant's, and what would.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -58,8 +59,11 @@ func (p Postfix) ofClient(name string) string {
 // one, or one behind each private key. An error says why a server would not go by it.
 func certified(file string, now time.Time) ([]string, error) {
 	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("its certificate: %w", err)
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("the certificate of Postfix's SMTP client: %w; run this as root", err)
+	case err != nil:
+		return nil, fmt.Errorf("the certificate of Postfix's SMTP client: %w", err)
 	}
 	var names []string
 	leaf := true
@@ -74,12 +78,12 @@ func certified(file string, now time.Time) ([]string, error) {
 		leaf = false
 		of, err := namesOf(block.Bytes, now)
 		if err != nil {
-			return names, fmt.Errorf("its certificate %s %w", file, err)
+			return names, fmt.Errorf("the certificate of Postfix's SMTP client, %s, %w", file, err)
 		}
 		names = append(names, of...)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("its certificate: %s holds none", file)
+		return nil, fmt.Errorf("the certificate of Postfix's SMTP client: %s holds none", file)
 	}
 	return names, nil
 }
