@@ -2,13 +2,18 @@ package test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/milter"
 	"onbehalf/tenant"
 	"onbehalf/test/nameserver"
 	"onbehalf/test/postfix"
@@ -20,7 +25,8 @@ type street struct {
 	*premises
 	school, world     *postfix.Instance
 	atSchool, atWorld *postfix.Sink
-	certificates      string // folder
+	certificates      string     // folder
+	held              []*os.File // sockets that outlive the daemon: milter, socketmap
 }
 
 const schoolHop = "[mx.school.example]:25"
@@ -275,7 +281,7 @@ func (s *street) forgedBounces(bounce string) {
 func (s *street) probes() {
 	s.t.Helper()
 	before := strings.Count(s.log.String(), "\n")
-	s.set("smtpd_recipient_restrictions", "reject_unverified_recipient")
+	s.set(s.postfix, "smtpd_recipient_restrictions=reject_unverified_recipient")
 	client := postfix.Dial(s.t, s.postfix.SMTPAddr)
 	client.Do("MAIL FROM:<academy@school.example>")
 	s.await("the probe to be answered", func() bool { return client.Do("RCPT TO:<dean@school.example>").OK() })
@@ -286,17 +292,20 @@ func (s *street) probes() {
 	if lines := s.log.String(); strings.Contains(lines, "double-bounce") || strings.Count(lines, "\n") != before {
 		s.t.Errorf("look-ups or probes are in the log:\n%s", lines)
 	}
-	s.set("smtpd_recipient_restrictions", "")
 }
 
-// set gives a setting of our Postfix another value.
-func (s *street) set(name, value string) {
+// set gives settings of a Postfix other values, "name=value" each.
+func (s *street) set(in *postfix.Instance, settings ...string) {
 	s.t.Helper()
-	if out, err := exec.Command("/usr/sbin/postconf", "-c", s.postfix.ConfigDir, "-e", name+"="+value).CombinedOutput(); err != nil {
+	if out, err := exec.Command("/usr/sbin/postconf", append([]string{"-c", in.ConfigDir, "-e"}, settings...)...).CombinedOutput(); err != nil {
 		s.t.Fatalf("postconf: %v\n%s", err, out)
 	}
-	s.postfixCommand(s.postfix, "reload")
-	time.Sleep(100 * time.Millisecond) // a reload is a signal
+	past := time.Now().Add(-time.Hour) // Postfix waits for a main.cf that is just being written
+	if err := os.Chtimes(in.ConfigDir+"/main.cf", past, past); err != nil {
+		s.t.Fatal(err)
+	}
+	s.postfixCommand(in, "reload")
+	time.Sleep(200 * time.Millisecond) // a reload is a signal
 }
 
 func (s *street) postfixCommand(in *postfix.Instance, command string) {
@@ -304,4 +313,203 @@ func (s *street) postfixCommand(in *postfix.Instance, command string) {
 	if out, err := exec.Command("/usr/sbin/postfix", "-c", in.ConfigDir, command).CombinedOutput(); err != nil {
 		s.t.Fatalf("postfix %s: %v\n%s", command, err, out)
 	}
+}
+
+// TestDirectTLS holds that each answer about TLS is one that smtp(8) takes and acts on.
+func TestDirectTLS(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	const direct = `, tls: `
+	s := openStreet(t, `{domains: [school.example], next_hop: "`+schoolHop+`"`+direct+"verify}")
+	level := "verify"
+	want := func(tls string) {
+		t.Helper()
+		s.configure(direct+level, direct+tls)
+		level = tls
+		s.reload()
+		s.postfixCommand(s.postfix, "flush")
+	}
+	delivers := func(subject string) {
+		t.Helper()
+		s.accept(subject, subject+"@school.example")
+		s.next(s.atSchool, subject)
+	}
+	waits := func(subject, why string) {
+		t.Helper()
+		s.accept(subject, subject+"@school.example")
+		s.await(subject+" to wait: "+why, func() bool { return strings.Contains(s.postfix.Queue(t), why) })
+		s.accept("public", "someone@receiver.example")
+		s.next(s.atWorld, "public")
+	}
+	present := func(name string) {
+		t.Helper()
+		s.set(s.school, "smtpd_tls_cert_file="+s.certificates+"/"+name+".pem", "smtpd_tls_key_file="+s.certificates+"/"+name+".key")
+	}
+
+	t.Log("verify: the certificate has the name of the next hop")
+	delivers("verified")
+	if !strings.Contains(s.postfix.Log(), "Verified TLS connection established to mx.school.example") {
+		t.Error("the connection was not verified")
+	}
+	t.Log("verify: it has another name")
+	present("other.example")
+	waits("unverified", "Server certificate not verified")
+	t.Log("encrypt: any certificate does; what waited arrives")
+	want("encrypt")
+	s.next(s.atSchool, "unverified")
+	delivers("encrypted")
+	t.Log("encrypt: there is no TLS")
+	s.set(s.school, "smtpd_tls_security_level=none")
+	waits("clear", "TLS is required, but was not offered")
+	t.Log("may: there need not be")
+	want("may")
+	s.next(s.atSchool, "clear")
+	t.Log("may does not weaken what the administrator asks for")
+	s.set(s.postfix, "smtp_tls_security_level=encrypt")
+	s.accept("strict", "strict@school.example")
+	s.await("strict to wait", func() bool { return strings.Contains(s.postfix.Queue(t), "strict@school.example") })
+
+	t.Log("a policy holds without brackets, too")
+	s.set(s.postfix, "smtp_tls_security_level=may")
+	s.next(s.atSchool, "strict")
+	want("encrypt")
+	s.configure(schoolHop, "MX.school.example:25")
+	s.reload()
+	s.accept("no brackets", "rector@school.example")
+	s.await("it to wait", func() bool { return strings.Contains(s.postfix.Queue(t), "TLS is required, but was not offered") })
+	s.set(s.school, "smtpd_tls_security_level=may")
+	s.postfixCommand(s.postfix, "flush")
+	s.next(s.atSchool, "no brackets")
+}
+
+// reload has the daemon read its configuration.
+func (s *street) reload() {
+	s.t.Helper()
+	before := strings.Count(s.log.String(), "msg=reloaded")
+	s.daemon.Process.Signal(syscall.SIGHUP)
+	s.await("onbehalf to reload", func() bool { return strings.Count(s.log.String(), "msg=reloaded") > before })
+}
+
+// TestDirectAuthor has the author as envelope sender, where the school's server refuses its
+// own domain from outside: the author is told so.
+func TestDirectAuthor(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	s := openStreet(t, `{domains: [school.example], next_hop: "`+schoolHop+`", envelope: author}`)
+	s.accept("refused", "dean@school.example")
+	got := takeRelayed(t, s.atSchool.Wait(t, 1)[0])
+	if got.ReversePath != "" || got.ForwardPaths[0] != "academy@school.example" || !strings.Contains(string(got.body), "Status: 5.7.68") {
+		t.Errorf("not a bounce of it to the author: from %q to %q\n%s", got.ReversePath, got.ForwardPaths, got.body)
+	}
+	t.Log("told to accept it, the server does")
+	s.set(s.school, "smtpd_sender_restrictions=")
+	s.accept("accepted", "dean@school.example")
+	if got := s.next(s.atSchool, "accepted"); got.ReversePath != "academy@school.example" {
+		t.Errorf("sender %q", got.ReversePath)
+	}
+}
+
+// TestDirectDown ends the daemon: mail waits with its sender or in the queue, and none is lost.
+func TestDirectDown(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	s := openStreet(t, `{domains: [school.example], next_hop: "`+schoolHop+`"}`)
+	s.postfixCommand(s.school, "stop")
+	s.postfixCommand(s.world, "stop")
+	s.accept("queued", "dean@school.example", "someone@receiver.example")
+	s.await("both to be deferred", func() bool { return strings.Count(s.postfix.Queue(t), "delay_reason") == 2 })
+	s.stop()
+	s.postfixCommand(s.school, "start")
+	s.postfixCommand(s.world, "start")
+	if reply := s.submit("while it is down", "dean@school.example"); reply.Code/100 != 4 {
+		t.Errorf("while the daemon is down: %s", reply)
+	}
+	s.serve()
+	s.prove(true)
+	s.next(s.atSchool, "queued")
+	s.next(s.atWorld, "queued")
+	s.await("the queue to be empty", func() bool { return s.postfix.Queue(t) == "" })
+}
+
+// TestDirectKilled kills the daemon under 200 look-ups a second on 20 connections, while
+// somebody else holds its sockets, as systemd does: nobody is told to come back later.
+func TestDirectKilled(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	s := openStreet(t, `{domains: [school.example], next_hop: "`+schoolHop+`"}`)
+	s.accept("a bounce address", "dean@school.example")
+	bounce := s.next(s.atSchool, "a bounce address").ReversePath
+	s.stop()
+	s.hold()
+	s.serveHeld()
+	s.set(s.postfix, "smtpd_milters=", "smtpd_client_connection_count_limit=100") // a milter's client that lost it says 451 until it quits
+
+	var clients []*postfix.Client
+	for range 20 {
+		client := postfix.Dial(t, s.postfix.SMTPAddr)
+		client.Do("MAIL FROM:<>")
+		clients = append(clients, client)
+	}
+	end := time.Now().Add(4 * time.Second)
+	var asked, late atomic.Int64
+	var workers sync.WaitGroup
+	for i, client := range clients {
+		workers.Go(func() {
+			for n := 0; time.Now().Before(end); n++ {
+				to := bounce // relay_recipient_maps, asked for by smtpd(8) itself
+				if n%2 == 0 {
+					to = fmt.Sprintf("x%d.%d@school.example", i, n) // transport_maps, by trivial-rewrite(8)
+				}
+				asked.Add(1)
+				if reply := client.Do("RCPT TO:<" + to + ">"); !reply.OK() {
+					late.Add(1)
+					t.Errorf("%s: %s", to, reply)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+	}
+	time.Sleep(time.Second)
+	s.daemon.Process.Kill()
+	s.daemon.Wait()
+	time.Sleep(300 * time.Millisecond)
+	s.serveHeld()
+	workers.Wait()
+	t.Logf("%d look-ups, %d of them answered 451", asked.Load(), late.Load())
+	if asked.Load() < 400 {
+		t.Errorf("only %d look-ups", asked.Load())
+	}
+}
+
+// hold opens the daemon's sockets, which stay open whatever becomes of it.
+func (s *street) hold() {
+	s.t.Helper()
+	for _, name := range []string{"milter", "socketmap"} {
+		listener, err := milter.Listen("unix", s.postfix.QueueDir+"/onbehalf/"+name+".sock")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		file, err := listener.(*net.UnixListener).File()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Cleanup(func() { file.Close(); listener.Close() })
+		s.held = append(s.held, file)
+	}
+}
+
+// serveHeld is serve, with those sockets handed over (sd_listen_fds(3)).
+func (s *street) serveHeld() {
+	s.t.Helper()
+	s.daemon = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=milter:socketmap exec "$0" serve --config "$1"`, s.binary, s.config)
+	s.daemon.ExtraFiles, s.daemon.Stderr = s.held, &s.log
+	before := strings.Count(s.log.String(), "msg=serving")
+	if err := s.daemon.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.await("onbehalf to serve", func() bool { return strings.Count(s.log.String(), "msg=serving") > before })
 }
