@@ -35,6 +35,7 @@ func TestSignedFields(t *testing.T) {
 			"From:From:" + absent + ":MIME-Version:MIME-Version:Content-Type:Content-Type:Content-Type:List-Unsubscribe:List-Unsubscribe:X-Original-From:X-Original-From"},
 		{"optional", named("List-Id", "From", "Resent-To", "Sender", "list-post", "Resent-To", "LIST-ID"),
 			"From:From:" + absent + ":List-Id:List-Id:Resent-To:Resent-To:Sender:list-post"},
+		{"feedback", named("From", "Feedback-ID"), "From:From:" + absent + ":Feedback-ID"},
 		{"never", named("Return-Path", "Received", "Bcc", "Resent-Bcc", "From", "DKIM-Signature", "Authentication-Results",
 			"ARC-Seal", "X-Mailer", "Listing", "List-;x", "List-a=b", "List-ü"), "From:From:" + absent},
 		{"optional that does not fit", named(slices.Concat([]string{"From"}, times(100, "List-Archive"), []string{"List-Id"})...),

@@ -15,10 +15,10 @@ import (
 //
 //	SRS0=<hash>=<tt>=<domain>=<local>     SRS1=<hash>=<host>=<rest>
 //
-// hash is the start, usually four characters (ClassicHashMin is how many we want), of base64 of HMAC-SHA-1 over the
-// other parts, lower-cased and joined without a border; tt is as ours. Behind "SRS0"
-// and "SRS1" may stand =, - or +. A platform that comes from such a daemon adds its
-// secret to its own and accepts the form for as long as old bounces may come.
+// hash is the start, usually four characters (ClassicHashMin is how many we want), of
+// base64 of HMAC-SHA-1 over the other parts, lower-cased and joined without a border; tt is
+// as ours. Behind "SRS0" and "SRS1" may stand =, - or +. A platform that comes from such a
+// daemon adds its secret to its own and accepts the form for as long as old bounces may come.
 
 const (
 	minClassic = 4  // characters of hash that other daemons make, and accept, by default

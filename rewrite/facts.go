@@ -272,8 +272,9 @@ func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 // aligned tells whether a name aligns with the author's domain (RFC 9989 section
 // 3.2.10): strict is equality, relaxed means one organizational domain. Receivers find
 // that by the public suffix list or by a tree walk; here both must agree. A domain that was
-// never looked up may ask for anything, and aligns with itself alone. What a walk from the name finds is known of holder: the name itself, or a domain that
-// DNS has shown to be of one organization with it.
+// never looked up may ask for anything, and aligns with itself alone. What a walk from the
+// name finds is known of holder: the name itself, or a domain that DNS has shown to be of one
+// organization with it.
 func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
 	switch {
 	case name == author:

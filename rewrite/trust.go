@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"onbehalf/message"
 )
@@ -41,7 +42,9 @@ func (f *facts) cameFrom() string {
 // sends as no tenant of its own. Others do not get round what binds them by a field that
 // they may have written themselves.
 func (f *facts) handsBack() bool {
-	return f.bound == nil && (f.m.Submitter.Local || f.m.Submitter.Client.IsLoopback())
+	client := f.m.Submitter.Client
+	here := f.m.Submitter.Local || client.IsLoopback() || slices.Contains(f.platform.SendingIPs, client)
+	return f.bound == nil && here
 }
 
 // completes reports whether Postfix adds the domain to a word without one: it is the
