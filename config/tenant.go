@@ -42,7 +42,7 @@ const (
 	replyRoom  = 45
 )
 
-// warnOfReplies tells of domains whose authors hardly fit into a reply address.
+// warnOfReplies warns of domains whose authors hardly fit into a reply address.
 func (l *loader) warnOfReplies(e *entry) {
 	if !l.config.Platform.From.Holds("reply") {
 		return

@@ -71,8 +71,8 @@ func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
 	if err == nil && !slices.ContainsFunc(mailboxes, Mailbox.isLink) {
 		return Author{Mailboxes: mailboxes}, nil
 	}
-	if mended := readLeniently(tokens); mended != nil {
-		return Author{Mailboxes: mended, Mended: true}, nil
+	if lenient := readLeniently(tokens); lenient != nil {
+		return Author{Mailboxes: lenient, Mended: true}, nil
 	}
 	if reason := missing(tokens); reason != nil {
 		return Author{}, reason

@@ -26,7 +26,7 @@ type digest [sha256.Size]byte
 // whatReadersSee is what a filter may not change without being decided about again.
 var whatReadersSee = []string{"From", "Reply-To", "Subject", "To", "Cc", "Date", "Message-ID"}
 
-// digestOf tells the header of one message from others. White space may have been folded
+// digestOf distinguishes the header of one message from others. White space may have been folded
 // otherwise on the way.
 func digestOf(h message.Header) digest {
 	hash := sha256.New()

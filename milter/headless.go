@@ -7,7 +7,7 @@ import (
 )
 
 // headless notices a Postfix that shows us no messages: behind smtpd_proxy_filter the outer
-// SMTP server tells a milter MAIL and RCPT and then nothing, for the message goes to the
+// SMTP server shows a milter MAIL and RCPT and then nothing, for the message goes to the
 // filter. The zero value is ready; it may be used by many goroutines.
 type headless struct {
 	mu     sync.Mutex

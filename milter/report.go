@@ -70,7 +70,7 @@ func (t *transaction) report() {
 }
 
 // reportRefusals writes a line for each thing that receivers have against the tenant's mail,
-// as a notification tells that came home.
+// as a notification that came home says.
 func (t *transaction) reportRefusals() {
 	if t.status == nil || t.outcome != carriedOut {
 		return

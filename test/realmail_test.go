@@ -115,7 +115,7 @@ func TestCompletedNames(t *testing.T) {
 	}
 }
 
-// TestNotificationsArrive: what a program of the platform's own organization tells of a
+// TestNotificationsArrive: what a program of the platform's own organization says of a
 // message arrives, and not in the platform's name; what a person claims is refused.
 func TestNotificationsArrive(t *testing.T) {
 	h := buildStrict(t)
