@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"onbehalf/tenant"
 )
@@ -60,6 +61,31 @@ func (d *document) mode(path, word string) tenant.Mode {
 	return choice(d, path, word, tenant.Enforce, tenant.Shadow)
 }
 
+// classicUntil takes the last day on which other daemons' addresses are accepted. Their
+// check codes can be guessed in time, so they must not have all of it.
+func (d *document) classicUntil(raw rawSRS) time.Time {
+	const path, remedy = "srs.accept_classic_until", "write the day on which the last address of the other daemon expires, 21 days after the change as a rule, like 2026-12-31"
+	const most = 366 * day
+	if !raw.AcceptClassic && raw.AcceptClassicUntil == "" {
+		return time.Time{}
+	}
+	until, err := time.Parse(time.DateOnly, string(raw.AcceptClassicUntil))
+	switch ahead := time.Until(until); {
+	case raw.AcceptClassicUntil == "":
+		d.fail(path, "is missing, and srs.accept_classic needs an end: check codes of four characters can be guessed", remedy)
+	case err != nil:
+		d.fail(path, "is not a day", remedy)
+	case ahead > most:
+		d.fail(path, string(raw.AcceptClassicUntil)+" is more than a year away", remedy)
+	case ahead < -day && raw.AcceptClassic:
+		d.warn(path, string(raw.AcceptClassicUntil)+" is over, so addresses of the other daemon are refused", "take srs.accept_classic out, and the daemon's secret out of srs.secrets")
+	}
+	if !raw.AcceptClassic {
+		return time.Time{}
+	}
+	return until
+}
+
 // srs takes how bounce addresses are protected.
 func (l *loader) srs(d *document, raw rawSRS) tenant.SRS {
 	if n := raw.ClassicHashMin; n < 4 || n > 27 { // base64 of a SHA-1 has 27 characters
@@ -68,7 +94,7 @@ func (l *loader) srs(d *document, raw rawSRS) tenant.SRS {
 	return tenant.SRS{
 		Secrets:        d.secrets("srs.secrets", l.absolute(raw.Secrets)),
 		MaxAge:         d.wholeDays("srs.max_age", raw.MaxAge),
-		AcceptClassic:  raw.AcceptClassic,
+		ClassicUntil:   d.classicUntil(raw),
 		ClassicHashMin: raw.ClassicHashMin,
 	}
 }

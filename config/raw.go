@@ -64,10 +64,11 @@ type (
 		Mode           string   `mapstructure:"mode"`
 	}
 	rawSRS struct {
-		Secrets        string `mapstructure:"secrets"`
-		MaxAge         period `mapstructure:"max_age"`
-		AcceptClassic  bool   `mapstructure:"accept_classic"`
-		ClassicHashMin int    `mapstructure:"classic_hash_min"`
+		Secrets            string `mapstructure:"secrets"`
+		MaxAge             period `mapstructure:"max_age"`
+		AcceptClassic      bool   `mapstructure:"accept_classic"`
+		AcceptClassicUntil date   `mapstructure:"accept_classic_until"`
+		ClassicHashMin     int    `mapstructure:"classic_hash_min"`
 	}
 	rawDNS struct {
 		Servers      []string `mapstructure:"servers"`
@@ -107,6 +108,7 @@ type (
 
 	switchable string // empty: off
 	period     string // a duration
+	date       string // a day; YAML has a type of its own for one that is not quoted
 )
 
 // defaults are what the main file need not say. platform.domains has one too, but

@@ -39,6 +39,10 @@ func refusedRecipient(err error) library.Response {
 	switch {
 	case errors.Is(err, errGuessing):
 		return refusal("421", "4.7.0", err.Error())
+	case errors.Is(err, errRefused), errors.Is(err, errLetters):
+		return refusal("450", "4.7.1", err.Error())
+	case errors.Is(err, rewrite.ErrClassic):
+		return refusal("550", "5.7.1", "this address is closed to you: "+err.Error())
 	case errors.Is(err, rewrite.ErrSpelling):
 		return refusal("550", "5.1.3", "this address leads to nobody: "+err.Error())
 	}

@@ -187,7 +187,7 @@ func (t *transaction) reportStatus() string {
 func (t *transaction) reportRecipient(to message.Path, why error) {
 	t.server.Counts.Recipients.Add(1)
 	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
-	if t.state.Addresses || errors.Is(why, errGuessing) {
+	if t.state.Addresses || errors.Is(why, errGuessing) || errors.Is(why, errRefused) {
 		attrs = append(attrs, t.reportSubmitter()...)
 	}
 	if t.state.Addresses {

@@ -36,8 +36,9 @@ type Server struct {
 	Limits Limits
 	Counts Counts
 
-	decided  decided
-	headless headless
+	decided   decided
+	headless  headless
+	strangers strangers
 
 	once sync.Once
 	free chan struct{} // holds one token for each connection that is served
@@ -57,6 +58,13 @@ type Limits struct {
 	Recipients  int           // of one message. Default 50000
 	Idle        time.Duration // between frames: a slow client sends its whole DATA in between. Default 1 h
 	Stall       time.Duration // within a frame, and for a write. Default 30 s
+
+	// What strangers may do in an hour. Letters leave room for who answers the wrong address.
+	// Refused is more than a receiver has that bounces what we sent too long ago. Guesses of
+	// all together would need months for one of the 2^20 check codes of four characters.
+	Letters int // messages that are no bounces, to the bounce addresses of one mailbox, by client network. Default 10
+	Refused int // recipients that led nowhere, by client network. Default 100
+	Guesses int // of those, from all networks, that may be tries at other SRS daemons' check codes. Default 500
 }
 
 func (l *Limits) setDefaults() {
@@ -66,6 +74,9 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.Recipients, 50000)
 	setDefault(&l.Idle, time.Hour)
 	setDefault(&l.Stall, 30*time.Second)
+	setDefault(&l.Letters, 10)
+	setDefault(&l.Refused, 100)
+	setDefault(&l.Guesses, 500)
 }
 
 func setDefault[T int | time.Duration](value *T, otherwise T) {
@@ -82,6 +93,7 @@ func (s *Server) init() {
 	if s.Seen == nil {
 		s.Seen = func(message.Domain) {}
 	}
+	s.strangers = newStrangers(s.Limits)
 	s.free = make(chan struct{}, s.Limits.Connections)
 	s.listeners = make(map[net.Listener]bool)
 	s.guards = make(map[*guard]bool)

@@ -74,8 +74,11 @@ func (t *transaction) addRecipient(to, resolved message.Path, guessing bool) err
 		t.tooLarge = fmt.Errorf("more than %d recipients", limit)
 		return nil
 	}
-	err := t.refusal(to, resolved, guessing)
-	if err == nil || t.message.Submitter.Local {
+	var err error
+	if !t.message.Submitter.Local {
+		err = t.refusal(to, resolved, guessing)
+	}
+	if err == nil {
 		t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, to)
 		return nil
 	}
@@ -83,21 +86,55 @@ func (t *transaction) addRecipient(to, resolved message.Path, guessing bool) err
 	return err
 }
 
-var errGuessing = errors.New("too many recipients of this connection led nowhere")
+var (
+	errGuessing = errors.New("too many recipients of this connection led nowhere")
+	errRefused  = errors.New("too many recipients from this network led nowhere; try again in an hour")
+	errLetters  = errors.New("this address takes bounces, and few other messages from one network; try again in an hour, or write to the person themselves")
+)
 
 // refusal says why a recipient is refused. Postfix reads more spellings than we do
 // (comments, blanks, routes), and cannot be told to take one back that it reads
 // otherwise: what it resolves to an address of ours must be written as one.
 func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
-	_, ours, err := rewrite.Lead(to, t.snapshot, t.message.Received)
+	x, ours, err := rewrite.Lead(t.message.Envelope.ReversePath, to, t.snapshot, t.message.Received)
 	hidden := !ours && (rewrite.Ours(mailbox(resolved), t.snapshot) || rewrite.Ours(mailbox(to), t.snapshot))
 	switch {
-	case (ours || hidden) && guessing:
+	case !ours && !hidden:
+		return nil
+	case guessing:
 		return errGuessing
 	case hidden, ours && resolved.Readable() && !strings.EqualFold(resolved.Address.String(), to.Address.String()):
-		return rewrite.ErrSpelling
+		err = rewrite.ErrSpelling
 	}
-	return err
+	return t.limited(x, err)
+}
+
+// limited says why a recipient of ours is refused that would be answered as err says: too
+// much has come from the client's network, or from all. A right guess must not stand out
+// then, so whatever can be guessed is refused alike; our own codes, of 40 bits, cannot be.
+func (t *transaction) limited(x rewrite.Exchange, err error) error {
+	by, now := &t.server.strangers, t.server.Now()
+	network := networkOf(t.message.Submitter.Client)
+	guess := t.snapshot.Platform().SRS.TakesClassic(now) && (errors.Is(err, rewrite.ErrForged) || x.Kind == rewrite.KindClassic)
+	switch {
+	case by.refused.exceeded(network, now), guess && by.guesses.exceeded(nil, now):
+		return errRefused
+	case err != nil:
+		by.refused.take(network, now)
+		if guess {
+			by.guesses.take(nil, now)
+		}
+		return err
+	case t.isLetter(x) && !by.letters.take(letter{strings.ToLower(x.To.String()), network}, now):
+		return errLetters
+	}
+	return nil
+}
+
+// isLetter reports whether something other than a bounce is on its way to a bounce address,
+// from a client that nobody vouches for.
+func (t *transaction) isLetter(x rewrite.Exchange) bool {
+	return x.Kind == rewrite.KindBounce && !t.message.Envelope.ReversePath.Null() && !t.snapshot.Platform().Trusts(t.message.Submitter)
 }
 
 // mailbox gives the address of a path or, of one that cannot be read, what stands

@@ -31,14 +31,15 @@ import (
 // length before it, so that no two sets of parts read alike, and a bounce address
 // is never a reply address. Case is folded: mail systems on the way may do so.
 type Codec struct {
-	srs tenant.SRS
-	day int
+	srs     tenant.SRS
+	day     int
+	classic bool // other daemons' addresses are read too
 }
 
 // NewCodec gives a codec that makes addresses of the day of now and judges the age
 // of others by it.
 func NewCodec(srs tenant.SRS, now time.Time) Codec {
-	return Codec{srs, int(now.Unix() / (24 * 60 * 60))}
+	return Codec{srs, int(now.Unix() / (24 * 60 * 60)), srs.TakesClassic(now)}
 }
 
 // What an address is for, as the MAC has it.
@@ -74,6 +75,12 @@ func (c Codec) Bounce(sender message.Path, tenantID string, at message.Domain, s
 			return wrapped
 		}
 	}
+	return c.Overflow(tenantID, at)
+}
+
+// Overflow returns the address that leads to the tenant's bounces_to; of an empty id, to the
+// platform's. Nothing in it is a sender's.
+func (c Codec) Overflow(tenantID string, at message.Domain) message.Address {
 	tt := stamp(c.day)
 	local := "bounces+" + tenantID + "=" + c.mac(forOverflow, tt, tenantID) + "=" + tt
 	return message.Address{Local: local, Domain: at}
@@ -161,6 +168,7 @@ type Decoded struct {
 	Address message.Address // zero: to BouncesTo of the tenant
 	Tenant  string          // id, where Address is zero; empty: the platform
 	Reply   bool            // a reply address
+	Classic bool            // made by another SRS daemon: what its check code is worth, see classic.go
 }
 
 // Why an address does not lead anywhere.
@@ -204,19 +212,20 @@ func (c Codec) decodeStamped(purpose, rest string) (Decoded, error) {
 	if err != nil || parts[3] == "" {
 		return Decoded{}, ErrNotOurs
 	}
-	local := parts[3]
+	local, classic := parts[3], false
 	switch {
 	case c.verify(parts[0], purpose, parts[1], domain.String(), local):
 	case c.verify(parts[0], escaped(purpose), parts[1], domain.String(), local):
 		local = unescaper.Replace(local)
 	case purpose == forBounce && c.verifyClassic(parts[0], parts[1], parts[2], local):
+		classic = true
 	default:
 		return Decoded{}, ErrForged
 	}
 	if err := c.checkAge(parts[1], purpose); err != nil {
 		return Decoded{}, err
 	}
-	return Decoded{Address: message.Address{Local: local, Domain: domain}, Reply: purpose == forReply}, nil
+	return Decoded{Address: message.Address{Local: local, Domain: domain}, Reply: purpose == forReply, Classic: classic}, nil
 }
 
 func (c Codec) decodeForeign(rest string) (Decoded, error) {
@@ -228,16 +237,17 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}
-	tail := parts[2]
+	tail, classic := parts[2], false
 	switch {
 	case c.verify(parts[0], forForeign, host.String(), tail):
 	case c.verify(parts[0], escaped(forForeign), host.String(), tail):
 		tail = unescaper.Replace(tail)
 	case c.verifyClassic(parts[0], parts[1], tail):
+		classic = true
 	default:
 		return Decoded{}, ErrForged
 	}
-	return Decoded{Address: message.Address{Local: "SRS0" + tail, Domain: host}}, nil
+	return Decoded{Address: message.Address{Local: "SRS0" + tail, Domain: host}, Classic: classic}, nil
 }
 
 func (c Codec) decodeOverflow(purpose, id, rest string) (Decoded, error) {

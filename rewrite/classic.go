@@ -47,7 +47,7 @@ func (c Codec) classicHashMin() int { return max(minClassic, c.srs.ClassicHashMi
 // verifyClassic compares without regard to case: so do the daemons, for mail systems
 // may have folded it.
 func (c Codec) verifyClassic(hash string, parts ...string) bool {
-	if !c.srs.AcceptClassic || len(hash) < c.classicHashMin() || len(hash) > maxClassic {
+	if !c.classic || len(hash) < c.classicHashMin() || len(hash) > maxClassic {
 		return false
 	}
 	fits := 0

@@ -400,6 +400,12 @@ func (l law) forwarded() {
 	if len(l.plan.Exchanges) == 0 || len(l.plan.Sign) > 0 {
 		l.fail("a message that is led home goes nowhere, or is signed")
 	}
+	if to := l.plan.ReversePath; to != nil {
+		led, err := rewrite.NewCodec(l.s.Platform().SRS, l.m.Received).Decode(*to)
+		if err != nil || !led.Address.IsZero() {
+			l.fail("the sender that a stranger claims is wrapped into %s (%v)", to, err)
+		}
+	}
 	replaced := false
 	for _, e := range l.plan.Edits {
 		switch {

@@ -19,13 +19,27 @@ type Exchange struct {
 	Recipient string          `json:"recipient"` // as RCPT gave it
 	To        message.Address `json:"to"`
 	Tenant    string          `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
+	Kind      Kind            `json:"kind"`
 }
+
+// Kind is what sort of address of ours a recipient is.
+type Kind string
+
+const (
+	KindBounce  Kind = "bounce"  // for bounces, which have the null sender
+	KindClassic Kind = "classic" // the same, made by another SRS daemon: for the null sender alone
+	KindReply   Kind = "reply"   // for people
+	KindRole    Kind = "role"    // postmaster, abuse: for people
+)
 
 // Errors that refuse a recipient, besides those of Codec.Decode.
 var (
 	ErrNoReply = errors.New("it is a reply address, and stands where bounce addresses do; or the other way round")
 	ErrGone    = errors.New("its tenant is not here any more")
 	ErrLoop    = errors.New("it leads to a bounce address of ours")
+	// ErrClassic: the short check codes of other daemons can be guessed, and what a guess
+	// wins must not be a way to anybody's mailbox.
+	ErrClassic = errors.New("it was made by an earlier SRS daemon, and takes bounces only, which have the null sender")
 	// ErrSpelling: Postfix would deliver by its own reading, and could not be told to
 	// take back by ours.
 	ErrSpelling = errors.New("it is not written as a plain address: local-part@domain, without route, comment or blank")
@@ -39,11 +53,11 @@ func Ours(to message.Address, s *tenant.Snapshot) bool {
 	return s.TakesBounces(to.Domain) || p.OnlyReplies(to.Domain) || p.TakesReplies(to.Domain) && looksLikeReply(to.Local)
 }
 
-// Lead says where mail to a recipient goes. Ours is false for an ordinary recipient,
-// with which we have nothing to do. An error refuses the recipient: it is ours to lead,
-// and leads nowhere. This is no relay: an address leads to whom its MAC covers, and to
-// nobody else.
-func Lead(to message.Path, s *tenant.Snapshot, now time.Time) (x Exchange, ours bool, err error) {
+// Lead says where mail from an envelope sender to a recipient goes. Ours is false for an
+// ordinary recipient, with which we have nothing to do. An error refuses the recipient: it is
+// ours to lead, and leads nowhere. This is no relay: an address leads to whom its MAC covers,
+// and to nobody else.
+func Lead(sender, to message.Path, s *tenant.Snapshot, now time.Time) (x Exchange, ours bool, err error) {
 	if !Ours(to.Address, s) {
 		return Exchange{}, false, nil
 	}
@@ -55,11 +69,27 @@ func Lead(to message.Path, s *tenant.Snapshot, now time.Time) (x Exchange, ours 
 		return Exchange{}, true, err
 	}
 	x, err = home(decoded, s)
-	if err == nil && Ours(x.To, s) {
+	switch {
+	case err != nil:
+	case Ours(x.To, s):
 		err = ErrLoop
+	case decoded.Classic && !sender.Null():
+		err = ErrClassic
 	}
-	x.Recipient = to.Verbatim
+	x.Recipient, x.Kind = to.Verbatim, kindOf(to.Address, decoded)
 	return x, true, err
+}
+
+func kindOf(to message.Address, d Decoded) Kind {
+	switch {
+	case isRole(to.Local):
+		return KindRole
+	case d.Classic:
+		return KindClassic
+	case d.Reply:
+		return KindReply
+	}
+	return KindBounce
 }
 
 // decode reads an address that is ours to lead. Bounce and reply addresses do not
@@ -138,7 +168,7 @@ func (f *facts) readRecipients() {
 	f.destinations = make([]message.Domain, len(f.m.Envelope.ForwardPaths))
 	for i, to := range f.m.Envelope.ForwardPaths {
 		f.destinations[i] = to.Address.Domain
-		if x, ours, err := Lead(to, f.s, f.m.Received); ours && err == nil {
+		if x, ours, err := Lead(f.m.Envelope.ReversePath, to, f.s, f.m.Received); ours && err == nil {
 			f.exchanges = append(f.exchanges, x)
 			f.destinations[i] = x.To.Domain
 		}
@@ -146,8 +176,10 @@ func (f *facts) readRecipients() {
 }
 
 // forward lets a message that is not ours to decide about pass on its way home. The
-// envelope sender is wrapped, whatever its domain, for SPF of that knows our host only
-// if it is ours, and a stranger may not use it then.
+// envelope sender cannot stay, for SPF of its domain does not know our host. Nor is an
+// address made that leads back to it: who claims a sender would read in his own mailbox
+// how to reach it through us, and what cannot be delivered would go to whom he named.
+// Bounces of such a message go to the operator instead.
 //
 // That makes SPF pass for the bounce domain, or for the host's own name when the
 // sender is null. A From that aligns with them would be the platform's to the author's
@@ -167,7 +199,7 @@ func (f *facts) forward(exchanges []Exchange) Plan {
 		Row: RowReturn, Verdict: Forward,
 		Reason:      "a bounce or reply on its way home",
 		Tenant:      exchanges[0].Tenant,
-		ReversePath: f.replaceSender(f.bounceHome),
+		ReversePath: f.replaceSender(f.toOperator),
 		Exchanges:   exchanges,
 	}
 	if claimed || f.claimed(f.m.Host.Organizational()) {
@@ -177,6 +209,17 @@ func (f *facts) forward(exchanges []Exchange) Plan {
 	}
 	p.Edits = append(p.Edits, f.hopEdit()...)
 	return p
+}
+
+// toOperator returns the overflow address of the tenant that all recipients of ours belong
+// to, else of the platform.
+func (f *facts) toOperator() *message.Address {
+	id := f.exchanges[0].Tenant
+	if slices.ContainsFunc(f.exchanges, func(x Exchange) bool { return x.Tenant != id }) {
+		id = ""
+	}
+	address := NewCodec(f.platform.SRS, f.m.Received).Overflow(id, f.platform.Bounce)
+	return &address
 }
 
 // isNotification reports whether a program wrote the message to tell of another one:

@@ -109,11 +109,18 @@ type Platform struct {
 
 // SRS is how bounce addresses are protected.
 type SRS struct {
-	Secrets       []Secret      // the first signs, each verifies
-	MaxAge        time.Duration // of an address, in whole days
-	AcceptClassic bool          // also accept the addresses of other SRS daemons
+	Secrets []Secret      // the first signs, each verifies
+	MaxAge  time.Duration // of an address, in whole days
+	// ClassicUntil is when the last day begins on which the addresses of other SRS daemons are
+	// accepted too. Zero: they are not.
+	ClassicUntil time.Time
 	// ClassicHashMin is how many characters of their hash are wanted at least; less than 4: 4.
 	ClassicHashMin int
+}
+
+// TakesClassic reports whether the addresses of other SRS daemons are accepted.
+func (s SRS) TakesClassic(now time.Time) bool {
+	return !s.ClassicUntil.IsZero() && now.Before(s.ClassicUntil.AddDate(0, 0, 1))
 }
 
 // Owns tells whether the domain is one of the platform's own From domains, the one

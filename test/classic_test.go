@@ -67,7 +67,7 @@ func TestClassicSRS(t *testing.T) {
 	const secret = "a secret for the two of us"
 	daemon := startSRS(t, secret)
 	codec := rewrite.NewCodec(tenant.SRS{
-		Secrets: []tenant.Secret{tenant.NewSecret([]byte(secret))}, MaxAge: 30 * 24 * time.Hour, AcceptClassic: true,
+		Secrets: []tenant.Secret{tenant.NewSecret([]byte(secret))}, MaxAge: 30 * 24 * time.Hour, ClassicUntil: time.Now(),
 	}, time.Now())
 	bounces, err := message.ParseDomain("bounces.courseware.nl")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"onbehalf/message"
+	"onbehalf/milter"
 	"onbehalf/rewrite"
 	"onbehalf/test/cases"
 	"onbehalf/test/postfix"
@@ -13,7 +14,7 @@ import (
 // TestCases sends every case of the decision table through a real Postfix. What
 // arrives is what Plan.Apply foretold, and its signatures verify.
 func TestCases(t *testing.T) {
-	h := build(t)
+	h := buildServing(t, "", postfix.Options{}, milter.Limits{Letters: 1000}) // all are of one network
 	for _, c := range cases.All(t, "../rewrite/testdata") {
 		if c.Message.Submitter.Local {
 			continue // see TestSendmail and TestPostfixBounce

@@ -54,6 +54,12 @@ func buildWith(t testing.TB, settings func(far string) string) *house {
 // buildBehind starts a house whose Postfix differs by these options.
 func buildBehind(t testing.TB, far string, options postfix.Options) *house {
 	t.Helper()
+	return buildServing(t, far, options, milter.Limits{})
+}
+
+// buildServing starts a house whose milter has these limits.
+func buildServing(t testing.TB, far string, options postfix.Options, limits milter.Limits) *house {
+	t.Helper()
 	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: far}
 	options.NextHop, options.Main = h.sink.Addr, mainCF(t)+options.Main
 	h.postfix = postfix.Start(t, options)
@@ -62,6 +68,7 @@ func buildBehind(t testing.TB, far string, options postfix.Options) *house {
 		Current: func() milter.State { return *h.state.Load() },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		Now:     func() time.Time { return cases.Now },
+		Limits:  limits,
 	}
 	listener, err := milter.Listen("unix", filepath.Join(h.postfix.QueueDir, "onbehalf", "milter.sock"))
 	if err != nil {

@@ -73,7 +73,7 @@ func (p *program) runExplain(q question) error {
 func refusedAt(m message.Message, now *loaded) map[string]string {
 	refused := make(map[string]string)
 	for _, to := range m.Envelope.ForwardPaths {
-		if _, _, err := rewrite.Lead(to, now.table.Snapshot(), m.Received); err != nil {
+		if _, _, err := rewrite.Lead(m.Envelope.ReversePath, to, now.table.Snapshot(), m.Received); err != nil {
 			refused[to.Verbatim] = err.Error()
 		}
 	}

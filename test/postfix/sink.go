@@ -94,6 +94,18 @@ func (s *Sink) Wait(t testing.TB, n int) []Delivery {
 	return got
 }
 
+// Arrived returns what has arrived and no Wait has returned, without waiting.
+func (s *Sink) Arrived() (all []Delivery) {
+	for {
+		select {
+		case d := <-s.arrived:
+			all = append(all, d)
+		default:
+			return all
+		}
+	}
+}
+
 // session is one connection to a Sink.
 type session struct {
 	sink    *Sink

@@ -1,0 +1,144 @@
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/test/cases"
+	"onbehalf/test/postfix"
+)
+
+// What strangers try, against a real Postfix that relays for nobody. SECURITY.md names these
+// tests.
+
+const (
+	author   = "rector@yourorganisationname.nl"
+	operator = "academy@yourorganisationname.nl" // bounces_to of the tenant
+	victim   = "victim@receiver.example"
+)
+
+// ours returns the bounce address that leads to a mailbox.
+func (h *house) ours(mailbox string) string {
+	platform := h.state.Load().Table.Snapshot().Platform()
+	return rewrite.NewCodec(platform.SRS, cases.Now).Bounce(message.ParsePath(mailbox), "yourorg", platform.Bounce, true).String()
+}
+
+// stranger opens a session of a client that nobody knows.
+func (h *house) stranger(t *testing.T, addr string) *postfix.Client {
+	t.Helper()
+	client := postfix.Dial(t, h.postfix.SMTPAddr)
+	client.XClient("ADDR=" + addr)
+	return client
+}
+
+func letterFrom(sender string) []byte {
+	return []byte("From: " + sender + "\r\nDate: Mon, 01 Jun 2026 09:00:00 +0200\r\nMessage-ID: <1@evil.example>\r\nSubject: x\r\n\r\nBuy.\r\n")
+}
+
+// TestNoAddressIsMinted: a stranger who has one address that leads to his own mailbox names a
+// victim as the sender, reads what we made of it in his Return-Path, and writes there. It
+// leads to the operator.
+func TestNoAddressIsMinted(t *testing.T) {
+	h := buildStrict(t)
+	h.play(find(t, "return-bounce"))
+	for _, claimed := range []string{victim, "SRS0=HHH=TT=receiver.example=victim@forwarder.example", "ceo@courseware.nl", h.ours(victim)} {
+		if reply := h.stranger(t, "203.0.113.9").Send(claimed, []string{h.ours(author)}, letterFrom("a@evil.example")); !reply.OK() {
+			t.Fatalf("%s: %s", claimed, reply)
+		}
+		minted := h.sink.Wait(t, 1)[0].ReversePath
+		for _, sender := range []string{"", "spammer@evil.example"} {
+			if reply := h.stranger(t, "198.51.100.9").Send(sender, []string{minted}, letterFrom("a@evil.example")); !reply.OK() {
+				t.Fatalf("to %s: %s", minted, reply)
+			}
+			if got := h.sink.Wait(t, 1)[0]; strings.Join(got.ForwardPaths, " ") != operator {
+				t.Errorf("MAIL FROM:<%s> gave %s, which leads to %q", claimed, minted, got.ForwardPaths)
+			}
+		}
+	}
+}
+
+// TestNoBackscatter: the author's mailbox is gone. What Postfix says of a message from a
+// forged sender goes to the operator, not to whom the stranger named.
+func TestNoBackscatter(t *testing.T) {
+	h := buildStrict(t)
+	h.play(find(t, "return-bounce"))
+	h.sink.Refuse(author)
+	if reply := h.stranger(t, "203.0.113.9").Send(victim, []string{h.ours(author)}, letterFrom(victim)); !reply.OK() {
+		t.Fatal(reply)
+	}
+	got := h.sink.Wait(t, 1)[0]
+	if got.ReversePath != "" || strings.Join(got.ForwardPaths, " ") != operator || !bytes.Contains(got.Data, []byte("message/delivery-status")) {
+		t.Errorf("from <%s> to %q:\n%s", got.ReversePath, got.ForwardPaths, got.Data)
+	}
+	h.quiet(t)
+}
+
+// quiet waits until Postfix has nothing more to deliver, and fails if something arrives.
+func (h *house) quiet(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); h.postfix.Queue(t) != ""; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("still in the queue: %s", h.postfix.Queue(t))
+			break
+		}
+	}
+	for _, more := range h.sink.Arrived() {
+		t.Errorf("one more from <%s> to %q:\n%s", more.ReversePath, more.ForwardPaths, more.Data)
+	}
+}
+
+// TestFewLetters: a bounce address takes few messages that are no bounces, from one network
+// to one mailbox, however many connections they come by. Bounces go on.
+func TestFewLetters(t *testing.T) {
+	h := buildStrict(t)
+	h.play(find(t, "return-bounce"))
+	for n := range 10 {
+		if reply := h.stranger(t, fmt.Sprintf("203.0.113.%d", n+1)).Send(victim, []string{h.ours(author)}, letterFrom(victim)); !reply.OK() {
+			t.Fatalf("letter %d: %s", n+1, reply)
+		}
+	}
+	if reply := h.stranger(t, "203.0.113.200").Send(victim, []string{h.ours(author)}, letterFrom(victim)); reply.Code != 450 {
+		t.Errorf("one more: %s, want 450", reply)
+	}
+	for sender, addr := range map[string]string{"": "203.0.113.200", victim: "198.51.100.1"} {
+		if reply := h.stranger(t, addr).Send(sender, []string{h.ours(author)}, letterFrom(victim)); !reply.OK() {
+			t.Errorf("from <%s> at %s: %s", sender, addr, reply)
+		}
+	}
+	h.sink.Wait(t, 12)
+}
+
+// TestFewGuesses: refusals are counted for a network, not for a connection.
+func TestFewGuesses(t *testing.T) {
+	h := buildStrict(t)
+	h.play(find(t, "return-bounce"))
+	code := 0
+	for n := 0; n < 120 && code != 450; {
+		client := h.stranger(t, fmt.Sprintf("203.0.113.%d", n%250+1))
+		client.Do("MAIL FROM:<>")
+		for range 15 {
+			code = client.Do(fmt.Sprintf("RCPT TO:<SRS0=aa%02d=D5=victim.example=x%d@bounces.courseware.nl>", n%100, n)).Code
+			if n++; code != 550 {
+				break
+			}
+		}
+		if client.Do("QUIT"); code == 450 && n != 101 {
+			t.Errorf("450 at guess %d, want 101", n)
+		}
+	}
+	if code != 450 {
+		t.Errorf("never limited: %d", code)
+	}
+	if reply := h.stranger(t, "203.0.113.77").Send("", []string{h.ours(author)}, letterFrom(victim)); reply.Code != 450 {
+		t.Errorf("a right guess stands out: %s", reply)
+	}
+	if reply := h.stranger(t, "198.51.100.1").Send("", []string{h.ours(author)}, letterFrom(victim)); !reply.OK() {
+		t.Errorf("a bounce from another network: %s", reply)
+	}
+	h.sink.Wait(t, 1)
+}
