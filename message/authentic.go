@@ -10,7 +10,7 @@ func SignedBy(f Field) (sdid Domain, selector string, ok bool) {
 		value = strings.Trim(value, " \t")
 		switch strings.Trim(name, " \t") {
 		case "d":
-			d, err := ParseHost(value)
+			d, err := ParseMappedHost(value)
 			sdid, ok = d, err == nil
 		case "s":
 			selector = value
@@ -30,7 +30,7 @@ func AuthenticatedBy(f Field) Domain {
 	}
 	for _, t := range tokens {
 		if t.kind != comment {
-			d, _ := ParseHost(strings.TrimSuffix(t.text, "."))
+			d, _ := ParseMappedHost(strings.TrimSuffix(t.text, "."))
 			return d
 		}
 	}

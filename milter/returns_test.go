@@ -172,6 +172,7 @@ func TestExchangeOnTheWire(t *testing.T) {
 	for _, to := range m.Recipients {
 		client.Ask('R', to)
 	}
+	must(t, client.Write('L', []byte("From\x00 jane@receiver.example\x00")))
 	client.Ask('N')
 	must(t, client.Write('E', nil))
 	var got []string

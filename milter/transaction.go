@@ -143,7 +143,7 @@ func mailbox(p message.Path) message.Address {
 	if p.Readable() {
 		return p.Address
 	}
-	domain, _ := message.ParseHost(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
+	domain, _ := message.ParseMappedHost(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
 	return message.Address{Domain: domain}
 }
 

@@ -24,7 +24,7 @@ func TestHostOfAnotherOrganization(t *testing.T) {
 		{"bounce by a neighbour", "", "MAILER-DAEMON@mx.hoster.example", bounce, stranger, rewrite.Forward, "", `"MAILER-DAEMON via Courseware" <noreply@courseware.nl>`},
 		{"unreadable bounce by a neighbour", "", `"Mail <x@hoster.example>`, bounce, stranger, rewrite.Forward, "", `"Courseware" <noreply@courseware.nl>`},
 		{"person at the hoster", "jane@hoster.example", "Jane <jane@hoster.example>", bounce, stranger, rewrite.Forward,
-			"SRS0=*=D5=hoster.example=jane@bounces.courseware.nl", `"Jane via Courseware" <noreply@courseware.nl>`},
+			"bounces+yourorg=*=D5@bounces.courseware.nl", `"Jane via Courseware" <noreply@courseware.nl>`},
 		{"person at the platform", "jane@courseware.nl", "Jane <jane@courseware.nl>", bounce, stranger, rewrite.Refuse, "jane@courseware.nl", "Jane <jane@courseware.nl>"},
 		{"sender made of $myorigin", "www-data@hoster.example", "courses@university.example", "a@b.example", local, rewrite.Keep, "courses@university.example", "courses@university.example"},
 		{"sender made of the host's name", "www-data@vps12.hoster.example", "courses@university.example", "a@b.example", local, rewrite.Keep, "courses@university.example", "courses@university.example"},

@@ -406,6 +406,9 @@ func (l law) forwarded() {
 			l.fail("the sender that a stranger claims is wrapped into %s (%v)", to, err)
 		}
 	}
+	if n := len(l.after.All("From")); n != 1 {
+		l.fail("there are %d From fields", n)
+	}
 	replaced := false
 	for _, e := range l.plan.Edits {
 		switch {
@@ -419,6 +422,9 @@ func (l law) forwarded() {
 	platform := l.s.Platform()
 	for _, field := range l.after.All("From") {
 		author, err := message.ParseFrom(field.Value)
+		if err != nil {
+			l.fail("a receiver may read anything in From: %s", field.Text())
+		}
 		if replaced && (err != nil || author.Mended || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
 			l.fail("From is replaced by %s: %v", field.Text(), err)
 		}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/unicode/norm"
-
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -183,9 +181,10 @@ func (f *facts) readRecipients() {
 //
 // That makes SPF pass for the bounce domain, or for the host's own name when the
 // sender is null. A From that aligns with them would be the platform's to the author's
-// receiver, whoever wrote it: it is replaced, and the message is not signed. A bounce or a
-// vacation reply has to arrive all the same. What is no such thing, and passes for
-// the platform's own, is refused.
+// receiver, whoever wrote it: it is replaced, and the message is not signed. So is one that
+// we cannot read, for a receiver may read the platform's in it. A bounce or a vacation reply
+// has to arrive all the same. What is no such thing, and passes for the platform's own, is
+// refused.
 func (f *facts) forward(exchanges []Exchange) Plan {
 	claimed := f.claimed(f.platform.Bounce.Organizational())
 	if claimed && !f.isNotification() {
@@ -202,8 +201,13 @@ func (f *facts) forward(exchanges []Exchange) Plan {
 		ReversePath: f.replaceSender(f.toOperator),
 		Exchanges:   exchanges,
 	}
-	if claimed || f.claimed(f.m.Host.Organizational()) {
+	switch {
+	case claimed, f.claimed(f.m.Host.Organizational()):
 		p.Detail = "From names a domain of the platform or of this host, and is replaced"
+	case !f.isReadable():
+		p.Detail = "From cannot be read one way only, and is replaced"
+	}
+	if p.Detail != "" {
 		f.trusted = false // whoever the client is, the author is a stranger
 		p.Edits = slices.Concat(f.dropTrail(), f.replaceFrom())
 	}
@@ -237,6 +241,15 @@ func (f *facts) isNotification() bool {
 		strings.HasPrefix(strings.ToLower(kind.Text()), "multipart/report")
 }
 
+// isReadable reports whether there is one From, with an address that can be read.
+func (f *facts) isReadable() bool {
+	if len(f.fields) != 1 {
+		return false
+	}
+	_, err := message.ParseFrom(f.fields[0].Value)
+	return err == nil
+}
+
 // claimed reports whether a receiver may read in From a domain of the organization: in
 // what can be read one way only, or anywhere in what cannot.
 func (f *facts) claimed(organization message.Domain) bool {
@@ -256,17 +269,10 @@ func (f *facts) claimed(organization message.Domain) bool {
 	})
 }
 
-// mayName reports whether some receiver may find the domain in a field that we cannot
-// read, in whatever letters it is written (UTS 46).
+// mayName reports whether some receiver may find the domain in a field that we cannot read.
 func mayName(field message.Field, d message.Domain) bool {
-	text := strings.ToLower(norm.NFKC.String(field.Text()))
-	text = strings.NewReplacer("\u3002", ".", "\uff61", ".", "\u00ad", "", "\u200b", "", "\u2060", "", "\ufeff", "").Replace(text)
-	for _, reading := range []string{text, squeezed(text)} {
-		if strings.Contains(reading, d.String()) || strings.Contains(reading, d.Unicode()) {
-			return true
-		}
-	}
-	return false
+	text := field.Text()
+	return d.MayName(text) || d.MayName(squeezed(text)) || d.MayName(squeezed(message.Mapped(text)))
 }
 
 // squeezed is text without what RFC 5322 lets stand inside an address and

@@ -142,3 +142,21 @@ func TestFewGuesses(t *testing.T) {
 	}
 	h.sink.Wait(t, 1)
 }
+
+// TestLookAlikes: no spelling of the platform's name in From passes a bounce address.
+func TestLookAlikes(t *testing.T) {
+	h := buildStrict(t)
+	h.play(find(t, "return-bounce"))
+	for _, name := range cases.LookAlikes() {
+		client := h.stranger(t, "203.0.113.9")
+		client.Do("MAIL FROM:<> SMTPUTF8")
+		client.Do("RCPT TO:<" + h.ours(author) + ">")
+		if reply := client.Data(letterFrom("CEO <ceo@" + name + ">")); !reply.OK() {
+			t.Fatalf("%+q: %s", name, reply)
+		}
+		from, _ := take(t, h.sink.Wait(t, 1)[0]).header.Get("From")
+		if want := `"CEO via Courseware" <noreply@courseware.nl>`; from.Text() != want && from.Text() != `"Courseware" <noreply@courseware.nl>` {
+			t.Errorf("%+q arrives as %+q", name, from.Text())
+		}
+	}
+}
