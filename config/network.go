@@ -106,9 +106,18 @@ func (d *document) submitters(path string, raw rawSubmitters) tenant.Submitters 
 	return s
 }
 
-// checkTrust warns of submitters that are not trusted: being one does not suffice.
+// loopback is where this host's own programs come from.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// checkTrust warns of submitters that are not trusted, for being one does not suffice, and of
+// those that nobody can tell from others.
 func (l *loader) checkTrust(d *document, path, whom string, s tenant.Submitters) {
 	trust := l.config.Platform.Trust
+	for _, network := range s.Networks {
+		if slices.ContainsFunc(loopback, network.Overlaps) {
+			d.warn(path+".networks", fmt.Sprintf("%s is this host itself: every program and filter on it may send as %s", network, whom), "bind logins instead")
+		}
+	}
 	if len(s.Logins) > 0 && !trust.Authenticated {
 		d.warn(path+".logins", "logins do not count while trust.authenticated is false: mail sent with them passes untouched, unless it comes from trust.networks",
 			"set trust.authenticated to true, or bind networks instead")

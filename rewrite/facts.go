@@ -31,6 +31,7 @@ type facts struct {
 	stranger   string           // the client that the message came to this host from, not trusted
 	chosen     *message.Address // takes the place of an envelope sender that nobody chose
 	forbidden  string           // why the submitter may not send this; empty: it may
+	ownBounce  bool             // Postfix itself made the message
 
 	party  party
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
@@ -74,13 +75,16 @@ func (f *facts) standing(d message.Domain) tenant.Standing {
 func gather(m message.Message, s *tenant.Snapshot) *facts {
 	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
 	f.policy = f.platform.Policy
-	f.readRecipients()
 	f.readAuthor()
+	f.ownBounce = f.madeByPostfix()
+	f.readRecipients()
 	if !f.platform.Trusts(m.Submitter) {
 		f.distrusted = "submitter is not trusted"
 		return f
 	}
-	f.bound = s.BoundTo(m.Submitter)
+	if !f.ownBounce {
+		f.bound = s.BoundTo(m.Submitter)
+	}
 	f.readParty()
 	f.forbidden = f.forbids(f.bound)
 	if f.stranger = f.cameFrom(); f.stranger != "" {
@@ -93,8 +97,9 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	if f.unreadable != "" {
 		f.tenant = f.bound
 	}
-	if f.tenant != nil {
-		f.policy = f.tenant.Policy
+	f.policy = f.policyOf(f.tenant)
+	if f.forbidden != "" { // the author is only claimed, and has no say
+		f.policy = f.policyOf(f.bound)
 	}
 	if !f.trusted {
 		return f
@@ -104,6 +109,13 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 		f.readStanding()
 	}
 	return f
+}
+
+func (f *facts) policyOf(t *tenant.Tenant) tenant.Policy {
+	if t == nil {
+		return f.platform.Policy
+	}
+	return t.Policy
 }
 
 // maxAuthors is how many mailboxes one From may hold.
@@ -158,6 +170,9 @@ func (f *facts) partyOf(d message.Domain) (party, *tenant.Tenant) {
 // forbids says why the submitter may not use this author. Every mailbox that can
 // be read is looked at, so that nothing hides behind an unreadable one.
 func (f *facts) forbids(bound *tenant.Tenant) string {
+	if f.ownBounce {
+		return ""
+	}
 	for _, author := range f.everyMailbox() {
 		party, owner := f.partyOf(author.Address.Domain)
 		who := f.platform.Submitters
@@ -168,8 +183,6 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 		case bound != nil && owner != bound:
 			return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, author.Address.Domain)
 		case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
-		case party == platforms && f.m.Submitter.Local && f.m.Envelope.ReversePath.Null():
-			// a bounce that Postfix made
 		default:
 			return fmt.Sprintf("only its own submitters may send from %s", author.Address.Domain)
 		}

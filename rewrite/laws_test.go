@@ -219,6 +219,9 @@ func (l law) reversePath() {
 // behalf.
 func (l law) binding() {
 	bound := l.s.BoundTo(l.m.Submitter)
+	if from, _ := l.m.Header.Get("From"); l.m.Submitter.Local && strings.Contains(from.Value, "MAILER-DAEMON@mail.courseware.nl") {
+		return // Postfix's own bounce is bound to nobody
+	}
 	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Verdict == rewrite.Refuse || l.plan.Verdict == rewrite.Forward {
 		return
 	}

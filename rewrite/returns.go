@@ -160,13 +160,16 @@ func (f *facts) hops() int {
 }
 
 // readRecipients finds where each recipient is delivered: those of ours are led elsewhere.
-// Those that lead nowhere were refused at RCPT; one in a local submission, where that cannot
-// be, stays and is refused when it comes to our own MX.
+// Those that lead nowhere were refused at RCPT. Local mail is led elsewhere when it is
+// Postfix's own bounce, to an address as we wrote it. All other stays and comes to our own MX,
+// for it cannot be refused here, and Postfix does not take back what it has rewritten: the
+// recipient would get it by both ways.
 func (f *facts) readRecipients() {
+	stays := f.m.Submitter.Local && !f.ownBounce
 	f.destinations = make([]message.Domain, len(f.m.Envelope.ForwardPaths))
 	for i, to := range f.m.Envelope.ForwardPaths {
 		f.destinations[i] = to.Address.Domain
-		if x, ours, err := Lead(f.m.Envelope.ReversePath, to, f.s, f.m.Received); ours && err == nil {
+		if x, ours, err := Lead(f.m.Envelope.ReversePath, to, f.s, f.m.Received); ours && err == nil && !stays {
 			f.exchanges = append(f.exchanges, x)
 			f.destinations[i] = x.To.Domain
 		}
@@ -213,6 +216,14 @@ func (f *facts) forward(exchanges []Exchange) Plan {
 	}
 	p.Edits = append(p.Edits, f.hopEdit()...)
 	return p
+}
+
+// handOn leads a message on that was decided about and signed when it first came to this host.
+func (f *facts) handOn(exchanges []Exchange) Plan {
+	return Plan{
+		Row: RowReturn, Verdict: Forward, Reason: "it was decided about when it came to this host, and is on its way home",
+		Tenant: exchanges[0].Tenant, Exchanges: exchanges, Edits: f.hopEdit(),
+	}
 }
 
 // toOperator returns the overflow address of the tenant that all recipients of ours belong
@@ -315,6 +326,8 @@ func (f *facts) withExchanges(p Plan) Plan {
 			Reason: "the message goes round in circles",
 			Detail: fmt.Sprintf("it has come through here %d times", f.hops()),
 		}
+	case p.Row == RowDecided:
+		return f.handOn(exchanges)
 	case p.Verdict == Pass, p.Shadow, onlyHome && (p.Row == RowUnknown || p.Row == RowUnreadable):
 		return f.forward(exchanges)
 	case p.Verdict == Refuse:

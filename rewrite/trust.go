@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"onbehalf/message"
 )
@@ -59,6 +60,24 @@ func (f *facts) completes(d message.Domain) bool {
 
 // addsOnly reports whether the domain is one that Postfix adds, and that nobody sends from.
 func (f *facts) addsOnly(d message.Domain) bool { return f.completes(d) && !f.platform.Owns(d) }
+
+// madeByPostfix reports whether the message is a bounce that Postfix made, or the copy of one
+// for its postmaster (notify_classes): local, from nobody or from double-bounce, by an author
+// of which there is one on each host. Any local program may write such a message, but none that
+// is anybody else's.
+func (f *facts) madeByPostfix() bool {
+	if !f.m.Submitter.Local || f.unreadable != "" || len(f.fields) != 1 || len(f.author.Mailboxes) != 1 {
+		return false
+	}
+	sender := f.m.Envelope.ReversePath
+	return f.isPostfix(f.author.Mailboxes[0].Address) && (sender.Null() || f.isPostfix(sender.Address))
+}
+
+// isPostfix reports whether an address is one that Postfix writes as itself.
+func (f *facts) isPostfix(a message.Address) bool {
+	itself := strings.EqualFold(a.Local, "MAILER-DAEMON") || strings.EqualFold(a.Local, "double-bounce")
+	return itself && !a.Domain.IsZero() && (a.Domain == f.m.Host || f.completes(a.Domain))
+}
 
 // chooseSender puts the author in the place of an envelope sender that nobody chose: of
 // mail of a local program that named none, Postfix makes one of the program's account and

@@ -160,3 +160,67 @@ func TestLookAlikes(t *testing.T) {
 		}
 	}
 }
+
+// TestNullSenderIsNoPassport: a local program does not send as the platform because it names
+// nobody as the sender.
+func TestNullSenderIsNoPassport(t *testing.T) {
+	h := build(t)
+	c := find(t, "row07")
+	c.Table = cases.NewCast(t).Table(t, "ONBEHALF_PLATFORM_SUBMITTERS_LOGINS=root")
+	h.play(c)
+	h.postfix.Sendmail(t, []byte("From: CEO <ceo@courseware.nl>\nSubject: x\n\nPay.\n"), "-f", "", "student@receiver.example")
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(h.log.String(), "row=10"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was never decided about")
+		}
+	}
+	h.quiet(t)
+}
+
+// TestPostfixBounceArrives: a bounce that Postfix makes, and its copy for the postmaster,
+// arrive and are signed where a tenant is bound to loopback and only some may send as the
+// platform.
+func TestPostfixBounceArrives(t *testing.T) {
+	h := buildWith(t, func(string) string { return "notify_classes = bounce\nbounce_notice_recipient = postmaster@courseware.nl\n" })
+	c := find(t, "row07")
+	c.Table = cases.NewCast(t).AtLoopback(t)
+	h.play(c)
+	h.sink.Refuse("student@receiver.example")
+	c.Message.Submitter.Login = "root"
+	c.Message.Envelope.ReversePath = message.ParsePath("<lms@courseware.nl>")
+	if reply := send(h.dial(t, c.Message), c.Message, c.Octets()); !reply.OK() {
+		t.Fatal(reply)
+	}
+	seen := make(map[string]string)
+	for _, got := range h.sink.Wait(t, 2) {
+		one := take(t, got)
+		from, _ := one.header.Get("From")
+		if len(one.signatures) == 0 || !strings.Contains(from.Text(), "MAILER-DAEMON@mail.courseware.nl") {
+			t.Errorf("From %s, %d signatures", from.Text(), len(one.signatures))
+		}
+		h.verifySigned(t, got.Data)
+		seen[strings.Join(got.ForwardPaths, " ")] = got.ReversePath
+	}
+	if sender, found := seen["lms@courseware.nl"]; !found || sender != "" {
+		t.Errorf("the bounce: %v", seen)
+	}
+	if sender, found := seen["postmaster@courseware.nl"]; !found || !strings.HasPrefix(sender, "double-bounce@") {
+		t.Errorf("the copy: %v", seen)
+	}
+}
+
+// TestLocalMailArrivesOnce: local mail to a bounce address goes out as it was addressed, in
+// whatever spelling: to our own MX, which leads it home or refuses it.
+func TestLocalMailArrivesOnce(t *testing.T) {
+	h := build(t)
+	h.play(find(t, "row06"))
+	local, _, _ := strings.Cut(h.ours(author), "@")
+	for _, to := range []string{local + "@bounces.courseware.nl", local + "@Bounces.Courseware.NL", `"` + local + `"@bounces.courseware.nl`, "@x.example:" + local + "@bounces.courseware.nl"} {
+		h.postfix.Sendmail(t, []byte("From: academy@yourorganisationname.nl\nSubject: x\n\nText.\n"), "-f", "academy@yourorganisationname.nl", to)
+		got := h.sink.Wait(t, 1)[0]
+		if len(got.ForwardPaths) != 1 || !strings.HasSuffix(strings.ToLower(got.ForwardPaths[0]), "@bounces.courseware.nl") {
+			t.Errorf("%s: to %q", to, got.ForwardPaths)
+		}
+		h.quiet(t)
+	}
+}

@@ -3,6 +3,7 @@ package cases
 import (
 	"cmp"
 	_ "embed"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,6 +76,32 @@ func (c *Cast) Table(t testing.TB, environment ...string) *tenant.Table {
 		t.Fatal(err)
 	}
 	return table
+}
+
+// TableWith is Table after a change to the tenants.
+func (c *Cast) TableWith(t testing.TB, change func(id string, one *tenant.Tenant), environment ...string) *tenant.Table {
+	t.Helper()
+	table := c.Table(t, environment...)
+	for _, one := range table.Tenants() { // nobody else has them
+		change(one.ID, one)
+	}
+	table, err := tenant.NewTable(table.Platform(), table.Tenants())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// AtLoopback binds the chess club to loopback, and makes it a tenant whose mail is only
+// watched; who may send as the platform is named.
+func (c *Cast) AtLoopback(t testing.TB) *tenant.Table {
+	t.Helper()
+	return c.TableWith(t, func(id string, one *tenant.Tenant) {
+		if id == "club" {
+			one.Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+			one.Policy.Mode = tenant.Shadow
+		}
+	}, "ONBEHALF_PLATFORM_SUBMITTERS_LOGINS=root")
 }
 
 // Records gives the TXT record of each key in the cast, by name.
