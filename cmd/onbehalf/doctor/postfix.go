@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"onbehalf/cmd/onbehalf/setup"
@@ -89,7 +88,7 @@ const oldest = "3.7"
 // too, and write into the mail log.
 func (d *doctor) runs() {
 	version := d.Postfix.Setting("mail_version")
-	if older(version, oldest) {
+	if setup.Older(version, oldest) {
 		d.add(Finding{Level: Warning, What: "Postfix " + version + " is older than any that onbehalf is tested with", Why: "those are " + oldest + " and later"})
 	}
 	text, err := os.ReadFile(filepath.Join(d.Postfix.Queue(), "pid", "master.pid"))
@@ -104,20 +103,4 @@ func (d *doctor) runs() {
 	}
 	d.add(Finding{Level: Error, What: "Postfix (" + d.Postfix.Setting("config_directory") + ") is not running", Why: "no mail is taken, nor sent", Mend: "start it, and see its log",
 		Commands: []string{"systemctl restart postfix"}})
-}
-
-// older compares the first two numbers of a version with a release.
-func older(version, release string) bool {
-	v, r := strings.Split(version, "."), strings.Split(release, ".")
-	for i := range r {
-		if i >= len(v) {
-			return false // not as we know versions
-		}
-		a, err := strconv.Atoi(v[i])
-		b, _ := strconv.Atoi(r[i])
-		if err != nil || a != b {
-			return err == nil && a < b
-		}
-	}
-	return false
 }
