@@ -87,7 +87,7 @@ func (in Installation) Examine(ctx context.Context) []Finding {
 		{"configuration", d.configuration},
 		{"permissions", d.permissions},
 		{"daemon", d.daemon},
-		{"sockets", d.sockets},
+		{"sockets", func() { d.sockets(); d.tables() }},
 		{"Postfix", d.postfix},
 		{"self-test", d.selftest},
 		{"DNS of the platform", d.domains},
@@ -116,9 +116,10 @@ func (d *doctor) wanted() (w setup.Wanted, known bool) {
 	if len(d.Config.Listen) == 0 {
 		return w, false
 	}
-	w = setup.Wanted{Bounce: d.Config.Platform.Bounce, Socket: d.Config.Listen[0]}
+	w = setup.WantedOf(d.Config)
 	for _, socket := range d.Config.Listen {
-		one := setup.Wanted{Bounce: w.Bounce, Socket: socket}
+		one := w
+		one.Socket = socket
 		if d.Postfix.Calls("smtpd_milters", one) {
 			return one, true
 		}

@@ -200,7 +200,7 @@ func relayRecipients(p Postfix, w Wanted) string {
 	case now == "" && len(p.otherRelays(w)) > 0, known.MatchString(p.expanded[name]):
 		return now
 	case w.delivers():
-		return extend(now, p.element(name, w))
+		return extend(now, p.Element(name, w))
 	}
 	return extend(now, "inline:{ { @"+w.Bounce.String()+" = OK } }")
 }

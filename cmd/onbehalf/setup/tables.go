@@ -62,14 +62,17 @@ func (p Postfix) Right(setting, name string) bool {
 	return name == socketmap.Recipients
 }
 
-// element returns the table that belongs into a setting.
-func (p Postfix) element(setting string, w Wanted) string {
+// Element returns the table that belongs into a setting.
+func (p Postfix) Element(setting string, w Wanted) string {
 	name := map[string]string{"transport_maps": socketmap.Transport, "smtp_tls_policy_maps": socketmap.TLSPolicy, "relay_recipient_maps": socketmap.Recipients}[setting]
 	if name == socketmap.TLSPolicy && p.ReportsTLS() && p.expanded["smtp_tlsrpt_enable"] == "yes" {
 		name = socketmap.TLSPolicyTLSRPT
 	}
 	return "socketmap:" + p.Name(w.Socketmap) + ":" + name
 }
+
+// ParsedTables returns the elements of a setting of main.cf.
+func (p Postfix) ParsedTables(setting string) []Table { return ParseTables(p.expanded[setting]) }
 
 // Tables returns the elements of a setting of main.cf that name our socketmap, right or not.
 func (p Postfix) Tables(setting string, w Wanted) []Table {
@@ -116,8 +119,8 @@ func (p Postfix) put(setting string, w Wanted) string {
 	now, there := p.values[setting], p.Tables(setting, w)
 	switch {
 	case len(there) == 0 && w.delivers():
-		return prepend(now, p.element(setting, w))
-	case len(there) == 0, w.Socketmap.IsZero(), p.borrowed(setting, w):
+		return prepend(now, p.Element(setting, w))
+	case len(there) == 0, w.Socketmap.IsZero(), p.Borrowed(setting, w):
 		return now
 	case len(there) == 1 && p.At(there[0], w) && p.Right(setting, there[0].Name):
 		return now
@@ -125,9 +128,9 @@ func (p Postfix) put(setting string, w Wanted) string {
 	return p.Tidied(setting, w)
 }
 
-// borrowed reports whether a table of ours comes by way of another setting, which is not ours
+// Borrowed reports whether a table of ours comes by way of another setting, which is not ours
 // to change.
-func (p Postfix) borrowed(setting string, w Wanted) bool {
+func (p Postfix) Borrowed(setting string, w Wanted) bool {
 	return len(p.ours(p.values[setting], w)) < len(p.Tables(setting, w))
 }
 
@@ -139,7 +142,7 @@ func (p Postfix) Tidied(setting string, w Wanted) string {
 	for _, t := range rest {
 		texts = append(texts, t.Text)
 	}
-	return prepend(join(texts), p.element(setting, w))
+	return prepend(join(texts), p.Element(setting, w))
 }
 
 func prepend(list, item string) string {
