@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"net"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -85,14 +87,22 @@ func (p Postfix) ours(list string, w Wanted) []Table {
 
 // Ours reports whether a table is meant to be one of ours: it is at our socket, by any of its
 // names, or at that of the milter; or a map of ours is asked for at a socket that is called as
-// ours is.
+// ours is, or at a port of this host.
 func (p Postfix) Ours(t Table, w Wanted) bool {
 	if t.Socket == "" {
 		return false
 	}
 	ours := []string{socketmap.Transport, socketmap.TLSPolicy, socketmap.TLSPolicyTLSRPT, socketmap.Recipients}
-	return p.At(t, w) || p.means(t.Socket, w.Socket) ||
-		slices.Contains(ours, t.Name) && path.Base(t.Socket) == path.Base(p.tablesAt(w).Address)
+	named := slices.Contains(ours, t.Name)
+	return p.At(t, w) || p.means(t.Socket, w.Socket) || named && path.Base(t.Socket) == path.Base(p.tablesAt(w).Address) || named && loopback(t.Socket)
+}
+
+// loopback reports whether a name of a socket is a port of this host.
+func loopback(socket string) bool {
+	hostPort, inet := strings.CutPrefix(socket, "inet:")
+	host, _, err := net.SplitHostPort(hostPort)
+	addr, _ := netip.ParseAddr(host)
+	return inet && err == nil && (host == "localhost" || addr.IsLoopback())
 }
 
 // At reports whether a table is at our socket itself.

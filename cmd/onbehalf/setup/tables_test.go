@@ -60,6 +60,8 @@ func TestTables(t *testing.T) {
 		{"transport_maps = hash:/a " + rcptTab, "transport_maps", wayTable + ", hash:/a"},
 		{"transport_maps = socketmap:unix:onbehalf/milter.sock:transport", "transport_maps", wayTable},
 		{"transport_maps = socketmap:unix:else/socketmap.sock:transport", "transport_maps", wayTable},
+		{"transport_maps = socketmap:inet:127.0.0.1:8466:transport", "transport_maps", wayTable},
+		{"transport_maps = socketmap:inet:192.0.2.1:8466:transport", "transport_maps", wayTable + ", socketmap:inet:192.0.2.1:8466:transport"},
 		{"transport_maps = socketmap:unix:postsrsd/sock:forward", "transport_maps", wayTable + ", socketmap:unix:postsrsd/sock:forward"},
 		{"smtp_tls_policy_maps = hash:/tls", "smtp_tls_policy_maps", tlsTable + ", hash:/tls"},
 		{"smtp_tls_policy_maps = " + tlsTable + "_tlsrpt", "smtp_tls_policy_maps", tlsTable}, // 3.7 would defer mail
