@@ -111,7 +111,7 @@ func TestDoctorDirect(t *testing.T) {
 		{"hidden by a table that answers all", "transport_maps = static:smtp:[127.0.0.1]:1, " + way, "error",
 			[]string{"static:smtp:[127.0.0.1]:1 stands before our table and answers for university.example (smtp:[127.0.0.1]:1)", "postconf -e 'transport_maps = " + way + ", static:smtp:[127.0.0.1]:1'"}, false},
 		{"behind ours it may answer all", "transport_maps = " + way + " static:smtp:[127.0.0.1]:1", "ok", []string{"transport_maps = " + way}, false},
-		{"hidden by a pattern", "transport_maps = regexp:{{/@university\\.example$$/ smtp:[127.0.0.1]:1}}, " + way, "ok", []string{"transport_maps = regexp"}, false},
+		{"hidden by a pattern", "transport_maps = regexp:{{/@university\\.example$$/ smtp:[127.0.0.1]:1}}, " + way, "error", []string{"regexp:{{/@university", "stands before our table and answers for university.example (smtp:[127.0.0.1]:1)"}, false},
 		{"an entry that counts no more", "transport_maps = inline:{university.example=smtp:[127.0.0.1]:1}, " + way, "warning",
 			[]string{"names university.example, which our table answers first", "unless it is meant for that time"}, false},
 		{"a policy before ours", "smtp_tls_policy_maps = inline:{{[mx.university.example]:25=may}}, " + tls, "warning", []string{"stands before our table and answers for [mx.university.example]:25 (may)"}, false},
