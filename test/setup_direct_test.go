@@ -151,3 +151,35 @@ func (p *premises) went(to, where string) {
 		p.t.Errorf("mail to %s should go to %s: %s", to, where, line)
 	}
 }
+
+// TestExampleDirect: postfix.example.cf with its section on direct delivery in use is what setup
+// wants for it.
+func TestExampleDirect(t *testing.T) {
+	_, section, _ := strings.Cut(mainCF(t), "\n### Direct delivery\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	var used []string
+	for line := range strings.Lines(section) {
+		if name, value, found := strings.Cut(strings.TrimPrefix(line, "#"), " = "); found && !strings.Contains(name, " ") && !strings.Contains(value, "_tlsrpt") {
+			used = append(used, name+" = "+value)
+		}
+	}
+	if len(used) != 5 {
+		t.Fatalf("settings for direct delivery: %q", used)
+	}
+	p := newcomer(t, mainCF(t)+strings.Join(used, ""))
+	if output, talk, status := p.run(answers...); status != 0 {
+		t.Fatalf("setup: %d\n%s%s", status, output, talk)
+	}
+	p.serve()
+	p.tenants(directTenant)
+	if output, talk, status := p.run("setup"); status != 0 || !strings.Contains(output, "all is set already") {
+		t.Errorf("exit status %d\n%s%s", status, output, talk)
+	}
+	d := p.doctor()
+	d.finds(t, "ok", "user postfix reaches unix:onbehalf/socketmap.sock", "rewrite/unix, smtp/unix, relay/unix, "+p.postfix.SMTPAddr+"/inet", "is answered")
+	for _, f := range d.errors() {
+		if f.Part == "Postfix" || f.Part == "sockets" {
+			t.Errorf("%+v", f)
+		}
+	}
+}

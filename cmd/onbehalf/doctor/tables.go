@@ -84,6 +84,9 @@ func (d *doctor) answersTables(w setup.Wanted) bool {
 // from memory.
 const tableTime = 5 * time.Second
 
+// milterTime is how long a milter may take to answer that it is one.
+const milterTime = 2 * time.Second
+
 // judgeTables asks two keys whose answers are known. "*" asks whether a table has a default, and
 // ours never has; the role address of the bounce domain is always known.
 func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w setup.Wanted) (f Finding, wrong bool) {
@@ -138,7 +141,7 @@ func isMilter(at config.Socket) bool {
 	select {
 	case is := <-answers:
 		return is
-	case <-time.After(tableTime):
+	case <-time.After(milterTime):
 		return false
 	}
 }
