@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"onbehalf/test/peer"
 )
@@ -149,6 +150,11 @@ relayhost = %s
 		if err := os.WriteFile(filepath.Join(in.ConfigDir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// Every program of Postfix waits for seconds when main.cf has just been written: it may be
+	// half of one.
+	if err := os.Chtimes(filepath.Join(in.ConfigDir, "main.cf"), time.Time{}, time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -126,7 +126,7 @@ func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 			author = t.BouncesTo
 		}
 	}
-	m.Submitter = submitter(bound, m.Submitter)
+	m.Submitter = SubmitterFor(bound, m.Submitter)
 	m.Envelope.ReversePath = message.PathOf(author)
 	m.Envelope.ForwardPaths = []message.Path{message.ParsePath("someone@receiver.invalid")}
 	for _, field := range [][2]string{
@@ -138,9 +138,9 @@ func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 	return m, "A message that was never sent.\r\n"
 }
 
-// submitter gives one who may send: a tenant bound to logins or networks takes no
+// SubmitterFor returns one who may send: a tenant bound to logins or networks takes no
 // other.
-func submitter(bound tenant.Submitters, otherwise message.Submitter) message.Submitter {
+func SubmitterFor(bound tenant.Submitters, otherwise message.Submitter) message.Submitter {
 	switch {
 	case len(bound.Logins) > 0:
 		otherwise.Login = bound.Logins[0]

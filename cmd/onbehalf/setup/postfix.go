@@ -59,6 +59,16 @@ func ReadPostfix(ctx context.Context) (Postfix, error) {
 	return p, err
 }
 
+// Settings asks postconf for other settings than setup knows, with $names replaced. The error is
+// ErrNoPostfix where there is no postconf.
+func Settings(ctx context.Context, names ...string) (map[string]string, error) {
+	if _, err := exec.LookPath(tool("postconf")); err != nil {
+		return nil, ErrNoPostfix
+	}
+	text, err := output(ctx, "postconf", append([]string{"-x"}, names...)...)
+	return settings(text), err
+}
+
 // tool finds a command of Postfix, which not every administrator has on the path.
 func tool(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
