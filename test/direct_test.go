@@ -320,8 +320,8 @@ func TestDirectTLS(t *testing.T) {
 	if !apart(t) {
 		return
 	}
-	const direct = `{domains: [school.example], next_hop: "` + schoolHop + `", tls: `
-	s := openStreet(t, direct+"verify}")
+	const direct = `, tls: `
+	s := openStreet(t, `{domains: [school.example], next_hop: "`+schoolHop+`"`+direct+"verify}")
 	level := "verify"
 	want := func(tls string) {
 		t.Helper()
@@ -369,6 +369,18 @@ func TestDirectTLS(t *testing.T) {
 	s.set(s.postfix, "smtp_tls_security_level=encrypt")
 	s.accept("strict", "strict@school.example")
 	s.await("strict to wait", func() bool { return strings.Contains(s.postfix.Queue(t), "strict@school.example") })
+
+	t.Log("a policy holds without brackets, too")
+	s.set(s.postfix, "smtp_tls_security_level=may")
+	s.next(s.atSchool, "strict")
+	want("encrypt")
+	s.configure(schoolHop, "MX.school.example:25")
+	s.reload()
+	s.accept("no brackets", "rector@school.example")
+	s.await("it to wait", func() bool { return strings.Contains(s.postfix.Queue(t), "TLS is required, but was not offered") })
+	s.set(s.school, "smtpd_tls_security_level=may")
+	s.postfixCommand(s.postfix, "flush")
+	s.next(s.atSchool, "no brackets")
 }
 
 // reload has the daemon read its configuration.
