@@ -58,11 +58,7 @@ func TestDoctorDirect(t *testing.T) {
 	p := directHospital(t)
 	queue := p.postfix.QueueDir
 	socket := queue + "/onbehalf/socketmap.sock"
-	const (
-		way  = "socketmap:unix:onbehalf/socketmap.sock:transport"
-		tls  = "socketmap:unix:onbehalf/socketmap.sock:tls_policy"
-		rcpt = "socketmap:unix:onbehalf/socketmap.sock:recipients"
-	)
+	const way, tls, rcpt = wayTable, tlsTable, rcptList
 	good := map[string]string{}
 	for _, name := range []string{"transport_maps", "smtp_tls_policy_maps", "relay_recipient_maps", "mydestination", "myhostname"} {
 		good[name] = p.setting(name)
@@ -196,6 +192,15 @@ func TestDoctorDirect(t *testing.T) {
 		d := p.doctor()
 		d.finds(t, "error", "the daemon does not answer Postfix's tables at unix:"+queue+"/onbehalf/other.sock", "it answers them at unix:"+socket)
 		d.finds(t, "error", "unix:"+queue+"/onbehalf/other.sock is not there")
+	})
+	t.Run("over the network, as configured", func(t *testing.T) {
+		t.Setenv("ONBEHALF_SOCKETMAP", "inet:127.0.0.1:1")
+		p.postconf("transport_maps = socketmap:inet:127.0.0.1:1:transport")
+		d := p.doctor()
+		d.finds(t, "warning", "transport_maps asks onbehalf at inet:127.0.0.1:1, which is not a unix socket", "write socketmap: unix:"+socket)
+		d.finds(t, "warning", "inet:127.0.0.1:1 is not a unix socket", "Postfix defers mail", "write unix:/PATH")
+		d.finds(t, "error", "nobody answers at inet:127.0.0.1:1")
+		p.postconf("transport_maps = " + good["transport_maps"])
 	})
 	t.Run("no tenant any more, and Postfix still asks", func(t *testing.T) {
 		p.tenants("tenants: []\n")

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 
 	"onbehalf/message"
 )
@@ -34,16 +35,14 @@ func wholeDomain(d message.Domain) []string {
 // classes finds directly delivered domains for which Postfix refuses mail, or delivers it itself.
 func (d *doctor) classes() {
 	direct := d.directDomains()
-	for _, domain := range d.domainsIn("virtual_alias_domains", direct, false) {
-		d.add(d.takeOut("virtual_alias_domains", domain, Finding{Level: Error, What: fmt.Sprintf("%s is in virtual_alias_domains", domain),
+	if in := d.domainsIn("virtual_alias_domains", direct, false); len(in) > 0 {
+		d.add(d.takeOut("virtual_alias_domains", in, Finding{Level: Error, What: list(texts(in)) + " is in virtual_alias_domains",
 			Why: "Postfix never asks transport_maps for such a domain: it refuses its addresses, or sends mail to where virtual_alias_maps says"}))
 	}
 	for _, c := range classes {
-		for _, domain := range d.domainsIn(c.domains, direct, c.below) {
-			if !d.takesAnybody(c, domain) {
-				d.add(d.takeOut(c.domains, domain, Finding{Level: Warning, What: fmt.Sprintf("%s is in %s, and %s does not know all its addresses", domain, c.domains, c.recipients),
-					Why: fmt.Sprintf("mail to the others is refused (550 5.1.1 User unknown in %s) before it is delivered directly", c.table)}))
-			}
+		if in := d.refusing(c, d.domainsIn(c.domains, direct, c.below)); len(in) > 0 {
+			d.add(d.takeOut(c.domains, in, Finding{Level: Warning, What: fmt.Sprintf("%s is in %s, and %s does not know all its addresses", list(texts(in)), c.domains, c.recipients),
+				Why: fmt.Sprintf("mail to the others is refused (550 5.1.1 User unknown in %s) before it is delivered directly", c.table)}))
 		}
 	}
 }
@@ -56,31 +55,38 @@ func (d *doctor) domainsIn(setting string, domains []message.Domain, below bool)
 	return in
 }
 
-// takesAnybody reports whether every address of the domain is taken. A table that cannot be asked
-// is said, and counts as one that takes them.
-func (d *doctor) takesAnybody(c class, domain message.Domain) bool {
+// refusing returns the domains of which not every address is taken. Without tables all are; a
+// table that cannot be asked is said, and none of them counts then.
+func (d *doctor) refusing(c class, domains []message.Domain) []message.Domain {
 	tables := d.Postfix.ParsedTables(c.recipients)
+	if len(tables) == 0 || len(domains) == 0 {
+		return nil
+	}
+	var keys []string
+	for _, domain := range domains {
+		keys = append(keys, c.keys(domain)...)
+	}
 	w := d.tablesWanted()
 	for _, t := range tables {
 		if d.Postfix.Ours(t, w) {
 			continue // it knows bounce addresses alone
 		}
-		found, err := d.Postfix.Query(d.ctx, t, c.keys(domain))
+		found, err := d.Postfix.Query(d.ctx, t, keys)
 		if err != nil {
-			d.skip(t.Text+" in "+c.recipients+" was not asked for "+domain.String(), err.Error(), "run onbehalf doctor as root, while Postfix runs")
-			return true
+			d.skip(t.Text+" in "+c.recipients+" was not asked for directly delivered domains", err.Error(), "run onbehalf doctor as root, while Postfix runs")
+			return nil
 		}
-		if len(found) > 0 {
-			return true
-		}
+		domains = slices.DeleteFunc(domains, func(domain message.Domain) bool {
+			return slices.ContainsFunc(c.keys(domain), func(key string) bool { _, there := found[key]; return there })
+		})
 	}
-	return len(tables) == 0
+	return domains
 }
 
-// takeOut adds how a domain is taken out of a list.
-func (d *doctor) takeOut(setting string, domain message.Domain, f Finding) Finding {
-	f.Mend = fmt.Sprintf("take %s out of %s, for its mail is another server's", domain, setting)
-	if c, written := d.Postfix.Without(setting, domain); written {
+// takeOut adds how domains are taken out of a list.
+func (d *doctor) takeOut(setting string, domains []message.Domain, f Finding) Finding {
+	f.Mend = fmt.Sprintf("take it out of %s, for its mail is another server's", setting)
+	if c, written := d.Postfix.Without(setting, domains); written {
 		f.Commands = []string{c.Line(), "postfix reload"}
 	}
 	return f

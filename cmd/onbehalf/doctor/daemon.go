@@ -120,6 +120,6 @@ func (d *doctor) listensForTables(open string) {
 	}
 	d.add(Finding{Level: Error, What: "the daemon does not answer Postfix's tables at " + w.Socketmap.String(),
 		Why:      has + "; when systemd hands a socket over for them, that in socketmap is not opened",
-		Mend:     "see its log; make ListenStream= of onbehalf-socketmap.socket, where that is enabled, and socketmap the same, and restart both",
-		Commands: []string{"journalctl -u onbehalf -n 50", "systemctl restart onbehalf.service"}})
+		Mend:     "enable onbehalf-socketmap.socket, with a ListenStream= that is the same as socketmap, and restart all; the daemon's log says more",
+		Commands: []string{"systemctl enable onbehalf-socketmap.socket && systemctl restart onbehalf-socketmap.socket onbehalf.socket onbehalf.service", "journalctl -u onbehalf -n 50"}})
 }

@@ -15,6 +15,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/check"
@@ -105,9 +106,12 @@ func (d *doctor) add(f Finding) {
 
 func (d *doctor) ok(format string, args ...any) { d.add(Finding{What: fmt.Sprintf(format, args...)}) }
 
-// skip says that something could not be looked into.
+// skip says that something could not be looked into, and why, once.
 func (d *doctor) skip(what, why, mend string) {
-	d.add(Finding{Level: Warning, What: what, Why: why, Mend: mend})
+	f := Finding{Level: Warning, Part: d.part, What: what, Why: why, Mend: mend}
+	if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Part == f.Part && other.What == what && other.Why == why }) {
+		d.add(f)
+	}
 }
 
 // wanted is what Postfix has to know. Of several sockets it is the one that Postfix

@@ -20,7 +20,7 @@ func (d *doctor) tableSettings(w setup.Wanted) {
 			}
 		}
 		if len(tables) > 1 && !d.wrongIn(setting, w) {
-			d.add(d.tidy(Finding{Level: Warning, What: setting + " names our socketmap twice", Why: "the second one is asked in vain, for each address that the first does not know"}, setting, w))
+			d.add(d.tidy(Finding{Level: Warning, What: setting + " names our socketmap twice", Why: "the second one never has an answer that the first has not, and is asked all the same"}, setting, w))
 		}
 		if w.Direct && !w.Socketmap.IsZero() {
 			d.ownTables(setting, w)

@@ -39,7 +39,7 @@ func (d *doctor) order(setting string, w setup.Wanted) {
 	}
 }
 
-// elsewhere is a domain of nobody's: a table that knows it knows everything.
+// elsewhere is a domain that nobody has (RFC 6761): a table that knows it knows everything.
 const elsewhere = "onbehalf-doctor.invalid"
 
 // key is what a table is asked for, and about what.

@@ -119,7 +119,7 @@ func silent(at config.Socket, err error) Finding {
 	case isMilter(at):
 		return Finding{Why: "a milter answers there, not a socketmap; Postfix defers the mail that it has to look up", Mend: "name the socket of socketmap there, and that of listen only in smtpd_milters and non_smtpd_milters"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		f.Why = fmt.Sprintf("it takes the call, and has not answered in %s; Postfix waits 100 s for each look-up, and then defers the mail", tableTime)
+		f.Why = fmt.Sprintf("it takes the call, and has not answered in %s; Postfix waits 100 s for each lookup, and then defers the mail", tableTime)
 	case errors.Is(err, io.EOF):
 		f.Why = "it closes the connection without an answer, so Postfix defers the mail that it has to look up"
 	default:

@@ -70,7 +70,8 @@ func TestJudgeTables(t *testing.T) {
 			}
 			return netstring("NOTFOUND ")
 		}, ""},
-		{"another's, with a default", func(string) string { return netstring("OK smtp:[relay.example]") }, `asked for "transport *", it says "OK smtp:[relay.example]"`},
+		{"another's, with a default", func(string) string { return netstring("OK smtp:[relay.example]") },
+			`asked for "transport *", it says "OK smtp:[relay.example]"`},
 		{"another's, that knows nothing", func(string) string { return netstring("NOTFOUND ") }, `asked for "recipients postmaster@bounces.courseware.nl", it says "NOTFOUND "`},
 		{"one in trouble", func(string) string { return netstring("TEMP no database") }, "TEMP no database"},
 		{"one that hangs", func(string) string { return "" }, "has not answered in 5s; Postfix waits 100 s"},

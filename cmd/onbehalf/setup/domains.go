@@ -33,10 +33,13 @@ func (p Postfix) DomainsIn(ctx context.Context, setting string, domains []messag
 	return in, nil
 }
 
-// Without returns the change that takes a domain out of a list, where it is written there as such.
-func (p Postfix) Without(setting string, d message.Domain) (c Change, written bool) {
+// Without returns the change that takes domains out of a list; written reports whether any is
+// written there as such.
+func (p Postfix) Without(setting string, domains []message.Domain) (c Change, written bool) {
 	now := words(p.values[setting])
-	rest := slices.DeleteFunc(slices.Clone(now), func(one string) bool { return holds([]string{one}, d) })
+	rest := slices.DeleteFunc(slices.Clone(now), func(one string) bool {
+		return slices.ContainsFunc(domains, func(d message.Domain) bool { return holds([]string{one}, d) })
+	})
 	return Change{Name: setting, Now: p.values[setting], Value: join(rest)}, len(rest) < len(now)
 }
 
