@@ -194,8 +194,9 @@ func relayRecipients(p Postfix, w Wanted) string {
 	const name = "relay_recipient_maps"
 	now := p.values[name]
 	known := regexp.MustCompile(`(?i)@` + regexp.QuoteMeta(w.Bounce.String()) + `[\s=]`)
+	ours := p.Tables(name, w)
 	switch {
-	case len(p.Tables(name, w)) > 0:
+	case slices.ContainsFunc(ours, func(t Table) bool { return p.works(name, t, w) }), w.delivers() && len(ours) > 0:
 		return p.put(name, w)
 	case now == "" && len(p.otherRelays(w)) > 0, known.MatchString(p.expanded[name]):
 		return now

@@ -124,18 +124,22 @@ func transportMaps(p Postfix, w Wanted) string { return p.put("transport_maps", 
 func tlsPolicyMaps(p Postfix, w Wanted) string { return p.put("smtp_tls_policy_maps", w) }
 
 // put returns the setting with our table in front, where no other one hides it. What is there
-// stays; only an element of ours that asks for a wrong map, or a second one, does not.
+// stays; only an element of ours that asks for a wrong map, or a second one, does not. Where
+// nothing is delivered directly, all stays.
 func (p Postfix) put(setting string, w Wanted) string {
 	now, there := p.values[setting], p.Tables(setting, w)
 	switch {
-	case len(there) == 0 && w.delivers():
+	case !w.delivers(), p.Borrowed(setting, w), len(there) == 1 && p.works(setting, there[0], w):
+		return now
+	case len(there) == 0:
 		return prepend(now, p.Element(setting, w))
-	case len(there) == 0, w.Socketmap.IsZero(), p.Borrowed(setting, w):
-		return now
-	case len(there) == 1 && p.At(there[0], w) && p.Right(setting, there[0].Name):
-		return now
 	}
 	return p.Tidied(setting, w)
+}
+
+// works reports whether a table is at our socket, and one that the setting is for.
+func (p Postfix) works(setting string, t Table, w Wanted) bool {
+	return p.At(t, w) && p.Right(setting, t.Name)
 }
 
 // Borrowed reports whether a table of ours comes by way of another setting, which is not ours

@@ -120,6 +120,21 @@ func TestNoTablesWithoutDirect(t *testing.T) {
 			}
 		}
 	}
+	for _, there := range []string{
+		"transport_maps = socketmap:inet:127.0.0.1:99:transport",
+		"transport_maps = " + wayTable + " " + wayTable,
+		"smtp_tls_policy_maps = " + rcptTab,
+		"relay_recipient_maps = " + rcptTab + " " + rcptTab,
+	} {
+		setting, _, _ := strings.Cut(there, " = ")
+		if got := change(postfixWith(there), idle, setting); got != "-" {
+			t.Errorf("%s: it should be %s", there, got)
+		}
+	}
+	const other = "socketmap:inet:127.0.0.1:99:recipients"
+	if got := change(postfixWith("relay_recipient_maps = "+other), idle, "relay_recipient_maps"); got != other+", "+recipient {
+		t.Errorf("somebody else's socketmap knows no bounces, and it should be %s", got)
+	}
 	if got := change(postfixWith(), idle, "relay_recipient_maps"); got != recipient {
 		t.Errorf("relay_recipient_maps should be %s", got)
 	}
