@@ -30,7 +30,6 @@ func apart(t *testing.T) (inside bool) {
 	peer.NeedRoot(t)
 	peer.Need(t, "/usr/bin/unshare", "/usr/sbin/ip")
 	const enter = `set -e
-		echo 512 >/proc/sys/net/unix/max_dgram_qlen # as systemd has it: with the 10 of a new namespace postlogd(8) stops all
 		ip link set lo up
 		for addr in ` + ourAddr + " " + schoolAddr + " " + worldAddr + `; do ip addr add $addr/32 dev lo; done
 		echo nameserver 127.0.0.1 >"$0"

@@ -107,6 +107,7 @@ func (t *Today) print(w io.Writer) {
 	if t.Verdict != rewrite.Pass {
 		Line(w, "  without us", opinion(t.Without))
 	}
+	Line(w, "  own server", t.OwnServer)
 	if t.Daemon != "" {
 		Line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
 	}

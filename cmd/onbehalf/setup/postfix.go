@@ -25,6 +25,7 @@ var ErrNoPostfix = errors.New("postconf is not on this host")
 
 // asked are the settings that setup reads. Only those in settings.go are ever changed.
 var asked = []string{
+	"smtp_helo_name", "smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_eccert_file",
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "internal_mail_filter_classes",
 	"relay_domains", "relay_recipient_maps", "smtp_line_length_limit", "disable_mime_output_conversion", "force_mime_input_conversion",
 	"mail_version", "queue_directory", "config_directory", "mydestination", "virtual_alias_domains", "virtual_mailbox_domains",
@@ -49,7 +50,7 @@ func ReadPostfix(ctx context.Context) (Postfix, error) {
 		return p, err
 	}
 	p.expanded = settings(text)
-	if p.services, err = output(ctx, "postconf", "-P"); err != nil {
+	if p.services, err = output(ctx, "postconf", "-P", "-x"); err != nil {
 		return p, err
 	}
 	if p.meant, err = output(ctx, "postconf", "-P", "-x"); err != nil {
