@@ -211,6 +211,14 @@ func TestDoctorDirect(t *testing.T) {
 		}
 		p.tenants(directTenant)
 	})
+	t.Run("no smtp", func(t *testing.T) {
+		p.discardSMTP()
+		p.undo(p.doctor().finds(t, "error", "master.cf has no service smtp/unix that is smtp(8)"))
+		d := p.doctor() // what is added has no chroot, and reaches the socket by the same name
+		d.finds(t, "ok", "user postfix reaches unix:onbehalf/socketmap.sock from its queue directory (smtp/unix)", "is answered")
+		d.finds(t, "ok", "user postfix reaches unix:onbehalf/socketmap.sock from its chroot "+queue+" (rewrite/unix, relay/unix)", "is answered")
+		well(t)
+	})
 	t.Run("daemon stopped", func(t *testing.T) {
 		p.stop()
 		p.doctor().finds(t, "error", "unix:"+socket+" is not there", "451")

@@ -15,8 +15,8 @@ const (
 	rcptList = "socketmap:unix:onbehalf/socketmap.sock:recipients"
 )
 
-// TestSetupDirect: with a tenant whose mail is delivered directly, setup has Postfix ask our tables,
-// beside those that were there, and touches nothing else; and mail goes where they say.
+// TestSetupDirect: with a tenant whose mail is delivered directly, setup has Postfix ask our
+// tables, beside those that were there, and touches nothing else; and mail goes where they say.
 func TestSetupDirect(t *testing.T) {
 	const own = "inline:{elsewhere.example=discard:own}"
 	p := newcomer(t, "transport_maps = "+own+"\n")

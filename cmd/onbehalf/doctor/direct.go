@@ -20,6 +20,7 @@ func (d *doctor) direct(w setup.Wanted) {
 	if w.Socketmap.IsZero() {
 		return
 	}
+	d.deliverer()
 	d.order("transport_maps", w)
 	d.order("smtp_tls_policy_maps", w)
 	d.authorities()
@@ -104,8 +105,16 @@ func (d *doctor) authorities() {
 	d.add(f)
 }
 
-// directService returns the service that our transport table sends mail by. Without one Postfix
-// says so itself.
+// deliverer looks for the service that our transport table names.
+func (d *doctor) deliverer() {
+	if slices.ContainsFunc(d.Postfix.ReadsTables("smtp_tls_policy_maps"), func(s setup.Service) bool { return s.Name == directService }) {
+		return
+	}
+	d.add(Finding{Level: Error, What: "master.cf has no service " + directService + " that is smtp(8)", Why: "our transport table sends directly delivered mail by it",
+		Mend: "add it, then reload Postfix", Commands: []string{"postconf -M 'smtp/unix=smtp unix - - - - - smtp'", "postfix reload"}})
+}
+
+// directService returns the service that our transport table sends mail by.
 func (d *doctor) directService() setup.Service {
 	for _, s := range d.Postfix.ReadsTables("smtp_tls_policy_maps") {
 		if s.Name == directService {

@@ -55,8 +55,8 @@ func answering(t *testing.T, talk func(request string) string) config.Socket {
 	return config.Socket{Network: "unix", Address: path}
 }
 
-// TestJudgeTables: whoever else answers at the socket is found out, and nobody is waited for as long
-// as Postfix would.
+// TestJudgeTables: whoever else answers at the socket is found out, and nobody is waited for as
+// long as Postfix would.
 func TestJudgeTables(t *testing.T) {
 	netstring := func(text string) string { return fmt.Sprintf("%d:%s,", len(text), text) }
 	for _, c := range []struct {
