@@ -222,7 +222,7 @@ func (t *transaction) sign() ([]message.Field, error) {
 	return t.signature.Fields()
 }
 
-// close gives up the signature, whose goroutines wait for the rest of the body.
+// close gives up the signature.
 func (t *transaction) close() {
 	if t.signature != nil {
 		t.signature.Close()
