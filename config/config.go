@@ -36,6 +36,7 @@ type Config struct {
 	// TenantsDir need not exist when it is the default.
 	TenantsDir string
 	Log        Log
+	Engine     string           // signing.engine: auto, openssl or go
 	Platform   *tenant.Platform // without Identities: those need the keys
 	Tenants    []*tenant.Tenant // likewise
 	Keys       []KeyFile        // the platform's first, then by tenant

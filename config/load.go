@@ -99,6 +99,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		Format:    choice(d, "log.format", raw.Log.Format, "text", "json"),
 		Addresses: raw.Log.Addresses,
 	}
+	c.Engine = choice(d, "signing.engine", raw.Signing.Engine, "auto", "openssl", "go")
 	c.DNS = DNS{
 		Servers:      d.servers("dns.servers", raw.DNS.Servers),
 		Timeout:      d.positive("dns.timeout", raw.DNS.Timeout),

@@ -18,6 +18,7 @@ type (
 		KeysDir    string      `mapstructure:"keys_dir"`
 		TenantsDir string      `mapstructure:"tenants_dir"`
 		Log        rawLog      `mapstructure:"log"`
+		Signing    rawSigning  `mapstructure:"signing"`
 		Platform   rawPlatform `mapstructure:"platform"`
 		Trust      rawTrust    `mapstructure:"trust"`
 		Policy     rawPolicy   `mapstructure:"policy"`
@@ -29,6 +30,9 @@ type (
 		Level     string `mapstructure:"level"`
 		Format    string `mapstructure:"format"`
 		Addresses bool   `mapstructure:"addresses"`
+	}
+	rawSigning struct {
+		Engine string `mapstructure:"engine"`
 	}
 	rawPlatform struct {
 		Name         string        `mapstructure:"name"`
@@ -118,6 +122,7 @@ func defaults() map[string]any {
 		"log.level":              "info",
 		"log.format":             "text",
 		"log.addresses":          true,
+		"signing.engine":         "auto",
 		"trust.networks":         []string{"127.0.0.0/8", "::1/128"},
 		"trust.authenticated":    true,
 		"policy.unknown_domain":  "rewrite",

@@ -113,6 +113,7 @@ func (d *daemon) tell() admin.Daemon {
 		Listen:   d.memory.listen,
 		Reload:   d.memory.last.Load(),
 		Messages: messages(&d.server.Counts),
+		Signing:  d.tellSigning(),
 	}
 	d.tellDNS(&doc)
 	return doc

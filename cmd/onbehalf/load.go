@@ -20,9 +20,10 @@ import (
 // another aside and swaps the pointer.
 type loaded struct {
 	*config.Config
-	table *tenant.Table
-	ring  *keys.Ring
-	files map[string]keyFile // by path
+	table  *tenant.Table
+	ring   *keys.Ring
+	files  map[string]keyFile // by path
+	loader keys.Loader        // that the ring's keys came by
 
 	resolver *resolve.Client // nil until the daemon watches by it
 }
@@ -30,12 +31,15 @@ type loaded struct {
 // load is the one way from files to a table to serve by: start, reload,
 // check-config and all other commands use it. When the findings are fatal there is
 // no loaded.
-func load(path string) (*loaded, config.Findings) { return loadAfter(nil, path) }
+func load(path string) (*loaded, config.Findings) {
+	return loadAfter(nil, path, func(*config.Config) keys.Loader { return keys.Loader{} })
+}
 
-// loadAfter loads anew what another generation (nil: none) was loaded from.
-func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
+// loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
+// loader that makes its keys sign fast; commands, which sign nothing, have none.
+func loadAfter(before *loaded, path string, loader func(*config.Config) keys.Loader) (*loaded, config.Findings) {
 	conf, findings := config.Load(path, os.Environ())
-	now := &loaded{Config: conf, ring: new(keys.Ring)}
+	now := &loaded{Config: conf, ring: new(keys.Ring), loader: loader(conf)}
 	now.readKeys(before)
 	for i := range conf.Keys {
 		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
@@ -100,7 +104,7 @@ func (l *loaded) readKeys(before *loaded) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for path := range paths {
-				file := before.readKey(path)
+				file := l.readKey(before, path)
 				mu.Lock()
 				l.files[path] = file
 				mu.Unlock()
@@ -110,15 +114,15 @@ func (l *loaded) readKeys(before *loaded) {
 	workers.Wait()
 }
 
-// readKey reads a file unless this generation has read it as it is.
-func (l *loaded) readKey(path string) keyFile {
+// readKey reads a file unless the generation before has read it as it is, for the same engine.
+func (l *loaded) readKey(before *loaded, path string) keyFile {
 	now := stampOf(path)
-	if l != nil {
-		if known, found := l.files[path]; found && known.err == nil && known.stamp == now {
+	if before != nil && before.loader.Engine == l.loader.Engine {
+		if known, found := before.files[path]; found && known.err == nil && known.stamp == now {
 			return known
 		}
 	}
-	key, err := keys.Load(path)
+	key, err := l.loader.Load(path)
 	return keyFile{key, err, now}
 }
 

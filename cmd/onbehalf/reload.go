@@ -35,7 +35,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	next, findings := loadAfter(before, d.program.config)
+	next, findings := loadAfter(before, d.program.config, d.loader)
 	last.Findings = told(findings)
 	d.logFindings(findings)
 	if !reloadable(next, findings) {
@@ -53,6 +53,9 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
+	if next.loader.Engine != before.loader.Engine {
+		d.logEngine(next.loader.Engine)
+	}
 	last.OK = true
 	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(last.At).Round(time.Millisecond))
 	return next.summary()

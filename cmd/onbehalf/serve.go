@@ -41,6 +41,7 @@ type daemon struct {
 	log     *slog.Logger
 	server  *milter.Server
 	watcher *authorize.Watcher
+	signer  signer
 	memory  memory
 }
 
@@ -48,12 +49,12 @@ func (p *program) runServe(ctx context.Context) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	first, findings := load(p.config)
+	d := &daemon{program: p}
+	first, findings := loadAfter(nil, p.config, d.loader)
 	if first == nil {
 		printFindings(p.err, findings)
 		return errors.New("not started: mend the errors above; onbehalf check-config shows them too")
 	}
-	d := &daemon{program: p}
 	d.log = newLogger(p.err, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
@@ -73,6 +74,7 @@ func (p *program) runServe(ctx context.Context) error {
 	failed := d.serveMilter(sockets.milter)
 	defer d.serveAdmin(sockets.admin, first.Admin)()
 	d.logFindings(findings)
+	d.logEngine(first.loader.Engine)
 	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(d.memory.listen))
 	d.notify("READY=1\nSTATUS=" + first.summary())
 	return d.wait(ctx, signals, failed)

@@ -44,7 +44,7 @@ func Open() (l *Library, err error) {
 	defer recoverTo(&err)
 	handle, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be opened: %w", name, err)
+		return nil, err // names the library
 	}
 	l = &Library{turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	var initialize, sha256, version uintptr

@@ -47,6 +47,20 @@ func testBooted(t *testing.T, r *root) {
 		load kept 1
 		arrived 1`)
 
+	t.Log("the sandbox of the unit lets OpenSSL sign; without it Go does")
+	r.run(t, `onbehalf status >status; grep -q "RSA by OpenSSL 3" status || fail "$(cat status)"
+		library=$(ldconfig -p | awk '/libcrypto.so.3/ {print $NF; exit}')
+		mv $library aside
+		systemctl restart onbehalf
+		mv aside $library
+		onbehalf status >status; grep -q "RSA by Go" status || fail "$(cat status)"
+		load go 1
+		arrived 1
+		systemctl restart onbehalf
+		onbehalf status >status; grep -q "RSA by OpenSSL 3" status || fail "$(cat status)"
+		load openssl 1
+		arrived 1`)
+
 	t.Log("an upgrade with a configuration that could not start leaves the old daemon running")
 	says(t, r.run(t, `before=$(systemctl show -P MainPID onbehalf)
 		install_deb ./next.deb
