@@ -52,12 +52,6 @@ func begin(s *session, login string) *transaction {
 	return t
 }
 
-func (t *transaction) noteQueueID(m *library.Modifier) {
-	if id := m.Macros["i"]; id != "" {
-		t.message.QueueID = id
-	}
-}
-
 // maxPath is the longest forward-path of RFC 5321 section 4.5.3.1.3. Single ones
 // may be longer; all together hold no more than this for each that is allowed.
 const maxPath = 256
