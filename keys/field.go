@@ -3,7 +3,6 @@ package keys
 import (
 	"encoding/base64"
 	"hash"
-	"strconv"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -62,13 +61,14 @@ func (f *folded) open() {
 
 // fill appends the value of b=, with folds.
 func (f *folded) fill(signature []byte) {
-	for text := base64.StdEncoding.EncodeToString(signature); text != ""; {
+	for text := base64.StdEncoding.AppendEncode(nil, signature); len(text) > 0; {
 		if f.column >= maxColumns {
 			f.line()
 			f.put(" ")
 		}
 		n := min(len(text), maxColumns-f.column)
-		f.put(text[:n])
+		f.text = append(f.text, text[:n]...)
+		f.column += n
 		text = text[n:]
 	}
 }
@@ -90,16 +90,19 @@ func (f *folded) breakBefore(octets int) {
 	}
 }
 
+// algorithms are the values of a= (RFC 6376 section 3.3, RFC 8463 section 3).
+var algorithms = map[tenant.Algorithm]string{tenant.RSA: "rsa-sha256", tenant.Ed25519: "ed25519-sha256"}
+
 // unsigned writes the field up to the value of b=.
-func unsigned(id tenant.Identity, bodyHash []byte, names []string, time int64) folded {
+func unsigned(id tenant.Identity, bodyHash string, names []string, time string) folded {
 	f := newFolded()
-	f.tag("a", string(id.Algorithm)+"-sha256")
-	f.tag("bh", base64.StdEncoding.EncodeToString(bodyHash))
+	f.tag("a", algorithms[id.Algorithm])
+	f.tag("bh", bodyHash)
 	f.tag("c", "relaxed/relaxed")
 	f.tag("d", id.SDID.String())
 	f.list("h", names)
 	f.tag("s", id.Selector)
-	f.tag("t", strconv.FormatInt(time, 10))
+	f.tag("t", time)
 	f.tag("v", "1")
 	f.open()
 	return f
@@ -108,7 +111,7 @@ func unsigned(id tenant.Identity, bodyHash []byte, names []string, time int64) f
 // signField makes a field that signs a header, hashed so far, and the field itself (RFC 6376
 // section 3.7).
 func signField(key Key, header hash.Hash, f folded) (message.Field, error) {
-	self := relaxedField(make([]byte, 0, len(f.text)+len(fieldName)), fieldName, string(f.text))
+	self := relaxedField(make([]byte, 0, len(f.text)+len(fieldName)), fieldName, f.text)
 	header.Write(self[:len(self)-len("\r\n")])
 	signature, err := key.sign(header.Sum(nil))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 // relaxedField appends a header field in the relaxed canonicalization of RFC 6376 section
 // 3.4.2: the name in lower case, each run of white space and folds as one space, none at the
 // ends of the value, and a CRLF.
-func relaxedField(to []byte, name, value string) []byte {
+func relaxedField[T string | []byte](to []byte, name string, value T) []byte {
 	for i := range len(name) {
 		to = append(to, lower(name[i]))
 	}

@@ -2,9 +2,11 @@ package keys
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
+	"strconv"
 	"sync"
 	"time"
 
@@ -133,11 +135,12 @@ func (s *Signature) Fields() ([]message.Field, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	bodyHash, err := s.body.sum()
+	sum, err := s.body.sum()
 	if err != nil {
 		return nil, err
 	}
-	fields, now := make([]message.Field, len(s.parts)), time.Now().Unix()
+	bodyHash, now := base64.StdEncoding.EncodeToString(sum), strconv.FormatInt(time.Now().Unix(), 10)
+	fields := make([]message.Field, len(s.parts))
 	for i, part := range s.parts {
 		header, err := s.header.Clone()
 		if err == nil {

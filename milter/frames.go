@@ -2,7 +2,6 @@ package milter
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,18 +19,19 @@ type frameReader struct {
 	buffer *bufio.Reader
 	socket *deadlines
 	limits *Limits
+	head   [4]byte // the length of the frame
 }
 
-func newFrameReader(conn net.Conn, limits *Limits) frameReader {
+func newFrameReader(conn net.Conn, limits *Limits) *frameReader {
 	socket := &deadlines{conn: conn, limits: limits}
-	return frameReader{bufio.NewReaderSize(socket, maxKept), socket, limits}
+	return &frameReader{buffer: bufio.NewReaderSize(socket, maxKept), socket: socket, limits: limits}
 }
 
 // read returns the next frame, in the memory of the one before if that is large enough. Memory
 // grows with what has arrived, not with what was announced.
-func (f frameReader) read(frame []byte) ([]byte, error) {
+func (f *frameReader) read(frame []byte) ([]byte, error) {
 	f.socket.within = false
-	var head [4]byte
+	head := f.head[:]
 	if _, err := io.ReadFull(f.buffer, head[:1]); err != nil {
 		return nil, err
 	}
@@ -39,11 +39,11 @@ func (f frameReader) read(frame []byte) ([]byte, error) {
 	if _, err := io.ReadFull(f.buffer, head[1:]); err != nil {
 		return nil, errHalf(err)
 	}
-	length := binary.BigEndian.Uint32(head[:])
+	length := binary.BigEndian.Uint32(head)
 	if length == 0 || uint64(length) > uint64(f.limits.Frame) {
 		return nil, fmt.Errorf("frame of %d octets; at least 1 and at most %d are taken", length, f.limits.Frame)
 	}
-	frame = append(frame[:0], head[:]...)
+	frame = append(frame[:0], head...)
 	for missing := int(length); missing > 0; {
 		frame = grow(frame, missing)
 		n, err := f.buffer.Read(frame[len(frame):min(cap(frame), len(frame)+missing)])
@@ -85,7 +85,7 @@ func release(frame []byte) []byte {
 	if cap(frame) <= maxKept || len(frame) > maxKept {
 		return frame
 	}
-	kept := bytes.Clone(frame)
+	kept := append(make([]byte, 0, maxKept), frame...)
 	large.Put(&frame)
 	return kept
 }

@@ -32,7 +32,7 @@ type guard struct {
 	net.Conn
 	server  *Server
 	session *session
-	in      frameReader
+	in      *frameReader
 
 	frame []byte // the last frame read; its memory is used again
 	rest  []byte // the part of it that the library has not read yet
@@ -57,7 +57,7 @@ type guard struct {
 }
 
 func newGuard(conn net.Conn, s *Server) *guard {
-	g := &guard{Conn: conn, server: s}
+	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
 	g.in = newFrameReader(conn, &s.Limits)
 	g.session = &session{server: s, guard: g}
 	return g

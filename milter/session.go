@@ -148,13 +148,13 @@ func (s *session) Headers(textproto.MIMEHeader, *library.Modifier) (library.Resp
 }
 
 // Body is the end of the message: the plan is carried out.
-func (s *session) Body(m *library.Modifier) (library.Response, error) {
+func (s *session) Body(*library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
 		return deferral("message without an envelope"), nil
 	}
 	defer s.end()
 	s.noteQueueID()
-	return s.transaction.finish(editor{m, s.guard.agreed(library.OptHeaderLeadingSpace)})
+	return s.transaction.finish(editor{s.guard, s.guard.agreed(library.OptHeaderLeadingSpace)}), nil
 }
 
 // Abort ends the message, wherever it is, and keeps what is known of the

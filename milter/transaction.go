@@ -38,6 +38,9 @@ type transaction struct {
 	outcome   outcome
 }
 
+// usualFields is how many fields a header has room for from the start.
+const usualFields = 32
+
 // begin takes the facts of the connection and of MAIL.
 func begin(s *session, login string) *transaction {
 	words := s.guard.words
@@ -48,6 +51,7 @@ func begin(s *session, login string) *transaction {
 		Submitter: message.Submitter{Client: s.client, Login: login, Local: s.local},
 		Host:      s.host,
 		Received:  s.server.Now(),
+		Header:    make(message.Header, 0, usualFields),
 	}
 	return t
 }
@@ -83,7 +87,10 @@ var errGuessing = errors.New("too many recipients of this connection led nowhere
 // otherwise: what it resolves to an address of ours must be written as one.
 func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
 	_, ours, err := rewrite.Lead(to, t.snapshot, t.message.Received)
-	hidden := !ours && (rewrite.Ours(mailbox(resolved), t.snapshot) || rewrite.Ours(mailbox(to), t.snapshot))
+	hidden := !ours && rewrite.Ours(mailbox(to), t.snapshot)
+	if read := mailbox(resolved); !ours && !hidden && read != mailbox(to) {
+		hidden = rewrite.Ours(read, t.snapshot)
+	}
 	switch {
 	case (ours || hidden) && guessing:
 		return errGuessing
@@ -185,7 +192,7 @@ func (t *transaction) write(chunk []byte) {
 
 // finish answers the end of a message that decide has let come this far: all edits
 // are made, or it is refused or deferred.
-func (t *transaction) finish(e editor) (library.Response, error) {
+func (t *transaction) finish(e editor) library.Response {
 	if t.status != nil {
 		t.status.End()
 	}
@@ -193,15 +200,11 @@ func (t *transaction) finish(e editor) (library.Response, error) {
 	if t.plan.Verdict != rewrite.Forward {
 		var err error
 		if signed, err = t.sign(); err != nil {
-			return t.unsigned(err), nil
+			return t.unsigned(err)
 		}
 	}
-	if err := e.perform(t.plan, signed); err != nil { // the connection ends without a reply, and Postfix defers
-		t.problem, t.outcome = err, deferred
-		t.report()
-		return nil, err
-	}
-	return t.answer(carriedOut, accept), nil
+	e.perform(t.plan, signed)
+	return t.answer(carriedOut, accept)
 }
 
 // sign gives the DKIM-Signature fields. A message that is carried out is signed, or

@@ -292,9 +292,9 @@ func (s *Snapshot) Tenant(id string) *Tenant {
 // TakesBounces tells whether bounce addresses of ours stand at the domain: the
 // platform's bounce domain, or a tenant's return path.
 func (s *Snapshot) TakesBounces(d message.Domain) bool {
-	if d.IsZero() {
-		return false
+	if d.IsZero() || d == s.platform.Bounce {
+		return !d.IsZero()
 	}
 	_, found := s.first(returnPaths, "id", d.String())
-	return found || d == s.platform.Bounce
+	return found
 }

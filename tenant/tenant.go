@@ -11,7 +11,6 @@
 package tenant
 
 import (
-	"fmt"
 	"strings"
 
 	"onbehalf/message"
@@ -80,7 +79,7 @@ type Identity struct {
 
 // String gives the name under which the public key is published.
 func (i Identity) String() string {
-	return fmt.Sprintf("%s._domainkey.%s", i.Selector, i.SDID)
+	return i.Selector + "._domainkey." + i.SDID.String()
 }
 
 // Direct is direct delivery: mail to Domains goes straight to NextHop.
