@@ -22,6 +22,7 @@ type Daemon struct {
 	Started       time.Time     `json:"started"`
 	Now           time.Time     `json:"now"` // its clock, when it was asked
 	Listen        []string      `json:"listen"`
+	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
@@ -99,8 +100,8 @@ type Change struct {
 	At        time.Time `json:"at"`
 	Tenant    string    `json:"tenant,omitempty"` // id; empty: the platform
 	Domain    string    `json:"domain"`
-	Mechanism string    `json:"mechanism"`        // spf, dkim SELECTOR, return_path, dmarc
-	Before    string    `json:"before,omitempty"` // states, or DMARC policies; empty: not known
+	Mechanism string    `json:"mechanism"`        // spf, dkim SELECTOR, return_path, dmarc, direct
+	Before    string    `json:"before,omitempty"` // states, DMARC policies, or proven and unproven; empty: not known
 	After     string    `json:"after,omitempty"`
 	Evidence  string    `json:"evidence,omitempty"`
 }
@@ -135,10 +136,20 @@ type Tenant struct {
 	Shadow        bool                 `json:"shadow,omitempty"`
 	Domains       []Domain             `json:"domains"` // at most 1000
 	DomainsTotal  int                  `json:"domains_total"`
-	Findings      []Finding            `json:"findings"` // what is wrong with its configuration; at most 100
+	Direct        *Direct              `json:"direct,omitempty"` // absent: nothing is delivered directly
+	Findings      []Finding            `json:"findings"`         // what is wrong with its configuration; at most 100
 	FindingsTotal int                  `json:"findings_total"`
 	Returned      Returned             `json:"returned"`
 	Now           time.Time            `json:"now"`
+}
+
+// Direct is where mail for some of the tenant's domains is delivered directly.
+type Direct struct {
+	NextHop  tenant.NextHop        `json:"next_hop"`
+	TLS      tenant.TLS            `json:"tls"`
+	Envelope tenant.DirectEnvelope `json:"envelope"`
+	Proven   []message.Domain      `json:"proven,omitempty"` // their mail goes there
+	Unproven []message.Domain      `json:"unproven,omitempty"`
 }
 
 // Returned counts the mail that came back for a tenant, since the start.

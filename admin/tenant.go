@@ -22,6 +22,23 @@ func (v *survey) tenant(t *tenant.Tenant) Tenant {
 		}
 		doc.Domains = append(doc.Domains, one)
 	}
+	doc.Direct = v.direct(t)
+	return doc
+}
+
+// direct says which of a tenant's domains DNS proves to be its own.
+func (v *survey) direct(t *tenant.Tenant) *Direct {
+	if t.Direct.NextHop.IsZero() {
+		return nil
+	}
+	doc := &Direct{NextHop: t.Direct.NextHop, TLS: t.Direct.TLS, Envelope: t.Direct.Envelope}
+	for _, d := range t.Direct.Domains {
+		if rewrite.Proven(v.snapshot, t, d) {
+			doc.Proven = append(doc.Proven, d)
+		} else {
+			doc.Unproven = append(doc.Unproven, d)
+		}
+	}
 	return doc
 }
 

@@ -64,6 +64,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	if err := gen.Table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
+	w.tell(gen.directChanges(w.gen.Table, next.now))
 	w.parked = next.park(known)
 	w.gen, w.items, w.queue, w.below, w.liveliest, w.moved = gen, next.items, next.queue, next.below, next.liveliest, true
 	for _, it := range w.queue {

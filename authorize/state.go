@@ -18,8 +18,8 @@ type Rules struct {
 type Change struct {
 	Domain    message.Domain
 	Tenant    string // id of whose mechanism it is; empty: the platform's
-	Mechanism string // spf, dkim SELECTOR, return_path, or dmarc
-	Before    string // states, or DMARC policies; empty: unknown
+	Mechanism string // spf, dkim SELECTOR, return_path, dmarc, or direct
+	Before    string // states, DMARC policies, or proven and unproven; empty: unknown
 	After     string
 	Evidence  string
 	At        time.Time

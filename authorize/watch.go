@@ -199,9 +199,11 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 		w.forget(it)
 		return
 	}
+	owner, _ := w.gen.Table.Snapshot().Owner(domain)
+	direct := provenDomains(w.gen.Table.Snapshot(), owner)
 	after, changes := w.gen.Rules.Apply(before, report, now)
 	w.set(after)
-	w.tell(changes)
+	w.tell(append(changes, directChanges(owner, direct, provenDomains(w.gen.Table.Snapshot(), owner), now)...))
 	w.count(it, report.Answered)
 	wait := jitter(later(w.gen.Rules.interval(after, now), it.silent), domain.String(), now)
 	if before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero() {
@@ -235,7 +237,7 @@ func (w *Watcher) set(s tenant.Standing) bool {
 func (w *Watcher) tell(changes []Change) {
 	for _, c := range changes {
 		level := slog.LevelInfo
-		if lost := tenant.State(c.After); lost == tenant.Warning || lost == tenant.Pending && c.Before != "" {
+		if lost := tenant.State(c.After); lost == tenant.Warning || lost == tenant.Pending && c.Before != "" || c.After == directUnproven {
 			level = slog.LevelWarn
 		}
 		w.Log.Log(context.Background(), level, "authorization", "domain", c.Domain.String(), "tenant", c.Tenant,

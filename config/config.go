@@ -82,7 +82,7 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
 // holds only what could be read: good for finding more mistakes, for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims()}
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}}
 	l.load(path, env)
 	var findings Findings
 	for _, d := range l.documents {

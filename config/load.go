@@ -16,6 +16,8 @@ type loader struct {
 	claims    claims
 	// trustKnown tells whether all of trust.networks could be read.
 	trustKnown bool
+	host       *host                     // this one; nil: not looked at yet
+	nextHops   map[tenant.NextHop]*entry // by Server: the first tenant that has it
 }
 
 // document adds a file.
@@ -47,6 +49,7 @@ func (l *loader) load(path string, env []string) {
 	for _, e := range tenants {
 		l.checkBouncesTo(e.doc, e.path+".bounces_to", e.tenant.BouncesTo)
 		l.checkOwnership(e)
+		l.checkNextHop(e)
 	}
 }
 

@@ -97,8 +97,10 @@ type (
 		Direct        rawDirect     `mapstructure:"direct"`
 	}
 	rawDirect struct {
-		Domains []string `mapstructure:"domains"`
-		NextHop string   `mapstructure:"next_hop"`
+		Domains  []string `mapstructure:"domains"`
+		NextHop  string   `mapstructure:"next_hop"`
+		TLS      string   `mapstructure:"tls"`
+		Envelope string   `mapstructure:"envelope"`
 	}
 	// rawTenants is all of a file of tenants_dir, and the end of the main file.
 	rawTenants struct {

@@ -107,6 +107,9 @@ func (l *loader) sockets(d *document, raw *rawFile) {
 	}
 	if raw.Socketmap != "" {
 		c.Socketmap = l.socket(d, "socketmap", string(raw.Socketmap), taken)
+		if c.Socketmap.Network == "tcp" {
+			d.warn("socketmap", c.Socketmap.String()+" is not a unix socket: whenever the daemon restarts, Postfix defers mail", "write unix:/PATH")
+		}
 	}
 	if raw.Admin != "" {
 		c.Admin = l.socket(d, "admin", string(raw.Admin), taken)

@@ -1,9 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"strings"
-
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -68,66 +65,4 @@ func (e *entry) returnPath() message.Domain {
 		e.doc.fail(path, name.Unicode()+" is not below a domain of the tenant", "choose a name like bounce."+e.tenant.Domains[0].Domain.Unicode())
 	}
 	return name
-}
-
-// direct takes where the tenant's own mail is delivered to.
-func (e *entry) direct() tenant.Direct {
-	raw, path := e.raw.Direct, e.path+".direct"
-	direct := tenant.Direct{Domains: e.doc.domains(path+".domains", raw.Domains), NextHop: raw.NextHop}
-	switch {
-	case raw.NextHop == "" && len(raw.Domains) > 0:
-		e.doc.fail(path+".next_hop", "is missing, though there are domains", `write one like "[mx.example.org]:25"`)
-	case raw.NextHop != "" && len(raw.Domains) == 0:
-		e.doc.fail(path+".domains", "is missing, though there is a next_hop", "name the domains that go there")
-	case raw.NextHop != "":
-		hop, err := parseNextHop(raw.NextHop)
-		if err != nil {
-			e.doc.failBy(path+".next_hop", err, "")
-		}
-		direct.NextHop = hop
-	}
-	return direct
-}
-
-// parseNextHop reads HOST:PORT or [HOST]:PORT, as transport(5) has it after smtp:.
-// The brackets turn off the look-up of MX records, and must be around an address.
-func parseNextHop(s string) (string, error) {
-	bad := fmt.Errorf(`%s is not a next hop; write one like "[mx.example.org]:25"`, quoted(s))
-	host, port, found := cutLast(s, ":")
-	inner, bracketed := strings.CutPrefix(host, "[")
-	if bracketed {
-		inner, bracketed = strings.CutSuffix(inner, "]")
-	}
-	inner, v6 := strings.CutPrefix(inner, "ipv6:")
-	if !found || strings.ContainsAny(inner, "[]") || bracketed != strings.HasPrefix(host, "[") {
-		return "", bad
-	}
-	ip, notIP := parseIP(inner)
-	switch {
-	case notIP == nil && !bracketed:
-		return "", fmt.Errorf("%s has an address without brackets; write [%s]:%s", quoted(s), inner, port)
-	case notIP == nil:
-		inner = ip.String()
-		if ip.Is6() {
-			inner = "ipv6:" + inner // as Postfix wants it
-		}
-	case v6:
-		return "", bad
-	}
-	if err := checkNextHop(inner, port, notIP == nil); err != nil {
-		return "", bad
-	}
-	if bracketed {
-		inner = "[" + inner + "]"
-	}
-	return inner + ":" + port, nil
-}
-
-func checkNextHop(host, port string, isIP bool) error {
-	address := host + ":" + port
-	if isIP {
-		address = "127.0.0.1:" + port
-	}
-	_, err := parseHostPort(address)
-	return err
 }

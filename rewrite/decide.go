@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"slices"
 
 	"onbehalf/message"
@@ -28,10 +29,12 @@ import (
 //
 // The null sender stays null in every row, and S and R are then absent: SPF
 // speaks of the HELO name. A sender in the platform's own domains stays, save in
-// rows 4 and 5, where SPF is all that aligns. When every recipient is delivered
-// directly to the tenant's own servers, envelope and From are kept whatever the
-// row. Recipients that are bounce or reply addresses of ours are led home, whoever
-// the submitter is.
+// rows 4 and 5, where SPF is all that aligns. A server may refuse its own domain as
+// the envelope sender of mail from outside, so with a recipient in one of the
+// tenant's own domains row 2 is row 3. When every recipient is delivered directly to
+// the tenant's own server, From is kept whatever the row, and the envelope sender is
+// a bounce address unless the tenant wants the author's. Recipients that are bounce
+// or reply addresses of ours are led home, whoever the submitter is.
 func Decide(m message.Message, s *tenant.Snapshot) Plan {
 	f := gather(m, s)
 	return f.withExchanges(f.decide())
@@ -57,11 +60,13 @@ func (f *facts) decide() Plan {
 	case f.party == nobodys:
 		return f.onBehalf(RowUnknown, "author's domain belongs to no tenant")
 	case f.direct():
-		return f.keep(RowDirect, "all recipients are delivered directly", nil, f.ownOrPlatform())
+		return f.keep(RowDirect, "all recipients are delivered directly", f.directSender(), f.ownOrPlatform())
 	case f.key && f.path:
 		return f.keep(1, "DKIM key and return path are live", f.unlessOurs(f.bounceAtTenant), f.live)
-	case f.key && f.spf:
+	case f.key && f.spf && !f.toOwnServer():
 		return f.keep(2, "DKIM key and SPF are live", f.unlessAligned(f.unlessOurs(f.bounceHome)), f.live)
+	case f.key && f.spf:
+		return f.keep(3, "DKIM key is live, and a recipient is in the tenant's own domains", f.unlessOurs(f.bounceHome), f.live)
 	case f.key:
 		return f.keep(3, "DKIM key is live", f.unlessOurs(f.bounceHome), f.live)
 	case f.path:
@@ -108,7 +113,7 @@ func (f *facts) keep(row Row, reason string, from sender, keys []tenant.Identity
 // "as 6". The policy may keep an author whose domain does not object.
 func (f *facts) onBehalf(row Row, reason string) Plan {
 	p := f.plan(row, Rewrite, reason)
-	p.Detail = f.unreadable
+	p.Detail = cmp.Or(f.unreadable, f.notDirect)
 	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
 	from := f.replaceFrom()
 	if f.mayKeepFrom() {

@@ -17,5 +17,6 @@
 //	fields.go    the other fields that we write
 //	bounce.go    addresses that bring bounces home (SRS)
 //	classic.go   the same, as other SRS daemons make them
+//	direct.go    who may have mail delivered directly, and what that changes
 //	returns.go   mail to such addresses
 package rewrite

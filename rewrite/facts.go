@@ -34,6 +34,10 @@ type facts struct {
 	domain message.Domain // of the author
 	dmarc  tenant.DMARC
 
+	exchanges    []Exchange       // recipients of ours, which are led elsewhere
+	destinations []message.Domain // of all recipients, where they are delivered
+	notDirect    string           // why not all recipients are delivered directly; empty: they are, or none is
+
 	spf, key, path bool              // S, K and R
 	live           []tenant.Identity // the keys behind K
 	consulted      []message.Domain  // whose standing that rests on
@@ -66,6 +70,7 @@ func (f *facts) standing(d message.Domain) tenant.Standing {
 func gather(m message.Message, s *tenant.Snapshot) *facts {
 	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
 	f.policy = f.platform.Policy
+	f.readRecipients()
 	f.readAuthor()
 	if !f.platform.Trusts(m.Submitter) {
 		return f
@@ -284,16 +289,4 @@ func (f *facts) canAlign() bool {
 // isOurs tells whether bounces to the domain come to the platform anyway.
 func (f *facts) isOurs(d message.Domain) bool {
 	return !d.IsZero() && (f.platform.Owns(d) || d == f.m.Host || d == f.platform.Bounce)
-}
-
-// direct tells whether every recipient is at a server of the tenant's own that we
-// deliver to directly, and the tenant has shown the domain to be its own.
-func (f *facts) direct() bool {
-	proven := f.key || f.pathHolds(f.domain) || f.tenant.Authorization == tenant.Authorized
-	for _, to := range f.m.Envelope.ForwardPaths {
-		if !f.tenant.Direct.Covers(to.Address.Domain) {
-			return false
-		}
-	}
-	return proven && len(f.m.Envelope.ForwardPaths) > 0
 }

@@ -129,17 +129,18 @@ func (f *facts) hops() int {
 	return n
 }
 
-// exchanges leads recipients elsewhere. Those that lead nowhere were refused at RCPT;
-// one in a local submission, where that cannot be, stays and is refused when it comes
-// to our own MX.
-func (f *facts) exchanges() []Exchange {
-	var all []Exchange
-	for _, to := range f.m.Envelope.ForwardPaths {
+// readRecipients finds where each recipient is delivered: those of ours are led elsewhere.
+// Those that lead nowhere were refused at RCPT; one in a local submission, where that cannot
+// be, stays and is refused when it comes to our own MX.
+func (f *facts) readRecipients() {
+	f.destinations = make([]message.Domain, len(f.m.Envelope.ForwardPaths))
+	for i, to := range f.m.Envelope.ForwardPaths {
+		f.destinations[i] = to.Address.Domain
 		if x, ours, err := Lead(to, f.s, f.m.Received); ours && err == nil {
-			all = append(all, x)
+			f.exchanges = append(f.exchanges, x)
+			f.destinations[i] = x.To.Domain
 		}
 	}
-	return all
 }
 
 // forward lets a message that is not ours to decide about pass on its way home. The
@@ -230,7 +231,7 @@ func (f *facts) hopEdit() []Edit {
 // so does a trusted client that only hands on somebody's bounce or reply: its author is
 // not the client's to be rewritten or refused.
 func (f *facts) withExchanges(p Plan) Plan {
-	exchanges := f.exchanges()
+	exchanges := f.exchanges
 	onlyHome := len(exchanges) == len(f.m.Envelope.ForwardPaths)
 	switch {
 	case len(exchanges) == 0:

@@ -17,6 +17,7 @@ import (
 type Table struct {
 	platform *Platform
 	tenants  []*Tenant
+	nextHops nextHops
 	db       *memdb.MemDB
 }
 
@@ -58,7 +59,7 @@ func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
 		}
 	}
 	txn.Commit()
-	return &Table{platform, tenants, db}, nil
+	return &Table{platform, tenants, byNextHop(tenants), db}, nil
 }
 
 func claimAll(txn *memdb.Txn, t *Tenant) error {
@@ -218,12 +219,13 @@ func (t *Table) Standings() ([]Standing, error) {
 }
 
 // Snapshot gives the table as it is at this instant.
-func (t *Table) Snapshot() *Snapshot { return &Snapshot{t.platform, t.db.Txn(false)} }
+func (t *Table) Snapshot() *Snapshot { return &Snapshot{t.platform, t.nextHops, t.db.Txn(false)} }
 
 // Snapshot is one instant of a Table: what a message sees from MAIL to the end.
 // It costs a pointer, and may be kept as long as the message lasts.
 type Snapshot struct {
 	platform *Platform
+	nextHops nextHops
 	txn      *memdb.Txn
 }
 

@@ -81,19 +81,3 @@ type Identity struct {
 func (i Identity) String() string {
 	return i.Selector + "._domainkey." + i.SDID.String()
 }
-
-// Direct is direct delivery: mail to Domains goes straight to NextHop.
-type Direct struct {
-	Domains []message.Domain
-	NextHop string // as Postfix has it: [host]:port
-}
-
-// Covers tells whether mail to the domain is delivered directly.
-func (d Direct) Covers(domain message.Domain) bool {
-	for _, own := range d.Domains {
-		if own == domain {
-			return true
-		}
-	}
-	return false
-}

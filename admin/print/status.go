@@ -26,12 +26,26 @@ func Status(out io.Writer, s admin.Status) {
 	p.line("")
 	p.configuration(s.Configuration)
 	p.reload(s.Reload)
+	p.sockets(s.Daemon)
 	p.dns(s.DNS)
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
 	p.signing(s.Signing)
 	p.problems(s)
 	p.changes(s.Changes)
+}
+
+// sockets says where Postfix is answered.
+func (p printer) sockets(d admin.Daemon) {
+	if len(d.Listen) == 0 {
+		return
+	}
+	p.labelled("Sockets", beside, "milter at %s", strings.Join(d.Listen, ", "))
+	if d.Socketmap == "" {
+		p.below(beside, "no socketmap (off, or see the log), so nothing is delivered directly")
+		return
+	}
+	p.below(beside, "socketmap at %s", d.Socketmap)
 }
 
 func (p printer) configuration(c admin.Configuration) {

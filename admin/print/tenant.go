@@ -39,6 +39,7 @@ func Tenant(out io.Writer, t admin.Tenant) {
 		p.line("")
 		p.line("and %s, which are not listed", count(more, "more domain"))
 	}
+	p.direct(t.Direct)
 	p.line("")
 	p.returned(t.Returned)
 	p.labelled("", 0, "What it must publish: onbehalf dns %[1]s. A look at its DNS now: onbehalf check %[1]s", t.ID)
@@ -119,6 +120,21 @@ func (p printer) lookedUp(at time.Time) string {
 		return ""
 	}
 	return ", looked up " + p.ago(at)
+}
+
+// direct says where mail for the tenant's own domains goes.
+func (p printer) direct(d *admin.Direct) {
+	if d == nil {
+		return
+	}
+	p.line("")
+	p.line("Direct delivery to %s, tls: %s, envelope: %s", d.NextHop, d.TLS, d.Envelope)
+	for _, domain := range d.Proven {
+		p.labelled("  "+domain.Unicode(), label, "delivered there")
+	}
+	for _, domain := range d.Unproven {
+		p.labelled("  "+domain.Unicode(), label, "NOT delivered there, but by MX: no DKIM key or return path of ours is active to prove that the domain is the tenant's")
+	}
 }
 
 // returned says what came back.

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,10 +17,12 @@ import (
 // memory is what a daemon remembers of itself, for those who ask at the admin socket.
 type memory struct {
 	started time.Time
-	opened  config.Config                // what a reload does not change: see needRestart
-	listen  []string                     // sockets that the milter answers on
-	last    atomic.Pointer[admin.Reload] // nil: none yet
-	good    atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
+	opened  config.Config // what a reload does not change: see needRestart
+	listen  []string      // sockets that the milter answers on
+	// socketmap is the socket that Postfix's tables are answered on; empty: none.
+	socketmap string
+	last      atomic.Pointer[admin.Reload] // nil: none yet
+	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }
 
 // remember takes the outcome of a start or reload.
@@ -59,19 +57,11 @@ func told(findings config.Findings) []admin.Finding {
 }
 
 // serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
-// handed over, or one that is opened. Mail does not depend on it: when it cannot be
-// opened, that is logged, and all else goes on.
-func (d *daemon) serveAdmin(listener net.Listener, socket config.Socket) (stop func()) {
-	if listener == nil && socket.IsZero() {
-		return func() {}
-	}
+// handed over, or one that is opened.
+func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop func()) {
+	listener := d.openBeside("admin", inherited, socket, "onbehalf status will not work, mail goes on")
 	if listener == nil {
-		var err error
-		if listener, err = milter.Listen(socket.Network, socket.Address); err != nil {
-			level, remedy := adminRemedy(socket, err)
-			d.log.Log(context.Background(), level, "no admin socket: onbehalf status will not work, mail goes on", "admin", socket.String(), "error", err, "remedy", remedy)
-			return func() {}
-		}
+		return func() {}
 	}
 	handler := admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.current.Load().table },
@@ -80,21 +70,6 @@ func (d *daemon) serveAdmin(listener net.Listener, socket config.Socket) (stop f
 	})
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
-}
-
-// adminRemedy says what to do about a socket that cannot be opened. In a set-up by hand the
-// folder of the default is not there, and need not be.
-func adminRemedy(socket config.Socket, err error) (slog.Level, string) {
-	const restart = ", then restart"
-	folder := filepath.Dir(socket.Address)
-	_, absent := os.Stat(folder)
-	switch {
-	case socket.Network == "unix" && errors.Is(absent, fs.ErrNotExist):
-		return slog.LevelWarn, "create " + folder + " (systemd: RuntimeDirectory=onbehalf), or name another socket in admin" + restart
-	case errors.Is(err, fs.ErrPermission):
-		return slog.LevelError, "let the user that the daemon runs as write to " + folder + restart
-	}
-	return slog.LevelError, "name another socket in admin" + restart
 }
 
 // tell gives the daemon's part of a status.
@@ -110,7 +85,7 @@ func (d *daemon) tell() admin.Daemon {
 			File: file, Loaded: good.At, Summary: now.summary(), Findings: good.Findings,
 			NeedRestart: needRestart(&d.memory.opened, now.Config),
 		},
-		Listen:   d.memory.listen,
+		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
 		Reload:   d.memory.last.Load(),
 		Messages: messages(&d.server.Counts),
 		Signing:  d.tellSigning(),

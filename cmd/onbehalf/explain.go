@@ -154,7 +154,7 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 		line("new sender", plan.Sender(m).String())
 	}
 	for _, to := range m.Envelope.ForwardPaths {
-		line("recipient", recipient(to, plan, refused))
+		line("recipient", recipient(to, plan, refused, s))
 	}
 	for _, e := range plan.Edits {
 		line(string(e.Op), strings.TrimSpace(fmt.Sprintf("%s: %s", e.Name, message.Field{Value: e.Value}.Text())))
@@ -193,14 +193,30 @@ func standingText(snapshot *tenant.Snapshot, d message.Domain) string {
 func stateText(m tenant.Mechanism) string { return cmp.Or(string(m.State), "unknown") }
 
 // recipient says what becomes of one.
-func recipient(to message.Path, plan rewrite.Plan, refused map[string]string) string {
+func recipient(to message.Path, plan rewrite.Plan, refused map[string]string, s *tenant.Snapshot) string {
 	if why, found := refused[to.Verbatim]; found {
 		return to.String() + " is refused at RCPT, 550: " + why
 	}
 	for _, x := range plan.Exchanges {
 		if x.Recipient == to.Verbatim {
-			return to.String() + " -> <" + x.To.String() + ">"
+			return to.String() + " -> <" + x.To.String() + ">" + route(x.To.Domain, s)
 		}
 	}
-	return to.String()
+	return to.String() + route(to.Address.Domain, s)
+}
+
+// route says how mail for a domain is delivered, if that is not by MX.
+func route(d message.Domain, s *tenant.Snapshot) string {
+	owner, _ := s.Owner(d)
+	switch direct, hop := rewrite.DirectHop(s, d); {
+	case direct != nil && direct.Direct.TLS != tenant.TLSMay:
+		return fmt.Sprintf(", delivered directly to %s, tls: %s", hop, direct.Direct.TLS)
+	case direct != nil:
+		return ", delivered directly to " + hop.String()
+	case owner == nil || !owner.Direct.Covers(d):
+		return ""
+	case owner.Policy.Mode == tenant.Shadow:
+		return ", not delivered directly: its mode is shadow"
+	}
+	return fmt.Sprintf(", not delivered directly: no key or return path of ours proves that %s is the tenant's", d.Unicode())
 }

@@ -47,7 +47,7 @@ func loadAfter(before *loaded, path string, loader func(*config.Config) keys.Loa
 	conf.Identify(now.ring.Held)
 	findings = append(findings, rareOnly(conf)...)
 	findings = append(findings, rivalPaths(conf)...)
-	findings = append(findings, notYet(path, conf)...)
+	findings = append(findings, deafDirect(path, conf)...)
 	findings.Sort()
 	if findings.Fatal() {
 		return nil, findings
@@ -191,21 +191,20 @@ func rivalPaths(conf *config.Config) config.Findings {
 	return findings
 }
 
-// notYet warns of what the configuration may ask for and this version does not do.
-func notYet(path string, conf *config.Config) config.Findings {
+// deafDirect warns of direct domains while Postfix has nobody to ask for the way.
+func deafDirect(path string, conf *config.Config) config.Findings {
 	direct := 0
 	for _, t := range conf.Tenants {
 		if len(t.Direct.Domains) > 0 {
 			direct++
 		}
 	}
-	var findings config.Findings
-	if direct > 0 {
-		findings = append(findings, config.Finding{
-			Level: config.Warning, File: path, Key: "tenants",
-			Cause:  fmt.Sprintf("%d with direct domains, and this version does not answer at the socketmap yet", direct),
-			Remedy: "name their next_hop in a transport table of Postfix",
-		})
+	if direct == 0 || !conf.Socketmap.IsZero() {
+		return nil
 	}
-	return findings
+	return config.Findings{{
+		Level: config.Warning, File: path, Key: "socketmap",
+		Cause:  fmt.Sprintf("is empty, and Postfix cannot ask where mail for direct domains goes: it takes the ordinary way, by MX (tenants with direct: %d)", direct),
+		Remedy: "write socketmap: unix:/var/spool/postfix/onbehalf/socketmap.sock and restart",
+	}}
 }

@@ -72,10 +72,11 @@ func (p *program) runServe(ctx context.Context) error {
 	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen}
 	d.memory.listen = addresses(sockets.milter)
 	failed := d.serveMilter(sockets.milter)
+	defer d.serveSocketmap(sockets.socketmap, first.Socketmap)()
 	defer d.serveAdmin(sockets.admin, first.Admin)()
 	d.logFindings(findings)
 	d.logEngine(first.loader.Engine)
-	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(d.memory.listen))
+	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(d.memory.listen), "socketmap", d.memory.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.summary())
 	return d.wait(ctx, signals, failed)
 }

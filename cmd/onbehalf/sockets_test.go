@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,13 +13,16 @@ import (
 
 // handOver runs the daemon with a socket of ours, as systemd does (sd_listen_fds(3)): the shell
 // becomes the daemon, so its number is the daemon's.
-func handOver(t *testing.T, name string, file *os.File) *running {
+func handOver(t *testing.T, names string, files ...*os.File) *running {
 	t.Helper()
-	return startCommand(t, func(config string) *exec.Cmd {
-		command := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES="$1" exec onbehalf serve --config "$2"`, "sh", name, config)
-		command.ExtraFiles = []*os.File{file}
-		return command
-	})
+	return startCommand(t, func(config string) *exec.Cmd { return withSockets(config, names, files...) })
+}
+
+// withSockets is the daemon's command; names are separated by colons, as in LISTEN_FDNAMES.
+func withSockets(config, names string, files ...*os.File) *exec.Cmd {
+	command := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=$3 LISTEN_FDNAMES="$1" exec onbehalf serve --config "$2"`, "sh", names, config, strconv.Itoa(len(files)))
+	command.ExtraFiles = files
+	return command
 }
 
 // inherit opens a socket that stays when a daemon ends.
@@ -91,6 +95,55 @@ func TestInheritedAdmin(t *testing.T) {
 	}
 }
 
+// TestInheritedByName: what a socket is for is told by its name, in any order.
+func TestInheritedByName(t *testing.T) {
+	for _, names := range []string{"milter:socketmap:admin", "admin:milter:socketmap", "socketmap:admin:milter"} {
+		t.Run(names, func(t *testing.T) {
+			folder := t.TempDir()
+			var files []*os.File
+			for name := range strings.SplitSeq(names, ":") {
+				files = append(files, inherit(t, folder+"/"+name))
+			}
+			d := handOver(t, names, files...)
+			if got := from(t, d.sendTo(folder+"/milter", "a@university.example")); got != "a@university.example" {
+				t.Errorf("From: %s", got)
+			}
+			if got := look(t, folder+"/socketmap", "transport *"); got != "NOTFOUND " {
+				t.Errorf("the socketmap answers %q", got)
+			}
+			if !d.saysSoon("systemd hands over a socketmap socket, and socketmap is empty") {
+				t.Errorf("the log does not say that nothing is found there:\n%s", d.said())
+			}
+		})
+	}
+}
+
+// TestInheritedNames: what says nothing, or too much, is refused at start, by name.
+func TestInheritedNames(t *testing.T) {
+	for names, said := range map[string]string{
+		"web":                        `is named "web", which says nothing; set FileDescriptorName= in its unit to milter, socketmap or admin`,
+		"milter:":                    `which says nothing`,
+		"milter:onbehalf-map.socket": `is named "onbehalf-map.socket", which says nothing`,
+		"milter:socketmap:socketmap": `two sockets named "socketmap"`,
+		"admin:milter:admin":         `two sockets named "admin"`,
+	} {
+		t.Run(names, func(t *testing.T) {
+			folder := t.TempDir()
+			if err := writeInstallation(folder); err != nil {
+				t.Fatal(err)
+			}
+			var files []*os.File
+			for i := range strings.Count(names, ":") + 1 {
+				files = append(files, inherit(t, folder+"/s"+strconv.Itoa(i)))
+			}
+			out, err := withSockets(folder+"/onbehalf.yaml", names, files...).CombinedOutput()
+			if err == nil || !strings.Contains(string(out), said) {
+				t.Errorf("%v, want %q\n%s", err, said, out)
+			}
+		})
+	}
+}
+
 // TestInheritedFile: what is no socket to accept at is refused at start.
 func TestInheritedFile(t *testing.T) {
 	file, err := os.Open(os.DevNull)
@@ -102,9 +155,7 @@ func TestInheritedFile(t *testing.T) {
 	if err := writeInstallation(folder); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=odd exec onbehalf serve --config "$1"`, "sh", folder+"/onbehalf.yaml")
-	command.ExtraFiles = []*os.File{file}
-	out, err := command.CombinedOutput()
+	out, err := withSockets(folder+"/onbehalf.yaml", "odd", file).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), `socket "odd", handed over by systemd, is not one to accept connections at`) {
 		t.Errorf("%v\n%s", err, out)
 	}

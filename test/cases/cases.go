@@ -5,7 +5,7 @@
 //	             and body: no-final-newline
 //	environment  overrides of the cast's configuration, as ONBEHALF_ variables
 //	standings    what DNS has shown: a domain, then spf, dkim=SELECTOR,..., path,
-//	             dmarc=POLICY, adkim=s, aspf=s
+//	             dmarc=POLICY, adkim=s, aspf=s; warning after what the last look-up found gone
 //	message      header and body
 //	plan         the plan that must come of it
 //	header       the header that must come of it
@@ -67,7 +67,7 @@ func (c *Cast) read(t testing.TB, path string) Case {
 	}
 	one := Case{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), Path: path, Keys: c.Keys, archive: archive}
 	one.Table = c.Table(t, strings.Fields(one.section("environment"))...)
-	if err := one.Table.SetStandings(parseStandings(t, one.section("standings"))...); err != nil {
+	if err := one.Table.SetStandings(Standings(t, one.section("standings"))...); err != nil {
 		t.Fatal(err)
 	}
 	one.readMessage(t)

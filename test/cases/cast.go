@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,8 +100,8 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// parseStandings reads the standings section of a case.
-func parseStandings(t testing.TB, text string) []tenant.Standing {
+// Standings reads what DNS has shown, as the section of a case has it.
+func Standings(t testing.TB, text string) []tenant.Standing {
 	t.Helper()
 	var all []tenant.Standing
 	for line := range strings.Lines(text) {
@@ -139,6 +140,10 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 			t.Fatal(err)
 		}
 		s.DMARC.Organizational = org
+	case "warning": // what stands before it was gone at the last look-up
+		for _, m := range mechanisms(s) {
+			m.State = tenant.Warning
+		}
 	case "adkim":
 		s.DMARC.StrictDKIM = true
 	case "aspf":
@@ -146,4 +151,13 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 	default:
 		t.Fatalf("standings have the unknown word %q", word)
 	}
+}
+
+// mechanisms returns those that DNS has shown.
+func mechanisms(s *tenant.Standing) []*tenant.Mechanism {
+	all := []*tenant.Mechanism{&s.SPF, &s.ReturnPath}
+	for i := range s.DKIM {
+		all = append(all, &s.DKIM[i].Mechanism)
+	}
+	return slices.DeleteFunc(all, func(m *tenant.Mechanism) bool { return m.State != tenant.Active })
 }

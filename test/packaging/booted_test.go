@@ -6,15 +6,16 @@ import "testing"
 func testBooted(t *testing.T, r *root) {
 	says(t, r.run(t, `install_deb ./old.deb`), "Next, as root:", "onbehalf setup", "onbehalf dns", "postfix.example.cf")
 	r.run(t, `
-		is "active active" xargs -n2 <<<$(systemctl is-active onbehalf.service onbehalf.socket)
-		is "enabled enabled" xargs -n2 <<<$(systemctl is-enabled onbehalf.service onbehalf.socket)
+		is "active active active" xargs -n3 <<<$(systemctl is-active onbehalf.service onbehalf.socket onbehalf-socketmap.socket)
+		is "enabled enabled enabled" xargs -n3 <<<$(systemctl is-enabled onbehalf.service onbehalf.socket onbehalf-socketmap.socket)
 		mode "2750 onbehalf:postfix" /var/spool/postfix/onbehalf
 		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/milter.sock
+		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/socketmap.sock
 		mode "750 onbehalf:onbehalf" /var/lib/onbehalf
 		mode "750 onbehalf:onbehalf" /run/onbehalf
 		is onbehalf stat -c %U /proc/$(systemctl show -P MainPID onbehalf)
 		is "" postfix check
-		is "" systemd-analyze verify --man=no onbehalf.service onbehalf.socket
+		is "" systemd-analyze verify --man=no onbehalf.service onbehalf.socket onbehalf-socketmap.socket
 		systemd-analyze security --threshold=15 --no-pager onbehalf.service >security || fail "$(cat security)"
 		onbehalf status >/dev/null
 		fails runuser -u nobody -- ls /var/spool/postfix/onbehalf
@@ -46,6 +47,23 @@ func testBooted(t *testing.T, r *root) {
 		is active systemctl is-active onbehalf
 		load kept 1
 		arrived 1`)
+
+	t.Log("Postfix's tables are answered from the same configuration, also after an upgrade from a version that had no socketmap")
+	r.run(t, `bounce=$(onbehalf bounce encode a@b.example)
+		is known postmap -q "$bounce" $tables:recipients
+		is "" postmap -q "srs0=forged00=aa=b.example=a@${bounce#*@}" $tables:recipients
+		is "" postmap -q "*" $tables:transport
+		systemctl stop onbehalf-socketmap.socket
+		cp good /etc/onbehalf/onbehalf.yaml
+		install_deb ./next.deb
+		is "active active" xargs -n2 <<<$(systemctl is-active onbehalf.service onbehalf-socketmap.socket)
+		is known postmap -q "$bounce" $tables:recipients
+		onbehalf status >status
+		grep -q "socketmap at unix:/var/spool/postfix/onbehalf/socketmap.sock" status || fail "$(cat status)"
+		systemctl restart onbehalf
+		is known postmap -q "$bounce" $tables:recipients
+		install_deb ./old.deb
+		echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml`)
 
 	t.Log("an upgrade with a configuration that could not start leaves the old daemon running")
 	says(t, r.run(t, `before=$(systemctl show -P MainPID onbehalf)
@@ -99,7 +117,7 @@ func testBooted(t *testing.T, r *root) {
 	t.Log("an administrator's stop and disable outlive an upgrade")
 	r.run(t, `systemctl disable --now onbehalf.socket onbehalf.service 2>/dev/null
 		install_deb ./next.deb
-		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.service onbehalf.socket)
+		is "inactive inactive inactive" xargs -n3 <<<$(systemctl is-active onbehalf.service onbehalf.socket onbehalf-socketmap.socket)
 		install_deb ./old.deb
 		systemctl enable --now onbehalf.socket onbehalf.service 2>/dev/null`)
 

@@ -1,0 +1,73 @@
+package authorize
+
+import (
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/tenant"
+)
+
+// Direct is the mechanism of a Change when DNS has begun or ceased to prove that a domain is its
+// tenant's own, so that mail for it may be delivered directly.
+const Direct = "direct"
+
+// The states of Direct.
+const (
+	directProven   = "proven"
+	directUnproven = "unproven"
+)
+
+// provenDomains returns which direct domains of a tenant DNS proves to be its own; nil: the tenant
+// has none.
+func provenDomains(s *tenant.Snapshot, t *tenant.Tenant) map[message.Domain]bool {
+	if t == nil || len(t.Direct.Domains) == 0 {
+		return nil
+	}
+	proven := make(map[message.Domain]bool, len(t.Direct.Domains))
+	for _, d := range t.Direct.Domains {
+		proven[d] = rewrite.Proven(s, t, d)
+	}
+	return proven
+}
+
+// directChanges compares what is proven of a tenant's domains with what was.
+func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now time.Time) []Change {
+	if t == nil {
+		return nil
+	}
+	var changes []Change
+	for _, d := range t.Direct.Domains {
+		if before[d] == after[d] {
+			continue
+		}
+		c := Change{Domain: d, Tenant: t.ID, Mechanism: Direct, Before: directUnproven, After: directProven, At: now,
+			Evidence: "mail for it is delivered directly to " + t.Direct.NextHop.String()}
+		if before[d] {
+			c.Before, c.After = directProven, directUnproven
+			c.Evidence = "no DKIM key and no return path of ours is active any more: mail for it is delivered by MX, not directly to " + t.Direct.NextHop.String()
+		}
+		changes = append(changes, c)
+	}
+	return changes
+}
+
+// directChanges compares what is proven of the domains of all tenants with what was in the table of
+// the generation before; nil: there was none.
+func (g Generation) directChanges(last *tenant.Table, now time.Time) []Change {
+	if last == nil {
+		return nil
+	}
+	var changes []Change
+	was, is := last.Snapshot(), g.Table.Snapshot()
+	for _, t := range g.Table.Tenants() {
+		if former := was.Tenant(t.ID); former != nil && len(t.Direct.Domains) > 0 {
+			before := make(map[message.Domain]bool)
+			for _, d := range t.Direct.Domains {
+				before[d] = former.Direct.Covers(d) && rewrite.Proven(was, former, d)
+			}
+			changes = append(changes, directChanges(t, before, provenDomains(is, t), now)...)
+		}
+	}
+	return changes
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// direct takes where the tenant's own mail is delivered to.
+func (e *entry) direct() tenant.Direct {
+	raw, path := e.raw.Direct, e.path+".direct"
+	direct := tenant.Direct{
+		Domains:  e.doc.domains(path+".domains", raw.Domains),
+		TLS:      tenant.TLSMay,
+		Envelope: tenant.EnvelopeBounce,
+	}
+	if raw.TLS != "" || e.doc.has(path+".tls") {
+		direct.TLS = choice(e.doc, path+".tls", raw.TLS, tenant.TLSMay, tenant.TLSEncrypt, tenant.TLSVerify)
+	}
+	if raw.Envelope != "" || e.doc.has(path+".envelope") {
+		direct.Envelope = choice(e.doc, path+".envelope", raw.Envelope, tenant.EnvelopeBounce, tenant.EnvelopeAuthor)
+	}
+	switch {
+	case raw.NextHop == "" && len(raw.Domains) > 0:
+		e.doc.fail(path+".next_hop", "is missing, though there are domains", `write one like "[mx.example.org]:25"`)
+	case raw.NextHop != "" && len(raw.Domains) == 0:
+		e.doc.fail(path+".domains", "is missing, though there is a next_hop", "name the domains that go there")
+	case raw.NextHop != "":
+		hop, err := parseNextHop(raw.NextHop)
+		if err != nil {
+			e.doc.failBy(path+".next_hop", err, "")
+		}
+		direct.NextHop = hop
+	}
+	if direct.TLS == tenant.TLSVerify && direct.NextHop.Addr.IsValid() {
+		e.doc.fail(path+".tls", "verify needs a host name to compare the certificate with, and next_hop is an address",
+			"write the server's name into next_hop, or tls: encrypt")
+	}
+	return direct
+}
+
+// parseNextHop reads HOST:PORT, [HOST]:PORT or an address. Brackets turn off the look-up of
+// MX records, and belong around an address that has a port.
+func parseNextHop(s string) (tenant.NextHop, error) {
+	bad := fmt.Errorf(`%s is not a next hop; write one like "[mx.example.org]:25"`, quoted(s))
+	host, port, hasPort := cutLast(s, ":")
+	if ip, err := parseIP(host); err == nil && hasPort && strings.Contains(host, ".") {
+		return tenant.NextHop{}, fmt.Errorf("%s has an address without brackets; write [%s]:%s", quoted(s), ip, port)
+	}
+	hop, err := tenant.ParseNextHop(s)
+	if err != nil || !hop.Name.IsZero() && (!hasPort || strings.HasSuffix(s, "]")) {
+		return tenant.NextHop{}, bad // Postfix's own default of the port is nothing that one sees
+	}
+	return hop, nil
+}
+
+// checkNextHop refuses a next hop that leads back to us, which Postfix would bounce as a
+// loop, and says what holds where tenants share one.
+func (l *loader) checkNextHop(e *entry) {
+	path, direct := e.path+".direct", e.tenant.Direct
+	hop := direct.NextHop
+	if hop.IsZero() {
+		return
+	}
+	if whose := l.leadsBack(hop); whose != "" {
+		e.doc.fail(path+".next_hop", fmt.Sprintf("%s is %s, and mail would come back to us in a loop", hop, whose),
+			"name the tenant's own mail server, the one that its MX record names")
+	}
+	first, shared := l.nextHops[hop.Server()]
+	if !shared {
+		l.nextHops[hop.Server()] = e
+		return
+	}
+	if other := first.tenant.Direct.TLS; other != direct.TLS {
+		e.doc.warn(path+".tls", fmt.Sprintf("%s is the next hop of %s too, with tls: %s here and %s there; the stricter, %s, holds for both",
+			hop, owner{first}, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls at both")
+	}
+}
+
+// leadsBack says what of ours a next hop is; empty: nothing that can be seen without DNS.
+func (l *loader) leadsBack(hop tenant.NextHop) string {
+	p, name := l.config.Platform, hop.Name
+	switch {
+	case l.isThisHost(hop):
+		return "this host"
+	case name.IsZero():
+		return ""
+	case p.Owns(name):
+		return "one of the platform's own domains"
+	case name.Within(p.Domain):
+		return "below platform.domain"
+	}
+	return l.comesRound(name)
+}
+
+func (l *loader) isThisHost(hop tenant.NextHop) bool {
+	if l.host == nil {
+		l.host = thisHost()
+	}
+	if addr := hop.Addr; addr.IsValid() {
+		return addr.IsLoopback() || addr.IsUnspecified() || l.host.addrs[addr] || containsAddr(l.config.Platform.SendingIPs, addr)
+	}
+	return l.host.names[hop.Name] || hop.Name.Within(localhost)
+}
+
+func containsAddr(all []netip.Addr, addr netip.Addr) bool {
+	for _, one := range all {
+		if one.Unmap() == addr {
+			return true
+		}
+	}
+	return false
+}
+
+var localhost, _ = message.ParseDomain("localhost") // and all names below it (RFC 6761 section 6.3)

@@ -1,0 +1,86 @@
+package socketmap
+
+import (
+	"strings"
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/tenant"
+)
+
+// notFound keeps its blank: Postfix reads a word and a blank (socketmap_table(5)).
+const notFound = "NOTFOUND "
+
+// Answer returns the answer to a request, "MAP KEY". It is "OK " and a value, or notFound.
+func Answer(s *tenant.Snapshot, request string, now time.Time) string {
+	name, key, _ := strings.Cut(request, " ")
+	value := ""
+	switch name {
+	case "transport":
+		value = transport(s, key)
+	case "tls_policy":
+		value, _ = tlsPolicy(s, key)
+	case "tls_policy_tlsrpt":
+		value = tlsPolicyReported(s, key)
+	case "recipients":
+		value = recipient(s, key, now)
+	}
+	if value == "" { // Postfix takes "OK " without a value for an error
+		return notFound
+	}
+	return "OK " + value
+}
+
+// transport sends mail for a direct domain to its next hop.
+func transport(s *tenant.Snapshot, address string) string {
+	to, found := message.ParseDomain(address[strings.LastIndexByte(address, '@')+1:])
+	if found != nil || !strings.Contains(address, "@") {
+		return ""
+	}
+	owner, hop := rewrite.DirectHop(s, to)
+	if owner == nil {
+		return ""
+	}
+	return "smtp:" + hop.String()
+}
+
+// tlsPolicy returns what a connection to a next hop must have, and for whose domain that is
+// asked; empty: nothing.
+func tlsPolicy(s *tenant.Snapshot, nextHop string) (level string, domain message.Domain) {
+	hop, err := tenant.ParseNextHop(nextHop)
+	if err != nil {
+		return "", message.Domain{}
+	}
+	for _, t := range s.AtNextHop(hop) { // strictest first
+		for _, d := range t.Direct.Domains {
+			if owner, _ := rewrite.DirectHop(s, d); owner == t {
+				return levels[t.Direct.TLS], d
+			}
+		}
+	}
+	return "", message.Domain{}
+}
+
+// levels are as smtp_tls_policy_maps has them. "may" is no answer: the administrator's own
+// default may ask for more. "verify" compares the name in the certificate with the host that
+// was connected to, whatever smtp_tls_verify_cert_match says.
+var levels = map[tenant.TLS]string{tenant.TLSEncrypt: "encrypt", tenant.TLSVerify: "verify match=hostname"}
+
+// tlsPolicyReported adds what Postfix 3.10 and later want to know for TLS reports.
+func tlsPolicyReported(s *tenant.Snapshot, nextHop string) string {
+	level, domain := tlsPolicy(s, nextHop)
+	if level == "" {
+		return ""
+	}
+	return level + " policy_type=no-policy-found policy_domain=" + domain.String()
+}
+
+// recipient knows the addresses that are ours to route, as the milter does at RCPT. Postfix
+// uses of the value only that there is one.
+func recipient(s *tenant.Snapshot, address string, now time.Time) string {
+	if _, ours, err := rewrite.Lead(message.ParsePath(address), s, now); !ours || err != nil {
+		return ""
+	}
+	return "known"
+}

@@ -1,0 +1,247 @@
+package socketmap
+
+import (
+	"bufio"
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"onbehalf/tenant"
+)
+
+// Server answers on any number of listeners. Set its fields before the first Serve. The zero
+// Limits are the defaults.
+type Server struct {
+	// Current returns what to answer from; nil: nothing is known, and nothing is found.
+	Current func() *tenant.Snapshot
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
+	Limits  Limits
+
+	once sync.Once
+
+	mu        sync.Mutex
+	listeners map[net.Listener]bool
+	open      *list.List // of *conn, the one that was asked longest ago first
+	closed    bool
+	warned    time.Time
+	left      sync.WaitGroup
+}
+
+// Limits bound what those who ask can make us hold: some 10 KiB a connection.
+type Limits struct {
+	// Connections are served at once. Each of Postfix's processes has one. At the limit the
+	// one that was asked longest ago gives way. Default 1000.
+	Connections int
+	// Idle is the time between requests. Postfix closes a connection after some time by
+	// itself, and a look-up fails when we do so first. Default 1 h.
+	Idle time.Duration
+	// Stall is the time for a request that has begun, and for writing an answer. Default 10 s.
+	Stall time.Duration
+}
+
+func (s *Server) init() {
+	setDefault(&s.Limits.Connections, 1000)
+	setDefault(&s.Limits.Idle, time.Hour)
+	setDefault(&s.Limits.Stall, 10*time.Second)
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	s.listeners = make(map[net.Listener]bool)
+	s.open = list.New()
+}
+
+func setDefault[T int | time.Duration](value *T, otherwise T) {
+	if *value == 0 {
+		*value = otherwise
+	}
+}
+
+// ErrClosed is what Serve returns after Close.
+var ErrClosed = errors.New("socketmap: server is closed")
+
+// Serve accepts connections until Close. A failing accept (no file descriptor left) is logged
+// and tried again after a pause.
+func (s *Server) Serve(listener net.Listener) error {
+	s.once.Do(s.init)
+	if !s.track(listener) {
+		listener.Close()
+		return ErrClosed
+	}
+	pause := time.Duration(0)
+	for {
+		c, err := listener.Accept()
+		if err == nil {
+			pause = 0
+			s.admit(c)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return ErrClosed
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.Log.Error("accept failed, trying again", "socket", listener.Addr().String(), "error", err, "pause", pause)
+		time.Sleep(pause)
+	}
+}
+
+func (s *Server) track(listener net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.listeners[listener] = true
+	return true
+}
+
+// Close closes the listeners and all connections, and waits until nobody works any more. There
+// is no answer to wait for: none takes longer than a look into memory, and Postfix asks again.
+func (s *Server) Close() {
+	s.once.Do(s.init)
+	s.mu.Lock()
+	s.closed = true
+	for listener := range s.listeners {
+		listener.Close()
+	}
+	for e := s.open.Front(); e != nil; e = e.Next() {
+		e.Value.(*conn).Close()
+	}
+	s.mu.Unlock()
+	s.left.Wait()
+}
+
+// conn is one of Postfix's processes.
+type conn struct {
+	net.Conn
+	server *Server
+	in     *bufio.Reader
+	place  *list.Element // in open
+}
+
+// admit begins to serve a connection; at the limit another gives way.
+func (s *Server) admit(inner net.Conn) {
+	c := &conn{Conn: inner, server: s, in: bufio.NewReader(inner)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.Close()
+		return
+	}
+	if s.open.Len() >= s.Limits.Connections {
+		s.evict()
+	}
+	c.place = s.open.PushBack(c)
+	s.left.Go(c.serve)
+}
+
+// evict closes the connection that was asked longest ago: Postfix connects again when it needs
+// one, and what stalls in the middle of a request is none of Postfix's.
+func (s *Server) evict() {
+	oldest := s.open.Front()
+	s.open.Remove(oldest)
+	oldest.Value.(*conn).Close()
+	if now := time.Now(); now.Sub(s.warned) > time.Minute {
+		s.warned = now
+		s.Log.Warn("socketmap connection limit reached, the one that was idle longest is closed", "limit", s.Limits.Connections)
+	}
+}
+
+// asked notes a request.
+func (c *conn) asked() {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.server.open.MoveToBack(c.place)
+}
+
+func (c *conn) serve() {
+	defer c.leave()
+	for {
+		if err := c.exchange(); err != nil {
+			c.explain(err)
+			return
+		}
+	}
+}
+
+func (c *conn) leave() {
+	c.Close()
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.server.open.Remove(c.place) // of one that was evicted: nothing
+}
+
+// errMilter is a peer that speaks another protocol of Postfix's: a frame of the milter
+// protocol begins with its length in four octets, of which the first is 0.
+var errMilter = errors.New("the peer speaks the milter protocol")
+
+// exchange waits for a request and answers it.
+func (c *conn) exchange() error {
+	c.SetDeadline(time.Now().Add(c.server.Limits.Idle))
+	first, err := c.in.Peek(1)
+	switch {
+	case err != nil:
+		return err
+	case first[0] == 0:
+		return errMilter
+	}
+	c.SetDeadline(time.Now().Add(c.server.Limits.Stall))
+	request, tooLong, err := readRequest(c.in)
+	if err != nil {
+		return fmt.Errorf("in the middle of a request: %w", err)
+	}
+	c.asked()
+	answer := notFound
+	if !tooLong {
+		answer = c.server.answer(string(request))
+	}
+	_, err = c.Write(appendNetstring(nil, answer))
+	return err
+}
+
+// answer finds nothing where something is wrong with us: an error would stop all mail.
+func (s *Server) answer(request string) (answer string) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			answer = notFound
+			s.Log.Error("socketmap look-up failed and found nothing; mail goes on", "panic", fault, "stack", string(debug.Stack()))
+		}
+	}()
+	snapshot := s.Current()
+	if snapshot == nil {
+		return notFound
+	}
+	return Answer(snapshot, request, s.Now())
+}
+
+// explain logs why a connection ends, unless that is its ordinary end: Postfix closes it
+// between two requests, or the process that asked is gone.
+func (c *conn) explain(err error) {
+	socket := slog.String("socket", c.LocalAddr().String())
+	switch {
+	case err == io.EOF, isOrdinary(err):
+	case errors.Is(err, errMilter):
+		c.server.Log.Error("a milter client called the socketmap socket, and was cut off", socket,
+			"remedy", "name the milter's socket in smtpd_milters and non_smtpd_milters, and this one only in transport_maps and other tables")
+	default:
+		c.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "socketmap connection closed", socket, slog.Any("error", err))
+	}
+}
+
+func isOrdinary(err error) bool {
+	for _, end := range []error{net.ErrClosed, os.ErrDeadlineExceeded, syscall.EPIPE, syscall.ECONNRESET} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
+}
