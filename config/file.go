@@ -96,6 +96,7 @@ func (d *document) read() bool {
 	if len(octets) > 0 && !strings.ContainsRune("\n}]", rune(octets[len(octets)-1])) {
 		d.looksCutOff()
 	}
+	d.octets = octets
 	return d.parse(octets)
 }
 

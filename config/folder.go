@@ -79,5 +79,6 @@ func (d *document) readTenants(s *shape) []*entry {
 	if !d.has("tenants") {
 		d.fail("tenants", "is missing", "write `tenants:` and the list of tenants below it")
 	}
+	d.letGo()
 	return entries(d, raw.Tenants)
 }

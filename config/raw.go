@@ -84,7 +84,7 @@ type (
 		ID            string        `mapstructure:"id"`
 		Name          string        `mapstructure:"name"`
 		Domains       []string      `mapstructure:"domains"`
-		Authorization string        `mapstructure:"authorization"`
+		Authorization *string       `mapstructure:"authorization"`
 		DKIM          []rawDKIM     `mapstructure:"dkim"`
 		ReturnPath    string        `mapstructure:"return_path"`
 		Submitters    rawSubmitters `mapstructure:"submitters"`
@@ -99,8 +99,8 @@ type (
 	rawDirect struct {
 		Domains  []string `mapstructure:"domains"`
 		NextHop  string   `mapstructure:"next_hop"`
-		TLS      string   `mapstructure:"tls"`
-		Envelope string   `mapstructure:"envelope"`
+		TLS      *string  `mapstructure:"tls"`
+		Envelope *string  `mapstructure:"envelope"`
 	}
 	// rawTenants is all of a file of tenants_dir, and the end of the main file.
 	rawTenants struct {

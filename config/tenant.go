@@ -19,8 +19,8 @@ func (l *loader) tenant(e *entry) {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
 	}
 	t.Authorization = tenant.Auto
-	if raw.Authorization != "" || d.has(e.path+".authorization") {
-		t.Authorization = choice(d, e.path+".authorization", raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
+	if raw.Authorization != nil {
+		t.Authorization = choice(d, e.path+".authorization", *raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
 	}
 	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters)
 	t.Policy = e.override(l.config.Platform.Policy)
