@@ -21,6 +21,7 @@ package config
 
 import (
 	"log/slog"
+	"runtime"
 	"time"
 
 	"onbehalf/tenant"
@@ -82,7 +83,12 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
 // holds only what could be read: good for finding more mistakes, for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}}
+	return LoadBeside(path, env, runtime.GOMAXPROCS(0))
+}
+
+// LoadBeside is Load on so many processors, for a daemon that has other work.
+func LoadBeside(path string, env []string, processors int) (*Config, Findings) {
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors}
 	l.load(path, env)
 	var findings Findings
 	for _, d := range l.documents {

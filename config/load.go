@@ -14,6 +14,8 @@ type loader struct {
 	documents []*document // in the order in which their findings are given
 	folder    string      // of the main file; relative paths start there
 	claims    claims
+	// processors is how many files are read side by side.
+	processors int
 	// trustKnown tells whether all of trust.networks could be read.
 	trustKnown bool
 	host       *host                     // this one; nil: not looked at yet

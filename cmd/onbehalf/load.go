@@ -38,9 +38,13 @@ func load(path string) (*loaded, config.Findings) {
 // loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
 // loader that makes its keys sign fast; commands, which sign nothing, have none.
 func loadAfter(before *loaded, path string, loader func(*config.Config) keys.Loader) (*loaded, config.Findings) {
-	conf, findings := config.Load(path, os.Environ())
+	processors := runtime.GOMAXPROCS(0)
+	if before != nil { // mail is under way, and one is left to it
+		processors = max(1, processors-1)
+	}
+	conf, findings := config.LoadBeside(path, os.Environ(), processors)
 	now := &loaded{Config: conf, ring: new(keys.Ring), loader: loader(conf)}
-	now.readKeys(before)
+	now.readKeys(before, processors)
 	for i := range conf.Keys {
 		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
 	}
@@ -86,10 +90,10 @@ func stampOf(path string) stamp {
 	return stamp{uint64(s.Dev), s.Ino, s.Size, s.Mtim, s.Ctim}
 }
 
-// readKeys reads each file once, on all processors: checking an RSA key takes
+// readKeys reads each file once, on so many processors: checking an RSA key takes
 // long enough that ten thousand would hold up a start. A reload takes over the keys
 // whose files have not changed.
-func (l *loaded) readKeys(before *loaded) {
+func (l *loaded) readKeys(before *loaded, processors int) {
 	l.files = make(map[string]keyFile, len(l.Keys))
 	for _, file := range l.Keys {
 		l.files[file.Path] = keyFile{}
@@ -101,7 +105,7 @@ func (l *loaded) readKeys(before *loaded) {
 		paths <- path
 	}
 	close(paths)
-	for range runtime.GOMAXPROCS(0) {
+	for range processors {
 		workers.Go(func() {
 			for path := range paths {
 				file := l.readKey(before, path)

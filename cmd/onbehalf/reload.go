@@ -16,6 +16,14 @@ import (
 	"onbehalf/config"
 )
 
+// reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
+// SIGTERM must not wait for it.
+func (d *daemon) reloadEach(requests <-chan struct{}) {
+	for range requests {
+		d.reload()
+	}
+}
+
 // reload builds a new generation aside and swaps it in, or leaves all as it was.
 // Messages under way keep the generation that they began with.
 func (d *daemon) reload() {
@@ -44,7 +52,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	}
 	generation, err := next.generation(before)
 	if err == nil {
-		err = d.watcher.Adopt(generation) // the standings come along
+		err = d.ending.unless(func() error { return d.watcher.Adopt(generation) }) // the standings come along
 	}
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)

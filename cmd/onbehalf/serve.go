@@ -41,6 +41,7 @@ type daemon struct {
 	log     *slog.Logger
 	server  *milter.Server
 	watcher *authorize.Watcher
+	ending  ending
 	signer  signer
 	memory  memory
 }
@@ -88,13 +89,19 @@ func (d *daemon) state() milter.State {
 }
 
 func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {
+	reloads := make(chan struct{}, 1)
+	defer close(reloads)
+	go d.reloadEach(reloads)
 	for {
 		select {
 		case s := <-signals:
 			if s != syscall.SIGHUP {
 				return d.stop(s.String())
 			}
-			d.reload()
+			select {
+			case reloads <- struct{}{}:
+			default: // one that has not begun yet will see all that is there
+			}
 		case <-ctx.Done():
 			return d.stop("cancelled")
 		case err := <-failed:
@@ -105,6 +112,7 @@ func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-ch
 
 // stop lets messages under way finish.
 func (d *daemon) stop(why string) error {
+	d.ending.begin()
 	d.notify("STOPPING=1\nSTATUS=letting messages under way finish")
 	d.log.Info("stopping", "why", why)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
