@@ -83,12 +83,17 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
 // holds only what could be read: good for finding more mistakes, for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
-	return LoadBeside(path, env, runtime.GOMAXPROCS(0))
+	return load(path, env, runtime.GOMAXPROCS(0), func() {})
 }
 
-// LoadBeside is Load on so many processors, for a daemon that has other work.
-func LoadBeside(path string, env []string, processors int) (*Config, Findings) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors}
+// LoadBeside is Load for a daemon that has other work: on one processor, and pause is called
+// every few microseconds of it, one call at a time.
+func LoadBeside(path string, env []string, pause func()) (*Config, Findings) {
+	return load(path, env, 1, pause)
+}
+
+func load(path string, env []string, processors int, pause func()) (*Config, Findings) {
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause}
 	l.load(path, env)
 	var findings Findings
 	for _, d := range l.documents {

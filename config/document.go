@@ -12,6 +12,7 @@ import (
 // in the file is looked up only when there is something to report.
 type document struct {
 	file     string
+	pause    func()            // see LoadBeside
 	rank     int               // among the files
 	octets   []byte            // of the file
 	root     *yaml.Node        // nil: let go, see tree

@@ -181,6 +181,7 @@ func (s *shape) readList(d *document, path string, n *yaml.Node) (any, bool) {
 	}
 	values := make([]any, len(n.Content))
 	for i, element := range n.Content {
+		d.pause()
 		v, ok := s.elem.read(d, index(path, i), element)
 		if !ok {
 			v = s.elem.zero()

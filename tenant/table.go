@@ -45,6 +45,12 @@ type claim struct {
 // an error, and so are two tenants of one id: memdb itself would let the later
 // one win without a word.
 func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
+	return NewTableBeside(platform, tenants, func() {})
+}
+
+// NewTableBeside is NewTable for a daemon that has other work: pause is called every few
+// microseconds, one call at a time.
+func NewTableBeside(platform *Platform, tenants []*Tenant, pause func()) (*Table, error) {
 	if len(platform.SRS.Secrets) == 0 {
 		return nil, errors.New("platform has no secret to make bounce addresses with")
 	}
@@ -55,6 +61,7 @@ func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
 	byID := make(map[string]*Tenant, len(tenants))
 	all := make(claims)
 	for _, t := range tenants {
+		pause()
 		if byID[t.ID] != nil {
 			return nil, fmt.Errorf("tenant id %s is there twice", t.ID)
 		}
@@ -66,7 +73,7 @@ func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
 	txn := db.Txn(true)
 	defer txn.Abort()
 	for _, table := range []string{domains, logins, networks, returnPaths} {
-		if err := all.insert(txn, table); err != nil {
+		if err := all.insert(txn, table, pause); err != nil {
 			return nil, err
 		}
 	}
@@ -101,10 +108,11 @@ func (c claims) add(t *Tenant) error {
 
 // insert puts the claims of a table into the database in the order of their keys: neighbours
 // share most of their way in the tree, which for a million halves the time.
-func (c claims) insert(txn *memdb.Txn, table string) error {
+func (c claims) insert(txn *memdb.Txn, table string, pause func()) error {
 	all := c[table]
 	slices.SortStableFunc(all, func(a, b claim) int { return strings.Compare(a.Key, b.Key) })
 	for i := range all {
+		pause()
 		if i > 0 && all[i-1].Key == all[i].Key {
 			return fmt.Errorf("%s %s belongs to tenant %s and to tenant %s", table, all[i].Label, all[i-1].Tenant.ID, all[i].Tenant.ID)
 		}

@@ -38,11 +38,18 @@ func load(path string) (*loaded, config.Findings) {
 // loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
 // loader that makes its keys sign fast; commands, which sign nothing, have none.
 func loadAfter(before *loaded, path string, loader func(*config.Config) keys.Loader) (*loaded, config.Findings) {
-	processors := runtime.GOMAXPROCS(0)
-	if before != nil { // mail is under way, and one is left to it
-		processors = max(1, processors-1)
+	if before == nil {
+		conf, findings := config.Load(path, os.Environ())
+		return finish(path, nil, conf, findings, loader, runtime.GOMAXPROCS(0), func() {})
 	}
-	conf, findings := config.LoadBeside(path, os.Environ(), processors)
+	pause := breather()
+	conf, findings := config.LoadBeside(path, os.Environ(), pause)
+	return finish(path, before, conf, findings, loader, 1, pause)
+}
+
+// finish adds keys and table to a configuration.
+func finish(path string, before *loaded, conf *config.Config, findings config.Findings,
+	loader func(*config.Config) keys.Loader, processors int, pause func()) (*loaded, config.Findings) {
 	now := &loaded{Config: conf, ring: new(keys.Ring), loader: loader(conf)}
 	now.readKeys(before, processors)
 	for i := range conf.Keys {
@@ -57,7 +64,7 @@ func loadAfter(before *loaded, path string, loader func(*config.Config) keys.Loa
 		return nil, findings
 	}
 	var err error
-	if now.table, err = tenant.NewTable(conf.Platform, conf.Tenants); err != nil {
+	if now.table, err = tenant.NewTableBeside(conf.Platform, conf.Tenants, pause); err != nil {
 		return nil, append(findings, config.Finding{File: path, Cause: err.Error(), Remedy: "report this as a bug of onbehalf"})
 	}
 	return now, findings
