@@ -105,7 +105,7 @@ func TestAllocations(t *testing.T) {
 	for name, c := range map[string]struct {
 		mail mta.Mail
 		most float64
-	}{"kept": {good(), 150}, "rewritten": {rewritten(), 220}, "stranger": {stranger(), 90}} {
+	}{"kept": {good(), 150}, "rewritten": {rewritten(), 190}, "stranger": {stranger(), 80}} {
 		s := newScript(t, h, c.mail)
 		got := slices.Min([]float64{perMessage(t, s), perMessage(t, s), perMessage(t, s)})
 		t.Logf("%s: %.0f allocations", name, got)

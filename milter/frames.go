@@ -86,7 +86,8 @@ func release(frame []byte) []byte {
 		return frame
 	}
 	kept := append(make([]byte, 0, maxKept), frame...)
-	large.Put(&frame)
+	given := frame
+	large.Put(&given)
 	return kept
 }
 

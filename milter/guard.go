@@ -149,8 +149,7 @@ func (g *guard) agreed(step library.OptProtocol) bool { return g.protocol&step !
 
 // goOn answers a frame in place of the library.
 func (g *guard) goOn() error {
-	_, err := g.Write([]byte{0, 0, 0, 1, byte(library.ActContinue)})
-	return err
+	return g.say(&library.Message{Code: byte(library.ActContinue)})
 }
 
 // maxKept is how much memory for frames or macros a connection keeps to use again.
@@ -278,6 +277,21 @@ func splitWords(data []byte) []string {
 // acknowledgement over TCP).
 func (g *guard) Write(p []byte) (int, error) {
 	g.out.Write(p)
+	if err := g.pass(); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// say writes a reply without the library, which would take 4 kB of memory for it.
+func (g *guard) say(m *library.Message) error {
+	g.out.Write(append(binary.BigEndian.AppendUint32(g.out.AvailableBuffer(), uint32(1+len(m.Data))), m.Code))
+	g.out.Write(m.Data)
+	return g.pass()
+}
+
+// pass sends what is complete up to a reply.
+func (g *guard) pass() error {
 	for whole := g.out.Bytes()[g.scan:]; len(whole) >= 5; whole = g.out.Bytes()[g.scan:] {
 		length := 4 + int(binary.BigEndian.Uint32(whole))
 		if len(whole) < length {
@@ -286,11 +300,11 @@ func (g *guard) Write(p []byte) (int, error) {
 		g.scan += length
 		if !isEdit(whole[4]) {
 			if err := g.flush(library.ActionCode(whole[4])); err != nil {
-				return 0, err
+				return err
 			}
 		}
 	}
-	return len(p), nil
+	return nil
 }
 
 // isEdit tells modifications, after which more follows, from replies.

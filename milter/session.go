@@ -55,16 +55,9 @@ type session struct {
 	transaction *transaction // nil between messages
 }
 
-// reply is a response after which the session goes on: the library itself would
-// drop the session's facts after an accept or a refusal.
-type reply struct{ response library.Response }
-
-func (r reply) Response() *library.Message { return r.response.Response() }
-func (reply) Continue() bool               { return true }
-
-var (
-	goOn   = reply{library.RespContinue}
-	accept = reply{library.RespAccept}
+const (
+	goOn   = library.RespContinue
+	accept = library.RespAccept
 )
 
 // Connect notes who the client is. Local submissions (sendmail, Postfix's own
@@ -74,7 +67,7 @@ func (s *session) Connect(_, family string, port uint16, addr net.IP, _ *library
 	ip, _ := netip.AddrFromSlice(addr)
 	s.client = ip.Unmap()
 	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()
-	return s.unless(library.OptNoConnReply), nil
+	return s.unless(library.OptNoConnReply)
 }
 
 // MailFrom begins a message. The login is known here and nowhere later.
@@ -82,7 +75,7 @@ func (s *session) MailFrom(string, *library.Modifier) (library.Response, error) 
 	s.end()
 	s.transaction = begin(s, s.guard.macro("{auth_authen}"))
 	s.noteQueueID()
-	return s.unless(library.OptNoMailReply), nil
+	return s.unless(library.OptNoMailReply)
 }
 
 // noteQueueID keeps what Postfix calls the message by, at any stage at which it says so.
@@ -96,15 +89,15 @@ func (s *session) noteQueueID() {
 // leads nowhere. Postfix reports only those that it accepts itself.
 func (s *session) RcptTo(string, *library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return goOn, nil
+		return s.say(goOn)
 	}
 	s.noteQueueID()
 	to, resolved := message.ParsePath(s.guard.words[0]), message.ParsePath(s.guard.macro("{rcpt_addr}"))
 	if err := s.transaction.addRecipient(to, resolved, s.refused >= maxRefused); err != nil {
 		s.refused++
-		return refusedRecipient(err), nil
+		return s.say(refusedRecipient(err))
 	}
-	return goOn, nil
+	return s.say(goOn)
 }
 
 // field notes a field of the header. Postfix sends folds as LF and white space.
@@ -126,35 +119,44 @@ func (s *session) body(chunk []byte) {
 }
 
 // unless goes on, in silence where that was agreed.
-func (s *session) unless(silence library.OptProtocol) library.Response {
+func (s *session) unless(silence library.OptProtocol) (library.Response, error) {
 	if s.guard.agreed(silence) {
-		return nil
+		return nil, nil
 	}
-	return goOn
+	return s.say(goOn)
+}
+
+// say replies to Postfix, with the edits before it, and leaves nothing to say to the library,
+// which would also drop the session's facts after an accept or a refusal.
+func (s *session) say(r library.Response) (library.Response, error) {
+	if letter, simple := r.(library.SimpleResponse); simple {
+		return nil, s.guard.say(&library.Message{Code: byte(letter)})
+	}
+	return nil, s.guard.say(r.Response())
 }
 
 // Headers decides: all facts are there. A message that is left as it is, or refused,
 // ends here.
 func (s *session) Headers(textproto.MIMEHeader, *library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return goOn, nil
+		return s.say(goOn)
 	}
 	s.noteQueueID()
 	if answer := s.transaction.decide(); answer != nil {
 		s.end()
-		return answer, nil
+		return s.say(answer)
 	}
-	return goOn, nil
+	return s.say(goOn)
 }
 
 // Body is the end of the message: the plan is carried out.
 func (s *session) Body(*library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return deferral("message without an envelope"), nil
+		return s.say(deferral("message without an envelope"))
 	}
 	defer s.end()
 	s.noteQueueID()
-	return s.transaction.finish(editor{s.guard, s.guard.agreed(library.OptHeaderLeadingSpace)}), nil
+	return s.say(s.transaction.finish(editor{s.guard, s.guard.agreed(library.OptHeaderLeadingSpace)}))
 }
 
 // Abort ends the message, wherever it is, and keeps what is known of the

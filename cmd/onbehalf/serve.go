@@ -42,6 +42,7 @@ type daemon struct {
 	server  *milter.Server
 	watcher *authorize.Watcher
 	ending  ending
+	ballast ballast
 	signer  signer
 	memory  memory
 }
@@ -50,7 +51,7 @@ func (p *program) runServe(ctx context.Context) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	d := &daemon{program: p}
+	d := &daemon{program: p, ballast: newBallast()}
 	first, findings := loadAfter(nil, p.config, d.loader)
 	if first == nil {
 		printFindings(p.err, findings)

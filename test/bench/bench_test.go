@@ -135,40 +135,41 @@ func table(b *testing.B) {
 	}
 }
 
-// measure sends messages over four connections side by side.
+// measure sends messages over one connection, for what each costs, then over four side by side,
+// for how many there are in a second: two that share a core cost each other time.
 func measure(b *testing.B, figures series, p *process, v variant, size string, octets, messages int) {
-	m := v.mail(octets)
-	const connections = 4
-	var open []*conversation
-	for range min(connections, messages) {
+	m, key := v.mail(octets), p.name+"|"+v.name+"|"+size
+	send(b, p, v, m, 1, 1) // what is done once is done
+	before := p.cpu()
+	n := send(b, p, v, m, 1, messages)
+	time.Sleep(5 * time.Millisecond) // for the log line behind the last reply
+	figures.add("cpu|"+key, float64(p.cpu()-before)/1e6/n)
+	start := time.Now()
+	n = send(b, p, v, m, 4, messages)
+	figures.add("rate|"+key, n/time.Since(start).Seconds())
+}
+
+// send sends messages over connections side by side, and returns how many.
+func send(b *testing.B, p *process, v variant, m mail, connections, messages int) float64 {
+	connections = min(connections, messages)
+	var sending sync.WaitGroup
+	for range connections {
 		c, err := converse(p.socket, m)
 		if err != nil {
 			b.Fatalf("%s: %v", p.name, err)
 		}
-		defer c.close()
-		open = append(open, c)
-	}
-	if _, err := open[0].send(m); err != nil { // what is done once is done
-		b.Fatalf("%s: %s: %v", p.name, v.name, err)
-	}
-	var sending sync.WaitGroup
-	start, before := time.Now(), p.cpu()
-	for _, c := range open {
 		sending.Go(func() {
-			for range messages / len(open) {
+			defer c.close()
+			for range messages / connections {
 				if signed, err := c.send(m); err != nil || signed != v.signed {
-					b.Errorf("%s: %s, %s: signed: %t, %v", p.name, v.name, size, signed, err)
+					b.Errorf("%s: %s: signed: %t, %v", p.name, v.name, signed, err)
 					return
 				}
 			}
 		})
 	}
 	sending.Wait()
-	n := float64(messages / len(open) * len(open))
-	wall, key := time.Since(start).Seconds(), p.name+"|"+v.name+"|"+size
-	time.Sleep(5 * time.Millisecond) // for the log line behind the last reply
-	figures.add("cpu|"+key, float64(p.cpu()-before)/1e6/n)
-	figures.add("rate|"+key, n/wall)
+	return float64(messages / connections * connections)
 }
 
 var speed = regexp.MustCompile(`rsa 2048 bits ([0-9.]+)s`)
