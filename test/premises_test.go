@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"onbehalf/keys"
 	"onbehalf/tenant"
 	"onbehalf/test/nameserver"
+	"onbehalf/test/peer"
 	"onbehalf/test/postfix"
 )
 
@@ -27,6 +29,7 @@ type premises struct {
 	record  string // TXT of the key
 	binary  string
 	config  string
+	dns     string    // host:port of the DNS server; empty: one that is free
 	daemon  *exec.Cmd // nil: not running
 	log     logBuffer // of all runs
 }
@@ -57,19 +60,25 @@ func openPremises(t *testing.T, tenants string) *premises {
 	t.Helper()
 	p := &premises{t: t, sink: postfix.StartSink(t), folder: shortDir(t)}
 	p.postfix = postfix.Start(t, postfix.Options{NextHop: p.sink.Addr, Main: mainCF(t)})
-	p.binary = filepath.Join(p.folder, "onbehalf")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", p.binary, "onbehalf/cmd/onbehalf").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	p.build()
 	p.furnish(tenants)
 	p.serve()
-	t.Cleanup(func() {
+	return p
+}
+
+// build makes the program. What serve runs of it ends with the test.
+func (p *premises) build() {
+	p.t.Helper()
+	p.binary = filepath.Join(p.folder, "onbehalf")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", p.binary, "onbehalf/cmd/onbehalf").CombinedOutput(); err != nil {
+		p.t.Fatalf("go build: %v\n%s", err, out)
+	}
+	p.t.Cleanup(func() {
 		p.stop()
-		if t.Failed() {
-			t.Logf("onbehalf's log:\n%s", p.log.String())
+		if p.t.Failed() {
+			p.t.Logf("onbehalf's log:\n%s", p.log.String())
 		}
 	})
-	return p
 }
 
 // shortDir makes a directory in which a socket can be bound (108 octets).
@@ -96,7 +105,7 @@ func (p *premises) furnish(tenants string) {
 	if p.record, err = keys.Record(key.Public()); err != nil {
 		p.t.Fatal(err)
 	}
-	p.house = &house{nameserver: nameserver.Start(p.t, p.key("courseware.nl"))}
+	p.house = &house{nameserver: nameserver.StartAt(p.t, cmp.Or(p.dns, peer.FreeAddr(p.t)), p.key("courseware.nl"))}
 	p.config = filepath.Join(p.folder, "onbehalf.yaml")
 	for name, text := range map[string]string{
 		"onbehalf.yaml": fmt.Sprintf(premisesConfig, p.folder, p.postfix.QueueDir, p.house.nameserver.Addr) + tenants,

@@ -24,6 +24,10 @@ type Desk struct {
 	Passes   func(context.Context, message.Domain) (bool, error)
 	MailHost message.Domain // that bounces come to; zero: found out
 	Hostname string         // of this machine, for finding it out
+	// For tenants with direct delivery. Proven reports whether DNS shows now that a domain
+	// is the tenant's (rewrite.Proven); nil: it does not.
+	Proven func(context.Context, *tenant.Tenant, message.Domain) bool
+	Client Client // of our mail host
 }
 
 // task is a Desk at work.
@@ -56,6 +60,8 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	for _, domain := range seen {
 		s.add(k.dmarc(domain.Organizational()))
 	}
+	s.OwnServer = k.ownServer(s, t)
+	s.Allow = k.allow(t)
 	s.Notes = k.notes(s, t)
 	return s
 }

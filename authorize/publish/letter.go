@@ -32,7 +32,11 @@ func (s Sheet) Letter(w io.Writer) {
 	for _, text := range s.Remarks {
 		l.say("", sentence(text))
 	}
+	if s.OwnServer != "" {
+		l.say("", sentence(s.OwnServer))
+	}
 	l.howToTest(s)
+	l.direct(s)
 	fmt.Fprintf(w, "%s\n", clean(s.By))
 }
 
@@ -40,7 +44,11 @@ func (s Sheet) subject() string {
 	if s.Tenant == "" {
 		return "DNS records for the mail of " + clean(s.By)
 	}
-	return fmt.Sprintf("DNS records for mail that %s sends for %s", clean(s.By), clean(s.Title))
+	what := "DNS records"
+	if s.Allow != nil {
+		what += " and mail server settings"
+	}
+	return fmt.Sprintf("%s for mail that %s sends for %s", what, clean(s.By), clean(s.Title))
 }
 
 type letter struct{ w io.Writer }
@@ -57,7 +65,11 @@ func (l letter) open(s Sheet) {
 			s.By, s.Platform.Unicode(), s.Title, list(s.From), s.By)+l.hosts(s))
 	}
 	if s.count("done") == len(s.Records) {
-		l.say("", "All records that this needs are there. Thank you: nothing is to be done.")
+		text := "All records that this needs are there. Thank you: nothing is to be done."
+		if s.Allow != nil {
+			text = "All records that this needs are there. Thank you: in DNS nothing is to be done."
+		}
+		l.say("", text)
 		return
 	}
 	l.say("", "Please publish the records below. Names are told relative to their zone, as most DNS programs want them, with @ for the zone itself; "+

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"onbehalf/keys"
@@ -40,10 +41,19 @@ func (s Sheet) Print(w io.Writer) {
 		fmt.Fprintln(w)
 		r.print(w)
 	}
-	if len(s.Remarks)+len(s.Notes) > 0 {
+	notes := slices.Concat(s.Remarks, s.Notes)
+	if s.OwnServer != "" {
+		notes = append(notes, s.OwnServer)
+	}
+	if s.Allow != nil {
+		fmt.Fprintln(w)
+		s.Allow.print(w, s.Tenant)
+		notes = append(notes, s.Allow.Notes...)
+	}
+	if len(notes) > 0 {
 		fmt.Fprintln(w)
 	}
-	for _, text := range append(append([]string{}, s.Remarks...), s.Notes...) {
+	for _, text := range notes {
 		fmt.Fprint(w, strings.Replace(wrap(text, "        ", columns), "        ", "note    ", 1))
 	}
 }

@@ -24,6 +24,10 @@
 // A question that nobody answered is not the answer no: the record that would be merged
 // is then not told at all.
 //
+// A tenant that mail is delivered to directly has a mail server to prepare as well. What that
+// must allow (Allow) depends on what our own host shows of itself, and the steps on whose
+// product the server is.
+//
 // A Desk does the work and gives a Sheet, a value that prints for people, as a zone
 // file, or as a letter to the customer.
 package publish
@@ -115,6 +119,10 @@ type Sheet struct {
 	Records  []Record       `json:"records"`
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
+	// OwnServer says why the tenant's own mail server may refuse mail of its domains; empty:
+	// nothing is known against it.
+	OwnServer string `json:"own_server,omitempty"`
+	Allow     *Allow `json:"allow,omitempty"` // nil: nothing is delivered to the tenant directly
 
 	has map[string]bool
 }

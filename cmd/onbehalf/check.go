@@ -14,7 +14,8 @@ import (
 )
 
 func (p *program) check() *cobra.Command {
-	var asJSON bool
+	var asJSON, probes bool
+	var mailHost string
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
 		Short: "Look into DNS now: what is there, what is wrong, what a receiver says",
@@ -22,13 +23,27 @@ func (p *program) check() *cobra.Command {
 the platform and of all tenants. For each mechanism it says what is found, what is
 wanted, what is wrong in words and what to do; then by which row of the decision table a
 message leaves, and what a receiver says of it. The daemon need not run, and does not
-learn of it. Exit status 0 only when everything that is wanted is there.`,
+learn of it. Exit status 0 only when everything that is wanted is there.
+
+With --probe it does not look into DNS, but at the tenant's own mail server
+(direct.next_hop), from this host and as Postfix would: its addresses, greeting, TLS and
+certificate, and whether it takes our envelope senders and the postmaster as recipient. It
+stops before DATA, so that no message is sent. Exit status 0 only when mail would be
+accepted.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case mailHost != "" && !probes:
+				return misuse("--mail-host goes with --probe")
+			case probes:
+				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, asJSON)
+			}
 			return p.runCheck(cmd.Context(), strings.Join(args, ""), len(args) == 0, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
+	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
+	cmd.Flags().StringVar(&mailHost, "mail-host", "", "with --probe: name to say in EHLO (default: that of Postfix, else of this machine)")
 	return cmd
 }
 

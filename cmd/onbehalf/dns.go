@@ -12,7 +12,9 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
+	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/message"
+	"onbehalf/tenant"
 )
 
 // dnsTime is how long it may take to see what is published now.
@@ -69,6 +71,9 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	case t == nil:
 		return noTenant(q.tenant, now)
 	default:
+		if len(t.Direct.Domains) > 0 {
+			desk.Client = setup.ReadClient(ctx)
+		}
 		sheet = desk.Tenant(ctx, t)
 	}
 	p.sayUnanswered(sheet)
@@ -80,7 +85,11 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 
 func (p *program) showRecords(sheet publish.Sheet, q recordsWish) error {
 	if q.asZone || q.asText { // those may go to the customer
-		for _, note := range sheet.Notes {
+		notes := sheet.Notes
+		if q.asText && sheet.Allow != nil {
+			notes = append(notes, sheet.Allow.Notes...)
+		}
+		for _, note := range notes {
 			fmt.Fprintln(p.err, "onbehalf: note:", note)
 		}
 	}
@@ -104,7 +113,11 @@ func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
 		return publish.Desk{}, err
 	}
 	asker := resolve.Share(client)
-	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: authorize.Looker{DNS: asker, Platform: now.Platform}.Passes}
+	looker := authorize.Looker{DNS: asker, Platform: now.Platform}
+	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: looker.Passes}
+	desk.Proven = func(ctx context.Context, t *tenant.Tenant, d message.Domain) bool {
+		return looker.Proven(ctx, now.table, now.ring, t, d)
+	}
 	desk.Hostname, _ = os.Hostname()
 	if mailHost != "" {
 		if desk.MailHost, err = message.ParseDomain(mailHost); err != nil {

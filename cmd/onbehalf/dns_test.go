@@ -2,19 +2,28 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"golang.org/x/tools/txtar"
 
 	"onbehalf/authorize/publish"
 	"onbehalf/keys"
+	"onbehalf/tenant"
 )
 
 // TestDNS prints records for what a DNS server of the test has. A case is a file
@@ -24,6 +33,8 @@ import (
 //	zone     what DNS has, with absolute names without final dots; of "name fails" it tells nothing
 //	platform added to the configuration's platform
 //	config   added at its end, among the tenants
+//	postconf what Postfix says of itself, "name = value" lines; without it Postfix cannot be asked
+//	names    of the certificate FOLDER/certificate.pem, one a line
 //	want     what is printed, with standard error and exit status; -update writes it
 //
 // KEY stands for the one public key of the tests, SERVER for the DNS server.
@@ -44,6 +55,7 @@ func TestDNS(t *testing.T) {
 			}
 			server := serveZone(t, withKey(t, parts["zone"]))
 			config := install(t, server, parts["platform"], parts["config"])
+			standIn(t, filepath.Dir(config), parts["postconf"], strings.Fields(parts["names"]))
 			got := ""
 			for line := range strings.Lines(string(archive.Comment)) {
 				got += "$ onbehalf dns " + line + withoutKey(t, runDNS(config, strings.Fields(line)...))
@@ -69,6 +81,43 @@ func runDNS(config string, args ...string) string {
 		}
 	}
 	return out.String() + said + fmt.Sprintf("= %d\n\n", status)
+}
+
+// standIn puts a postconf on the path that says this, so that no Postfix of the machine is
+// asked, and a certificate of these names into the folder.
+func standIn(t *testing.T, folder, settings string, names []string) {
+	t.Helper()
+	script := "#!/bin/sh\necho 'postconf: fatal: open /nowhere/main.cf' >&2\nexit 1\n"
+	if settings != "" {
+		settings = strings.ReplaceAll(settings, "FOLDER", folder)
+		script = "#!/bin/sh\ncase $1 in\n-P|-M) ;;\n*) cat <<'END'\n" + settings + "END\nesac\n"
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(bin+"/postconf", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	if len(names) > 0 {
+		if err := os.WriteFile(folder+"/certificate.pem", certificate(t, names), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// certificate makes one as an authority would.
+func certificate(t *testing.T, names []string) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Authority"}, IsCA: true, BasicConstraintsValid: true}
+	one := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: names, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, one, authority, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func replaceWant(t *testing.T, path string, archive *txtar.Archive, want string) {
@@ -197,6 +246,46 @@ func TestDocumentedDNS(t *testing.T) {
 		if !strings.Contains(string(page), shown) {
 			t.Errorf("docs/dns.md does not show:\n%s", shown)
 		}
+	}
+}
+
+// TestDocumentedDirect holds what docs/direct.md shows against the case that it is from.
+func TestDocumentedDirect(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/dns/direct-exchange.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/direct.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, found := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "\ndirect ")
+	want, _, ended := strings.Cut(want, "= 0\n")
+	if !found || !ended || !strings.Contains(string(page), "\ndirect "+want) {
+		t.Errorf("docs/direct.md does not show:\ndirect %s", want)
+	}
+}
+
+// TestDirectAsJSON reads back what --json prints about direct delivery.
+func TestDirectAsJSON(t *testing.T) {
+	config := install(t, serveZone(t, ""), "", `  - id: hospital
+    domains: [hospital.example]
+    return_path: bounce.hospital.example
+    direct: {domains: [hospital.example], next_hop: "[mx.hospital.example]:2525", tls: encrypt, envelope: bounce}
+`)
+	standIn(t, filepath.Dir(config), "smtp_helo_name = mail.courseware.nl\n", nil)
+	var out, talk bytes.Buffer
+	if status := run([]string{"dns", "--config", config, "--json", "hospital"}, nil, &out, &talk); status != exitFine {
+		t.Fatal(status, talk.String())
+	}
+	var sheet publish.Sheet
+	if err := json.Unmarshal(out.Bytes(), &sheet); err != nil {
+		t.Fatal(err)
+	}
+	a := sheet.Allow
+	if a == nil || a.NextHop.String() != "[mx.hospital.example]:2525" || a.TLS != tenant.TLSEncrypt || a.Client.HELO != "mail.courseware.nl" ||
+		len(a.Unproven) != 1 || !slices.Equal(a.Proofs, []string{"bounce.hospital.example"}) || !slices.Equal(a.Senders, []string{"bounce.hospital.example", "bounces.courseware.nl"}) {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -49,15 +49,15 @@ type selftest struct {
 	To       message.Address `json:"to"`
 	SMTP     string          `json:"smtp"`
 	TenantID string          `json:"tenant"`
-	Messages []*probe        `json:"messages"` // as the platform, then on behalf of the tenant
+	Messages []*sample       `json:"messages"` // as the platform, then on behalf of the tenant
 
 	client   netip.Addr // that Postfix sees us come from
 	tenant   *tenant.Tenant
 	snapshot *tenant.Snapshot
 }
 
-// probe is one of the two, and what became of it.
-type probe struct {
+// sample is one of the two, and what became of it.
+type sample struct {
 	As      string          `json:"as"` // platform or tenant
 	From    message.Address `json:"from"`
 	Plan    rewrite.Plan    `json:"expected"`
@@ -109,7 +109,7 @@ func (t *selftest) prepare(q wish, now *loaded, talk io.Writer) (err error) {
 		return fmt.Errorf("--smtp: %w; give the HOST:PORT where Postfix listens", err)
 	}
 	platform := t.snapshot.Platform()
-	t.Messages = []*probe{
+	t.Messages = []*sample{
 		t.write("platform", platform.Name, t.platformAddress(), "as "+platform.Name),
 		t.write("tenant", t.tenant.Name, from, "on behalf of "+t.tenant.Name),
 	}

@@ -14,7 +14,7 @@ import (
 
 // write makes one message and the plan for it. It is ASCII throughout, so that no next
 // hop has a reason to recode it.
-func (t *selftest) write(as, name string, from message.Address, how string) *probe {
+func (t *selftest) write(as, name string, from message.Address, how string) *sample {
 	host, _ := os.Hostname()
 	m := message.Message{Header: t.header(as, name, from, how), Received: time.Now()}
 	m.Host, _ = message.ParseDomain(host)
@@ -24,7 +24,7 @@ func (t *selftest) write(as, name string, from message.Address, how string) *pro
 		ForwardPaths: []message.Path{message.PathOf(t.To)},
 		SMTPUTF8:     !from.IsASCII() || !t.To.IsASCII(),
 	}
-	return &probe{As: as, From: from, Plan: rewrite.Decide(m, t.snapshot), title: how, message: m, body: t.body(how)}
+	return &sample{As: as, From: from, Plan: rewrite.Decide(m, t.snapshot), title: how, message: m, body: t.body(how)}
 }
 
 func (t *selftest) header(as, name string, from message.Address, how string) message.Header {
@@ -61,4 +61,4 @@ inbox or the spam folder. Otherwise you may delete both. No answer is needed.
 	return b.Bytes()
 }
 
-func (p *probe) octets() []byte { return append([]byte(p.message.Header.String()+"\r\n"), p.body...) }
+func (p *sample) octets() []byte { return append([]byte(p.message.Header.String()+"\r\n"), p.body...) }

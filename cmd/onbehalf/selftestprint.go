@@ -44,7 +44,7 @@ func (t *selftest) runAloud(w io.Writer) error {
 	return nil
 }
 
-func (t *selftest) printExpected(w io.Writer, p *probe) {
+func (t *selftest) printExpected(w io.Writer, p *sample) {
 	item(w, "   Expected: ", 13, fmt.Sprintf("row %s, %s: %s.%s", p.Plan.Row, p.Plan.Verdict, p.Plan.Reason, t.reservation(p)))
 	if p.Plan.Verdict == rewrite.Refuse || p.Plan.Verdict == rewrite.Pass {
 		return
@@ -72,7 +72,7 @@ func (t *selftest) printExpected(w io.Writer, p *probe) {
 }
 
 // reservation says why another row may come true.
-func (t *selftest) reservation(p *probe) string {
+func (t *selftest) reservation(p *sample) string {
 	switch {
 	case p.Plan.Shadow:
 		return " But mode is shadow: that is logged, and the message left as it is."
@@ -83,21 +83,21 @@ func (t *selftest) reservation(p *probe) string {
 }
 
 // sender, header and signers are as the receiver should see them.
-func (p *probe) sender() message.Path {
+func (p *sample) sender() message.Path {
 	if p.Plan.Shadow {
 		return p.message.Envelope.ReversePath
 	}
 	return p.Plan.Sender(p.message)
 }
 
-func (p *probe) header() message.Header {
+func (p *sample) header() message.Header {
 	if p.Plan.Shadow {
 		return p.message.Header
 	}
 	return p.Plan.Apply(p.message.Header)
 }
 
-func (p *probe) signers() string {
+func (p *sample) signers() string {
 	var all []string
 	for _, id := range p.Plan.Sign {
 		if !p.Plan.Shadow {
@@ -108,7 +108,7 @@ func (p *probe) signers() string {
 }
 
 // results foretells what a receiver finds, each with the domain that it is about.
-func (p *probe) results() []string {
+func (p *sample) results() []string {
 	if p.Plan.Shadow {
 		return []string{"those of mail without onbehalf"}
 	}
@@ -130,7 +130,7 @@ func (p *probe) results() []string {
 }
 
 // author gives the domain in From that the receiver should see.
-func (p *probe) author() message.Domain {
+func (p *sample) author() message.Domain {
 	field, _ := p.header().Get("From")
 	author, err := message.ParseFrom(field.Value)
 	if err != nil {

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/textproto"
 	"os"
 	"regexp"
 	"slices"
@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"onbehalf/cmd/onbehalf/smtp"
 	"onbehalf/rewrite"
 )
 
@@ -34,7 +35,7 @@ func (t *selftest) obstacle() error {
 }
 
 // rightful gives the options of explain for who may send the message.
-func (t *selftest) rightful(p *probe) string {
+func (t *selftest) rightful(p *sample) string {
 	who := t.snapshot.Platform().Submitters
 	if p.As == "tenant" {
 		who = t.tenant.Submitters
@@ -58,9 +59,9 @@ func (t *selftest) send() error {
 	if err != nil {
 		return err
 	}
-	defer s.quit()
+	defer s.Quit()
 	for _, p := range t.Messages {
-		reply, err := s.transact(p)
+		reply, err := transact(s, p)
 		if err != nil {
 			return fmt.Errorf("%s: %w; Postfix's log says why", t.SMTP, err)
 		}
@@ -71,31 +72,24 @@ func (t *selftest) send() error {
 
 var queuedAs = regexp.MustCompile(`queued as ([0-9A-Za-z]+)`)
 
-func (p *probe) take(r smtpReply) {
+func (p *sample) take(r smtp.Reply) {
 	p.Reply = r.String()
-	if id := queuedAs.FindStringSubmatch(r.text); id != nil {
+	if id := queuedAs.FindStringSubmatch(r.Text()); id != nil {
 		p.QueueID = id[1]
 	}
-	if r.code/100 != 2 {
-		p.Error = r.remedy()
+	if !r.OK() {
+		p.Error = remedy(r)
 	}
 }
 
 func (t *selftest) taken() bool {
-	return !slices.ContainsFunc(t.Messages, func(p *probe) bool { return p.Error != "" })
-}
-
-// smtpSession is a client of Postfix that keeps the words of its replies, which
-// net/smtp throws away: the queue id stands in the last one.
-type smtpSession struct {
-	conn net.Conn
-	text *textproto.Conn
+	return !slices.ContainsFunc(t.Messages, func(p *sample) bool { return p.Error != "" })
 }
 
 // smtpPatience is how long Postfix may take for one reply.
 const smtpPatience = 30 * time.Second
 
-func dialSMTP(server string) (*smtpSession, error) {
+func dialSMTP(server string) (*smtp.Session, error) {
 	conn, err := net.DialTimeout("tcp", server, smtpPatience)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("%s: connection refused: is Postfix running? If it listens elsewhere, give --smtp HOST:PORT", server)
@@ -103,10 +97,10 @@ func dialSMTP(server string) (*smtpSession, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; give the --smtp HOST:PORT where Postfix listens", err)
 	}
-	s := &smtpSession{conn, textproto.NewConn(conn)}
-	reply, err := s.greet()
-	if err == nil && reply.code/100 != 2 {
-		err = fmt.Errorf("%s; %s", reply, reply.remedy())
+	s := smtp.New(context.Background(), conn, smtpPatience)
+	reply, err := greet(s)
+	if err == nil && !reply.OK() {
+		err = fmt.Errorf("%s; %s", reply, remedy(reply))
 	}
 	if err != nil {
 		conn.Close()
@@ -115,72 +109,41 @@ func dialSMTP(server string) (*smtpSession, error) {
 	return s, nil
 }
 
-func (s *smtpSession) greet() (smtpReply, error) {
+func greet(s *smtp.Session) (smtp.Reply, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return smtpReply{}, err
+		return smtp.Reply{}, err
 	}
-	s.conn.SetDeadline(time.Now().Add(smtpPatience))
-	if reply, err := s.reply(); err != nil || reply.code/100 != 2 {
+	if reply, err := s.Greeting(); err != nil || !reply.OK() {
 		return reply, err
 	}
-	return s.do("EHLO " + host)
+	return s.Do("EHLO " + host)
 }
 
-// transact sends one message, and gives the reply to the first command that is
+// transact sends one message, and returns the reply to the first command that is
 // refused, else the one to the message.
-func (s *smtpSession) transact(p *probe) (smtpReply, error) {
+func transact(s *smtp.Session, p *sample) (smtp.Reply, error) {
 	mail := "MAIL FROM:" + p.message.Envelope.ReversePath.String()
 	if p.message.Envelope.SMTPUTF8 {
 		mail += " SMTPUTF8"
 	}
 	for _, command := range []string{"RSET", mail, "RCPT TO:" + p.message.Envelope.ForwardPaths[0].String(), "DATA"} {
-		reply, err := s.do(command)
-		if err != nil || reply.code/100 > 3 {
+		reply, err := s.Do(command)
+		if err != nil || reply.Code/100 > 3 {
 			return reply, err
 		}
 	}
-	w := s.text.DotWriter()
-	w.Write(p.octets())
-	if err := w.Close(); err != nil {
-		return smtpReply{}, err
-	}
-	return s.reply()
+	return s.Send(p.octets())
 }
-
-func (s *smtpSession) do(command string) (smtpReply, error) {
-	s.conn.SetDeadline(time.Now().Add(smtpPatience))
-	if err := s.text.PrintfLine("%s", command); err != nil {
-		return smtpReply{}, err
-	}
-	return s.reply()
-}
-
-func (s *smtpSession) reply() (smtpReply, error) {
-	code, text, err := s.text.ReadResponse(0)
-	return smtpReply{code, strings.ReplaceAll(text, "\n", " ")}, err
-}
-
-func (s *smtpSession) quit() {
-	s.do("QUIT")
-	s.conn.Close()
-}
-
-type smtpReply struct {
-	code int
-	text string // of all lines
-}
-
-func (r smtpReply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
 
 // remedy says what to do about a refusal.
-func (r smtpReply) remedy() string {
+func remedy(r smtp.Reply) string {
 	switch {
-	case r.code/100 == 4 && strings.Contains(r.text, "4.7.1 Service unavailable"):
+	case r.Code/100 == 4 && strings.Contains(r.Text(), "4.7.1 Service unavailable"):
 		return "Postfix could not reach a milter: is onbehalf running (systemctl status onbehalf)?"
-	case strings.Contains(r.text, "Relay access denied"):
+	case strings.Contains(r.Text(), "Relay access denied"):
 		return "Postfix relays nothing for us: are we in mynetworks (postconf mynetworks)?"
-	case r.code/100 == 4:
+	case r.Code/100 == 4:
 		return "Postfix wants us to come back later; its log says why"
 	}
 	return "Postfix refuses it; its log says by which rule"

@@ -22,18 +22,21 @@ const module = "onbehalf"
 // one folder may import each other; cmd and test may import everything.
 var below = map[string][]string{
 	"message":   {},
+	"receivers": {},
 	"tenant":    {"message"},
 	"rewrite":   {"tenant", "message"},
 	"keys":      {"tenant", "message"}, // Identity, the name of a key, is a tenant's
 	"config":    {"tenant", "message"},
-	"authorize": {"rewrite", "keys", "tenant", "message"},
-	"milter":    {"rewrite", "keys", "tenant", "message"},
+	"authorize": {"rewrite", "keys", "tenant", "message", "receivers"},
+	"milter":    {"rewrite", "keys", "tenant", "message", "receivers"},
 	"socketmap": {"rewrite", "keys", "tenant", "message"},
-	"admin":     {"rewrite", "keys", "tenant", "message"},
+	"admin":     {"rewrite", "keys", "tenant", "message", "receivers"},
 }
 
-// impure is what rewrite may not import, with all below it: it decides from what it
-// is given, and changes nothing.
+// pure are the folders that work out an answer from what they are given, and change nothing.
+var pure = []string{"rewrite", "receivers"}
+
+// impure is what those may not import, with all below it.
 var impure = []string{
 	"net", "os", "log", "io/fs", "syscall",
 	"github.com/hashicorp/go-memdb", "github.com/spf13/viper", "github.com/emersion/go-milter", "github.com/emersion/go-msgauth",
@@ -70,7 +73,7 @@ func faultOf(from, to, folder string, allowed []string) string {
 	other := folderOf(to)
 	switch {
 	case other == "":
-		if folder == "rewrite" && slices.ContainsFunc(impure, func(p string) bool { return within(to, p) }) {
+		if slices.Contains(pure, folder) && slices.ContainsFunc(impure, func(p string) bool { return within(to, p) }) {
 			return fmt.Sprintf("%s may not import %s: it is pure, and what it needs to know it is given", from, to)
 		}
 	case folder == "test", folder == other:
@@ -156,6 +159,9 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/rewrite/deeper", "os", "it is pure"},
 		{"onbehalf/rewrite", "github.com/hashicorp/go-memdb", "it is pure"},
 		{"onbehalf/rewrite", "github.com/emersion/go-msgauth/dkim", "it is pure"},
+		{"onbehalf/receivers", "net", "it is pure"},
+		{"onbehalf/receivers", "onbehalf/message", "arrows point down only, from receivers to nothing of ours"},
+		{"onbehalf/rewrite", "onbehalf/receivers", "arrows point down only"},
 		{"onbehalf/keys", "onbehalf/rewrite", "arrows point down only"},
 		{"onbehalf/config", "onbehalf/keys", "arrows point down only"},
 		{"onbehalf/milter", "onbehalf/config", "arrows point down only"},
@@ -179,6 +185,7 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/keys", "onbehalf/tenant", ""},
 		{"onbehalf/config", "onbehalf/tenant", ""},
 		{"onbehalf/milter", "onbehalf/keys", ""},
+		{"onbehalf/milter", "onbehalf/receivers", ""},
 		{"onbehalf/milter/mta", "onbehalf/milter", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/milter/mta", ""},
 		{"onbehalf/cmd/onbehalf/demo", "onbehalf/config", ""},

@@ -47,10 +47,15 @@ const patience = 20 * time.Second
 //		nameserver.TXT("courseware.nl", "v=spf1 mx -all"))
 func Start(t testing.TB, records ...string) *Server {
 	t.Helper()
+	return StartAt(t, peer.FreeAddr(t), records...)
+}
+
+// StartAt is Start at an address, host:port, that must be free.
+func StartAt(t testing.TB, addr string, records ...string) *Server {
+	t.Helper()
 	peer.Need(t, nsd, checkZone)
-	s := &Server{dir: t.TempDir()}
+	s := &Server{Addr: addr, dir: t.TempDir()}
 	s.writeZone(t, records)
-	s.Addr = peer.FreeAddr(t)
 	s.write(t, "nsd.conf", configuration(s.dir, s.Addr))
 	peer.AtEnd(t, "/bin/sh", "-c", killGroup, s.file("group"))
 	t.Cleanup(func() { s.Stop(t) }) // before AtEnd's

@@ -49,12 +49,12 @@ func testBooted(t *testing.T, r *root) {
 		arrived 1`)
 
 	t.Log("Postfix's tables are answered from the same configuration, also after an upgrade from a version that had no socketmap")
-	r.run(t, `bounce=$(onbehalf bounce encode a@b.example)
+	r.run(t, `cp good /etc/onbehalf/onbehalf.yaml
+		bounce=$(onbehalf bounce encode a@b.example)
 		is known postmap -q "$bounce" $tables:recipients
 		is "" postmap -q "srs0=forged00=aa=b.example=a@${bounce#*@}" $tables:recipients
 		is "" postmap -q "*" $tables:transport
 		systemctl stop onbehalf-socketmap.socket
-		cp good /etc/onbehalf/onbehalf.yaml
 		install_deb ./next.deb
 		is "active active" xargs -n2 <<<$(systemctl is-active onbehalf.service onbehalf-socketmap.socket)
 		is known postmap -q "$bounce" $tables:recipients

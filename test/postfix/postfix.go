@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"onbehalf/test/peer"
 )
@@ -145,11 +146,45 @@ relayhost = %s
 		main += "smtpd_milters = " + strings.Join(o.Milters, " ") + "\nnon_smtpd_milters = $smtpd_milters\n"
 	}
 	master := in.SMTPAddr + " inet n - y - - smtpd\n" + masterCF
-	for name, text := range map[string]string{"main.cf": main + o.Main, "master.cf": master} {
+	for name, text := range map[string]string{"main.cf": lastOfEach(main + o.Main), "master.cf": master} {
 		if err := os.WriteFile(filepath.Join(in.ConfigDir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// Every program of Postfix waits for seconds when main.cf has just been written: it may be
+	// half of one.
+	if err := os.Chtimes(filepath.Join(in.ConfigDir, "main.cf"), time.Time{}, time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lastOfEach leaves of settings with one name the last, which is the one that counts. Of each
+// other one every program of Postfix would warn, and postlogd(8) can be brought to a halt by that:
+// it warns itself, by way of itself, and its socket holds few lines.
+func lastOfEach(main string) string {
+	var names []string
+	settings := make(map[string]string)
+	name := ""
+	for line := range strings.Lines(main) {
+		switch line[0] {
+		case '#', '\n':
+			continue
+		case ' ', '\t':
+			settings[name] += line
+			continue
+		}
+		name, _, _ = strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		if _, again := settings[name]; !again {
+			names = append(names, name)
+		}
+		settings[name] = line
+	}
+	var b strings.Builder
+	for _, name := range names {
+		b.WriteString(settings[name])
+	}
+	return b.String()
 }
 
 // bracketed writes host:port as Postfix has a next hop that is not a mail domain.

@@ -166,6 +166,36 @@ func TestNoAddressThatWorks(t *testing.T) {
 	}
 }
 
+// TestOwnServer: check says what a server does to its own domain as sender, where mail has
+// nothing but SPF.
+func TestOwnServer(t *testing.T) {
+	const refuses = "own server with SPF alone, mail to x.example itself"
+	for _, test := range []struct {
+		name   string
+		change func(*house)
+		want   bool
+	}{
+		{"SPF and key", func(*house) {}, false},
+		{"SPF alone", func(h *house) { h.zone = strings.Replace(h.zone, "cw1._domainkey.x", "cw9._domainkey.x", 1) }, true},
+		{"nothing", func(h *house) {
+			h.zone = strings.ReplaceAll(strings.Replace(h.zone, "cw1._domainkey.x", "cw9._domainkey.x", 1), "\nx.example", "\ny.example")
+		}, false},
+		{"authorized and direct", func(h *house) {
+			one := h.tenants[0]
+			one.Authorization, one.Identities, one.Direct.Domains = tenant.Authorized, nil, []message.Domain{domain(h.t, "x.example")}
+		}, false},
+	} {
+		h := newHouse(t)
+		h.add("one", "x.example")
+		h.zone += publishedAll
+		test.change(h)
+		result, printed := h.check()
+		if got := strings.Contains(printed, refuses); got != test.want || got != (result.Domains[0].Today.OwnServer != "") {
+			t.Errorf("%s: %v\n%s", test.name, got, printed)
+		}
+	}
+}
+
 func TestPlatform(t *testing.T) {
 	h := newHouse(t)
 	h.add("one", "x.example")

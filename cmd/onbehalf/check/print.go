@@ -48,20 +48,20 @@ var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmar
 
 func (i Item) print(w io.Writer) {
 	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))
-	line(w, title, i.word()+": "+i.Text)
+	Line(w, title, i.word()+": "+i.Text)
 	if i.Verdict == authorize.There {
 		return
 	}
 	for _, text := range i.Found {
-		line(w, "  found", text)
+		Line(w, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		line(w, "  wanted", cmp.Or(wanted(r, i.ours), "not told, for DNS did not answer"))
+		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), "not told, for DNS did not answer"))
 		for _, remark := range r.Remarks {
-			line(w, "", remark)
+			Line(w, "", remark)
 		}
 	}
-	line(w, "  do", i.Remedy)
+	Line(w, "  do", i.Remedy)
 }
 
 // word is the verdict in a word.
@@ -93,22 +93,23 @@ func wanted(r publish.Record, ours bool) string {
 }
 
 func (t *Today) print(w io.Writer) {
-	line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Verdict, t.Reason))
+	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Verdict, t.Reason))
 	if t.Guessed {
-		line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
+		Line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
 	}
 	if t.Trouble != "" {
-		line(w, "  but", t.Trouble)
+		Line(w, "  but", t.Trouble)
 		return
 	}
-	line(w, "  sender", t.sender())
-	line(w, "  From", t.From)
-	line(w, "  receiver", opinion(t.With))
+	Line(w, "  sender", t.sender())
+	Line(w, "  From", t.From)
+	Line(w, "  receiver", opinion(t.With))
 	if t.Verdict != rewrite.Pass {
-		line(w, "  without us", opinion(t.Without))
+		Line(w, "  without us", opinion(t.Without))
 	}
+	Line(w, "  own server", t.OwnServer)
 	if t.Daemon != "" {
-		line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
+		Line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
 	}
 }
 
@@ -158,8 +159,9 @@ const (
 	indent  = 15
 )
 
-// line prints a word and text behind it, folded. Nothing is printed for no text.
-func line(w io.Writer, word, text string) {
+// Line prints a word and text behind it, folded and safe for a terminal. Nothing is printed for no
+// text.
+func Line(w io.Writer, word, text string) {
 	if text == "" {
 		return
 	}

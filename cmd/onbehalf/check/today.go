@@ -10,6 +10,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/authorize"
+	"onbehalf/authorize/publish"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -31,6 +32,9 @@ type Today struct {
 	// application would send it alone. Of several sending IPs, the one that fares worst.
 	With    *authorize.Opinion `json:"with,omitempty"`
 	Without *authorize.Opinion `json:"without,omitempty"`
+	// OwnServer says why the tenant's own mail server may refuse it; empty: nothing is known
+	// against it.
+	OwnServer string `json:"own_server,omitempty"`
 	// Daemon is the row that the daemon would take, by what it has seen so far; empty: the
 	// same.
 	Daemon string `json:"daemon,omitempty"`
@@ -69,6 +73,7 @@ func (o *ofOne) today(d message.Domain) *Today {
 	plan := rewrite.Decide(m, o.now.Snapshot())
 	header := plan.Apply(m.Header)
 	today := o.leaves(m, plan, header)
+	today.OwnServer = o.ownServer(m, d)
 	if plan.Verdict == rewrite.Refuse {
 		today.Trouble = cmp.Or(plan.Detail, plan.Reason)
 		return today
@@ -81,6 +86,18 @@ func (o *ofOne) today(d message.Domain) *Today {
 	today.With = o.worst(authorize.Arrival{Sender: plan.Sender(m), Author: authorOf(header).Domain, Octets: signed})
 	today.Without = o.worst(authorize.Arrival{Sender: m.Envelope.ReversePath, Author: d, Octets: octets(m.Header, body)})
 	return today
+}
+
+// spfRow is the row of mail that has nothing but SPF.
+const spfRow rewrite.Row = 5
+
+// ownServer says what the message would meet at the tenant's own mail server.
+func (o *ofOne) ownServer(m message.Message, d message.Domain) string {
+	m.Envelope.ForwardPaths = []message.Path{message.PathOf(message.Address{Local: "someone", Domain: d})}
+	if rewrite.Decide(m, o.now.Snapshot()).Row != spfRow {
+		return ""
+	}
+	return publish.OwnServer(d)
 }
 
 // leaves says how a message leaves.
@@ -126,7 +143,7 @@ func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 			author = t.BouncesTo
 		}
 	}
-	m.Submitter = submitter(bound, m.Submitter)
+	m.Submitter = SubmitterFor(bound, m.Submitter)
 	m.Envelope.ReversePath = message.PathOf(author)
 	m.Envelope.ForwardPaths = []message.Path{message.ParsePath("someone@receiver.invalid")}
 	for _, field := range [][2]string{
@@ -138,9 +155,9 @@ func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 	return m, "A message that was never sent.\r\n"
 }
 
-// submitter gives one who may send: a tenant bound to logins or networks takes no
+// SubmitterFor returns one who may send: a tenant bound to logins or networks takes no
 // other.
-func submitter(bound tenant.Submitters, otherwise message.Submitter) message.Submitter {
+func SubmitterFor(bound tenant.Submitters, otherwise message.Submitter) message.Submitter {
 	switch {
 	case len(bound.Logins) > 0:
 		otherwise.Login = bound.Logins[0]

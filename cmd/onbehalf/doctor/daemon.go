@@ -34,6 +34,7 @@ func (d *doctor) daemon() {
 	d.generation(s)
 	d.signing(s.Signing)
 	d.listens(s.Listen)
+	d.listensForTables(s.Socketmap)
 	if !s.DNS.PausedUntil.IsZero() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.SilentSince),
 			Why: "customers keep the standing that they have", Mend: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
@@ -124,4 +125,20 @@ func (d *doctor) signing(s admin.Signing) {
 	default:
 		d.ok("it signs by Go's own RSA, as signing.engine asks")
 	}
+}
+
+// listensForTables does so with the socket where Postfix's tables are answered.
+func (d *doctor) listensForTables(open string) {
+	w := d.tablesWanted()
+	if !w.Direct && len(d.Postfix.Readers(w)) == 0 || w.Socketmap.IsZero() || open == w.Socketmap.String() {
+		return
+	}
+	has := "it answers them nowhere"
+	if open != "" {
+		has = "it answers them at " + open
+	}
+	d.add(Finding{Level: Error, What: "the daemon does not answer Postfix's tables at " + w.Socketmap.String(),
+		Why:      has + "; when systemd hands a socket over for them, that in socketmap is not opened",
+		Mend:     "enable onbehalf-socketmap.socket, with a ListenStream= that is the same as socketmap, and restart all; the daemon's log says more",
+		Commands: []string{"systemctl enable onbehalf-socketmap.socket && systemctl restart onbehalf-socketmap.socket onbehalf.socket onbehalf.service", "journalctl -u onbehalf -n 50"}})
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"onbehalf/authorize/publish"
 )
 
 // ThisHost asks the machine for its name and addresses; what it does not tell is
@@ -26,23 +28,11 @@ func ThisHost(p Postfix) Host {
 	return h
 }
 
-// hidden are the networks that receivers never see mail come from, beside the private
-// ones of RFC 1918 and RFC 4193: those of carriers (RFC 6598), of benchmarks (RFC
-// 2544) and of documentation (RFC 5737, RFC 3849).
-var hidden = []netip.Prefix{
-	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("192.0.2.0/24"),
-	netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"),
-	netip.MustParsePrefix("2001:db8::/32"),
-}
-
 // Public gives the addresses that receivers may see.
 func (h Host) Public() []string {
 	var all []string
 	for _, addr := range h.Addrs {
-		if !addr.IsPrivate() && !slices.ContainsFunc(hidden, func(n netip.Prefix) bool { return n.Contains(addr) }) {
+		if publish.Public(addr) {
 			all = append(all, addr.String())
 		}
 	}

@@ -3,6 +3,7 @@
 
 platform=noreply@courseware.nl
 mailbox=/var/mail/sink
+# shellcheck disable=SC2034 # the scripts use it
 tables=socketmap:unix:/var/spool/postfix/onbehalf/socketmap.sock
 
 fail() { echo "FAILED: $*"; exit 1; }

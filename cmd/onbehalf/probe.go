@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"onbehalf/cmd/onbehalf/probe"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// runProbe looks at a tenant's own mail server.
+func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool) error {
+	if id == "" {
+		return misuse("--probe looks at one tenant's mail server: name the tenant")
+	}
+	if mailHost != "" {
+		if _, err := message.ParseDomain(mailHost); err != nil {
+			return misuse("--mail-host: %w", err)
+		}
+	}
+	now, err := p.need()
+	if err != nil {
+		return err
+	}
+	p.recall(now)
+	s := now.table.Snapshot()
+	t := s.Tenant(id)
+	if t == nil {
+		return noTenant(id, now)
+	}
+	if t.Direct.NextHop.IsZero() || len(t.Direct.Domains) == 0 {
+		return misuse("tenant %s has no direct.next_hop, so there is no server to probe; write direct: {domains: [...], next_hop: \"[HOST]:25\"} "+
+			"into the tenant's entry", id)
+	}
+	client, err := newResolver(now.DNS)
+	if err != nil {
+		return err
+	}
+	self, err := probe.ThisHost(ctx, mailHost, now.Platform.SendingIPs)
+	if err != nil {
+		return err
+	}
+	one := probe.New(self, client, t, s, time.Now())
+	one.TLS = strictest(t, now.Tenants)
+	result := probe.Judge(one.Run(ctx), time.Now())
+	if asJSON {
+		if err := printJSON(p.out, result); err != nil {
+			return err
+		}
+	} else {
+		result.Print(p.out)
+	}
+	if !result.Accepted {
+		return errSaid
+	}
+	return nil
+}
+
+// strictest returns the TLS level that holds for a tenant's next hop, which others may share.
+func strictest(t *tenant.Tenant, all []*tenant.Tenant) tenant.TLS {
+	level := t.Direct.TLS
+	for _, other := range all {
+		if other.Direct.NextHop.Server() == t.Direct.NextHop.Server() {
+			level = level.Stricter(other.Direct.TLS)
+		}
+	}
+	return level
+}

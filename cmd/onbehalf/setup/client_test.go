@@ -1,0 +1,102 @@
+package setup
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// chain is a file as smtp_tls_chain_files has it: keys, each with its certificate and that of
+// the authority behind it.
+func chain(t *testing.T, lasts time.Duration, names ...string) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Authority"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"authority.example"}}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "mail"}, DNSNames: names, NotAfter: time.Now().Add(lasts)}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	for _, one := range []*x509.Certificate{leaf, authority} {
+		der, err := x509.CreateCertificate(rand.Reader, one, authority, public, private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	return text
+}
+
+// selfSigned is what Debian's ssl-cert makes.
+func selfSigned(t *testing.T) []byte {
+	t.Helper()
+	_, behind, _ := strings.Cut(string(chain(t, time.Hour, "x")), "-----END CERTIFICATE-----\n")
+	return []byte(behind)
+}
+
+// TestClient: what Postfix shows of itself, by its settings and by master.cf.
+func TestClient(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string][]byte{
+		"one":     chain(t, time.Hour, "mail.courseware.nl"),
+		"two":     append(chain(t, time.Hour, "mail.courseware.nl", "out.courseware.nl"), chain(t, time.Hour, "ec.courseware.nl")...),
+		"expired": chain(t, -time.Hour, "mail.courseware.nl"),
+		"unnamed": chain(t, time.Hour),
+		"self":    selfSigned(t),
+		"empty":   nil,
+		"broken":  []byte("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const helo = "mail.courseware.nl"
+	for _, test := range []struct {
+		name                  string
+		chain, cert, eccert   string
+		services              string
+		helo, names, complain string
+	}{
+		{"no certificate", "", "", "", "", helo, "", ""},
+		{"one", "", "F/one", "", "", helo, "mail.courseware.nl", ""},
+		{"RSA and EC, with a name in common", "", "F/one", "F/two", "", helo, "mail.courseware.nl out.courseware.nl ec.courseware.nl", ""},
+		{"chain files take the place of the others", "F/two", "F/one", "", "", helo, "mail.courseware.nl out.courseware.nl ec.courseware.nl", ""},
+		{"the service has its own", "", "F/one", "", "smtp/unix/smtp_helo_name = out.courseware.nl\nsmtp/unix/smtp_tls_cert_file =\n", "out.courseware.nl", "", ""},
+		{"another service has", "", "F/one", "", "relay/unix/smtp_helo_name = out.courseware.nl\n", helo, "mail.courseware.nl", ""},
+		{"not there", "", "F/none", "", "", helo, "", "no such file"},
+		{"expired", "F/expired", "", "", "", helo, "", "has expired"},
+		{"without a name", "F/unnamed", "", "", "", helo, "", "has no DNS name, only the subject mail"},
+		{"signed by itself", "F/self", "", "", "", helo, "", "signed by itself"},
+		{"empty", "F/empty", "", "", "", helo, "", "holds none"},
+		{"broken", "F/broken", "", "", "", helo, "", "cannot be read"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := func(s string) string { return strings.ReplaceAll(s, "F/", folder+"/") }
+			p := Postfix{services: test.services, expanded: map[string]string{"smtp_helo_name": helo,
+				"smtp_tls_chain_files": in(test.chain), "smtp_tls_cert_file": in(test.cert), "smtp_tls_eccert_file": in(test.eccert)}}
+			got := p.Client()
+			if got.HELO != test.helo || strings.Join(got.Certificate, " ") != test.names {
+				t.Errorf("HELO %s, certificate for %s", got.HELO, got.Certificate)
+			}
+			if (got.Unknown == "") != (test.complain == "") || !strings.Contains(got.Unknown, test.complain) {
+				t.Errorf("unknown: %q, want %q", got.Unknown, test.complain)
+			}
+			if anonymous := test.names == "" && test.complain == ""; got.Anonymous() != anonymous {
+				t.Errorf("anonymous: %v", got.Anonymous())
+			}
+		})
+	}
+}
