@@ -159,13 +159,16 @@ func TestNothingLeaks(t *testing.T) {
 		signatures = 1_000_000
 	}
 	round(1000, 1000)
-	before := resident(t)
-	round(signatures, 2000) // 2000 keys that stay would take 10 MB
-	grown := resident(t) - before
-	t.Logf("resident memory grew by %d kB from %d kB", grown>>10, before>>10)
-	if grown > 4<<20 {
-		t.Errorf("resident memory grew by %d octets", grown)
+	for range 3 { // what leaks grows each time; malloc's memory settles
+		before := resident(t)
+		round(signatures, 2000) // 2000 keys that stay would take 10 MB
+		grown := resident(t) - before
+		t.Logf("resident memory grew by %d kB from %d kB", grown>>10, before>>10)
+		if grown < 2<<20 {
+			return
+		}
 	}
+	t.Error("resident memory grows and grows")
 }
 
 // resident returns the octets that the process has in memory (proc_pid_statm(5)).
