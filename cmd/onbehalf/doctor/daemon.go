@@ -32,6 +32,7 @@ func (d *doctor) daemon() {
 			Mend: "restart it, or use the program that it was started from", Commands: []string{"systemctl restart onbehalf"}})
 	}
 	d.generation(s)
+	d.signing(s.Signing)
 	d.listens(s.Listen)
 	d.listensForTables(s.Socketmap)
 	if !s.DNS.PausedUntil.IsZero() {
@@ -105,6 +106,24 @@ func (d *doctor) listens(open []string) {
 				Mend:     "make ListenStream= of onbehalf.socket and listen the same, and restart both",
 				Commands: []string{"systemctl edit onbehalf.socket", "systemctl restart onbehalf.socket onbehalf.service"}})
 		}
+	}
+}
+
+// signing is about what works out RSA signatures. The daemon has proved it: whatever it is, mail
+// is signed.
+func (d *doctor) signing(s admin.Signing) {
+	switch {
+	case s.Engine == "": // an older version, which does not say
+	case s.StoodIn > 0:
+		d.add(Finding{Level: Warning, What: "OpenSSL failed with a key or a signature, and Go stood in", Why: s.Problem,
+			Mend: "if that goes on, write signing: {engine: go} in the configuration and reload", Commands: []string{"onbehalf status"}})
+	case s.Engine == "openssl":
+		d.ok("it signs by %s", s.Version)
+	case s.Problem != "":
+		d.add(Finding{Level: Warning, What: "RSA signatures take three times as long as they need to: OpenSSL is not used", Why: s.Problem,
+			Mend: "install libssl3 (in Debian 13: libssl3t64) and restart, or write signing: {engine: go} if that is meant", Commands: []string{"apt install libssl3", "systemctl restart onbehalf"}})
+	default:
+		d.ok("it signs by Go's own RSA, as signing.engine asks")
 	}
 }
 
