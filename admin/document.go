@@ -27,6 +27,7 @@ type Daemon struct {
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
+	Signing       Signing       `json:"signing"`
 	DNS           DNS           `json:"dns"`
 	Changes       []Change      `json:"recent_changes"` // of standings, newest first
 }
@@ -69,6 +70,15 @@ type Messages struct {
 	Deferred   int64 `json:"deferred"`
 	Fragile    int64 `json:"fragile"`            // of those signed: later hosts may break the signature
 	Recipients int64 `json:"recipients_refused"` // at RCPT
+}
+
+// Signing is what works out RSA signatures.
+type Signing struct {
+	Asked   string `json:"asked"`             // signing.engine of the configuration
+	Engine  string `json:"engine"`            // openssl or go
+	Version string `json:"version,omitempty"` // of OpenSSL
+	Problem string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
+	StoodIn int64  `json:"stood_in"`          // how often OpenSSL failed and crypto/rsa did its work
 }
 
 // DNS is how the watch over the tenants' DNS goes.

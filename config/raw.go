@@ -18,6 +18,7 @@ type (
 		KeysDir    string      `mapstructure:"keys_dir"`
 		TenantsDir string      `mapstructure:"tenants_dir"`
 		Log        rawLog      `mapstructure:"log"`
+		Signing    rawSigning  `mapstructure:"signing"`
 		Platform   rawPlatform `mapstructure:"platform"`
 		Trust      rawTrust    `mapstructure:"trust"`
 		Policy     rawPolicy   `mapstructure:"policy"`
@@ -29,6 +30,9 @@ type (
 		Level     string `mapstructure:"level"`
 		Format    string `mapstructure:"format"`
 		Addresses bool   `mapstructure:"addresses"`
+	}
+	rawSigning struct {
+		Engine string `mapstructure:"engine"`
 	}
 	rawPlatform struct {
 		Name         string        `mapstructure:"name"`
@@ -83,7 +87,7 @@ type (
 		ID            string        `mapstructure:"id"`
 		Name          string        `mapstructure:"name"`
 		Domains       []string      `mapstructure:"domains"`
-		Authorization string        `mapstructure:"authorization"`
+		Authorization *string       `mapstructure:"authorization"`
 		DKIM          []rawDKIM     `mapstructure:"dkim"`
 		ReturnPath    string        `mapstructure:"return_path"`
 		Submitters    rawSubmitters `mapstructure:"submitters"`
@@ -98,8 +102,8 @@ type (
 	rawDirect struct {
 		Domains  []string `mapstructure:"domains"`
 		NextHop  string   `mapstructure:"next_hop"`
-		TLS      string   `mapstructure:"tls"`
-		Envelope string   `mapstructure:"envelope"`
+		TLS      *string  `mapstructure:"tls"`
+		Envelope *string  `mapstructure:"envelope"`
 	}
 	// rawTenants is all of a file of tenants_dir, and the end of the main file.
 	rawTenants struct {
@@ -124,6 +128,7 @@ func defaults() map[string]any {
 		"log.level":              "info",
 		"log.format":             "text",
 		"log.addresses":          true,
+		"signing.engine":         "auto",
 		"trust.networks":         []string{"127.0.0.0/8", "::1/128"},
 		"trust.authenticated":    true,
 		"trust.reinjected":       "as-received",

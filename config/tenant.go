@@ -21,8 +21,8 @@ func (l *loader) tenant(e *entry) {
 	}
 	l.warnOfReplies(e)
 	t.Authorization = tenant.Auto
-	if raw.Authorization != "" || d.has(e.path+".authorization") {
-		t.Authorization = choice(d, e.path+".authorization", raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
+	if raw.Authorization != nil {
+		t.Authorization = choice(d, e.path+".authorization", *raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
 	}
 	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters)
 	t.Policy = e.override(l.config.Platform.Policy)

@@ -19,7 +19,7 @@ func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool)
 			end = len(before)
 		}
 	}
-	if end < 0 {
+	if end < 0 || !anyCompletion(tokens[:end], adds) {
 		return nil, false
 	}
 	var words []token
@@ -29,7 +29,7 @@ func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool)
 		switch {
 		case i+2 < end && isCompletion(tokens[i:i+3], adds):
 			words = append(words, token{atom, t.text, t.blank})
-			afterWord, ok = true, true
+			afterWord = true
 			i += 2
 			continue
 		case t.kind == ',' && afterWord && separatesWords(tokens[i+1:end], adds):
@@ -42,7 +42,16 @@ func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool)
 		}
 		afterWord = false
 	}
-	return append(words, tokens[end:]...), ok
+	return append(words, tokens[end:]...), true
+}
+
+func anyCompletion(tokens []token, adds func(Domain) bool) bool {
+	for i := range max(0, len(tokens)-2) {
+		if isCompletion(tokens[i:i+3], adds) {
+			return true
+		}
+	}
+	return false
 }
 
 // separatesWords reports whether a comma before the rest of the name was added too.

@@ -2,7 +2,6 @@ package message
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -16,19 +15,19 @@ func IsDate(value string) bool {
 	if open := strings.IndexByte(text, '('); open >= 0 {
 		text = text[:open] // the name of the zone
 	}
-	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t,-", r) })
-	if len(words) > 10 {
-		return false
-	}
 	var day, month, year, clock bool
-	for _, word := range words {
-		n, err := strconv.Atoi(word)
+	words := 0
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t,-", r) }) {
+		if words++; words > 10 {
+			return false
+		}
+		n, isNumber := number(word)
 		switch {
 		case len(word) >= 3 && slices.Contains(months, word[:3]):
 			month = true
 		case strings.Contains(word, ":"):
 			clock = clock || isClock(word)
-		case err != nil || word[0] == '+':
+		case !isNumber:
 		case !day && len(word) <= 2:
 			day = 1 <= n && n <= 31
 		case !year && day && (len(word) == 2 || len(word) == 4):
@@ -40,14 +39,27 @@ func IsDate(value string) bool {
 
 // isClock reads hh:mm or hh:mm:ss.
 func isClock(word string) bool {
-	parts := strings.Split(word, ":")
-	if len(parts) < 2 || len(parts) > 3 {
-		return false
-	}
-	for i, most := range []int{23, 59, 60}[:len(parts)] {
-		if n, err := strconv.Atoi(parts[i]); err != nil || n < 0 || n > most || len(parts[i]) > 2 {
+	parts := 0
+	for part := range strings.SplitSeq(word, ":") {
+		n, isNumber := number(part)
+		if parts == 3 || !isNumber || len(part) > 2 || n > [...]int{23, 59, 60}[parts] {
 			return false
 		}
+		parts++
 	}
-	return true
+	return parts >= 2
+}
+
+// number reads a number without a sign, of at most four digits.
+func number(word string) (n int, ok bool) {
+	if word == "" || len(word) > 4 {
+		return 0, false
+	}
+	for i := range len(word) {
+		if word[i] < '0' || word[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + int(word[i]-'0')
+	}
+	return n, true
 }

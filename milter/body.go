@@ -2,6 +2,7 @@ package milter
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 
 	"onbehalf/message"
@@ -23,10 +24,22 @@ type inspector struct {
 }
 
 func (i *inspector) write(chunk []byte) {
-	if !i.eightBit {
-		i.eightBit = bytes.ContainsFunc(chunk, func(r rune) bool { return r >= 0x80 })
+	i.eightBit = i.eightBit || hasEightBit(chunk)
+	if !i.longLine {
+		i.lines(chunk)
 	}
+}
+
+// lines looks for a long one. Where a LF stands in the first 998 octets, all lines up to the last
+// such LF are short, and need not be looked at one by one.
+func (i *inspector) lines(chunk []byte) {
 	for len(chunk) > 0 {
+		if i.column == 0 {
+			if last := bytes.LastIndexByte(chunk[:min(len(chunk), maxLine)], '\n'); last >= 0 {
+				chunk = chunk[last+1:]
+				continue
+			}
+		}
 		end := bytes.IndexByte(chunk, '\n')
 		if end < 0 {
 			i.part(chunk)
@@ -36,6 +49,23 @@ func (i *inspector) write(chunk []byte) {
 		i.line()
 		chunk = chunk[end+1:]
 	}
+}
+
+// hasEightBit reports whether an octet is over 127, looking at eight at a time.
+func hasEightBit(p []byte) bool {
+	const highs = 0x8080808080808080
+	for ; len(p) >= 32; p = p[32:] {
+		if (binary.LittleEndian.Uint64(p)|binary.LittleEndian.Uint64(p[8:])|
+			binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:]))&highs != 0 {
+			return true
+		}
+	}
+	for _, c := range p {
+		if c >= 0x80 {
+			return true
+		}
+	}
+	return false
 }
 
 // part is a piece of a line, without its LF.

@@ -2,8 +2,6 @@ package milter
 
 import (
 	"crypto/sha256"
-	"io"
-	"strings"
 	"sync"
 
 	"onbehalf/message"
@@ -29,21 +27,32 @@ var whatReadersSee = []string{"From", "Reply-To", "Subject", "To", "Cc", "Date",
 // digestOf distinguishes the header of one message from others. White space may have been folded
 // otherwise on the way.
 func digestOf(h message.Header) digest {
-	hash := sha256.New()
+	text := make([]byte, 0, 1024)
 	for _, name := range whatReadersSee {
-		for _, f := range h.All(name) {
-			io.WriteString(hash, name+":"+squeezed(f.Value)+"\n")
+		for _, f := range h {
+			if f.Is(name) {
+				text = append(append(text, name...), ':')
+				text = append(appendSqueezed(text, f.Value), '\n')
+			}
 		}
 	}
-	return digest(hash.Sum(nil))
+	return sha256.Sum256(text)
 }
 
 // with adds a signature over that header.
 func (d digest) with(signature message.Field) digest {
-	return sha256.Sum256(append(d[:], squeezed(signature.Value)...))
+	return sha256.Sum256(appendSqueezed(append(make([]byte, 0, 1024), d[:]...), signature.Value))
 }
 
-func squeezed(s string) string { return strings.Join(strings.Fields(s), "") }
+// appendSqueezed appends text without its white space.
+func appendSqueezed(to []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			to = append(to, c)
+		}
+	}
+	return to
+}
 
 // remember notes a message as it leaves.
 func (d *decided) remember(signatures []message.Field, h message.Header) {

@@ -75,5 +75,5 @@ func answerWith(text string) library.Response {
 		text = text[:maxReply] + "..."
 	}
 	text = strings.ReplaceAll(text, "%", "%%")
-	return reply{library.NewResponseStr(byte(library.ActReplyCode), text)}
+	return library.NewResponseStr(byte(library.ActReplyCode), text)
 }

@@ -32,18 +32,21 @@ type Counts struct {
 	Returns    Returns
 }
 
+// mostAttrs is more than a line has.
+const mostAttrs = 24
+
 // report writes the one line a message gets, and counts it.
 func (t *transaction) report() {
 	t.count()
 	level := slog.LevelInfo
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, mostAttrs),
 		slog.String("queue_id", t.message.QueueID),
 		slog.String("outcome", string(t.outcome)),
 		slog.String("row", t.plan.Row.String()),
 		slog.String("verdict", string(t.plan.Verdict)),
 		slog.String("reason", t.plan.Reason),
 		slog.String("tenant", t.plan.Tenant),
-	}
+	)
 	attrs = append(attrs, t.reportPlan()...)
 	attrs = append(attrs, t.reportReturns()...)
 	if t.plan.Shadow {

@@ -190,7 +190,7 @@ func TestShadow(t *testing.T) {
 	h := open(t)
 	client := h.client(good())
 	must(t, client.WriteRaw(frames("M<a@shadow.example>\x00", stages[3], "LFrom\x00 a@shadow.example\x00", "N")))
-	for _, want := range []byte{'c', 'c', 'a'} {
+	for _, want := range []byte{'c', 'a'} {
 		if code, data, err := client.Read(); code != want || err != nil {
 			t.Fatalf("answered %q %q, %v; want %q", code, data, err, want)
 		}
@@ -222,9 +222,7 @@ func TestReplies(t *testing.T) {
 	} {
 		client := h.client(good())
 		must(t, client.WriteRaw(frames(stages[2], stages[3], "LFrom\x00"+value+"\x00", "N")))
-		for range 2 {
-			client.Read()
-		}
+		client.Read() // RCPT's
 		code, data, err := client.Read()
 		must(t, err)
 		text, end := strings.CutSuffix(string(data), "\x00")

@@ -104,6 +104,7 @@ func (d *daemon) tell() admin.Daemon {
 		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
 		Reload:   d.memory.last.Load(),
 		Messages: messages(&d.server.Counts),
+		Signing:  d.tellSigning(),
 	}
 	d.tellDNS(&doc)
 	return doc
