@@ -28,6 +28,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 		p.From, p.FromDomain = d.fromTemplate(r.From, p.Domain)
 	}
 	l.ownDomains(d, r.Domains)
+	l.checkFrom(d)
 	p.Submitters = d.submitters("platform.submitters", r.Submitters)
 	p.Trust = tenant.Trust{
 		Networks:      d.networks("trust.networks", raw.Trust.Networks),

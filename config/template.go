@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"onbehalf/message"
@@ -32,12 +33,32 @@ func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Te
 		err = checkLocal(t.Expand(sampleOf))
 	}
 	if err != nil {
-		d.failBy(path, err, "write a local part like noreply or {local}")
+		d.failBy(path, err, "write a local part like noreply or {local}+{tenant}")
 	}
 	if t.Holds("reply") && local != "{reply}" {
 		d.fail(path, "has text beside {reply}, and could not be read back", "write {reply}@"+domain.Unicode())
 	}
 	return t, domain
+}
+
+// checkFrom sees to it that no sender gets an address that is anybody else's: neither a
+// mailbox of the platform nor what another tenant's sender gets.
+func (l *loader) checkFrom(d *document) {
+	const path = "platform.from"
+	p := l.config.Platform
+	if !p.From.Holds("local") && !p.From.Holds("domain") {
+		return
+	}
+	apart := "{local}+{tenant}@via." + p.Domain.Unicode()
+	switch {
+	case p.FromDomain.IsZero() || p.Domain.IsZero():
+	case p.FromDomain == p.Domain || slices.Contains(p.Domains, tenant.Pattern{Domain: p.FromDomain}):
+		d.fail(path, "gives every sender any address at "+p.FromDomain.Unicode()+", where the platform has its own", "give senders a domain of their own, "+apart+", or write noreply@"+p.Domain.Unicode())
+	case !p.From.Holds("tenant") && !p.From.Holds("domain"):
+		d.fail(path, "gives senders of two tenants one address where their local parts are the same", "write "+apart)
+	case strings.Contains(p.From.String(), "}{"):
+		d.fail(path, "has nothing between two placeholders, and could be read in two ways", "write "+apart)
+	}
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

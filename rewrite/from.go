@@ -108,8 +108,9 @@ func firstOf(texts ...string) string {
 }
 
 // fromAddress returns the platform's address, with what its template asks for. What a
-// stranger claims goes into no address of ours. Where something that the template asks
-// for is missing, nobody is to be answered.
+// stranger claims goes into no address of ours, and nothing of an author of whom no tenant
+// answers. Where something that the template asks for is missing, or does not fit, nobody is
+// to be answered.
 func (f *facts) fromAddress() message.Address {
 	author, id, missing := message.Address{}, "", false
 	if f.unreadable == "" && f.trusted {
@@ -120,22 +121,23 @@ func (f *facts) fromAddress() message.Address {
 	}
 	local := f.platform.From.Expand(func(placeholder string) string {
 		value := id
-		switch placeholder {
-		case "local":
+		switch {
+		case placeholder == "local" && id != "":
 			value = plainAtom(author.Local)
-		case "domain":
+		case placeholder == "domain" && id != "":
 			value = author.Domain.String()
-		case "reply":
+		case placeholder == "local", placeholder == "domain":
+			value = ""
+		case placeholder == "reply":
 			value = NewCodec(f.platform.SRS, f.m.Received).Reply(author)
 		}
 		missing = missing || value == ""
 		return value
 	})
-	local = local[:min(len(local), maxLocal)]
 	if !f.platform.From.Holds("reply") { // there, the check code covers every octet
 		local = strings.Trim(local, ".")
 	}
-	if missing || local == "" {
+	if missing || local == "" || len(local) > maxLocal {
 		local = "noreply"
 	}
 	return message.Address{Local: local, Domain: f.platform.FromDomain}

@@ -32,7 +32,7 @@ func TestTextReadsBack(t *testing.T) {
 		func(a *Answers) { a.Selectors = []string{"2024", "1e3"} },
 		func(a *Answers) { a.Selectors = []string{"0x1f", "true"} },
 		func(a *Answers) { a.Selectors = []string{"s1.mail", "s2.mail"} },
-		func(a *Answers) { a.From = "{local}@courseware.nl" },
+		func(a *Answers) { a.From = "{local}+{tenant}@via.courseware.nl" },
 		func(a *Answers) { a.From = "{reply}@replies.courseware.nl" },
 		func(a *Answers) {
 			a.Domain, a.From, a.BounceDomain = "münchen.example", "a@münchen.example", "b.münchen.example"
