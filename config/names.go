@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -132,6 +133,15 @@ func (d *document) address(path, text string) message.Address {
 		d.failBy(path, err, "write an address like postmaster@example.org")
 	}
 	return a
+}
+
+// shown takes a name that stands in the header of messages.
+func (d *document) shown(path, name string) string {
+	const most = 100
+	if n := utf8.RuneCountInString(name); n > most {
+		d.fail(path, fmt.Sprintf("has %d characters, and no mail program shows so many", n), fmt.Sprintf("shorten it to %d", most))
+	}
+	return name
 }
 
 // require reports a key that must have a value and has none.

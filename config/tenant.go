@@ -9,7 +9,7 @@ import (
 // tenant takes one tenant by itself.
 func (l *loader) tenant(e *entry) {
 	d, raw := e.doc, e.raw
-	t := &tenant.Tenant{ID: raw.ID, Name: raw.Name}
+	t := &tenant.Tenant{ID: raw.ID, Name: d.shown(e.path+".name", raw.Name)}
 	e.tenant = t
 	if t.Name == "" {
 		t.Name = t.ID

@@ -132,10 +132,13 @@ func (f *facts) readAuthor() {
 		}
 	case 1:
 		author, err := message.ParseCompletedFrom(f.fields[0].Value, f.completes)
-		if f.author = author; err != nil {
+		switch f.author = author; {
+		case err != nil:
 			f.unreadable = "From: " + err.Error()
-		} else if len(author.Mailboxes) > maxAuthors {
-			f.author, f.unreadable = message.Author{}, fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
+		case len(author.Mailboxes) > maxAuthors: // which are asked about all the same: may the submitter use them?
+			f.unreadable = fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
+		case author.Mended && len(f.standardFrom()) > maxWritten:
+			f.unreadable = fmt.Sprintf("From: written in standard form it would be longer than %d octets", maxWritten)
 		}
 	default:
 		f.unreadable = fmt.Sprintf("there are %d From fields", len(f.fields))

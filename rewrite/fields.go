@@ -14,6 +14,9 @@ import (
 // what we know.
 func (f *facts) replyTo() []Edit {
 	authors := slices.Clone(f.everyMailbox())
+	if len(authors) > maxAuthors {
+		authors = nil
+	}
 	if sender := f.m.Envelope.ReversePath; len(authors) == 0 && sender.Readable() && !f.s.TakesBounces(sender.Address.Domain) {
 		author := f.namedAuthor()
 		author.Address = sender.Address
@@ -24,7 +27,7 @@ func (f *facts) replyTo() []Edit {
 	}
 	octets := 0
 	for i := range authors {
-		authors[i].Name = clipped(visible(authors[i].Name), 10*maxName)
+		authors[i].Name = clipped(visible(authors[i].Name), maxName)
 		if octets += 4*len(authors[i].Name) + len(authors[i].Address.String()); octets > maxWritten && i > 0 {
 			authors = authors[:i]
 			break
@@ -34,7 +37,8 @@ func (f *facts) replyTo() []Edit {
 	return f.fill("Reply-To", chosen, func() string { return message.FormatMailboxes("Reply-To", authors...) })
 }
 
-// maxWritten bounds the fields that we write, in octets, but for folds.
+// maxWritten bounds the fields that we write, in octets, but for folds. Postfix cuts what a
+// milter writes near 60,000, and the signature would not fit.
 const maxWritten = 7000
 
 // fill gives a field a value where none of that name has one. Fields that say nothing go:
@@ -138,5 +142,5 @@ func (f *facts) messageID() string {
 	if queueID == "" {
 		queueID = "0"
 	}
-	return f.m.Received.UTC().Format("20060102150405") + "." + plainAtom(queueID) + "@" + host.String()
+	return f.m.Received.UTC().Format("20060102150405") + "." + plainAtom(queueID[:min(len(queueID), maxLocal)]) + "@" + host.String()
 }

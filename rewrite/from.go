@@ -20,13 +20,18 @@ func (f *facts) settleFrom() []Edit {
 	case len(f.fields) == 0:
 		return []Edit{{Op: Add, Name: "From", Value: message.FormatMailboxes("From", f.author.Mailboxes...)}}
 	case f.author.Mended:
-		authors := slices.Clone(f.author.Mailboxes)
-		for i := range authors {
-			authors[i].Name = withoutAddresses(authors[i].Name)
-		}
-		return []Edit{{Op: Change, Index: 1, Name: "From", Value: message.FormatMailboxes("From", authors...)}}
+		return []Edit{{Op: Change, Index: 1, Name: "From", Value: f.standardFrom()}}
 	}
 	return nil
+}
+
+// standardFrom writes From as RFC 5322 has it.
+func (f *facts) standardFrom() string {
+	authors := slices.Clone(f.author.Mailboxes)
+	for i := range authors {
+		authors[i].Name = withoutAddresses(authors[i].Name)
+	}
+	return message.FormatMailboxes("From", authors...)
 }
 
 // replaceFrom puts the platform's mailbox in From and keeps what stood there.
@@ -55,14 +60,17 @@ func (f *facts) replaceFrom() []Edit {
 	return edits
 }
 
+// maxTrail bounds what is kept of a From that was replaced, in octets.
+const maxTrail = 4 << 10
+
 // trailOf writes a From that was replaced, its end cut off where it is long.
 func trailOf(value string) string {
-	if len(value) <= maxWritten {
-		if was := message.Fold(OriginalFrom, value); len(was) <= maxWritten+1000 {
+	if len(value) <= maxTrail {
+		if was := message.Fold(OriginalFrom, value); len(was) <= maxTrail {
 			return was
 		}
 	}
-	const enough = 2000 // octets, each of which may need three
+	const enough = maxTrail / 4 // octets, each of which may need three, and folds
 	return message.Fold(OriginalFrom, strings.ToValidUTF8(value[:min(len(value), enough)], "")+" ...")
 }
 
