@@ -37,6 +37,7 @@ type Config struct {
 	// TenantsDir need not exist when it is the default.
 	TenantsDir string
 	Log        Log
+	Limits     Limits
 	Engine     string           // signing.engine: auto, openssl or go
 	Platform   *tenant.Platform // without Identities: those need the keys
 	Tenants    []*tenant.Tenant // likewise
@@ -49,6 +50,11 @@ type Log struct {
 	Level     slog.Level
 	Format    string // text or json
 	Addresses bool   // mail addresses may stand in the log
+}
+
+// Limits bound what the daemon uses.
+type Limits struct {
+	Memory int64 // octets that messages under way may hold together
 }
 
 // DNS is how the tenants' DNS is watched.

@@ -108,6 +108,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		Addresses: raw.Log.Addresses,
 	}
 	c.Engine = choice(d, "signing.engine", raw.Signing.Engine, "auto", "openssl", "go")
+	c.Limits = Limits{Memory: d.memory("limits.memory", raw.Limits.Memory)}
 	c.DNS = DNS{
 		Servers:      d.servers("dns.servers", raw.DNS.Servers),
 		Timeout:      d.positive("dns.timeout", raw.DNS.Timeout),

@@ -18,6 +18,7 @@ type (
 		KeysDir    string      `mapstructure:"keys_dir"`
 		TenantsDir string      `mapstructure:"tenants_dir"`
 		Log        rawLog      `mapstructure:"log"`
+		Limits     rawLimits   `mapstructure:"limits"`
 		Signing    rawSigning  `mapstructure:"signing"`
 		Platform   rawPlatform `mapstructure:"platform"`
 		Trust      rawTrust    `mapstructure:"trust"`
@@ -33,6 +34,9 @@ type (
 	}
 	rawSigning struct {
 		Engine string `mapstructure:"engine"`
+	}
+	rawLimits struct {
+		Memory size `mapstructure:"memory"`
 	}
 	rawPlatform struct {
 		Name         string        `mapstructure:"name"`
@@ -112,6 +116,7 @@ type (
 
 	switchable string // empty: off
 	period     string // a duration
+	size       string // of memory
 	date       string // a day; YAML has a type of its own for one that is not quoted
 )
 
@@ -125,6 +130,7 @@ func defaults() map[string]any {
 		"state_dir":              "/var/lib/onbehalf",
 		"keys_dir":               "/etc/onbehalf/keys",
 		"tenants_dir":            "/etc/onbehalf/tenants.d",
+		"limits.memory":          "512MiB",
 		"log.level":              "info",
 		"log.format":             "text",
 		"log.addresses":          true,

@@ -20,7 +20,7 @@ const (
 	blank              // text, or nothing at all, which is the empty text
 	truth              // true or false
 	number             // an integer
-	span               // a duration or a day; YAML's type does not matter, for 30 gets its own error
+	span               // a duration, a day or a size; YAML's type does not matter, for 30 gets its own error
 	list
 	record
 )
@@ -36,7 +36,7 @@ type shape struct {
 
 func shapeOf(t reflect.Type) *shape {
 	switch {
-	case t == reflect.TypeFor[period](), t == reflect.TypeFor[date]():
+	case t == reflect.TypeFor[period](), t == reflect.TypeFor[date](), t == reflect.TypeFor[size]():
 		return &shape{kind: span}
 	case t == reflect.TypeFor[switchable]():
 		return &shape{kind: blank}

@@ -20,11 +20,14 @@ type frameReader struct {
 	socket *deadlines
 	limits *Limits
 	head   [4]byte // the length of the frame
+	budget *budget
+	memory func() int64 // the limit of the budget
+	taken  int          // of it, for a frame longer than freeFrame
 }
 
-func newFrameReader(conn net.Conn, limits *Limits) *frameReader {
+func newFrameReader(conn net.Conn, limits *Limits, budget *budget, memory func() int64) *frameReader {
 	socket := &deadlines{conn: conn, limits: limits, wait: min(limits.Stall, limits.Idle)}
-	return &frameReader{buffer: bufio.NewReaderSize(socket, maxKept), socket: socket, limits: limits}
+	return &frameReader{buffer: bufio.NewReaderSize(socket, maxKept), socket: socket, limits: limits, budget: budget, memory: memory}
 }
 
 // read returns the next frame, in the memory of the one before if that is large enough. Memory
@@ -44,6 +47,12 @@ func (f *frameReader) read(frame []byte) ([]byte, error) {
 		return nil, fmt.Errorf("frame of %d octets; at least 1 and at most %d are taken", length, f.limits.Frame)
 	}
 	frame = append(frame[:0], head...)
+	if more := int(length) - freeFrame - f.taken; more > 0 {
+		if !f.budget.take(more, f.memory()) {
+			return nil, errMemory
+		}
+		f.taken += more
+	}
 	for missing := int(length); missing > 0; {
 		frame = grow(frame, missing)
 		n, err := f.buffer.Read(frame[len(frame):min(cap(frame), len(frame)+missing)])
@@ -81,6 +90,12 @@ func grow(frame []byte, missing int) []byte {
 
 // release gives up the memory of long frames, when a message is over, and returns the last one, a
 // short one, in memory of its own.
+func (f *frameReader) release(frame []byte) []byte {
+	f.budget.give(f.taken)
+	f.taken = 0
+	return release(frame)
+}
+
 func release(frame []byte) []byte {
 	if cap(frame) <= maxKept || len(frame) > maxKept {
 		return frame

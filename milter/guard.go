@@ -37,8 +37,9 @@ type guard struct {
 	frame []byte // the last frame read; its memory is used again
 	rest  []byte // the part of it that the library has not read yet
 
-	words  []string // of the last MAIL or RCPT: the address, then ESMTP parameters
-	macros []byte   // the last ones: the command that they are for, then names and values
+	address    string // of the last MAIL or RCPT
+	parameters []byte // of MAIL, while it is dealt with: those of ESMTP, each with its NUL
+	macros     []byte // the last ones: the command that they are for, then names and values
 
 	step library.Code // the last command of the message under way; 0: between messages
 
@@ -58,7 +59,7 @@ type guard struct {
 
 func newGuard(conn net.Conn, s *Server) *guard {
 	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
-	g.in = newFrameReader(conn, &s.Limits)
+	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return s.Current().memory() })
 	g.session = &session{server: s, guard: g}
 	return g
 }
@@ -121,14 +122,14 @@ func (g *guard) next() error {
 		g.session.body(data)
 		return g.unless(library.OptNoBodyReply)
 	case library.CodeMail:
-		g.words = splitWords(data)
+		g.keepWords(data)
 		if !g.begin() {
 			return net.ErrClosed
 		}
 	case library.CodeRcpt:
-		g.words = splitWords(data)
+		g.keepWords(data)
 	case library.CodeAbort:
-		g.frame = release(g.frame)
+		g.frame = g.in.release(g.frame)
 		defer g.finish()
 	}
 	g.rest = g.frame
@@ -154,6 +155,9 @@ func (g *guard) goOn() error {
 
 // maxKept is how much memory for frames or macros a connection keeps to use again.
 const maxKept = 8 << 10
+
+// maxMacros bounds the macros of one command, in octets. Those that we ask for are a few names.
+const maxMacros = 16 << 10
 
 func (g *guard) keepMacros(data []byte) {
 	if cap(g.macros) > maxKept {
@@ -188,8 +192,8 @@ func (g *guard) check(command library.Code, data []byte) error {
 	case library.CodeOptNeg:
 		return g.takeOffer(data)
 	case library.CodeMacro:
-		if len(data) == 0 {
-			return errors.New("malformed D frame")
+		if len(data) == 0 || len(data) > maxMacros {
+			return fmt.Errorf("malformed D frame of %d octets", len(data))
 		}
 	case library.CodeEOB:
 		if len(data) > 0 { // a last piece of the body in some dialects, and the library drops it
@@ -268,9 +272,20 @@ func (g *guard) takeOffer(data []byte) error {
 	return nil
 }
 
-// splitWords takes the NUL-ended words of MAIL and RCPT apart.
-func splitWords(data []byte) []string {
-	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
+// keepWords takes the words of MAIL and RCPT apart, each with its NUL. Parameters stay where
+// they are, for there may be a hundred thousand of them.
+func (g *guard) keepWords(data []byte) {
+	address, parameters, _ := bytes.Cut(data, []byte{0})
+	g.address, g.parameters = string(address), parameters
+}
+
+// path returns what MAIL said: the address, and whether with SMTPUTF8 (RFC 6531).
+func (g *guard) path() (address string, smtputf8 bool) {
+	for word := range bytes.SplitSeq(g.parameters, []byte{0}) {
+		smtputf8 = smtputf8 || strings.EqualFold(string(word), "SMTPUTF8")
+	}
+	g.parameters = nil
+	return g.address, smtputf8
 }
 
 // Write keeps edits back until the reply that they belong to: the peer gets all or
@@ -316,14 +331,16 @@ func isEdit(code byte) bool { return strings.IndexByte("+-2bhimqep", code) >= 0 
 func (g *guard) flush(reply library.ActionCode) error {
 	g.SetWriteDeadline(time.Now().Add(g.server.Limits.Stall))
 	_, err := g.Conn.Write(g.out.Bytes()[:g.scan])
-	g.out.Next(g.scan)
+	if g.out.Next(g.scan); g.out.Len() == 0 && g.out.Cap() > maxKept {
+		g.out = bytes.Buffer{}
+	}
 	g.scan = 0
 	if after := g.afterReply; after != nil {
 		g.afterReply = nil
 		after(err)
 	}
 	if err == nil && endsMessage(g.command(), reply) {
-		g.step, g.frame = 0, release(g.frame)
+		g.step, g.frame, g.address = 0, g.in.release(g.frame), ""
 		g.finish()
 	}
 	return err

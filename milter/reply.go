@@ -34,6 +34,9 @@ func refusalOf(plan rewrite.Plan) library.Response { return answerWith(Reply(pla
 // for guessing.
 const maxRefused = 20
 
+// busy answers when other messages have all the memory. It is soon free again.
+const busy = "too much mail at once; try again soon"
+
 // refusedRecipient answers for an address of ours that leads nowhere.
 func refusedRecipient(err error) library.Response {
 	switch {
@@ -41,6 +44,8 @@ func refusedRecipient(err error) library.Response {
 		return refusal("421", "4.7.0", err.Error())
 	case errors.Is(err, errRefused), errors.Is(err, errLetters):
 		return refusal("450", "4.7.1", err.Error())
+	case errors.Is(err, errMemory):
+		return refusal("451", "4.3.2", busy)
 	case errors.Is(err, rewrite.ErrClassic):
 		return refusal("550", "5.7.1", "this address is closed to you: "+err.Error())
 	case errors.Is(err, rewrite.ErrSpelling):

@@ -23,6 +23,9 @@ type State struct {
 	Table     *tenant.Table
 	Keys      *keys.Ring
 	Addresses bool // write mail addresses to the log
+	// Memory is what messages of all connections may hold together, in octets. When it is used
+	// up, messages are deferred. Zero: DefaultMemory.
+	Memory int64
 }
 
 // Server answers Postfix on any number of listeners. Set its fields before the
@@ -39,6 +42,7 @@ type Server struct {
 	decided   decided
 	headless  headless
 	strangers strangers
+	budget    budget
 
 	once sync.Once
 	free chan struct{} // holds one token for each connection that is served
@@ -163,6 +167,7 @@ func (s *Server) handle(conn net.Conn) {
 func (s *Server) converse(g *guard) {
 	g.onClose = func() {
 		g.session.end()
+		g.in.release(nil)
 		s.forget(g)
 	}
 	if err := g.negotiate(); err != nil {

@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/textproto"
@@ -92,9 +93,11 @@ func (s *session) RcptTo(string, *library.Modifier) (library.Response, error) {
 		return s.say(goOn)
 	}
 	s.noteQueueID()
-	to, resolved := message.ParsePath(s.guard.words[0]), message.ParsePath(s.guard.macro("{rcpt_addr}"))
+	to, resolved := message.ParsePath(s.guard.address), message.ParsePath(s.guard.macro("{rcpt_addr}"))
 	if err := s.transaction.addRecipient(to, resolved, s.refused >= maxRefused); err != nil {
-		s.refused++
+		if !errors.Is(err, errMemory) && !errors.Is(err, errLetters) {
+			s.refused++ // it may have been a guess
+		}
 		return s.say(refusedRecipient(err))
 	}
 	return s.say(goOn)

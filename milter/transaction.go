@@ -3,7 +3,6 @@ package milter
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +27,8 @@ type transaction struct {
 	message  message.Message
 	octets   int   // of the header
 	paths    int   // octets of the recipients
+	held     int   // of the server's budget
+	short    bool  // there was not enough of it: the message is deferred
 	tooLarge error // a bound was passed: the message is refused at its end
 	shown    bool  // the end of the header has come
 
@@ -45,15 +46,18 @@ const usualFields = 32
 
 // begin takes the facts of the connection and of MAIL.
 func begin(s *session, login string) *transaction {
-	words := s.guard.words
+	sender, smtputf8 := s.guard.path()
 	t := &transaction{server: s.server, guard: s.guard, state: s.server.Current(), started: time.Now()}
 	t.snapshot = t.state.Table.Snapshot()
 	t.message = message.Message{
-		Envelope:  message.Envelope{ReversePath: message.ParsePath(words[0]), SMTPUTF8: hasWord(words[1:], "SMTPUTF8")},
+		Envelope:  message.Envelope{ReversePath: message.ParsePath(sender), SMTPUTF8: smtputf8},
 		Submitter: message.Submitter{Client: s.client, Login: login, Local: s.local},
 		Host:      s.host,
 		Received:  s.server.Now(),
 		Header:    make(message.Header, 0, usualFields),
+	}
+	if !t.hold(costMessage + 2*len(sender)) {
+		t.message.Envelope.ReversePath = message.Path{}
 	}
 	return t
 }
@@ -67,6 +71,9 @@ const maxPath = 256
 // enough. One of a local submission is never refused: Postfix would keep the message
 // in its queue for ever.
 func (t *transaction) addRecipient(to, resolved message.Path, guessing bool) error {
+	if t.short {
+		return t.whenShort()
+	}
 	t.paths += len(to.Verbatim)
 	limit := t.server.Limits.Recipients
 	if len(t.message.Envelope.ForwardPaths) >= limit || t.paths > limit*maxPath {
@@ -77,12 +84,33 @@ func (t *transaction) addRecipient(to, resolved message.Path, guessing bool) err
 	if !t.message.Submitter.Local {
 		err = t.refusal(to, resolved, guessing)
 	}
-	if err == nil {
-		t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, to)
+	if err != nil {
+		t.reportRecipient(to, err)
+		return err
+	}
+	if !t.hold(cost(to, t.snapshot)) {
+		return t.whenShort()
+	}
+	t.message.Envelope.ForwardPaths = append(t.message.Envelope.ForwardPaths, to)
+	return nil
+}
+
+// cost is what a recipient takes of the budget.
+func cost(to message.Path, s *tenant.Snapshot) int {
+	n := costRecipient + 2*len(to.Verbatim)
+	if rewrite.Ours(to.Address, s) {
+		n += costExchange + 2*len(to.Verbatim)
+	}
+	return n
+}
+
+// whenShort answers for a recipient of a message for which there is no memory. Local mail waits
+// for the end of its header, like all that is wrong with it.
+func (t *transaction) whenShort() error {
+	if t.message.Submitter.Local {
 		return nil
 	}
-	t.reportRecipient(to, err)
-	return err
+	return errMemory
 }
 
 var (
@@ -149,10 +177,19 @@ func mailbox(p message.Path) message.Address {
 	return message.Address{Domain: domain}
 }
 
+// maxFields is how many fields one header may have: a field costs more than its octets.
+const maxFields = 10_000
+
 func (t *transaction) addField(f message.Field) {
 	t.octets += len(f.Name) + len(f.Value) + 3
-	if t.octets > t.server.Limits.Header {
+	switch {
+	case t.octets > t.server.Limits.Header:
 		t.tooLarge = fmt.Errorf("header longer than %d octets", t.server.Limits.Header)
+		return
+	case len(t.message.Header) >= maxFields:
+		t.tooLarge = fmt.Errorf("header of more than %d fields", maxFields)
+		return
+	case !t.hold(costField + len(f.Name) + len(f.Value)):
 		return
 	}
 	t.message.Header = append(t.message.Header, f)
@@ -164,6 +201,10 @@ func (t *transaction) addField(f message.Field) {
 // not ours passes whatever its size, for nothing in it is needed.
 func (t *transaction) decide() library.Response {
 	t.shown = true
+	if t.short {
+		t.plan = rewrite.Plan{Row: rewrite.RowUndecided, Verdict: rewrite.Refuse, Reason: "there is no memory for it"}
+		return t.answer(deferred, refusal("451", "4.3.2", busy))
+	}
 	t.message.Signed = t.server.decided.knows(t.message.Header)
 	t.plan = rewrite.Decide(t.message, t.snapshot)
 	for _, d := range t.plan.Standings {
@@ -265,11 +306,8 @@ func (t *transaction) sign() ([]message.Field, error) {
 // close gives up the signature.
 func (t *transaction) close() {
 	t.server.headless.note(t)
+	t.release()
 	if t.signature != nil {
 		t.signature.Close()
 	}
-}
-
-func hasWord(words []string, wanted string) bool {
-	return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, wanted) })
 }

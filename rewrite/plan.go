@@ -45,6 +45,7 @@ const (
 	RowLoop       Row = 13 // the same, which comes round again and again
 	RowTooMany    Row = 14 // any: the header would take too many changes
 	RowDecided    Row = 15 // above it: comes to us a second time
+	RowUndecided  Row = 16 // none: the server could not look at the message
 )
 
 // String gives the number, or a word where there is none.
@@ -62,6 +63,8 @@ func (r Row) String() string {
 		return "too-many"
 	case RowDecided:
 		return "decided"
+	case RowUndecided:
+		return "undecided"
 	}
 	return strconv.Itoa(int(r))
 }

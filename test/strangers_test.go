@@ -181,7 +181,9 @@ func TestNullSenderIsNoPassport(t *testing.T) {
 // arrive and are signed where a tenant is bound to loopback and only some may send as the
 // platform.
 func TestPostfixBounceArrives(t *testing.T) {
-	h := buildWith(t, func(string) string { return "notify_classes = bounce\nbounce_notice_recipient = postmaster@courseware.nl\n" })
+	h := buildWith(t, func(string) string {
+		return "notify_classes = bounce\nbounce_notice_recipient = postmaster@courseware.nl\n"
+	})
 	c := find(t, "row07")
 	c.Table = cases.NewCast(t).AtLoopback(t)
 	h.play(c)

@@ -60,6 +60,7 @@ func (p *program) runServe(ctx context.Context) error {
 	d.log = newLogger(p.err, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
+	boundMemory(first.Limits.Memory)
 	d.memory.begin(first, findings)
 	sockets, err := d.openSockets(first.Listen) // first: if another daemon has them, nothing of its is touched
 	if err != nil {
@@ -86,7 +87,7 @@ func (p *program) runServe(ctx context.Context) error {
 // state gives a message what it is decided by.
 func (d *daemon) state() milter.State {
 	now := d.current.Load()
-	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses}
+	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses, Memory: now.Limits.Memory}
 }
 
 func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {
