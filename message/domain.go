@@ -47,7 +47,7 @@ func ParseDomain(s string) (Domain, error) {
 		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
 	}
 	d := Domain{ascii}
-	if u := d.Unicode(); lower != ascii && lower != u || !norm.NFC.IsNormalString(s) {
+	if u := d.Unicode(); lower != ascii && lower != strings.ToLower(u) || !norm.NFC.IsNormalString(s) {
 		return Domain{}, fmt.Errorf("%q is not the usual spelling of a domain name; write %q", clip(s), u)
 	}
 	return d, nil

@@ -53,3 +53,9 @@ func ParseMappedHost(s string) (Domain, error) {
 	}
 	return d, err
 }
+
+// EqualFold reports whether two texts are one but for case, by full case folding: ß is ss. So
+// Postfix folds addresses; strings.EqualFold knows folds of one character to one only.
+func EqualFold(a, b string) bool {
+	return strings.EqualFold(a, b) || cases.Fold().String(a) == cases.Fold().String(b)
+}

@@ -133,7 +133,7 @@ func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
 		return nil
 	case guessing:
 		return errGuessing
-	case hidden, ours && resolved.Readable() && !strings.EqualFold(resolved.Address.String(), to.Address.String()):
+	case hidden, ours && resolved.Readable() && !message.EqualFold(resolved.Address.String(), to.Address.String()):
 		err = rewrite.ErrSpelling
 	}
 	return t.limited(x, err)

@@ -226,3 +226,24 @@ func TestLocalMailArrivesOnce(t *testing.T) {
 		h.quiet(t)
 	}
 }
+
+// TestFoldedLocalParts: Postfix tells us a recipient folded by case; ß is ss then, and the
+// address is the one that was given all the same.
+func TestFoldedLocalParts(t *testing.T) {
+	h := buildStrict(t)
+	h.play(find(t, "return-bounce"))
+	for _, local := range []string{"straße", "STRAẞE", "ſ", "\u212aelvin", "İstanbul", "ﬁnance", "ΣΑΣ", "ŉ", "Ꭴ", "Ǆ", "jürgen", "JÜRGEN"} {
+		client := h.stranger(t, "203.0.113.9")
+		client.Do("MAIL FROM:<> SMTPUTF8")
+		if reply := client.Do("RCPT TO:<" + h.ours(local+"@yourorganisationname.nl") + ">"); !reply.OK() {
+			t.Errorf("%s (%+q): %s", local, local, reply)
+			continue
+		}
+		if reply := client.Data(letterFrom("MAILER-DAEMON@mx.receiver.example")); !reply.OK() {
+			t.Fatal(reply)
+		}
+		if got := h.sink.Wait(t, 1)[0]; strings.Join(got.ForwardPaths, " ") != local+"@yourorganisationname.nl" {
+			t.Errorf("%+q leads to %+q", local, got.ForwardPaths)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func ParseSPF(text string) (SPF, error) {
 		if cause == "" {
 			cause = s.misplaced(t)
 		}
-		if strings.HasSuffix(word, ":") && i+2 < len(words) {
+		if cause != "" && strings.HasSuffix(word, ":") && i+2 < len(words) {
 			cause += "; there must be no space behind the colon"
 		}
 		s.Terms = append(s.Terms, t)
