@@ -90,15 +90,15 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 }
 
 // submitters takes who may send.
-func (d *document) submitters(path string, raw rawSubmitters) tenant.Submitters {
+func (d *document) submitters(path string, raw rawSubmitters, trust tenant.Trust) tenant.Submitters {
 	s := tenant.Submitters{Networks: d.networks(path+".networks", raw.Networks)}
-	for i, login := range raw.Logins {
-		at := index(path+".logins", i)
+	for i, written := range raw.Logins {
+		at, login := index(path+".logins", i), trust.Login(written)
 		switch {
 		case login == "":
 			d.fail(at, "is empty", "write a login name, or take it out")
 		case slices.Contains(s.Logins, login):
-			d.fail(at, quoted(login)+" is there twice", "take one out")
+			d.fail(at, quoted(written)+" is there twice: logins are compared without case and without trust.realm", "take one out")
 		default:
 			s.Logins = append(s.Logins, login)
 		}
@@ -108,6 +108,14 @@ func (d *document) submitters(path string, raw rawSubmitters) tenant.Submitters 
 
 // loopback is where this host's own programs come from.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// realm takes what SASL servers put behind the @ of a login.
+func (d *document) realm(path, text string) string {
+	if strings.ContainsAny(text, "@ \t") {
+		d.fail(path, quoted(text)+" is not a realm", "write what stands behind the @ of logins, like courseware.nl")
+	}
+	return text
+}
 
 // checkTrust warns of submitters that are not trusted, for being one does not suffice, and of
 // those that nobody can tell from others.

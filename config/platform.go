@@ -29,12 +29,13 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	}
 	l.ownDomains(d, r.Domains)
 	l.checkFrom(d)
-	p.Submitters = d.submitters("platform.submitters", r.Submitters)
 	p.Trust = tenant.Trust{
+		Realm:         d.realm("trust.realm", raw.Trust.Realm),
 		Networks:      d.networks("trust.networks", raw.Trust.Networks),
 		Authenticated: raw.Trust.Authenticated,
 		Reinjected:    choice(d, "trust.reinjected", raw.Trust.Reinjected, "as-received", "trusted") == "trusted",
 	}
+	p.Submitters = d.submitters("platform.submitters", r.Submitters, p.Trust)
 	p.Policy = d.policy(raw.Policy)
 	p.SRS = l.srs(d, raw.SRS)
 	l.platformKeys(d, r.DKIM)

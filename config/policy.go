@@ -32,6 +32,7 @@ func (d *document) policy(raw rawPolicy) tenant.Policy {
 		RewriteFrom:   d.rewriteFrom("policy.rewrite_from", raw.RewriteFrom),
 		KeepEnvelope:  raw.KeepEnvelope,
 		AlwaysRewrite: d.domains("policy.always_rewrite", raw.AlwaysRewrite),
+		UnboundLogins: choice(d, "policy.unbound_logins", raw.UnboundLogins, tenant.UnboundAllow, tenant.UnboundRefuse),
 		Mode:          d.mode("policy.mode", raw.Mode),
 	}
 }

@@ -61,6 +61,7 @@ type (
 	rawTrust struct {
 		Networks      []string `mapstructure:"networks"`
 		Authenticated bool     `mapstructure:"authenticated"`
+		Realm         string   `mapstructure:"realm"`
 		Reinjected    string   `mapstructure:"reinjected"`
 	}
 	rawPolicy struct {
@@ -69,6 +70,7 @@ type (
 		RewriteFrom    string   `mapstructure:"rewrite_from"`
 		KeepEnvelope   bool     `mapstructure:"keep_envelope"`
 		AlwaysRewrite  []string `mapstructure:"always_rewrite"`
+		UnboundLogins  string   `mapstructure:"unbound_logins"`
 		Mode           string   `mapstructure:"mode"`
 	}
 	rawSRS struct {
@@ -144,16 +146,17 @@ func defaults() map[string]any {
 		"policy.keep_envelope":   true,
 		"policy.always_rewrite": []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com",
 			"live.com", "yahoo.com", "icloud.com", "aol.com"},
-		"policy.mode":          "enforce",
-		"srs.secrets":          "/etc/onbehalf/srs.secrets",
-		"srs.max_age":          "30d",
-		"srs.accept_classic":   false,
-		"srs.classic_hash_min": 4,
-		"dns.timeout":          "5s",
-		"dns.max_per_second":   50,
-		"dns.pending_every":    "5m",
-		"dns.active_every":     "1h",
-		"dns.demote_after":     "1h",
+		"policy.unbound_logins": "allow",
+		"policy.mode":           "enforce",
+		"srs.secrets":           "/etc/onbehalf/srs.secrets",
+		"srs.max_age":           "30d",
+		"srs.accept_classic":    false,
+		"srs.classic_hash_min":  4,
+		"dns.timeout":           "5s",
+		"dns.max_per_second":    50,
+		"dns.pending_every":     "5m",
+		"dns.active_every":      "1h",
+		"dns.demote_after":      "1h",
 	}
 }
 

@@ -24,7 +24,7 @@ func (l *loader) tenant(e *entry) {
 	if raw.Authorization != nil {
 		t.Authorization = choice(d, e.path+".authorization", *raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
 	}
-	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters)
+	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters, l.config.Platform.Trust)
 	t.Policy = e.override(l.config.Platform.Policy)
 	t.FromName = e.nameTemplate()
 	t.ReturnPath = e.returnPath()

@@ -56,6 +56,12 @@ func ParseMappedHost(s string) (Domain, error) {
 
 // EqualFold reports whether two texts are one but for case, by full case folding: ß is ss. So
 // Postfix folds addresses; strings.EqualFold knows folds of one character to one only.
-func EqualFold(a, b string) bool {
-	return strings.EqualFold(a, b) || cases.Fold().String(a) == cases.Fold().String(b)
+func EqualFold(a, b string) bool { return strings.EqualFold(a, b) || Folded(a) == Folded(b) }
+
+// Folded returns the form that texts have in common which are one but for case.
+func Folded(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return cases.Fold().String(s)
 }

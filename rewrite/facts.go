@@ -73,6 +73,7 @@ func (f *facts) standing(d message.Domain) tenant.Standing {
 }
 
 func gather(m message.Message, s *tenant.Snapshot) *facts {
+	m.Submitter.Login = s.Platform().Trust.Login(m.Submitter.Login)
 	f := &facts{m: m, s: s, platform: s.Platform(), fields: m.Header.All("From")}
 	f.policy = f.platform.Policy
 	f.readAuthor()
@@ -175,6 +176,9 @@ func (f *facts) partyOf(d message.Domain) (party, *tenant.Tenant) {
 func (f *facts) forbids(bound *tenant.Tenant) string {
 	if f.ownBounce {
 		return ""
+	}
+	if login := f.m.Submitter.Login; login != "" && bound == nil && f.policy.UnboundLogins == tenant.UnboundRefuse && !f.platform.Submitters.Include(f.m.Submitter) {
+		return fmt.Sprintf("the login %s belongs to no tenant, and policy.unbound_logins refuses such", login)
 	}
 	for _, author := range f.everyMailbox() {
 		party, owner := f.partyOf(author.Address.Domain)

@@ -21,6 +21,8 @@ type (
 	UnreadableFrom string
 	// RewriteFrom says when the From of an unauthorized tenant is rewritten.
 	RewriteFrom string
+	// UnboundLogins says whether a login that belongs to nobody may send.
+	UnboundLogins string
 	// Mode says whether plans are carried out.
 	Mode string
 )
@@ -41,6 +43,9 @@ const (
 	RewriteDMARC  RewriteFrom = "dmarc" // only when the domain's DMARC policy asks for it
 	RewriteNever  RewriteFrom = "never"
 
+	UnboundAllow  UnboundLogins = "allow"
+	UnboundRefuse UnboundLogins = "refuse"
+
 	Enforce Mode = "enforce"
 	Shadow  Mode = "shadow" // decide and log, change nothing
 )
@@ -54,13 +59,14 @@ type Policy struct {
 	RewriteFrom    RewriteFrom
 	KeepEnvelope   bool             // row 2 keeps an aligned envelope sender
 	AlwaysRewrite  []message.Domain // rewritten whatever RewriteFrom dmarc finds
+	UnboundLogins  UnboundLogins    // of the platform alone
 	Mode           Mode
 }
 
 // Submitters names who may send as a tenant or as the platform. The zero value
 // names nobody, which means that anyone trusted may.
 type Submitters struct {
-	Logins   []string
+	Logins   []string // as Trust.Login writes them
 	Networks []netip.Prefix // masked
 }
 
@@ -69,7 +75,8 @@ func (s Submitters) IsZero() bool { return len(s.Logins) == 0 && len(s.Networks)
 
 // Include tells whether the submitter is named, by login or by network.
 func (s Submitters) Include(who message.Submitter) bool {
-	if who.Login != "" && slices.Contains(s.Logins, who.Login) {
+	named := func(login string) bool { return message.EqualFold(login, who.Login) }
+	if who.Login != "" && slices.ContainsFunc(s.Logins, named) {
 		return true
 	}
 	return within(s.Networks, who.Client)
@@ -84,9 +91,20 @@ func within(networks []netip.Prefix, addr netip.Addr) bool {
 type Trust struct {
 	Networks      []netip.Prefix // masked
 	Authenticated bool           // whoever has logged in
+	Realm         string         // of logins that may be written with it or without; empty: none
 	// Reinjected: a message that came to this host from a stranger, and that a program of
 	// the host hands back, is trusted like the program's own.
 	Reinjected bool
+}
+
+// Login returns the one form in which a login is compared: SASL servers let people write theirs
+// in any case, and with its realm or without.
+func (t Trust) Login(login string) string {
+	login = message.Folded(login)
+	if t.Realm == "" {
+		return login
+	}
+	return strings.TrimSuffix(login, "@"+message.Folded(t.Realm))
 }
 
 // Platform is the platform itself.

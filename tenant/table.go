@@ -71,7 +71,7 @@ func NewTableBeside(platform *Platform, tenants []*Tenant, pause func()) (*Table
 			}
 			byPath[path] = t
 		}
-		if err := all.add(t); err != nil {
+		if err := all.add(t, platform.Trust); err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +89,7 @@ func NewTableBeside(platform *Platform, tenants []*Tenant, pause func()) (*Table
 // claims are all that tenants claim, by table, in the order of the tenants.
 type claims map[string][]claim
 
-func (c claims) add(t *Tenant) error {
+func (c claims) add(t *Tenant, trust Trust) error {
 	put := func(table, key, label string, apex message.Domain) {
 		c[table] = append(c[table], claim{key, label, t, apex})
 	}
@@ -97,7 +97,7 @@ func (c claims) add(t *Tenant) error {
 		put(domains, domainKey(p), p.String(), p.Domain)
 	}
 	for _, login := range t.Submitters.Logins {
-		put(logins, login, login, message.Domain{})
+		put(logins, trust.Login(login), login, message.Domain{})
 	}
 	for _, n := range t.Submitters.Networks {
 		if !n.IsValid() || n.Addr().Is4In6() {
@@ -273,7 +273,7 @@ func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
 // tenant alone. Nil: nobody.
 func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 	if who.Login != "" {
-		if c, found := s.first(logins, "id", who.Login); found {
+		if c, found := s.first(logins, "id", s.Platform().Trust.Login(who.Login)); found {
 			return c.Tenant
 		}
 	}

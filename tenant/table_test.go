@@ -139,7 +139,7 @@ func TestDuplicateClaims(t *testing.T) {
 		{"wildcard and apex", []*tenant.Tenant{customer(t, "a", "x.example"), customer(t, "b", "*.x.example")}, ""},
 		{"wildcard and what it covers", []*tenant.Tenant{customer(t, "a", "a.x.example"), customer(t, "b", "*.x.example")}, ""},
 		{"logins", []*tenant.Tenant{withLogins(customer(t, "a"), "lms"), withLogins(customer(t, "b"), "lms")}, "login lms belongs to tenant a and to tenant b"},
-		{"logins of another case", []*tenant.Tenant{withLogins(customer(t, "a"), "lms"), withLogins(customer(t, "b"), "LMS")}, ""},
+		{"logins of another case", []*tenant.Tenant{withLogins(customer(t, "a"), "lms"), withLogins(customer(t, "b"), "LMS")}, "login LMS belongs to tenant a and to tenant b"},
 		{"networks", []*tenant.Tenant{withNetworks(customer(t, "a"), "192.0.2.0/24"), withNetworks(customer(t, "b"), "192.0.2.0/24")}, "network 192.0.2.0/24 belongs to"},
 		{"network in a network", []*tenant.Tenant{withNetworks(customer(t, "a"), "192.0.2.0/24"), withNetworks(customer(t, "b"), "192.0.2.0/25")}, ""},
 		{"IPv4 network written as IPv6", []*tenant.Tenant{withNetworks(customer(t, "a"), "::ffff:192.0.2.0/120")}, "neither an IPv4 nor an IPv6"},
@@ -162,6 +162,28 @@ func TestDuplicateClaims(t *testing.T) {
 	}
 }
 
+// TestRealm: with a realm, a login is bound with it and without it, in any case.
+func TestRealm(t *testing.T) {
+	p := platform(t)
+	p.Trust.Realm = "Courseware.nl"
+	table, err := tenant.NewTable(p, []*tenant.Tenant{withLogins(customer(t, "a"), "lms-a"), withLogins(customer(t, "b"), "LMS-B@courseware.nl")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for login, want := range map[string]string{
+		"lms-a": "a", "LMS-A": "a", "lms-a@courseware.nl": "a", "lms-a@COURSEWARE.NL": "a", "lms-b": "b", "Lms-B@courseware.nl": "b",
+		"lms-a@other.nl": "", "lms-a@courseware.nl.other.nl": "", "lms-acourseware.nl": "", "@courseware.nl": "", "": "",
+	} {
+		bound := table.Snapshot().BoundTo(message.Submitter{Login: login})
+		if id := ""; bound != nil && bound.ID != want || bound == nil && want != id {
+			t.Errorf("%q is bound to %v, want %q", login, bound, want)
+		}
+	}
+	if _, err := tenant.NewTable(p, []*tenant.Tenant{withLogins(customer(t, "a"), "lms"), withLogins(customer(t, "b"), "lms@courseware.nl")}); err == nil {
+		t.Error("one login in two spellings belongs to two tenants")
+	}
+}
+
 func TestBoundTo(t *testing.T) {
 	s := table(t,
 		withNetworks(withLogins(customer(t, "a"), "lms-a", "other"), "192.0.2.0/24", "2001:db8::/32"),
@@ -175,7 +197,8 @@ func TestBoundTo(t *testing.T) {
 		{"another login", "other", "", "a"},
 		{"login wins over network", "lms-b", "192.0.2.1", "b"},
 		{"login that binds nobody", "someone", "192.0.2.1", "a"},
-		{"login in another case", "LMS-A", "", ""},
+		{"login in another case", "LMS-A", "", "a"},
+		{"login with a realm", "lms-a@courseware.nl", "", ""}, // see TestRealm
 		{"network", "", "192.0.2.1", "a"},
 		{"smaller network wins", "", "192.0.2.129", "b"},
 		{"one host", "", "192.0.2.200", "host"},
