@@ -63,7 +63,7 @@ func (f *facts) bounded(p Plan) Plan {
 func (f *facts) decide() Plan {
 	switch {
 	case f.forbidden != "":
-		return f.refuse(RowForbidden, "submitter may not send as this author", f.forbidden)
+		return f.forbid(f.forbidden)
 	case !f.trusted:
 		p := f.plan(RowUntrusted, Pass, f.distrusted)
 		p.Detail, p.Tenant, p.Shadow = f.stranger, p.Bound, false
@@ -123,11 +123,20 @@ func (f *facts) refuse(row Row, reason, detail string) Plan {
 	return p
 }
 
+// forbid refuses what the submitter may not send. Who is only claimed has no say in how.
+func (f *facts) forbid(why string) Plan {
+	f.policy = f.policyOf(f.bound)
+	return f.refuse(RowForbidden, "submitter may not send as this author", why)
+}
+
 // keep lets the message leave as its author's own.
 func (f *facts) keep(row Row, reason string, from sender, keys []tenant.Identity) Plan {
+	if forbidden := f.forbidsField("Sender", f.bound); forbidden != "" {
+		return f.forbid(forbidden)
+	}
 	p := f.plan(row, Keep, reason)
 	p.ReversePath = f.replaceSender(from)
-	p.Edits = slices.Concat(f.settleFrom(), f.dropStale(keys), f.complete())
+	p.Edits = slices.Concat(f.settleFrom(), f.dropUnreadable("Sender"), f.dropStale(keys), f.complete())
 	p.Sign = keys
 	return p
 }
@@ -140,8 +149,11 @@ func (f *facts) onBehalf(row Row, reason string) Plan {
 	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
 	from := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom())
 	if f.mayKeepFrom() {
+		if forbidden := f.forbidsField("Sender", f.bound); forbidden != "" {
+			return f.forbid(forbidden)
+		}
 		p.Verdict, p.Detail = Keep, "policy.rewrite_from keeps From"
-		from = f.settleFrom()
+		from = append(f.settleFrom(), f.dropUnreadable("Sender")...)
 	}
 	p.Edits = slices.Concat(from, f.replyTo(), f.dropStale(f.platform.Identities), f.complete())
 	p.Sign = f.platform.Identities

@@ -99,9 +99,6 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 		f.tenant = f.bound
 	}
 	f.policy = f.policyOf(f.tenant)
-	if f.forbidden != "" { // the author is only claimed, and has no say
-		f.policy = f.policyOf(f.bound)
-	}
 	if !f.trusted {
 		return f
 	}
@@ -181,17 +178,45 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 		return fmt.Sprintf("the login %s belongs to no tenant, and policy.unbound_logins refuses such", login)
 	}
 	for _, author := range f.everyMailbox() {
-		party, owner := f.partyOf(author.Address.Domain)
-		who := f.platform.Submitters
-		if owner != nil {
-			who = owner.Submitters
+		if reason := f.forbidsFrom(author.Address.Domain, bound); reason != "" {
+			return reason
 		}
-		switch {
-		case bound != nil && owner != bound:
-			return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, author.Address.Domain)
-		case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
-		default:
-			return fmt.Sprintf("only its own submitters may send from %s", author.Address.Domain)
+	}
+	return f.forbidsField("Resent-From", bound)
+}
+
+// forbidsFrom says why the submitter may not send from a domain.
+func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
+	party, owner := f.partyOf(d)
+	who := f.platform.Submitters
+	if owner != nil {
+		who = owner.Submitters
+	}
+	switch {
+	case bound != nil && owner != bound:
+		return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, d)
+	case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
+		return ""
+	}
+	return fmt.Sprintf("only its own submitters may send from %s", d)
+}
+
+// forbidsField says why the submitter may not name somebody in a field that programs show
+// beside From. Who is nobody's is not for us to protect there.
+func (f *facts) forbidsField(name string, bound *tenant.Tenant) string {
+	if f.ownBounce {
+		return ""
+	}
+	there := f.m.Header.All(name)
+	for _, field := range there[:min(len(there), maxEdits)] {
+		named, _ := message.ParseCompletedFrom(field.Value, f.completes)
+		for _, mailbox := range named.Mailboxes {
+			if party, _ := f.partyOf(mailbox.Address.Domain); party == nobodys || f.addsOnly(mailbox.Address.Domain) {
+				continue
+			}
+			if reason := f.forbidsFrom(mailbox.Address.Domain, bound); reason != "" {
+				return name + ": " + reason
+			}
 		}
 	}
 	return ""

@@ -91,17 +91,24 @@ func (f *facts) dropTrail() []Edit {
 	return f.drop(OriginalFrom, func(message.Field) bool { return true })
 }
 
-// dropSender removes a Sender that names a tenant's domain beside a From that is the
-// platform's: programs would show "on behalf of" it, which nothing authenticates.
+// dropUnreadable removes fields of a name whose mailboxes cannot be read: a receiver may read
+// anybody in them.
+func (f *facts) dropUnreadable(name string) []Edit {
+	return f.drop(name, func(field message.Field) bool {
+		_, err := message.ParseCompletedFrom(field.Value, f.completes)
+		return err != nil
+	})
+}
+
+// dropSender removes a Sender that names a tenant's domain, or one that the submitter may not use, beside
+// a From that is the platform's: programs would show "on behalf of" it, which nothing authenticates.
 func (f *facts) dropSender() []Edit {
 	return f.drop("Sender", func(field message.Field) bool {
 		sender, err := message.ParseCompletedFrom(field.Value, f.completes)
-		if err != nil {
-			return !f.domain.IsZero() && mayName(field, f.domain)
-		}
-		return slices.ContainsFunc(sender.Mailboxes, func(m message.Mailbox) bool {
-			owner, _ := f.owner(m.Address.Domain)
-			return owner != nil || m.Address.Domain == f.domain
+		return err != nil || slices.ContainsFunc(sender.Mailboxes, func(m message.Mailbox) bool {
+			d := m.Address.Domain
+			party, _ := f.partyOf(d)
+			return party == tenants || d == f.domain || party == platforms && f.forbidsFrom(d, f.bound) != ""
 		})
 	})
 }

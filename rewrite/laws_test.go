@@ -137,6 +137,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 		}
 	case rewrite.Keep, rewrite.Rewrite:
 		l.author()
+		l.beside()
 		l.signed()
 		l.once()
 	case rewrite.Forward:
@@ -237,6 +238,23 @@ func (l law) binding() {
 			owner, _ := l.s.Owner(mailbox.Address.Domain)
 			if owner != bound && !(l.plan.Verdict == rewrite.Rewrite && l.s.Platform().Owns(mailbox.Address.Domain)) {
 				l.fail("the submitter is bound to %s, and From says %s", bound.ID, mailbox.Address)
+			}
+		}
+	}
+}
+
+// beside: nor does a program show another tenant beside From, in mail that we sign.
+func (l law) beside() {
+	for _, field := range append(l.after.All("Sender"), l.after.All("Resent-From")...) {
+		named, _ := message.ParseFrom(field.Value)
+		for _, mailbox := range named.Mailboxes {
+			owner, _ := l.s.Owner(mailbox.Address.Domain)
+			if owner == nil {
+				continue
+			}
+			bound := l.s.BoundTo(l.m.Submitter)
+			if who := owner.Submitters; bound != nil && owner != bound || !who.IsZero() && !who.Include(l.m.Submitter) {
+				l.fail("%s names %s, which the submitter may not use", field.Name, mailbox.Address)
 			}
 		}
 	}
@@ -565,7 +583,7 @@ func (d draw) header() message.Header {
 	}
 	for _, field := range []message.Field{
 		{Name: "Reply-To", Value: " r@x.example"}, {Name: "Date", Value: " now"}, {Name: "MESSAGE-ID", Value: " <1@x>"}, {Name: "Sender", Value: " s@x.example"},
-		{Name: "Reply-To", Value: " " + d.of("<>", "none", "none@mail.courseware.nl", "G:;")}, {Name: "Message-ID", Value: " <>"}, {Name: "Sender", Value: " robot@" + d.of(names...)},
+		{Name: "Reply-To", Value: " " + d.of("<>", "none", "none@mail.courseware.nl", "G:;")}, {Name: "Message-ID", Value: " <>"}, {Name: "Sender", Value: " robot@" + d.of(names...)}, {Name: "Resent-From", Value: " robot@" + d.of(names...)},
 		{Name: "DKIM-Signature", Value: " v=1; d=" + d.of(names...) + "; s=cw1"}, {Name: "Authentication-Results", Value: " " + d.of("mail.courseware.nl", "x.example") + "; none"},
 		{Name: "Auto-Submitted", Value: " auto-replied"}, {Name: "Date", Value: " Mon, 01 Jun 2026 09:00:00 +0200"},
 	} {
