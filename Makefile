@@ -2,6 +2,7 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME := 60s
 
 .PHONY: help demo build test lint bench bench-million benchmarks fuzz peers deb man
 
@@ -36,10 +37,10 @@ bench-million: ## a million tenants: start, memory, messages while all is reload
 benchmarks: ## all benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/bench$$')
 
-fuzz: ## a minute of fuzzing for each fuzz test
+fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test
 	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
 		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
-			echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime 60s ./$$(dirname $$file) || exit 1; \
+			echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
 		done; \
 	done
 

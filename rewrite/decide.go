@@ -194,12 +194,23 @@ func (f *facts) replaceSender(from sender) *message.Address {
 	return f.chosen
 }
 
-// unlessOurs keeps a sender in the platform's own domains.
+// unlessOurs keeps a sender in the platform's own domains, of who may send as the platform,
+// and a bounce address of ours that leads somewhere.
 func (f *facts) unlessOurs(otherwise sender) sender {
-	if f.isOurs(f.m.Envelope.ReversePath.Address.Domain) {
+	from := f.m.Envelope.ReversePath.Address
+	if !f.isOurs(from.Domain) {
+		return otherwise
+	}
+	if from.Domain == f.platform.Bounce {
+		if _, err := NewCodec(f.platform.SRS, f.m.Received).Decode(from); err != nil {
+			return otherwise
+		}
 		return nil
 	}
-	return otherwise
+	if f.forbidsFrom(from.Domain, f.bound) != "" {
+		return otherwise
+	}
+	return nil
 }
 
 // unlessAligned keeps a sender that SPF vouches for, if policy lets it.

@@ -193,6 +193,8 @@ func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
 		who = owner.Submitters
 	}
 	switch {
+	case f.ownBounce:
+		return ""
 	case bound != nil && owner != bound:
 		return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, d)
 	case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
@@ -204,9 +206,6 @@ func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
 // forbidsField says why the submitter may not name somebody in a field that programs show
 // beside From. Who is nobody's is not for us to protect there.
 func (f *facts) forbidsField(name string, bound *tenant.Tenant) string {
-	if f.ownBounce {
-		return ""
-	}
 	there := f.m.Header.All(name)
 	for _, field := range there[:min(len(there), maxEdits)] {
 		named, _ := message.ParseCompletedFrom(field.Value, f.completes)
