@@ -57,3 +57,36 @@ func TestDirectProof(t *testing.T) {
 		w.stop()
 	})
 }
+
+// TestDirectProofAbove holds that it is also told of domains that a name above them proves, be that
+// name nobody's, the tenant's by a wildcard alone, or another tenant's.
+func TestDirectProofAbove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const apex, site = "group.example", "site.group.example"
+		hop, err := tenant.ParseNextHop("[mx.site.group.example]:25")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, others := range map[string][]string{"nobody's": nil, "another's": {apex}} {
+			ring := new(keys.Ring)
+			one := signing(t, ofTown(t, "sites", "*."+apex), ring, apex, "cw1")
+			one.Direct = tenant.Direct{Domains: []message.Domain{dom(t, site)}, NextHop: hop}
+			tenants := []*tenant.Tenant{one}
+			if others != nil {
+				tenants = append(tenants, ofTown(t, "group", others...))
+			}
+			n := newTown()
+			w := watchIn(t, n, n.generation(tableOf(t, tenants...), ring)).run()
+			after(time.Minute)
+			if got := w.log.with("domain=" + site + " tenant=sites mechanism=direct before=unproven after=proven"); len(got) != 1 {
+				t.Errorf("%s, key published: %q", name, got)
+			}
+			n.set(apex, Missing)
+			after(67 * time.Minute)
+			if got := w.log.with("domain=" + site + " tenant=sites mechanism=direct before=proven after=unproven"); len(got) != 1 {
+				t.Errorf("%s, key gone: %q", name, got)
+			}
+			w.stop()
+		}
+	})
+}
