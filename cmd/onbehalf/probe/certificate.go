@@ -55,7 +55,7 @@ func distrust(err error, c *Certificate, now time.Time) Trouble {
 	case err == nil:
 		return Trouble{}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && now.After(c.NotAfter):
-		return Trouble{CertificateExpired, "the certificate has expired on " + c.NotAfter.Format(time.DateOnly)}
+		return Trouble{CertificateExpired, "the certificate expired on " + c.NotAfter.Format(time.DateOnly)}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return Trouble{CertificateExpired, "the certificate, or one of its chain, is not valid today"}
 	case errors.As(err, new(x509.UnknownAuthorityError)):

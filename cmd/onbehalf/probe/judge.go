@@ -84,7 +84,7 @@ func (j *judge) overall(now time.Time) {
 			Fix: "See onbehalf check " + j.Tenant + "; the probe goes on as if it were."})
 	}
 	if c := j.Caller.Certificate; c != nil && now.After(c.NotAfter) {
-		j.add(Finding{Level: Warning, Kind: OurCertificate, Text: fmt.Sprintf("The certificate that Postfix presents has expired on %s.", c.NotAfter.Format(time.DateOnly)),
+		j.add(Finding{Level: Warning, Kind: OurCertificate, Text: fmt.Sprintf("The certificate that Postfix presents expired on %s.", c.NotAfter.Format(time.DateOnly)),
 			Fix: "Renew it: a connector that is restricted to it no longer matches."})
 	}
 	if j.Caller.Unusable != "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -31,8 +32,7 @@ func (p *Probe) talk(ctx context.Context, to Address, encrypt bool) Host {
 		h.Steps = []Step{{Stage: Connect, Trouble: Trouble{TimedOut, "not tried, because the time of the probe is used up"}}}
 		return h
 	}
-	dialer := net.Dialer{Timeout: p.patience}
-	conn, err := dialer.DialContext(ctx, "tcp", to.Addr.String())
+	conn, err := p.dial(ctx, to.Addr)
 	if err != nil {
 		h.Steps = []Step{{Stage: Connect, Trouble: p.trouble(err)}}
 		return h
@@ -47,6 +47,18 @@ func (p *Probe) talk(ctx context.Context, to Address, encrypt bool) Host {
 		c.name()
 	}
 	return h
+}
+
+// dial connects from where Postfix does. An address that this host does not have is no obstacle to
+// Postfix, which then connects from another.
+func (p *Probe) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: p.patience, LocalAddr: p.local(to.Addr())}
+	conn, err := dialer.DialContext(ctx, "tcp", to.String())
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && dialer.LocalAddr != nil {
+		dialer.LocalAddr = nil
+		return dialer.DialContext(ctx, "tcp", to.String())
+	}
+	return conn, err
 }
 
 // note keeps a step, and reports whether the server agrees.
