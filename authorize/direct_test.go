@@ -54,6 +54,18 @@ func TestDirectProof(t *testing.T) {
 		if status, _ := w.Status(); len(status.Events) == 0 || status.Events[0].Mechanism != Direct || status.Events[0].After != "unproven" {
 			t.Errorf("%+v", status.Events)
 		}
+		later := *one
+		later.Direct.Domains = nil
+		for _, next := range []*tenant.Tenant{&later, one} {
+			if err := w.Adopt(n.generation(tableOf(t, next), ring)); err != nil {
+				t.Fatal(err)
+			}
+			after(time.Minute)
+			if next == &later {
+				told("not direct", "", 4)
+			}
+		}
+		told("direct by a reload, and proven already", "before=unproven after=proven", 3)
 		w.stop()
 	})
 }

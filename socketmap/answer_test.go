@@ -143,6 +143,9 @@ func TestSharedNextHop(t *testing.T) {
 			Direct: tenant.Direct{Domains: []message.Domain{d}, NextHop: hop, TLS: level},
 		})
 	}
+	victim, _ := message.ParseDomain("may.example")
+	tenants = append(tenants, &tenant.Tenant{ID: "thief", Authorization: tenant.Authorized, // no configuration makes such a one
+		Direct: tenant.Direct{Domains: []message.Domain{victim}, NextHop: hop, TLS: tenant.TLSVerify}})
 	table, err := tenant.NewTable(cast(t).Platform(), tenants)
 	if err != nil {
 		t.Fatal(err)
