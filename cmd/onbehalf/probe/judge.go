@@ -209,7 +209,7 @@ func (j *judge) ofStep(h Host, step Step) Finding {
 	f.Text, f.Fix = fmt.Sprintf("%s is refused. %s", what, m), m.Fix
 	f.Kind = kindOf(m)
 	if m.Temporary {
-		f.Text = fmt.Sprintf("%s is put off. %s", what, m)
+		f.Text = fmt.Sprintf("%s is deferred. %s", what, m)
 	}
 	if f.Kind == Greylisting {
 		f.Level = Warning

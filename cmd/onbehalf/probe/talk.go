@@ -29,7 +29,7 @@ type conversation struct {
 func (p *Probe) talk(ctx context.Context, to Address, encrypt bool) Host {
 	h := Host{Address: to}
 	if ctx.Err() != nil {
-		h.Steps = []Step{{Stage: Connect, Trouble: Trouble{TimedOut, "not tried, because the time of the probe is used up"}}}
+		h.Steps = []Step{{Stage: Connect, Trouble: Trouble{TimedOut, "not tried: the probe ran out of time"}}}
 		return h
 	}
 	conn, err := p.dial(ctx, to.Addr)
@@ -187,7 +187,7 @@ func (p *Probe) trouble(err error) Trouble {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Trouble{Refused, "connection refused"}
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return Trouble{Unreachable, "no route to it"}
+		return Trouble{Unreachable, "there is no route to it"}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Trouble{Closed, "the server closes the connection without a reply"}
 	case errors.Is(err, smtp.ErrGarbage), errors.Is(err, smtp.ErrTooMuch), errors.Is(err, smtp.ErrEarly):
