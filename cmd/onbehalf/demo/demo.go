@@ -177,7 +177,18 @@ func (t *theatre) comeHome(to string) error {
 // freeAddress is a loopback address with a port that the system chooses.
 const freeAddress = "127.0.0.1:0"
 
-func listenBoth() (net.PacketConn, net.Listener, error) {
+// listenBoth opens a port for UDP and TCP. One that is free for UDP may be in use for TCP: then it
+// tries another.
+func listenBoth() (udp net.PacketConn, tcp net.Listener, err error) {
+	for range 100 {
+		if udp, tcp, err = listenPair(); err == nil {
+			break
+		}
+	}
+	return udp, tcp, err
+}
+
+func listenPair() (net.PacketConn, net.Listener, error) {
 	udp, err := net.ListenPacket("udp", freeAddress)
 	if err != nil {
 		return nil, nil, err
