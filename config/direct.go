@@ -66,7 +66,7 @@ func (l *loader) checkNextHop(e *entry) {
 		return
 	}
 	if whose := l.leadsBack(hop); whose != "" {
-		e.doc.fail(path+".next_hop", fmt.Sprintf("%s is %s, and mail would come back to us in a loop", hop, whose),
+		e.doc.fail(path+".next_hop", fmt.Sprintf("%s is %s, and mail would come back here in a loop", hop, whose),
 			"name the tenant's own mail server, the one that its MX record names")
 	}
 	strictest := l.nextHops[hop.Server()]
