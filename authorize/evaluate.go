@@ -63,7 +63,42 @@ func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
 			t.exists = t.exists || hasExists(text)
 		}
 	}
-	return answer.Texts(), err
+	return forLibrary(answer.Texts()), err
+}
+
+// forLibrary spells what the library takes for something else: an ip6 term with an IPv4 address
+// in it names no IPv4 client (RFC 7208 section 5).
+func forLibrary(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if s, err := record.ParseSPF(text); err == nil && slices.ContainsFunc(s.Terms, isMapped) {
+			for i, t := range s.Terms {
+				if isMapped(t) {
+					s.Terms[i].Text = unmapped(t)
+				}
+			}
+			text = s.String()
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// isMapped reports whether a term has an IPv4 address in the form of IPv6 (RFC 4291 section 2.5.5.2).
+func isMapped(t record.Term) bool {
+	address, _, _ := strings.Cut(t.Value, "/")
+	addr, err := netip.ParseAddr(address)
+	return t.Name == "ip6" && err == nil && addr.Is4In6()
+}
+
+// unmapped names the IPv6 clients of such a term: those of a network that is more than all IPv4
+// addresses, else none but the unspecified address.
+func unmapped(t record.Term) string {
+	network, err := netip.ParsePrefix(t.Value)
+	if err != nil || network.Bits() >= 96 {
+		return string(t.Qualifier) + "ip6:::"
+	}
+	return string(t.Qualifier) + "ip6:" + network.Masked().String()
 }
 
 // LookupMX is of library.DNSResolver.

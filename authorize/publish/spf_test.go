@@ -33,7 +33,7 @@ func TestMergedSPF(t *testing.T) {
 		{"macros", `x.nl TXT "v=spf1 exists:%{i}._spf.%{d2} include:%{d}._spf.x.nl ~all"`, "v=spf1 include:_spf.courseware.nl exists:%{i}._spf.%{d2} include:%{d}._spf.x.nl ~all", nil},
 		{"we stand in it with ?", `x.nl TXT "v=spf1 mx ?include:_SPF.courseware.nl. -all"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
 		{"we stand behind all", `x.nl TXT "v=spf1 mx -all include:_spf.courseware.nl"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
-		{"+all", `x.nl TXT "v=spf1 +all"`, "v=spf1 include:_spf.courseware.nl +all", []string{"every host on the Internet"}},
+		{"+all", `x.nl TXT "v=spf1 +all"`, "v=spf1 include:_spf.courseware.nl ~all", []string{"every host on the Internet"}},
 		{"?all", `x.nl TXT "v=spf1 mx ?all"`, "v=spf1 include:_spf.courseware.nl mx ?all", []string{"it has ?all"}},
 		{"no all", `x.nl TXT "v=spf1 mx"`, "v=spf1 include:_spf.courseware.nl mx", []string{"it has no all"}},
 		{"nothing in it", `x.nl TXT "v=spf1"`, "v=spf1 include:_spf.courseware.nl", []string{"it has no all"}},
@@ -166,11 +166,12 @@ func TestSPFThatPasses(t *testing.T) {
 		state, want string
 		remarks     []string
 	}{
-		{"by evaluation", other, all, "done", "v=spf1 mx +all", []string{"every host"}},
+		{"by evaluation", `x.nl TXT "v=spf1 mx include:_spf.y.nl -all"`, all, "done", "v=spf1 mx include:_spf.y.nl -all", nil},
+		{"as everybody does", other, all, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"every host"}},
 		{"by its text", named, nil, "done", "v=spf1 mx include:_spf.courseware.nl -all", nil},
 		{"by addresses in its text", `x.nl TXT "v=spf1 ip4:192.0.2.7 -all"`, nil, "done", "v=spf1 ip4:192.0.2.7 -all", nil},
 		{"not by its text", `x.nl TXT "v=spf1 -all include:_spf.courseware.nl"`, nil, "to do", "v=spf1 include:_spf.courseware.nl -all", nil},
-		{"not by two", named + "\n" + other, all, "to do", "v=spf1 include:_spf.courseware.nl mx +all", []string{"2 records", "every host"}},
+		{"not by two", named + "\n" + other, all, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"2 records", "every host"}},
 		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"`, nobody, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, and mail does not pass"}},
 		{"not known", named, unknown, "unknown", "v=spf1 include:_spf.courseware.nl mx -all", []string{"not known"}},
 		{"no answer", "x.nl silent", all, "unknown", "", []string{"include:_spf.courseware.nl directly behind v=spf1"}},
