@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -34,6 +35,7 @@ type trail struct {
 	lastMX   string      // the last name asked for hosts
 	voids    []string    // names and types that there is nothing of
 	exists   bool        // one of the records has an exists term
+	byHELO   bool        // one of the records has the macro %{h}
 	troubled error       // a question had no definitive answer
 	tooMuch  error       // it leads to more than any honest record needs: resolve.ErrTooMany or ErrTooLarge
 }
@@ -44,7 +46,7 @@ type published struct{ name, text string }
 // evaluate runs check_host() for one address and sender.
 func (l *look) evaluate(ip netip.Addr, sender string) SPFResult {
 	t := &trail{dns: l.dns, ip: ip}
-	result, cause := library.CheckHostWithSender(ip.AsSlice(), heloName, sender,
+	result, cause := library.CheckHostWithSender(ip.AsSlice(), cmp.Or(l.helo, heloName), sender,
 		library.WithResolver(t), library.WithContext(l.ctx))
 	return SPFResult{ip, result, cause, t}
 }
@@ -61,6 +63,7 @@ func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
 		if record.IsSPF(text) {
 			t.records = append(t.records, published{t.last, text})
 			t.exists = t.exists || hasExists(text)
+			t.byHELO = t.byHELO || strings.Contains(strings.ToLower(text), "%{h")
 		}
 	}
 	return forLibrary(answer.Texts()), err

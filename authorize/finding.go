@@ -39,6 +39,7 @@ const (
 	SPFPasted        Reason = "spf-pasted"           // quotes or blanks make it no record at all
 	SPFTooLarge      Reason = "spf-too-large"        // it leads to an answer of more than we read, or is in one
 	SPFByMailbox     Reason = "spf-by-mailbox"       // it passes for some local parts only
+	SPFByHELO        Reason = "spf-by-helo"          // it does not pass, or does, by the name in HELO
 
 	KeyPublished Reason = "dkim-published"
 	KeyAbsent    Reason = "dkim-absent"

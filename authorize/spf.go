@@ -54,7 +54,7 @@ var localParts = []string{"postmaster", "onbehalf-look"}
 // was no answer for another.
 func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult) {
 	var results []SPFResult
-	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s", d, listed(l.Platform.SendingIPs))
+	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s%s", d, listed(l.Platform.SendingIPs), forEveryone(found[0]))
 	for _, ip := range l.Platform.SendingIPs {
 		first := l.evaluate(ip, localParts[0]+"@"+d.String())
 		results = append(results, first)
@@ -72,6 +72,15 @@ func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult)
 		verdict = notCovered(d, results, found)
 	}
 	return verdict, results
+}
+
+// forEveryone says that a record lets every host pass, in its own words; empty: it does not.
+func forEveryone(text string) string {
+	s, _ := record.ParseSPF(text)
+	if t, found := s.Everyone(); found {
+		return fmt.Sprintf(", as for every host on the Internet (%s): replace it with the record that onbehalf dns shows", t.Text)
+	}
+	return ""
 }
 
 func listed(ips []netip.Addr) string { return strings.ReplaceAll(addresses(ips), " ", ", ") }
@@ -103,6 +112,8 @@ func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Findin
 		return tooMuch(d, r.trail.tooMuch, found)
 	case r.Result != library.Pass && r.trail.troubled != nil:
 		return unanswered(r.trail.troubled)
+	case r.Result != library.Pass && r.trail.byHELO:
+		return no(SPFByHELO, replace, "SPF of %s goes by the name that a host says in HELO (macro %%{h}), which any host can choose: receivers may see %s pass by the name that it says, and onbehalf does not rely on that", d, r.IP)
 	case errors.Is(r.Cause, library.ErrLookupLimitReached):
 		return l.judgeLookups(d, r, no)
 	case errors.Is(r.Cause, library.ErrVoidLookupLimitReached):

@@ -46,6 +46,7 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 		s.From = append(s.From, patternText(p))
 		if p.Wildcard {
 			s.Remarks = append(s.Remarks, k.below(t, p.Domain))
+			s.Below = append(s.Below, k.recordBelow(p.Domain))
 		} else {
 			s.add(k.tenantSPF(p.Domain))
 		}
@@ -69,9 +70,20 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 // below says what the names below a domain need, which are not listed one by one.
 func (k task) below(t *tenant.Tenant, d message.Domain) string {
 	if len(k.keysOf(t, d)) == 0 {
-		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like this one", d.Unicode())
+		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like the one shown for NAME", d.Unicode())
 	}
-	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", d.Unicode())
+	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own, made like the one shown for NAME", d.Unicode())
+}
+
+// recordBelow is the SPF record for a name below a domain, as long as it has none.
+func (k task) recordBelow(d message.Domain) Record {
+	ours, _ := k.ours("")
+	us := strings.Join(texts(ours), " ")
+	r := newRecord(SPF, "NAME."+d.String(), d.Organizational(), "TXT", record.SPF{Terms: append(slices.Clone(ours), term("~all"))}.String(),
+		"lets the hosts of "+k.Platform.Name+" send for a name below "+d.Unicode())
+	r.Unasked = true
+	r.remark(fmt.Sprintf("a name that has an SPF record keeps it: put %s directly behind v=spf1 in it, and publish no second one", us))
+	return r
 }
 
 func (k task) sheet(title string) Sheet {

@@ -32,6 +32,10 @@ func (s Sheet) Letter(w io.Writer) {
 	for _, text := range s.Remarks {
 		l.say("", sentence(text))
 	}
+	for _, r := range s.Below {
+		l.fields(r)
+		l.advise(r)
+	}
 	if s.OwnServer != "" {
 		l.say("", sentence(s.OwnServer))
 	}
@@ -97,13 +101,17 @@ func (l letter) record(number int, r Record) {
 	fmt.Fprintln(l.w, title)
 	fmt.Fprintln(l.w)
 	l.fields(r)
-	for _, text := range l.advice(r) {
-		l.say("   ", sentence(text))
-	}
+	l.advise(r)
 	for _, other := range r.Instead {
 		l.say("   ", fmt.Sprintf("If your DNS cannot hold a %s there, publish this in its place:", r.Type))
 		other.Present = r.Present
 		l.fields(other)
+	}
+}
+
+func (l letter) advise(r Record) {
+	for _, text := range l.advice(r) {
+		l.say("   ", sentence(text))
 	}
 }
 

@@ -41,18 +41,23 @@ func merge(present []string, ours []record.Term) (s record.SPF, remarks []string
 
 // narrowed takes out what lets every host on the Internet pass.
 func narrowed(s record.SPF) (record.SPF, []string) {
+	const everyone = "the record that is there has %s, by which every host on the Internet may send as this domain; it is %s here, so add what else sends mail before you publish it"
 	var terms []record.Term
 	var remarks []string
+	ended := false
 	for _, t := range s.Terms {
 		switch {
 		case !t.Everyone():
 			terms = append(terms, t)
+		case ended:
+			remarks = append(remarks, fmt.Sprintf("%s behind the all is left out here: receivers do not look there", t.Text))
 		case t.Name == "all":
 			terms = append(terms, term("~all"))
-			remarks = append(remarks, fmt.Sprintf("the record that is there has %s, by which every host on the Internet may send as this domain; it is ~all here, so add what else sends mail before you publish it", t.Text))
+			remarks = append(remarks, fmt.Sprintf(everyone, t.Text, "~all"))
 		default:
-			remarks = append(remarks, fmt.Sprintf("the record that is there has %s, by which every host on the Internet may send as this domain; it is left out here, so add what else sends mail before you publish it", t.Text))
+			remarks = append(remarks, fmt.Sprintf(everyone, t.Text, "left out"))
 		}
+		ended = ended || t.Name == "all" && t.Qualifier != 0
 	}
 	return record.SPF{Terms: terms}, remarks
 }

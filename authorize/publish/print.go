@@ -41,6 +41,10 @@ func (s Sheet) Print(w io.Writer) {
 		fmt.Fprintln(w)
 		r.print(w)
 	}
+	for _, r := range s.Below {
+		fmt.Fprintln(w)
+		r.print(w)
+	}
 	notes := slices.Concat(s.Remarks, s.Notes)
 	if s.OwnServer != "" {
 		notes = append(notes, s.OwnServer)
@@ -152,6 +156,11 @@ func (s Sheet) Zone(w io.Writer) {
 			continue
 		}
 		fmt.Fprintf(w, "%s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
+	}
+	for _, r := range s.Below {
+		fmt.Fprintln(w)
+		comment(w, fmt.Sprintf("%s, for each name: %s", r.label(), r.Why))
+		fmt.Fprintf(w, "; %s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
 	}
 }
 

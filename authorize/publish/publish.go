@@ -117,6 +117,7 @@ type Sheet struct {
 	Hosts    []netip.Addr   `json:"hosts"`          // that its mail comes from
 	From     []string       `json:"from,omitempty"` // domain patterns of the tenant, for people
 	Records  []Record       `json:"records"`
+	Below    []Record       `json:"below,omitempty"`   // of a wildcard: what each name below needs, as NAME
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
 	// OwnServer says why the tenant's own mail server may refuse mail of its domains; empty:

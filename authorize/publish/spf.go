@@ -66,7 +66,8 @@ func (k task) spf(w wish) Record {
 // letsEveryoneIn reports whether every host passes by a record, in its own words.
 func letsEveryoneIn(text string) bool {
 	s, _ := record.ParseSPF(text)
-	return slices.ContainsFunc(s.Terms, record.Term.Everyone)
+	_, everyone := s.Everyone()
+	return everyone
 }
 
 // readSPF notes what is present, and gives what can be read as SPF.

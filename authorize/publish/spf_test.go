@@ -217,3 +217,23 @@ func TestWildcardAlone(t *testing.T) {
 	find(t, sheet, publish.DKIM, "s1._domainkey.x.nl")
 	compare(t, sheet.Remarks, []string{"the key of x.nl counts for all names below it"})
 }
+
+// TestWildcardLetter: the letter to who has nothing but a wildcard shows the record that names below
+// it need, in one line.
+func TestWildcardLetter(t *testing.T) {
+	c := customer(t, "*.x.nl")
+	sheet := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, "x.nl MX 10 mail.x.nl")}.Tenant(t.Context(), c)
+	var letter, zone, list strings.Builder
+	sheet.Letter(&letter)
+	sheet.Zone(&zone)
+	sheet.Print(&list)
+	if want := "   Name:   NAME   (NAME.x.nl)\n   Type:   TXT\n   Value:  v=spf1 include:_spf.courseware.nl ~all\n"; !strings.Contains(letter.String(), want) {
+		t.Errorf("%s\nhas not\n%s", letter.String(), want)
+	}
+	if want := "\n; NAME.x.nl. 3600 IN TXT \"v=spf1 include:_spf.courseware.nl ~all\"\n"; !strings.Contains(zone.String(), want) {
+		t.Errorf("%s\nhas not\n%s", zone.String(), want)
+	}
+	if want := "  TXT     v=spf1 include:_spf.courseware.nl ~all\n"; !strings.Contains(list.String(), want) {
+		t.Errorf("%s\nhas not\n%s", list.String(), want)
+	}
+}

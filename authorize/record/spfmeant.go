@@ -30,6 +30,17 @@ const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 var macros = regexp.MustCompile(`%\{[^}]*\}|%[%_-]`)
 
+// Everyone gives the first term by which every host on the Internet passes. Receivers do not look
+// behind an all.
+func (s SPF) Everyone() (Term, bool) {
+	for _, t := range s.Terms {
+		if t.Everyone() || t.Name == "all" && t.Qualifier != 0 {
+			return t, t.Everyone()
+		}
+	}
+	return Term{}, false
+}
+
 // Everyone reports whether every host on the Internet passes by the term, whatever DNS has.
 func (t Term) Everyone() bool {
 	if t.Qualifier != '+' {
