@@ -29,7 +29,7 @@ func (l *look) spf(d message.Domain) (Finding, []SPFResult) {
 	}
 	switch len(records) {
 	case 0:
-		return absentSPF(d, answer.Texts()), nil
+		return absentSPF(d, answer), nil
 	case 1:
 		return l.judgeSPF(d, records)
 	}
@@ -37,11 +37,17 @@ func (l *look) spf(d message.Domain) (Finding, []SPFResult) {
 		"%s has %d SPF records, and receivers then heed none", d, len(records)), nil
 }
 
-func absentSPF(d message.Domain, texts []string) Finding {
-	for _, text := range texts {
+func absentSPF(d message.Domain, answer resolve.Answer) Finding {
+	for _, text := range answer.Texts() {
 		if fault, meant := record.LooksLikeSPF(text); meant {
 			return finding(Missing, SPFPasted, []string{text}, replace, "%s has a record that was meant to be SPF, and receivers do not see it as such: %s", d, fault)
 		}
+	}
+	switch {
+	case answer.NoName && len(answer.Chain) > 1:
+		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it by the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
+	case answer.NoName && d == d.Organizational():
+		return finding(Missing, SPFAbsent, nil, "correct the domain in the configuration, or have it registered", "%s has no SPF record: this domain does not exist in DNS (NXDOMAIN)", d)
 	}
 	return finding(Missing, SPFAbsent, nil, askDNS, "%s has no SPF record", d)
 }

@@ -18,6 +18,7 @@ func (l *loader) tenant(e *entry) {
 	if len(raw.Domains) == 0 {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
 	}
+	e.warnOfProviders()
 	t.Authorization = tenant.Auto
 	if raw.Authorization != "" || d.has(e.path+".authorization") {
 		t.Authorization = choice(d, e.path+".authorization", raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)

@@ -46,7 +46,9 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 		s.From = append(s.From, patternText(p))
 		if p.Wildcard {
 			s.Remarks = append(s.Remarks, k.below(t, p.Domain))
-			s.Below = append(s.Below, k.recordBelow(p.Domain))
+			if !slices.Contains(t.Domains, tenant.Pattern{Domain: p.Domain}) { // else there is one to be like
+				s.Below = append(s.Below, k.recordBelow(p.Domain))
+			}
 		} else {
 			s.add(k.tenantSPF(p.Domain))
 		}
@@ -61,8 +63,10 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	for _, domain := range seen {
 		s.add(k.dmarc(domain.Organizational()))
 	}
+	s.Absent = k.absent(seen)
 	s.OwnServer = k.ownServer(s, t)
 	s.Allow = k.allow(t)
+	s.Unready = k.emptyTargets(s, t)
 	s.Notes = k.notes(s, t)
 	return s
 }
@@ -70,9 +74,9 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 // below says what the names below a domain need, which are not listed one by one.
 func (k task) below(t *tenant.Tenant, d message.Domain) string {
 	if len(k.keysOf(t, d)) == 0 {
-		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like the one shown for NAME", d.Unicode())
+		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like this one", d.Unicode())
 	}
-	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own, made like the one shown for NAME", d.Unicode())
+	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", d.Unicode())
 }
 
 // recordBelow is the SPF record for a name below a domain, as long as it has none.

@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 )
 
@@ -24,6 +25,10 @@ func (k task) dmarc(d message.Domain) Record {
 		r.unanswered(err)
 		return r
 	}
+	if k.fromWildcard(d, answer) {
+		answer = resolve.Answer{Chain: answer.Chain[:1]}
+	}
+	r.behindAlias(answer)
 	var policies []string
 	for _, text := range answer.Texts() {
 		switch {

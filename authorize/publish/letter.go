@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,20 @@ func (s Sheet) Letter(w io.Writer) {
 	l.howToTest(s)
 	l.direct(s)
 	fmt.Fprintf(w, "%s\n", clean(s.By))
+}
+
+// Postpone says why the letter must not be mailed yet, and what to do first; empty: it may. What
+// cannot be published is not asked for, nor an alias that leads to nothing.
+func (s Sheet) Postpone() string {
+	if len(s.Absent) > 0 {
+		return absentText(s.Absent[0])
+	}
+	for _, r := range s.Records {
+		if r.Type == "CNAME" && !r.Done && slices.Contains(s.Unready, r.Value) {
+			return fmt.Sprintf("%s would be an alias of %s, where no key is published yet: publish that first, as onbehalf dns shows; or take the letter with the keys themselves, by --txt", r.Name, r.Value)
+		}
+	}
+	return ""
 }
 
 func (s Sheet) subject() string {
@@ -125,7 +140,8 @@ var titles = map[Purpose]string{
 
 // fields writes a record, never broken over lines, so that it can be copied.
 func (l letter) fields(r Record) {
-	fmt.Fprintf(l.w, "   Name:   %s   (%s)\n", r.Relative, r.Name)
+	name, explained := r.place()
+	fmt.Fprintf(l.w, "   Name:   %s   (%s)\n", clean(name), clean(explained))
 	fmt.Fprintf(l.w, "   Type:   %s\n", r.Type)
 	if r.Value != "" {
 		fmt.Fprintf(l.w, "   Value:  %s\n", r.data())

@@ -37,9 +37,7 @@ func (k task) spf(w wish) Record {
 		r.remark(fmt.Sprintf("if there is an SPF record, put %s directly behind v=spf1 in it, and publish no second one; if there is none, publish v=spf1 %s %s, with what else sends mail added", us, us, w.end))
 		return r
 	}
-	if len(answer.Chain) > 1 {
-		r.remark(fmt.Sprintf("%s is an alias (CNAME) of %s, so the record must be published there", w.name, answer.Target()))
-	}
+	r.behindAlias(answer)
 	present := r.readSPF(answer)
 	passes, err := k.passes(w, r.Present, ours, plain)
 	if err != nil {

@@ -86,8 +86,11 @@ func wanted(r publish.Record, ours bool) string {
 	if r.Purpose == publish.DKIM && r.Type == "TXT" {
 		text = "TXT with our key"
 	}
-	if ours {
+	switch {
+	case ours:
 		text += " at " + r.Name
+	case r.At != "":
+		text += " at " + r.At
 	}
 	return text
 }
