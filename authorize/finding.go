@@ -65,7 +65,7 @@ const (
 
 	PolicyFound     Reason = "dmarc-found"
 	PolicyAbsent    Reason = "dmarc-absent"
-	PolicyMalformed Reason = "dmarc-malformed" // as good as absent
+	PolicyMalformed Reason = "dmarc-malformed" // as good as absent, or read differently by receivers
 )
 
 // Finding is what one look at one mechanism shows. Much of it was written by strangers:
