@@ -52,6 +52,8 @@ const (
 	KeyService   Reason = "dkim-service"    // s= without email
 	KeyMalformed Reason = "dkim-malformed"  // quotes pasted in, no p=, not base64
 	KeyElsewhere Reason = "dkim-wrong-zone" // found with the zone's name appended again
+	KeyMisnamed  Reason = "dkim-misnamed"   // found at a name that is nearly the right one
+	KeyHidden    Reason = "dkim-hidden"     // addresses stand at its name: a proxy answers for it
 	KeyDangling  Reason = "dkim-dangling"   // the CNAME leads to nothing
 	KeyTooLarge  Reason = "dkim-too-large"  // more stands at its name than we read
 

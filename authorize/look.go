@@ -17,6 +17,9 @@ import (
 type Looker struct {
 	DNS      resolve.Asker
 	Platform *tenant.Platform // whom SPF should name, and where bounces should come
+	// Thorough looks for absent keys at the names that people publish them at by mistake: a dozen
+	// questions for each, for somebody who waits for the hint.
+	Thorough bool
 	// HELO is the name that our host says in HELO, for what a receiver thinks (Receive); empty:
 	// not known. No look goes by it.
 	HELO string
