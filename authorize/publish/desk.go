@@ -64,11 +64,23 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 		s.add(k.dmarc(domain.Organizational()))
 	}
 	s.Absent = k.absent(seen)
+	s.Steps = k.providerSteps(zonesOf(s.Records))
 	s.OwnServer = k.ownServer(s, t)
 	s.Allow = k.allow(t)
 	s.Unready = k.emptyTargets(s, t)
 	s.Notes = k.notes(s, t)
 	return s
+}
+
+// zonesOf gives the zones of the records that are to be published, each once.
+func zonesOf(records []Record) []message.Domain {
+	var all []message.Domain
+	for _, r := range records {
+		if !r.Done && !slices.Contains(all, r.Zone) {
+			all = append(all, r.Zone)
+		}
+	}
+	return all
 }
 
 // below says what the names below a domain need, which are not listed one by one.

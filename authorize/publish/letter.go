@@ -40,6 +40,7 @@ func (s Sheet) Letter(w io.Writer) {
 	if s.OwnServer != "" {
 		l.say("", sentence(s.OwnServer))
 	}
+	l.steps(s)
 	l.howToTest(s)
 	l.direct(s)
 	fmt.Fprintf(w, "%s\n", clean(s.By))
@@ -117,11 +118,40 @@ func (l letter) record(number int, r Record) {
 	fmt.Fprintln(l.w)
 	l.fields(r)
 	l.advise(r)
+	l.strings(r)
 	for _, other := range r.Instead {
 		l.say("   ", fmt.Sprintf("If your DNS cannot hold a %s there, publish this in its place:", r.Type))
 		other.Present = r.Present
 		l.fields(other)
+		l.strings(other)
 	}
+}
+
+// strings shows a value that is longer than a string of DNS as the strings that it is, for the
+// forms that want those.
+func (l letter) strings(r Record) {
+	const longest = 255
+	if r.Type != "TXT" || len(r.Value) <= longest {
+		return
+	}
+	l.say("   ", fmt.Sprintf("The value has %d characters, and DNS holds a text in strings of %d bytes. Most programs split it by themselves; others want several strings, in quotes, in one record:", len(r.Value), longest))
+	var parts []string
+	for value := range slices.Chunk([]byte(r.Value), longest) {
+		parts = append(parts, `"`+clean(string(value))+`"`)
+	}
+	fmt.Fprintf(l.w, "   %s\n\n", strings.Join(parts, " "))
+}
+
+// steps says what the forms of DNS providers want.
+func (l letter) steps(s Sheet) {
+	if len(s.Steps) == 0 || s.count("done") == len(s.Records) {
+		return
+	}
+	l.say("", "What the forms of DNS providers want:")
+	for _, text := range s.Steps {
+		fmt.Fprint(l.w, strings.Replace(wrap(clean(sentence(text)), "  ", letterColumns), "  ", "- ", 1))
+	}
+	fmt.Fprintln(l.w)
 }
 
 func (l letter) advise(r Record) {
@@ -164,9 +194,6 @@ func (l letter) advice(r Record) []string {
 		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: receivers would then heed neither")
 	}
 	all = append(all, r.Remarks...)
-	if r.Type == "TXT" && len(r.Value) > 255 {
-		all = append(all, fmt.Sprintf("the value has %d characters, and DNS holds a text in strings of 255. Most programs split it by themselves; others want several strings, in quotes, in one record", len(r.Value)))
-	}
 	return all
 }
 

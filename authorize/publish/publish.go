@@ -131,6 +131,7 @@ type Sheet struct {
 	Records  []Record       `json:"records"`
 	Below    []Record       `json:"below,omitempty"`   // of a wildcard: what each name below needs, as NAME
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
+	Steps    []string       `json:"steps,omitempty"`   // what the forms of DNS providers want, a line for each
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
 	// OwnServer says why the tenant's own mail server may refuse mail of its domains; empty:
 	// nothing is known against it.
