@@ -3,10 +3,10 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build test lint bench fuzz peers deb man
+.PHONY: help demo build test lint bench bench-million benchmarks fuzz peers deb man
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## show what onbehalf does: no root, no network, half a minute
 	@bin/onbehalf demo
@@ -27,8 +27,14 @@ lint: ## formatting, vet, static analysis
 	go run $(STATICCHECK) ./...
 	@go mod tidy -diff >/dev/null || { echo "go.mod or go.sum is not tidy, run go mod tidy" >&2; exit 1; }
 
-bench: ## the figures that the documentation speaks of
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## a table: CPU, rates and memory beside other signers that are installed; ten minutes
+	@go test -run '^$$' -bench Table -benchtime 1x -timeout 60m ./test/bench
+
+bench-million: ## a million tenants: start, memory, messages while all is reloaded; 5 GB
+	@go test -run '^$$' -bench Million -benchtime 1x -timeout 30m ./test/bench
+
+benchmarks: ## all benchmarks of the packages
+	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/bench$$')
 
 fuzz: ## a minute of fuzzing for each fuzz test
 	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

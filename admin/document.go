@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/receivers"
 	"onbehalf/tenant"
 )
 
@@ -26,6 +27,7 @@ type Daemon struct {
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
+	Signing       Signing       `json:"signing"`
 	DNS           DNS           `json:"dns"`
 	Changes       []Change      `json:"recent_changes"` // of standings, newest first
 }
@@ -68,6 +70,15 @@ type Messages struct {
 	Deferred   int64 `json:"deferred"`
 	Fragile    int64 `json:"fragile"`            // of those signed: later hosts may break the signature
 	Recipients int64 `json:"recipients_refused"` // at RCPT
+}
+
+// Signing is what works out RSA signatures.
+type Signing struct {
+	Asked   string `json:"asked"`             // signing.engine of the configuration
+	Engine  string `json:"engine"`            // openssl or go
+	Version string `json:"version,omitempty"` // of OpenSSL
+	Problem string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
+	StoodIn int64  `json:"stood_in"`          // how often OpenSSL failed and crypto/rsa did its work
 }
 
 // DNS is how the watch over the tenants' DNS goes.
@@ -147,6 +158,18 @@ type Returned struct {
 	Messages  int64            `json:"messages"`          // bounces and replies
 	Automatic int64            `json:"automatic"`         // of these, vacation replies and the like
 	Reports   map[string]int64 `json:"reports,omitempty"` // of delivery status notifications, by action
+	// Refusals are what receivers have against the tenant's mail, the latest first.
+	Refusals []Refusal `json:"refusals,omitempty"`
+}
+
+// Refusal is one thing that receivers said.
+type Refusal struct {
+	Receiver string          `json:"receiver,omitempty"` // such as Gmail; empty: not known
+	Class    receivers.Class `json:"class"`              // auth or policy
+	Finding  string          `json:"finding"`            // a sentence
+	Fix      string          `json:"fix,omitempty"`      // the next step
+	Times    int64           `json:"times"`
+	Last     time.Time       `json:"last"`
 }
 
 // Domain is one domain of a tenant, and what becomes of mail from it now.

@@ -21,6 +21,7 @@ package config
 
 import (
 	"log/slog"
+	"runtime"
 	"time"
 
 	"onbehalf/tenant"
@@ -36,6 +37,7 @@ type Config struct {
 	// TenantsDir need not exist when it is the default.
 	TenantsDir string
 	Log        Log
+	Engine     string           // signing.engine: auto, openssl or go
 	Platform   *tenant.Platform // without Identities: those need the keys
 	Tenants    []*tenant.Tenant // likewise
 	Keys       []KeyFile        // the platform's first, then by tenant
@@ -81,7 +83,17 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
 // holds only what could be read: good for finding more mistakes, for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}}
+	return load(path, env, runtime.GOMAXPROCS(0), func() {})
+}
+
+// LoadBeside is Load for a daemon that has other work: on one processor, and pause is called
+// every few microseconds of it, one call at a time.
+func LoadBeside(path string, env []string, pause func()) (*Config, Findings) {
+	return load(path, env, 1, pause)
+}
+
+func load(path string, env []string, processors int, pause func()) (*Config, Findings) {
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause}
 	l.load(path, env)
 	var findings Findings
 	for _, d := range l.documents {

@@ -17,11 +17,11 @@ func (e *entry) direct() tenant.Direct {
 		TLS:      tenant.TLSMay,
 		Envelope: tenant.EnvelopeBounce,
 	}
-	if raw.TLS != "" || e.doc.has(path+".tls") {
-		direct.TLS = choice(e.doc, path+".tls", raw.TLS, tenant.TLSMay, tenant.TLSEncrypt, tenant.TLSVerify)
+	if raw.TLS != nil {
+		direct.TLS = choice(e.doc, path+".tls", *raw.TLS, tenant.TLSMay, tenant.TLSEncrypt, tenant.TLSVerify)
 	}
-	if raw.Envelope != "" || e.doc.has(path+".envelope") {
-		direct.Envelope = choice(e.doc, path+".envelope", raw.Envelope, tenant.EnvelopeBounce, tenant.EnvelopeAuthor)
+	if raw.Envelope != nil {
+		direct.Envelope = choice(e.doc, path+".envelope", *raw.Envelope, tenant.EnvelopeBounce, tenant.EnvelopeAuthor)
 	}
 	switch {
 	case raw.NextHop == "" && len(raw.Domains) > 0:

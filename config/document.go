@@ -12,8 +12,10 @@ import (
 // in the file is looked up only when there is something to report.
 type document struct {
 	file     string
-	rank     int // among the files
-	root     *yaml.Node
+	pause    func()            // see LoadBeside
+	rank     int               // among the files
+	octets   []byte            // of the file
+	root     *yaml.Node        // nil: let go, see tree
 	spoilt   map[string]bool   // paths that a finding has made void
 	env      map[string]string // main file: keys that the environment gave, and by which variable
 	findings Findings
@@ -130,7 +132,7 @@ func (d *document) has(path string) bool {
 // find gives the value at a path, or nil, and the position of what is nearest to it.
 func (d *document) find(path string) (*yaml.Node, position) {
 	at := position{file: d.rank}
-	n := d.root
+	n := d.tree()
 	for path != "" && n != nil {
 		var step string
 		step, path = cutStep(path)
@@ -141,6 +143,25 @@ func (d *document) find(path string) (*yaml.Node, position) {
 		n = value
 	}
 	return n, at
+}
+
+// tree returns the file as YAML has it, parsed again if it was let go.
+func (d *document) tree() *yaml.Node {
+	if d.root == nil && d.octets != nil {
+		var again yaml.Node
+		if yaml.Unmarshal(d.octets, &again) == nil && len(again.Content) > 0 {
+			d.root = again.Content[0]
+		}
+	}
+	return d.root
+}
+
+// letGo frees the tree of a file that was read, twenty times as large as the file, unless there
+// are findings, for which places in it are looked up.
+func (d *document) letGo() {
+	if len(d.findings) == 0 {
+		d.root = nil
+	}
 }
 
 // cutStep takes "name" or "[3]" from the start of a path.

@@ -96,6 +96,7 @@ func (d *document) read() bool {
 	if len(octets) > 0 && !strings.ContainsRune("\n}]", rune(octets[len(octets)-1])) {
 		d.looksCutOff()
 	}
+	d.octets = octets
 	return d.parse(octets)
 }
 
@@ -108,7 +109,7 @@ func (d *document) looksCutOff() {
 
 // parse takes the one YAML document of a file.
 func (d *document) parse(octets []byte) bool {
-	decoder := yaml.NewDecoder(bytes.NewReader(octets))
+	decoder := yaml.NewDecoder(pausing{bytes.NewReader(octets), d.pause})
 	var first, second yaml.Node
 	switch err := decoder.Decode(&first); {
 	case errors.Is(err, io.EOF):
@@ -132,6 +133,17 @@ func (d *document) parse(octets []byte) bool {
 		d.spoil("", &second, syntax(err), "look at what stands behind the end of the configuration")
 	}
 	return d.isMapping()
+}
+
+// pausing pauses before each piece that is read, of which there are many.
+type pausing struct {
+	io.Reader
+	pause func()
+}
+
+func (p pausing) Read(b []byte) (int, error) {
+	p.pause()
+	return p.Reader.Read(b)
 }
 
 // isMapping tells whether the document holds keys at all.

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +25,7 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 	if len(files) == 0 && !main.has("tenants") {
 		main.fail("tenants", "there are no tenants here nor in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
 	}
-	return readTenants(files)
+	return readTenants(files, l.processors)
 }
 
 // tenantsFiles picks the files that hold tenants: what editors, packages and
@@ -48,12 +47,12 @@ func (l *loader) tenantsFiles(listed []os.DirEntry) []*document {
 }
 
 // readTenants reads files side by side, for there may be thousands.
-func readTenants(files []*document) []*entry {
+func readTenants(files []*document, processors int) []*entry {
 	s := shapeOf(reflect.TypeFor[rawTenants]())
 	found := make([][]*entry, len(files))
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(files)) {
+	for range min(processors, len(files)) {
 		workers.Go(func() {
 			for i := range next {
 				found[i] = files[i].readTenants(s)
@@ -79,5 +78,6 @@ func (d *document) readTenants(s *shape) []*entry {
 	if !d.has("tenants") {
 		d.fail("tenants", "is missing", "write `tenants:` and the list of tenants below it")
 	}
+	d.letGo()
 	return entries(d, raw.Tenants)
 }

@@ -10,10 +10,12 @@ import (
 
 // loader is one load under way.
 type loader struct {
-	config    *Config
-	documents []*document // in the order in which their findings are given
-	folder    string      // of the main file; relative paths start there
-	claims    claims
+	config     *Config
+	documents  []*document // in the order in which their findings are given
+	folder     string      // of the main file; relative paths start there
+	claims     claims
+	processors int    // how many files are read side by side
+	pause      func() // see LoadBeside
 	// trustKnown tells whether all of trust.networks could be read.
 	trustKnown bool
 	host       *host                     // this one; nil: not looked at yet
@@ -22,7 +24,7 @@ type loader struct {
 
 // document adds a file.
 func (l *loader) document(path string) *document {
-	d := &document{file: path, rank: 2 * len(l.documents)} // the environment has the odd one
+	d := &document{file: path, rank: 2 * len(l.documents), pause: l.pause} // the environment has the odd one
 	l.documents = append(l.documents, d)
 	return d
 }
@@ -40,13 +42,16 @@ func (l *loader) load(path string, env []string) {
 	l.general(main, &raw)
 	l.platform(main, &raw)
 	for _, e := range tenants {
+		l.pause()
 		l.tenant(e)
 	}
 	for _, e := range tenants {
+		l.pause()
 		l.besideOthers(e)
 	}
 	l.checkBouncesTo(main, "platform.bounces_to", l.config.Platform.BouncesTo)
 	for _, e := range tenants {
+		l.pause()
 		l.checkBouncesTo(e.doc, e.path+".bounces_to", e.tenant.BouncesTo)
 		l.checkOwnership(e)
 		l.checkNextHop(e)
@@ -102,6 +107,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		Format:    choice(d, "log.format", raw.Log.Format, "text", "json"),
 		Addresses: raw.Log.Addresses,
 	}
+	c.Engine = choice(d, "signing.engine", raw.Signing.Engine, "auto", "openssl", "go")
 	c.DNS = DNS{
 		Servers:      d.servers("dns.servers", raw.DNS.Servers),
 		Timeout:      d.positive("dns.timeout", raw.DNS.Timeout),

@@ -32,6 +32,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	p.Trust = tenant.Trust{
 		Networks:      d.networks("trust.networks", raw.Trust.Networks),
 		Authenticated: raw.Trust.Authenticated,
+		Reinjected:    choice(d, "trust.reinjected", raw.Trust.Reinjected, "as-received", "trusted") == "trusted",
 	}
 	p.Policy = d.policy(raw.Policy)
 	p.SRS = l.srs(d, raw.SRS)

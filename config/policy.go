@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	"onbehalf/tenant"
@@ -61,9 +62,13 @@ func (d *document) mode(path, word string) tenant.Mode {
 
 // srs takes how bounce addresses are protected.
 func (l *loader) srs(d *document, raw rawSRS) tenant.SRS {
+	if n := raw.ClassicHashMin; n < 4 || n > 27 { // base64 of a SHA-1 has 27 characters
+		d.fail("srs.classic_hash_min", fmt.Sprintf("%d is not between 4 and 27", n), "write the other daemon's own least length; 4 is its default")
+	}
 	return tenant.SRS{
-		Secrets:       d.secrets("srs.secrets", l.absolute(raw.Secrets)),
-		MaxAge:        d.wholeDays("srs.max_age", raw.MaxAge),
-		AcceptClassic: raw.AcceptClassic,
+		Secrets:        d.secrets("srs.secrets", l.absolute(raw.Secrets)),
+		MaxAge:         d.wholeDays("srs.max_age", raw.MaxAge),
+		AcceptClassic:  raw.AcceptClassic,
+		ClassicHashMin: raw.ClassicHashMin,
 	}
 }

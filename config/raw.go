@@ -18,6 +18,7 @@ type (
 		KeysDir    string      `mapstructure:"keys_dir"`
 		TenantsDir string      `mapstructure:"tenants_dir"`
 		Log        rawLog      `mapstructure:"log"`
+		Signing    rawSigning  `mapstructure:"signing"`
 		Platform   rawPlatform `mapstructure:"platform"`
 		Trust      rawTrust    `mapstructure:"trust"`
 		Policy     rawPolicy   `mapstructure:"policy"`
@@ -29,6 +30,9 @@ type (
 		Level     string `mapstructure:"level"`
 		Format    string `mapstructure:"format"`
 		Addresses bool   `mapstructure:"addresses"`
+	}
+	rawSigning struct {
+		Engine string `mapstructure:"engine"`
 	}
 	rawPlatform struct {
 		Name         string        `mapstructure:"name"`
@@ -53,6 +57,7 @@ type (
 	rawTrust struct {
 		Networks      []string `mapstructure:"networks"`
 		Authenticated bool     `mapstructure:"authenticated"`
+		Reinjected    string   `mapstructure:"reinjected"`
 	}
 	rawPolicy struct {
 		UnknownDomain  string   `mapstructure:"unknown_domain"`
@@ -63,9 +68,10 @@ type (
 		Mode           string   `mapstructure:"mode"`
 	}
 	rawSRS struct {
-		Secrets       string `mapstructure:"secrets"`
-		MaxAge        period `mapstructure:"max_age"`
-		AcceptClassic bool   `mapstructure:"accept_classic"`
+		Secrets        string `mapstructure:"secrets"`
+		MaxAge         period `mapstructure:"max_age"`
+		AcceptClassic  bool   `mapstructure:"accept_classic"`
+		ClassicHashMin int    `mapstructure:"classic_hash_min"`
 	}
 	rawDNS struct {
 		Servers      []string `mapstructure:"servers"`
@@ -80,7 +86,7 @@ type (
 		ID            string        `mapstructure:"id"`
 		Name          string        `mapstructure:"name"`
 		Domains       []string      `mapstructure:"domains"`
-		Authorization string        `mapstructure:"authorization"`
+		Authorization *string       `mapstructure:"authorization"`
 		DKIM          []rawDKIM     `mapstructure:"dkim"`
 		ReturnPath    string        `mapstructure:"return_path"`
 		Submitters    rawSubmitters `mapstructure:"submitters"`
@@ -95,8 +101,8 @@ type (
 	rawDirect struct {
 		Domains  []string `mapstructure:"domains"`
 		NextHop  string   `mapstructure:"next_hop"`
-		TLS      string   `mapstructure:"tls"`
-		Envelope string   `mapstructure:"envelope"`
+		TLS      *string  `mapstructure:"tls"`
+		Envelope *string  `mapstructure:"envelope"`
 	}
 	// rawTenants is all of a file of tenants_dir, and the end of the main file.
 	rawTenants struct {
@@ -120,23 +126,26 @@ func defaults() map[string]any {
 		"log.level":              "info",
 		"log.format":             "text",
 		"log.addresses":          true,
+		"signing.engine":         "auto",
 		"trust.networks":         []string{"127.0.0.0/8", "::1/128"},
 		"trust.authenticated":    true,
+		"trust.reinjected":       "as-received",
 		"policy.unknown_domain":  "rewrite",
 		"policy.unreadable_from": "reject",
 		"policy.rewrite_from":    "always",
 		"policy.keep_envelope":   true,
 		"policy.always_rewrite": []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com",
 			"live.com", "yahoo.com", "icloud.com", "aol.com"},
-		"policy.mode":        "enforce",
-		"srs.secrets":        "/etc/onbehalf/srs.secrets",
-		"srs.max_age":        "30d",
-		"srs.accept_classic": false,
-		"dns.timeout":        "5s",
-		"dns.max_per_second": 50,
-		"dns.pending_every":  "5m",
-		"dns.active_every":   "1h",
-		"dns.demote_after":   "1h",
+		"policy.mode":          "enforce",
+		"srs.secrets":          "/etc/onbehalf/srs.secrets",
+		"srs.max_age":          "30d",
+		"srs.accept_classic":   false,
+		"srs.classic_hash_min": 4,
+		"dns.timeout":          "5s",
+		"dns.max_per_second":   50,
+		"dns.pending_every":    "5m",
+		"dns.active_every":     "1h",
+		"dns.demote_after":     "1h",
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -137,20 +138,21 @@ func (s *shape) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
 		return nil, false
 	}
 	values := make(map[string]any, len(n.Content)/2)
-	lines := make(map[string]int, len(n.Content)/2)
+	lines := make([]int, len(s.order)) // where each key of ours stands
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		label, value := n.Content[i], n.Content[i+1]
 		inner, known := s.keys[label.Value]
 		at := join(path, label)
-		switch before := lines[label.Value]; {
-		case !known || label.Kind != yaml.ScalarNode:
+		if !known || label.Kind != yaml.ScalarNode {
 			d.spoil(at, label, "there is no such key", s.nearest(label.Value))
 			continue
-		case before > 0:
-			d.spoil(at, label, "is there twice, in lines "+strconv.Itoa(before)+" and "+strconv.Itoa(label.Line), "keep one")
+		}
+		before := &lines[slices.Index(s.order, label.Value)]
+		if *before > 0 {
+			d.spoil(at, label, "is there twice, in lines "+strconv.Itoa(*before)+" and "+strconv.Itoa(label.Line), "keep one")
 			continue
 		}
-		lines[label.Value] = label.Line
+		*before = label.Line
 		if v, ok := inner.read(d, at, value); ok {
 			values[label.Value] = v
 		}
@@ -179,6 +181,7 @@ func (s *shape) readList(d *document, path string, n *yaml.Node) (any, bool) {
 	}
 	values := make([]any, len(n.Content))
 	for i, element := range n.Content {
+		d.pause()
 		v, ok := s.elem.read(d, index(path, i), element)
 		if !ok {
 			v = s.elem.zero()

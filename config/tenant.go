@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -19,9 +20,10 @@ func (l *loader) tenant(e *entry) {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
 	}
 	e.warnOfProviders()
+	l.warnOfReplies(e)
 	t.Authorization = tenant.Auto
-	if raw.Authorization != "" || d.has(e.path+".authorization") {
-		t.Authorization = choice(d, e.path+".authorization", raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
+	if raw.Authorization != nil {
+		t.Authorization = choice(d, e.path+".authorization", *raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
 	}
 	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters)
 	t.Policy = e.override(l.config.Platform.Policy)
@@ -31,6 +33,30 @@ func (l *loader) tenant(e *entry) {
 	t.Direct = e.direct()
 	l.dkim(d, e.path+".dkim", raw.DKIM, apexes(t.Domains), t)
 	l.config.Tenants = append(l.config.Tenants, t)
+}
+
+// longDomain is the length in bytes from which on a domain leaves little room in a reply
+// address, and replyRoom what both parts of the author's address may have together: of 64
+// (RFC 5321 section 4.5.3.1.1), 19 are the address's own.
+const (
+	longDomain = 30
+	replyRoom  = 45
+)
+
+// warnOfReplies warns of domains whose authors hardly fit into a reply address.
+func (l *loader) warnOfReplies(e *entry) {
+	if !l.config.Platform.From.Holds("reply") {
+		return
+	}
+	for i, text := range e.raw.Domains {
+		pattern, err := tenant.ParsePattern(text)
+		if size := len(pattern.Domain.String()); err == nil && size >= longDomain {
+			e.doc.warn(index(e.path+".domains", i),
+				fmt.Sprintf("has %d bytes, so {reply} in platform.from has room for %d bytes before the @; for longer authors From is noreply@%s, and only Reply-To leads to them",
+					size, max(0, replyRoom-size), l.config.Platform.FromDomain.Unicode()),
+				"expect answers to From to bounce where a program ignores Reply-To, or use a shorter domain")
+		}
+	}
 }
 
 // identify checks the id.

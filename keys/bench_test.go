@@ -5,10 +5,12 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -81,11 +83,11 @@ func signing(b *testing.B, r *Ring, size int, ids ...tenant.Identity) func() {
 	}
 }
 
-func BenchmarkSignedFields(b *testing.B) {
+func BenchmarkCover(b *testing.B) {
 	h := header(b, cases[8].header)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := signedFields(h); err != nil {
+		if _, err := cover(h); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -104,5 +106,41 @@ func BenchmarkLoad(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkBody is the body alone, as mail programs write it and as somebody may who wishes us
+// ill.
+func BenchmarkBody(b *testing.B) {
+	for name, line := range map[string]string{
+		"text":        "The quick brown fox jumps over the lazy dog, and nobody is surprised.\r\n",
+		"base64":      strings.Repeat("QmFzZTY0", 9) + "QmFz\r\n",
+		"html":        "      <td class=\"cell\">The quick brown fox</td>\r\n",
+		"blank lines": "\r\n",
+		"gaps":        "a  ",
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := []byte(strings.Repeat(line, (1<<20)/len(line)))
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				s := relaxedBody{hash: sha256.New()}
+				for p := range slices.Chunk(body, 65535) {
+					must(b, s.write(p))
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkHostileHeader is a header of 1 MB that is one field in the shortest folds.
+func BenchmarkHostileHeader(b *testing.B) {
+	r, _, id := testRing(b)
+	h := header(b, plain)
+	h = append(h, message.Field{Name: "List-Id", Value: strings.Repeat("\r\n a", 1<<18)})
+	b.SetBytes(1 << 20)
+	for b.Loop() {
+		_, err := r.Sign(h, []tenant.Identity{id})
+		must(b, err)
 	}
 }

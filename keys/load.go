@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +19,22 @@ const (
 // Load reads a private key, RSA or Ed25519, in PEM: PKCS#8 (RFC 5958) or PKCS#1
 // (RFC 8017 appendix A.1.2). The file must hold that one key, and be open to its
 // owner and group alone. Every error is an *Error with the path.
-func Load(path string) (Key, error) {
+func Load(path string) (Key, error) { return Loader{}.Load(path) }
+
+// Loader loads keys to sign many messages with. The zero Loader is Load's.
+type Loader struct {
+	Engine  *Engine  // nil: crypto/rsa
+	Checked *Checked // nil: every key is checked
+}
+
+// Load is the function Load, with the loader's engine.
+func (l Loader) Load(path string) (Key, error) {
 	text, failure := read(path)
 	if failure != nil {
 		return Key{}, failure.at(path)
 	}
-	signer, failure := parse(text)
+	defer clear(text)
+	signer, failure := l.parse(text)
 	if failure != nil {
 		return Key{}, failure.at(path)
 	}
@@ -31,6 +43,41 @@ func Load(path string) (Key, error) {
 		return Key{}, failure.at(path)
 	}
 	return key, nil
+}
+
+// parse reads the key in a PEM text. An RSA key is checked by crypto/x509, then proved with the
+// engine, unless both have found this text good before.
+func (l Loader) parse(text []byte) (crypto.Signer, *Error) {
+	block, failure := find(text)
+	if failure != nil {
+		return nil, failure
+	}
+	digest := digestOf(text, l.Engine)
+	if l.Checked.has(digest) && l.Engine.trusted() {
+		if public := rsaPublic(block); public != nil {
+			return newRSAFile(public, block, l.Engine), nil
+		}
+	}
+	signer, failure := parseBlock(block)
+	private, isRSA := signer.(*rsa.PrivateKey)
+	if failure != nil || !isRSA {
+		clear(block.Bytes)
+		return signer, failure
+	}
+	if !l.Engine.usable() {
+		l.Checked.add(digest)
+		clear(block.Bytes)
+		return signer, nil
+	}
+	public := private.PublicKey
+	file := newRSAFile(&public, block, l.Engine)
+	if err := file.prove(private); err != nil {
+		l.Engine.standIn(err)
+		return signer, nil
+	}
+	l.Checked.add(digest)
+	wipe(private)
+	return file, nil
 }
 
 // read gives the content of the file. What is asked about the file is asked of the

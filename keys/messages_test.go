@@ -36,9 +36,10 @@ var cases = []struct{ name, header, body string }{
 	{"8-bit fields", "From: \"Gr\xc3\xbc\xc3\x9fe\" <academy@tenant.example>\nSubject: \xe9t\xe9 \xa0\n", "x\r\n"},
 	{"repeated To", "To: a@far.example\nFrom: academy@tenant.example\nTo: b@far.example\nCc: c@far.example\nTo: c@far.example\nCc: d@far.example\n", "x\r\n"},
 	{"repeated in two spellings", "TO: a@far.example\nto: b@far.example\nFROM: academy@tenant.example\nTo: c@far.example\nlist-id: <a>\nList-ID: <b>\nSUBJECT: a\n", "x\r\n"},
+	{"long names that fit", plain + strings.Repeat("List-Of-All-That-Is-In-A-Long-Name: x\n", 50) + strings.Repeat("Content-Transfer-Encoding: x\n", 65), "x\r\n"},
 	{"optional fields", plain + "Sender: s@tenant.example\nResent-From: a@far.example\nResent-From: b@far.example\nList-Id: <l>\nList-Unsubscribe: <https://a.example>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n", "x\r\n"},
 	{"fields of servers", "Return-Path: <a@b.example>\nReceived: by a\nReceived: by b\nDKIM-Signature: v=1; a=rsa-sha256; d=old.example; s=x; h=from; bh=YQ==; b=YQ==\nAuthentication-Results: x\n" + plain, "x\r\n"},
-	{"most names that fit", plain + strings.Repeat("To: a@far.example\n", 270) + strings.Repeat("Sender: a@far.example\n", 2), "x\r\n"},
+	{"most names that fit", plain + strings.Repeat("To: a@far.example\n", 1200) + strings.Repeat("Sender: a@far.example\n", 2), "x\r\n"},
 	{"large", plain, strings.Repeat("The quick brown fox jumps over the lazy dog.  \r\n", 4000)},
 }
 

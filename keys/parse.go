@@ -3,10 +3,12 @@ package keys
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"math/big"
 	"strings"
 )
 
@@ -18,8 +20,8 @@ const (
 	ecParameters = "EC PARAMETERS" // OpenSSL writes the curve ahead of an EC key
 )
 
-// parse finds the one private key in a PEM text.
-func parse(text []byte) (crypto.Signer, *Error) {
+// find returns the block of a PEM text that holds its one private key.
+func find(text []byte) (*pem.Block, *Error) {
 	blocks := pemBlocks(text)
 	private := 0
 	for _, b := range blocks {
@@ -37,7 +39,7 @@ func parse(text []byte) (crypto.Signer, *Error) {
 	case private == 1 && len(blocks) > 1 && blocks[0].Type != ecParameters:
 		return nil, refuse("it holds more than a private key", "leave only the private key in it", nil)
 	}
-	return parseBlock(blocks[0])
+	return blocks[0], nil
 }
 
 // pemBlocks gives the blocks of a text that are whole.
@@ -91,14 +93,17 @@ var (
 	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
 )
 
+// privateKeyInfo is PKCS#8 (RFC 5958 section 2), without what is optional.
+type privateKeyInfo struct {
+	Version    int
+	Algorithm  pkix.AlgorithmIdentifier
+	PrivateKey []byte
+}
+
 // parsePKCS8 looks at the algorithm first, to tell a key of another one from a
 // damaged one.
 func parsePKCS8(der []byte) (crypto.Signer, *Error) {
-	var info struct { // RFC 5958 section 2, without what is optional
-		Version    int
-		Algorithm  pkix.AlgorithmIdentifier
-		PrivateKey []byte
-	}
+	var info privateKeyInfo
 	if _, err := asn1.Unmarshal(der, &info); err != nil {
 		return nil, damaged(err)
 	}
@@ -110,6 +115,41 @@ func parsePKCS8(der []byte) (crypto.Signer, *Error) {
 		return nil, damaged(err)
 	}
 	return key.(crypto.Signer), nil
+}
+
+// rsaOf reads an RSA key for crypto/rsa.
+func rsaOf(block *pem.Block) (*rsa.PrivateKey, error) {
+	signer, failure := parseBlock(block)
+	if failure != nil {
+		return nil, failure
+	}
+	key, ok := signer.(*rsa.PrivateKey)
+	if !ok {
+		return nil, unsupported()
+	}
+	return key, nil
+}
+
+// rsaPublic reads the public half alone of an RSA key that was found good before; nil: it is
+// no RSA key.
+func rsaPublic(block *pem.Block) *rsa.PublicKey {
+	der := block.Bytes
+	if block.Type == pkcs8 {
+		var info privateKeyInfo
+		if _, err := asn1.Unmarshal(der, &info); err != nil || !info.Algorithm.Algorithm.Equal(oidRSA) {
+			return nil
+		}
+		der = info.PrivateKey
+	}
+	var key struct { // RFC 8017 appendix A.1.2, without what is private
+		Version int
+		N       *big.Int
+		E       int
+	}
+	if _, err := asn1.Unmarshal(der, &key); err != nil || key.N.Sign() <= 0 {
+		return nil
+	}
+	return &rsa.PublicKey{N: key.N, E: key.E}
 }
 
 // damaged keeps err for errors.Is alone.

@@ -2,12 +2,16 @@ package keys
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"onbehalf/test/nameserver"
+	verifiers "onbehalf/test/verify"
 )
 
 // Verifiers that others wrote. Python is Debian's own, for that is where its
@@ -117,4 +121,27 @@ func ask(t *testing.T, run []string, work job) map[string][][2]string {
 	var verdicts map[string][][2]string
 	must(t, json.Unmarshal(out, &verdicts))
 	return verdicts
+}
+
+// OpenDKIM has a test mode for one message at a time, and a resolver that asks real servers.
+func TestOpenDKIMVerifies(t *testing.T) {
+	work, want := peerJob(t)
+	var zone []string
+	for name, text := range work.DNS {
+		zone = append(zone, nameserver.TXT(name, text))
+	}
+	server := nameserver.Start(t, zone...)
+	for name, mail := range work.Messages {
+		if bytes.IndexByte(mail, 0) >= 0 || !bytes.HasSuffix(mail, []byte("\r\n")) {
+			continue // its test mode cannot read these
+		}
+		var verdicts [][2]string
+		for _, r := range verifiers.OpenDKIM(t, server.Addr, mail) {
+			verdict := map[verifiers.Verdict]string{verifiers.OK: "pass"}[r.Verdict]
+			verdicts = append(verdicts, [2]string{r.Selector, cmp.Or(verdict, r.Text)})
+		}
+		if got := outcome(verdicts, true); got != want[name] {
+			t.Errorf("%s: %s, want %s", name, got, want[name])
+		}
+	}
 }

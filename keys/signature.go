@@ -1,14 +1,14 @@
 package keys
 
 import (
-	"bytes"
-	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
+	"hash"
+	"strconv"
 	"sync"
-
-	"github.com/emersion/go-msgauth/dkim"
+	"time"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -22,31 +22,35 @@ var ErrUnsignable = errors.New("message cannot be signed so that every receiver 
 // errEnded: Write or Fields after Fields or Close.
 var errEnded = errors.New("signature has ended already")
 
+// errBareCR: RFC 5321 section 2.3.8 forbids it; some verifiers take it for a line
+// end, others for a character.
+var errBareCR = fmt.Errorf("%w: its body has a CR without a LF", ErrUnsignable)
+
 // Signature is a message being signed: the header went into Ring.Sign, the body is
-// written as it streams past, and Fields gives the result. Nothing of the body is
-// kept. A Signature must be closed, for it owns goroutines. Its methods may be
-// called by several goroutines, as when a connection ends while its message is
-// worked on.
+// written as it streams past, and Fields returns the result. Header and body are hashed
+// once each, whatever the number of signatures, and nothing of them is kept. Its
+// methods may be called by several goroutines, as when a connection ends while its
+// message is worked on.
 type Signature struct {
-	mu    sync.Mutex
-	parts []part
-	cr    bool  // the last octet written was a CR
-	err   error // the first thing that went wrong
-	ended bool
+	mu     sync.Mutex
+	parts  []part
+	names  []string // for h=
+	header hash.Cloner
+	body   relaxedBody
+	err    error // the first thing that went wrong
+	ended  bool
 }
 
 // part is one of the DKIM-Signature fields to be.
 type part struct {
-	id     tenant.Identity
-	key    *guarded
-	signer *dkim.Signer
+	id  tenant.Identity
+	key Key
 }
 
 // Sign starts a signature for each identity. The header is the one that the
 // receiver will see, without the signatures. An empty list, or an identity whose
 // key is not in the ring, is an error: mail is never unsigned by mistake. Further
-// errors are ErrUnsignable and ErrTooManyFields. The caller must Close what it
-// gets.
+// errors are ErrUnsignable and ErrTooManyFields.
 func (r *Ring) Sign(header message.Header, ids []tenant.Identity) (*Signature, error) {
 	if len(ids) == 0 {
 		return nil, errors.New("no identity to sign as")
@@ -54,22 +58,32 @@ func (r *Ring) Sign(header message.Header, ids []tenant.Identity) (*Signature, e
 	if err := checkHeader(header); err != nil {
 		return nil, err
 	}
-	names, err := signedFields(header)
+	covered, err := cover(header)
 	if err != nil {
 		return nil, err
 	}
-	s := new(Signature)
-	for _, id := range ids {
-		if err := s.open(r, id, names); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("%s: %w", id, err)
+	s := &Signature{names: covered.names, parts: make([]part, len(ids)), body: relaxedBody{hash: sha256.New()}}
+	for i, id := range ids {
+		key, found := r.Key(id)
+		if !found {
+			return nil, fmt.Errorf("%s: its private key is not here", id)
 		}
+		id.Algorithm = key.algorithm
+		s.parts[i] = part{id, key}
 	}
-	if err := s.send([]byte(header.String() + "\r\n")); err != nil {
-		s.Close()
-		return nil, err
-	}
+	s.header = hashFields(header, covered.fields)
 	return s, nil
+}
+
+// hashFields hashes fields of a header in their canonical form.
+func hashFields(header message.Header, places []int) hash.Cloner {
+	h := sha256.New()
+	canonical := make([]byte, 0, 256)
+	for _, place := range places {
+		canonical = relaxedField(canonical[:0], header[place].Name, header[place].Value)
+		h.Write(canonical)
+	}
+	return h.(hash.Cloner) // what package sha256 makes can always be cloned (hash.Cloner)
 }
 
 // checkHeader refuses a header that some verifier would read otherwise. RFC 5322
@@ -92,43 +106,16 @@ func checkHeader(header message.Header) error {
 	return nil
 }
 
-func (s *Signature) open(r *Ring, id tenant.Identity, names []string) error {
-	key, found := r.Key(id)
-	if !found {
-		return errors.New("its private key is not here")
-	}
-	guarded := key.guard()
-	signer, err := dkim.NewSigner(&dkim.SignOptions{
-		Domain:                 id.SDID.String(),
-		Selector:               id.Selector,
-		Signer:                 guarded,
-		Hash:                   crypto.SHA256,
-		HeaderCanonicalization: dkim.CanonicalizationRelaxed,
-		BodyCanonicalization:   dkim.CanonicalizationRelaxed,
-		HeaderKeys:             names,
-	})
-	if err != nil {
-		return err
-	}
-	s.parts = append(s.parts, part{id, guarded, signer})
-	return nil
-}
-
 // Write takes octets of the body, its lines ending in CRLF, in pieces of any size.
-// What goes wrong is remembered: Fields gives the error too.
+// What goes wrong is remembered: Fields returns the error too.
 func (s *Signature) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.ended:
+	if s.ended {
 		return 0, errEnded
-	case s.err != nil:
-		return 0, s.err
-	case len(p) == 0: // a pipe would wait for somebody to take the nothing
-		return 0, nil
 	}
-	if s.err = s.checkBody(p); s.err == nil {
-		s.err = s.send(p)
+	if s.err == nil {
+		s.err = s.body.write(p)
 	}
 	if s.err != nil {
 		return 0, s.err
@@ -136,38 +123,7 @@ func (s *Signature) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// errBareCR: RFC 5321 section 2.3.8 forbids it; go-msgauth takes it for a line
-// end, others for a character.
-var errBareCR = fmt.Errorf("%w: its body has a CR without a LF", ErrUnsignable)
-
-func (s *Signature) checkBody(p []byte) error {
-	if s.cr && p[0] != '\n' {
-		return errBareCR
-	}
-	s.cr = p[len(p)-1] == '\r'
-	for {
-		i := bytes.IndexByte(p, '\r')
-		if i < 0 || i == len(p)-1 {
-			return nil
-		}
-		if p[i+1] != '\n' {
-			return errBareCR
-		}
-		p = p[i+2:]
-	}
-}
-
-// send gives octets to every signer.
-func (s *Signature) send(p []byte) error {
-	for _, part := range s.parts {
-		if _, err := part.signer.Write(p); err != nil {
-			return fmt.Errorf("%s: %w", part.id, err)
-		}
-	}
-	return nil
-}
-
-// Fields ends the message and gives a DKIM-Signature field for each identity, in
+// Fields ends the message and returns a DKIM-Signature field for each identity, in
 // the order in which Sign got them. If one cannot be made there is none.
 func (s *Signature) Fields() ([]message.Field, error) {
 	s.mu.Lock()
@@ -175,46 +131,33 @@ func (s *Signature) Fields() ([]message.Field, error) {
 	if s.ended {
 		return nil, errEnded
 	}
-	defer s.end()
-	if s.err == nil && s.cr {
-		s.err = errBareCR
-	}
+	s.ended = true
 	if s.err != nil {
 		return nil, s.err
 	}
-	fields := make([]message.Field, 0, len(s.parts))
-	for _, part := range s.parts {
-		if err := part.signer.Close(); err != nil {
+	sum, err := s.body.sum()
+	if err != nil {
+		return nil, err
+	}
+	bodyHash, now := base64.StdEncoding.EncodeToString(sum), strconv.FormatInt(time.Now().Unix(), 10)
+	fields := make([]message.Field, len(s.parts))
+	for i, part := range s.parts {
+		header, err := s.header.Clone()
+		if err == nil {
+			fields[i], err = signField(part.key, header, unsigned(part.id, bodyHash, s.names, now))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part.id, err)
 		}
-		fields = append(fields, toField(part.signer.Signature()))
 	}
 	return fields, nil
 }
 
-// toField takes apart a field as it travels.
-func toField(text string) message.Field {
-	name, value, _ := strings.Cut(text, ":")
-	return message.Field{Name: name, Value: strings.TrimSuffix(value, "\r\n")}
-}
-
-// Close gives the signature up, if Fields has not ended it, and frees what it
-// holds. It may be called at any time, any number of times. The error is always
-// nil; it is there for io.Closer.
+// Close gives the signature up, if Fields has not ended it. It may be called at any
+// time, any number of times. The error is always nil; it is there for io.Closer.
 func (s *Signature) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end()
-	return nil
-}
-
-// end closes every signer: an open one waits in a goroutine for the rest of the
-// message. Closing makes go-msgauth sign, so the keys are stopped first.
-func (s *Signature) end() {
 	s.ended = true
-	for _, part := range s.parts {
-		part.key.stopped.Store(true)
-		part.signer.Close()
-	}
-	s.parts = nil
+	return nil
 }

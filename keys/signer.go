@@ -2,40 +2,32 @@ package keys
 
 import (
 	"crypto"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
-	"sync/atomic"
+
+	"onbehalf/tenant"
 )
 
-// guarded is a crypto.Signer for one signature, safe in a goroutine that is not
-// ours: go-msgauth signs in one of its own, where a panic would end the process.
-// Once stopped it signs no more, so that an aborted message costs no signature.
-type guarded struct {
-	signer  crypto.Signer
-	public  crypto.PublicKey
-	stopped atomic.Bool
-}
-
-var errStopped = errors.New("signature was given up")
-
-func (k Key) guard() *guarded { return &guarded{signer: k.signer(), public: k.public} }
-
-// Public gives what the signer said once, in NewKey.
-func (g *guarded) Public() crypto.PublicKey { return g.public }
-
-// Sign implements crypto.Signer.
-func (g *guarded) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (signature []byte, err error) {
-	if g.stopped.Load() {
-		return nil, errStopped
-	}
+// sign signs a SHA-256 digest. What holds the key may be anything, and its panic becomes an
+// error.
+func (k Key) sign(digest []byte) (signature []byte, err error) {
 	defer recoverTo(&err)
-	signature, err = g.signer.Sign(random, digest, opts)
+	signature, err = k.signer().Sign(rand.Reader, digest, k.options())
 	if err == nil && len(signature) == 0 {
 		err = errors.New("signer gave an empty signature")
 	}
 	return signature, err
+}
+
+// options names the hash to a crypto.Signer. Ed25519 signs the digest as it does a message
+// (RFC 8463 section 3).
+func (k Key) options() crypto.SignerOpts {
+	if k.algorithm == tenant.Ed25519 {
+		return crypto.Hash(0)
+	}
+	return crypto.SHA256
 }
 
 // publicOf asks a signer for its public key, which panics on a nil one.

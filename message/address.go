@@ -20,8 +20,8 @@ type Address struct {
 	Domain Domain
 }
 
-// maxLocal bounds what we read, in octets as String spells it. RFC 5321 section 4.5.3.1.1 has 64 octets, which
-// mailing systems exceed; what we write ourselves keeps to 64.
+// maxLocal bounds what we read, in octets as String spells it. RFC 5321 section
+// 4.5.3.1.1 has 64 octets, which mailing systems exceed; what we write ourselves keeps to 64.
 const maxLocal = 512
 
 // ParseAddress reads local-part@domain (RFC 5321 section 4.1.2, Mailbox), the
@@ -36,7 +36,7 @@ func ParseAddress(s string) (Address, error) {
 	if !strings.HasPrefix(rest, "@") {
 		return Address{}, fmt.Errorf("%q is not an address: no @ after the local part", clip(s))
 	}
-	domain, err := ParseDomain(rest[1:])
+	domain, err := ParseHost(rest[1:])
 	if err != nil {
 		return Address{}, err
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // Domain is a domain name in its one canonical form: lower-case A-labels without
-// a final dot (RFC 5890 section 2.3.2.1). Only ParseDomain makes one, so two
-// Domains are the same name exactly when they are ==. The zero Domain is none.
+// a final dot (RFC 5890 section 2.3.2.1). Only ParseDomain and ParseHost make one, so
+// two Domains are the same name exactly when they are ==. The zero Domain is none.
 type Domain struct{ name string }
 
 // toASCII and its inverse follow UTS 46 without the transitional mappings, so
@@ -51,6 +51,32 @@ func ParseDomain(s string) (Domain, error) {
 		return Domain{}, fmt.Errorf("%q is not the usual spelling of a domain name; write %q", clip(s), u)
 	}
 	return d, nil
+}
+
+// ParseHost reads the name of a host, or the domain of an address, as ParseDomain does,
+// underscores allowed: no host may be called so (RFC 1123 section 2.1), but hosts are, and
+// DNS carries them. A label that holds one is ASCII.
+func ParseHost(s string) (Domain, error) {
+	if !strings.Contains(s, "_") {
+		return ParseDomain(s)
+	}
+	labels := strings.Split(s, ".")
+	for _, label := range labels {
+		if strings.Contains(label, "_") && (!isASCII(label) || len(label) > 3 && strings.EqualFold(label[:4], "xn--")) {
+			return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
+		}
+	}
+	plain, err := ParseDomain(strings.ReplaceAll(s, "_", "x")) // as long, and as plain
+	if err != nil {
+		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
+	}
+	read := strings.Split(plain.name, ".")
+	for i, label := range labels {
+		if strings.Contains(label, "_") {
+			read[i] = strings.ToLower(label)
+		}
+	}
+	return Domain{strings.Join(read, ".")}, nil
 }
 
 // maxSpelling bounds a name before IDNA looks at it, in octets: no character takes
@@ -126,13 +152,13 @@ func (d Domain) Organizational() Domain {
 // MarshalText gives the A-label form.
 func (d Domain) MarshalText() ([]byte, error) { return []byte(d.name), nil }
 
-// UnmarshalText is ParseDomain; the empty text is the zero Domain.
+// UnmarshalText is ParseHost; the empty text is the zero Domain.
 func (d *Domain) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
 		*d = Domain{}
 		return nil
 	}
-	*d, err = ParseDomain(string(text))
+	*d, err = ParseHost(string(text))
 	return err
 }
 

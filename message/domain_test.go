@@ -221,3 +221,20 @@ func FuzzParseDomain(f *testing.F) {
 		}
 	})
 }
+
+func TestParseHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"example.org": "example.org", "My_Host.Example.org": "my_host.example.org", "_dmarc.example.org": "_dmarc.example.org",
+		"my_host.münchen.example": "my_host.xn--mnchen-3ya.example", "a_.example": "a_.example",
+		"mü_nchen.example": "", "xn--m_nchen.example": "", "ban\u212a_x.example": "", "a_b..example": "", "a_b．example": "", "-_.example": "",
+	} {
+		got, err := message.ParseHost(in)
+		if got.String() != want || (err == nil) != (want != "") {
+			t.Errorf("ParseHost(%q) = %q, %v; want %q", in, got, err, want)
+		}
+		var again message.Domain
+		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
+			t.Errorf("%s is read back as %q, %v", got, again, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,10 @@ type Report struct {
 	Action    string // failed, delayed, delivered, relayed or expanded; lower case
 	Status    string // as RFC 3463 has it, such as 5.1.1
 	Recipient string // Original-Recipient, else Final-Recipient, without its type
+	// Diagnostic is what the server at Remote said (Diagnostic-Code and Remote-MTA, without
+	// their types); a stranger's words.
+	Diagnostic string
+	Remote     string
 }
 
 // Bounds of what a notification can make us keep.
@@ -23,13 +28,19 @@ const (
 // streams past (RFC 3464: a multipart/report with a part of type
 // message/delivery-status). It keeps a line at a time. What is broken, or no
 // notification at all, just has no reports.
+//
+// Notifications in other multiparts, without a report-type, or with the part deeper inside
+// are read as well: programs write them. What a message inside says is not.
 type StatusReader struct {
-	Reports []Report
+	Reports   []Report
+	Reporting string // who made the notification (Reporting-MTA, without its type)
 
-	boundary string // empty: the message is no notification
-	line     []byte // so far
-	where    place
-	report   Report
+	boundaries []string // of the multiparts that the reader is in, the innermost last
+	line       []byte   // so far
+	head       string   // the last field of the part's header, so far
+	where      place
+	report     Report
+	diagnosing bool // the last field was Diagnostic-Code, which may go on
 }
 
 // place is the part of the body that the reader is in.
@@ -41,14 +52,31 @@ const (
 	statuses              // in message/delivery-status
 )
 
+// maxNested is how deep multiparts are looked into.
+const maxNested = 5
+
 // NewStatusReader looks at a message's Content-Type (RFC 6522 section 3).
 func NewStatusReader(h Header) *StatusReader {
-	field, _ := h.Get("Content-Type")
-	value := field.Text()
-	if !strings.HasPrefix(strings.ToLower(value), "multipart/report") || !strings.Contains(strings.ToLower(value), "delivery-status") {
-		return &StatusReader{}
+	r := new(StatusReader)
+	if field, found := h.Get("Content-Type"); found {
+		r.enter(field.Text())
 	}
-	return &StatusReader{boundary: boundaryOf(value)}
+	return r
+}
+
+// enter takes the content type of the message, or of a part.
+func (r *StatusReader) enter(contentType string) {
+	kind := strings.ToLower(contentType)
+	switch {
+	case isDeliveryStatus(kind):
+		r.where = statuses
+	case !strings.HasPrefix(strings.TrimSpace(kind), "multipart/"), len(r.boundaries) >= maxNested:
+	case strings.HasPrefix(strings.TrimSpace(kind), "multipart/report") && strings.Contains(kind, "report-type") && !strings.Contains(kind, "delivery-status"):
+	default:
+		if boundary := boundaryOf(contentType); boundary != "" {
+			r.boundaries = append(r.boundaries, boundary)
+		}
+	}
 }
 
 // boundaryOf finds the boundary parameter (RFC 2046 section 5.1.1). Nothing is folded
@@ -79,7 +107,7 @@ func boundaryOf(value string) string {
 // Write takes octets of the body in pieces of any size. It never fails.
 func (r *StatusReader) Write(p []byte) (int, error) {
 	n := len(p)
-	for r.boundary != "" && len(p) > 0 {
+	for r.reads() && len(p) > 0 {
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
 			r.keep(p)
@@ -93,6 +121,9 @@ func (r *StatusReader) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// reads reports whether anything in the body is of interest.
+func (r *StatusReader) reads() bool { return len(r.boundaries) > 0 || r.where == statuses }
+
 func (r *StatusReader) keep(p []byte) {
 	r.line = append(r.line, p[:min(len(p), maxStatusLine-len(r.line))]...)
 }
@@ -104,18 +135,16 @@ func (r *StatusReader) End() {
 }
 
 func (r *StatusReader) take(line string) {
+	if r.isBoundary(line) {
+		return
+	}
 	switch {
-	case r.isBoundary(line, ""):
-		r.finish()
-		r.where = partHead
-	case r.isBoundary(line, "--"): // the last
-		r.finish()
-		r.where = outside
-	case r.where == partHead && line == "":
-		r.where = outside
+	case r.where == partHead && line != "" && (line[0] == ' ' || line[0] == '\t'):
+		r.head += line[:min(len(line), maxStatusLine-len(r.head))]
 	case r.where == partHead:
-		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Content-Type") && isDeliveryStatus(value) {
-			r.where = statuses
+		r.endField()
+		if r.head = line; line == "" && r.where == partHead {
+			r.where = outside
 		}
 	case r.where == statuses && line == "":
 		r.finish()
@@ -124,11 +153,36 @@ func (r *StatusReader) take(line string) {
 	}
 }
 
-// isBoundary tells a line between parts (RFC 2046 section 5.1.1). White space may
-// follow, but not more: the boundary of a message within may start with ours.
-func (r *StatusReader) isBoundary(line, end string) bool {
-	rest, found := strings.CutPrefix(line, "--"+r.boundary+end)
-	return found && r.boundary != "" && strings.Trim(rest, " \t") == ""
+// endField is the end of a field in the header of a part.
+func (r *StatusReader) endField() {
+	if name, value, _ := strings.Cut(r.head, ":"); strings.EqualFold(name, "Content-Type") {
+		r.enter(value)
+	}
+}
+
+// isBoundary takes a line between parts (RFC 2046 section 5.1.1), of any multipart that
+// the reader is in. White space may follow, but not more: the boundary of a message within
+// may start with ours.
+func (r *StatusReader) isBoundary(line string) bool {
+	rest, found := strings.CutPrefix(line, "--")
+	if !found {
+		return false
+	}
+	rest = strings.TrimRight(rest, " \t")
+	for i, boundary := range slices.Backward(r.boundaries) {
+		last := rest == boundary+"--"
+		if !last && rest != boundary {
+			continue
+		}
+		r.finish()
+		r.head, r.where = "", partHead
+		r.boundaries = r.boundaries[:i+1]
+		if last {
+			r.where, r.boundaries = outside, r.boundaries[:i]
+		}
+		return true
+	}
+	return false
 }
 
 // isDeliveryStatus tells the type of the part, in ASCII or for SMTPUTF8 (RFC 6533).
@@ -139,9 +193,23 @@ func isDeliveryStatus(value string) bool {
 
 // note takes a field of a report. A recipient is "rfc822; a@example.org".
 func (r *StatusReader) note(line string) {
+	if line[0] == ' ' || line[0] == '\t' {
+		if text := " " + picture(strings.TrimSpace(line)); r.diagnosing {
+			r.report.Diagnostic += text[:min(len(text), max(0, maxStatusLine-len(r.report.Diagnostic)))]
+		}
+		return
+	}
 	name, value, _ := strings.Cut(line, ":")
 	value = picture(strings.TrimSpace(value))
-	switch strings.ToLower(name) {
+	name = strings.ToLower(name)
+	r.diagnosing = name == "diagnostic-code"
+	switch name {
+	case "reporting-mta":
+		r.Reporting = withoutType(value)
+	case "remote-mta":
+		r.report.Remote = withoutType(value)
+	case "diagnostic-code":
+		r.report.Diagnostic = withoutType(value)
 	case "action":
 		word, _, _ := strings.Cut(value, " ")
 		r.report.Action = strings.ToLower(word)
@@ -149,14 +217,18 @@ func (r *StatusReader) note(line string) {
 		word, _, _ := strings.Cut(value, " ")
 		r.report.Status = word
 	case "original-recipient":
-		_, address, _ := strings.Cut(value, ";")
-		r.report.Recipient = strings.TrimSpace(address)
+		r.report.Recipient = withoutType(value)
 	case "final-recipient":
 		if r.report.Recipient == "" {
-			_, address, _ := strings.Cut(value, ";")
-			r.report.Recipient = strings.TrimSpace(address)
+			r.report.Recipient = withoutType(value)
 		}
 	}
+}
+
+// withoutType takes "dns; " and the like off a value (RFC 3464 section 2.1.2).
+func withoutType(value string) string {
+	_, value, _ = strings.Cut(value, ";")
+	return strings.TrimSpace(value)
 }
 
 // finish keeps a report that says what happened.
@@ -164,5 +236,5 @@ func (r *StatusReader) finish() {
 	if r.report.Action != "" && len(r.Reports) < maxReports {
 		r.Reports = append(r.Reports, r.report)
 	}
-	r.report = Report{}
+	r.report, r.diagnosing = Report{}, false
 }

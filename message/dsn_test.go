@@ -42,7 +42,10 @@ func TestStatusReader(t *testing.T) {
 		{"original before final", reportOfB, statusPart + "Original-Recipient: rfc822;a@x.example\nFinal-Recipient: rfc822;z@x.example\nAction: failed\nStatus: 5.1.1\n--b--\n", []message.Report{failed}},
 		{"final before original", reportOfB, statusPart + "Final-Recipient: rfc822;z@x.example\nOriginal-Recipient: rfc822;a@x.example\nAction: failed\nStatus: 5.1.1\n--b--\n", []message.Report{failed}},
 		{"recipient without a type", reportOfB, statusPart + "Action: failed\nFinal-Recipient: a@x.example\n--b--\n", []message.Report{{Action: "failed"}}},
-		{"folds are passed over", reportOfB, statusPart + "Action: failed\nDiagnostic-Code: smtp; 550\n Action: delayed\n\tStatus: 9.9.9\nStatus: 5.1.1\nFinal-Recipient: rfc822;a@x.example\n--b--\n", []message.Report{failed}},
+		{"folds are passed over", reportOfB, statusPart + "Action: failed\nDiagnostic-Code: smtp; 550\n Action: delayed\n\tStatus: 9.9.9\nStatus: 5.1.1\nFinal-Recipient: rfc822;a@x.example\n--b--\n",
+			[]message.Report{{Action: "failed", Status: "5.1.1", Recipient: "a@x.example", Diagnostic: "550 Action: delayed Status: 9.9.9"}}},
+		{"what the server said", reportOfB, statusPart + "Action: failed\nStatus: 5.7.68\nRemote-MTA: dns; mx.tenant.example\nDiagnostic-Code: smtp; 550 5.7.68\n\tTenantInboundAttribution\nFinal-Recipient: rfc822;a@x.example\n\n--b--\n",
+			[]message.Report{{Action: "failed", Status: "5.7.68", Recipient: "a@x.example", Remote: "mx.tenant.example", Diagnostic: "550 5.7.68 TenantInboundAttribution"}}},
 		{"no action", reportOfB, statusPart + "Status: 5.1.1\nFinal-Recipient: rfc822;a@x.example\n\n--b--\n", nil},
 		{"empty action", reportOfB, statusPart + "Action:\nStatus: 5.1.1\n\n--b--\n", nil},
 		{"control characters", reportOfB, statusPart + "Action: fa\x00il\x1b[31m\n\n--b--\n", []message.Report{{Action: "fa\u2400il\u241b[31m"}}},
@@ -55,7 +58,14 @@ func TestStatusReader(t *testing.T) {
 		{"8-bit before the boundary", " multipart/report; report-type=delivery-status; x=\"" + strings.Repeat("\xe9", 100) + "\"; boundary=b", all, []message.Report{failed}},
 
 		{"no type", "", all, nil},
-		{"no report", " multipart/mixed; boundary=b; x=delivery-status", all, nil},
+		{"no report-type", " multipart/report; boundary=b", all, []message.Report{failed}},
+		{"mixed", " multipart/mixed; boundary=b", all, []message.Report{failed}},
+		{"report in mixed", " multipart/mixed; boundary=o", "--o\nContent-Type: multipart/report;\n boundary=\"b\"\n\n" + all + "--o\nContent-Type: text/plain\n\nAction: relayed\n--o--\n", []message.Report{failed}},
+		{"inner one without its end", " multipart/mixed; boundary=o", "--o\nContent-Type: multipart/report; boundary=b\n\n" + strings.TrimSuffix(all, "--b--\n") + "--o\nContent-Type: text/plain\n\nAction: relayed\n--o--\n", []message.Report{failed}},
+		{"folded type of the part", reportOfB, strings.ReplaceAll(all, "Content-Type: message", "X: y\nContent-Type:\n message"), []message.Report{failed}},
+		{"status alone", " message/delivery-status", "Reporting-MTA: dns; mx.example\n\nAction: failed\nStatus: 5.1.1\nFinal-Recipient: rfc822;a@x.example\n", []message.Report{failed}},
+		{"in a message inside", " multipart/mixed; boundary=o", "--o\nContent-Type: message/rfc822\n\nContent-Type: multipart/report; boundary=b\n\n" + all + "--o--\n", nil},
+		{"text", " text/plain", all, nil},
 		{"another report", " multipart/report; report-type=disposition-notification; boundary=b", all, nil},
 		{"no boundary", " multipart/report; report-type=delivery-status", all, nil},
 		{"empty boundary", " multipart/report; report-type=delivery-status; boundary=", all, nil},
@@ -133,8 +143,11 @@ func FuzzStatusReader(f *testing.F) {
 			t.Fatalf("%d reports", len(whole.Reports))
 		}
 		for _, r := range whole.Reports {
-			text := r.Action + r.Status + r.Recipient
-			if r.Action == "" || strings.ContainsAny(text, "\r\n\x00\x1b\x7f") || len(text) > 9*1000 { // a control character is shown by three octets
+			text := r.Action + r.Status + r.Recipient + r.Remote
+			if len(r.Diagnostic) > 3001 || strings.ContainsAny(r.Diagnostic, "\r\n\x00\x1b\x7f") {
+				t.Fatalf("kept %q", r.Diagnostic)
+			}
+			if r.Action == "" || strings.ContainsAny(text, "\r\n\x00\x1b\x7f") || len(text) > 12*1000 { // a control character is shown by three octets
 				t.Fatalf("kept %q", r)
 			}
 		}

@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,9 +17,9 @@ type Mailbox struct {
 // Author is what one From field says.
 type Author struct {
 	Mailboxes []Mailbox // at least one
-	// Mended: no grammar allows the field as it stands, but it can only have been
-	// meant one way. Receivers may each see another author in it, so it must not
-	// leave as it is.
+	// Mended: the field is not written as RFC 5322 section 3.4 has it, but it can only
+	// have been meant one way. Receivers may each see another author in it, so it must
+	// not leave as it is.
 	Mended bool
 }
 
@@ -28,14 +29,26 @@ type Author struct {
 //   - a mailbox-list by RFC 5322 section 3.6.2, with UTF-8 (RFC 6532) or raw 8-bit
 //     text in display names, dots in them (obs-phrase) and a name given as a comment
 //     behind the address: the Author, as written;
-//   - one address in angle brackets at the end, and before it text that the writer
-//     forgot to quote ("Doe, John <j@x.nl>", "j@x.nl <j@x.nl>"), or a source route in
-//     the brackets: the Author, Mended;
-//   - all else: an error that says why. That takes in groups, blanks or comments
-//     inside an address, missing or unbalanced brackets and quotes, text behind the
-//     closing bracket, an unquoted name that holds another address, control
-//     characters, and an empty value.
+//   - the same with white space, folds and comments inside an address, empty elements, or
+//     a group (RFC 5322 section 4.4, RFC 6854); or one address at the end, in angle
+//     brackets or not, and before it text that the writer forgot to quote
+//     ("Doe, John <j@x.nl>", "Doe j@x.nl"): the Author, Mended;
+//   - all else: an error that says why. ErrNoAddress and ErrNoDomain are such. That takes
+//     in address literals, unbalanced brackets and quotes, text behind the address, an
+//     unquoted name that holds another address, control characters, and an empty value.
 func ParseFrom(value string) (Author, error) {
+	return ParseCompletedFrom(value, func(Domain) bool { return false })
+}
+
+// maxFrom bounds what is read, in octets. No author needs more.
+const maxFrom = 32 << 10
+
+// ParseCompletedFrom is ParseFrom for a field that a mail server may have completed:
+// adds reports whether it adds the domain to words without one.
+func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
+	if len(value) > maxFrom {
+		return Author{}, fmt.Errorf("it is longer than %d octets", maxFrom)
+	}
 	text := strings.Trim(unfold(value), " \t")
 	switch {
 	case text == "":
@@ -45,50 +58,34 @@ func ParseFrom(value string) (Author, error) {
 	case strings.IndexFunc(text, isPicture) >= 0:
 		return Author{}, errors.New("it holds the picture of a control character")
 	}
+	tokens, err := tokenize(text)
+	if err != nil {
+		return Author{}, err
+	}
+	if words, ok := uncompleted(slices.Clone(tokens), adds); ok {
+		if mailbox, ok := unquotedName(words); ok {
+			return Author{Mailboxes: []Mailbox{mailbox}, Mended: true}, nil
+		}
+	}
 	mailboxes, err := parseMailboxList(text)
-	if err == nil {
+	if err == nil && !slices.ContainsFunc(mailboxes, Mailbox.isLink) {
 		return Author{Mailboxes: mailboxes}, nil
 	}
-	if mailbox, ok := mend(text); ok {
-		return Author{Mailboxes: []Mailbox{mailbox}, Mended: true}, nil
+	if lenient := readLeniently(tokens); lenient != nil {
+		return Author{Mailboxes: lenient, Mended: true}, nil
+	}
+	if reason := missing(tokens); reason != nil {
+		return Author{}, reason
 	}
 	return Author{}, err
 }
 
+// isLink reports whether the address is a link that was pasted for one.
+func (m Mailbox) isLink() bool { return withoutScheme(m.Address.Local) != m.Address.Local }
+
 // isPicture finds what Fold makes of control characters, so that a value read
 // back from X-Original-From is as unreadable as the first time.
 func isPicture(r rune) bool { return '\u2400' <= r && r <= '\u2421' }
-
-// mend reads the forms that a writer who forgot to quote leaves behind.
-func mend(text string) (Mailbox, bool) {
-	open := strings.IndexByte(text, '<')
-	if open < 0 || !strings.HasSuffix(text, ">") {
-		return Mailbox{}, false
-	}
-	name, spec := strings.Trim(text[:open], " \t"), text[open+1:len(text)-1]
-	if strings.HasPrefix(spec, "@") { // obs-route, RFC 5322 section 4.4
-		if _, after, found := strings.Cut(spec, ":"); found {
-			spec = after
-		}
-	}
-	address, err := ParseAddress(spec)
-	if err != nil || strings.ContainsAny(name, `"\()<>`) {
-		return Mailbox{}, false
-	}
-	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune(" \t,;:", r) }) {
-		if !strings.Contains(word, "@") || strings.Trim(word, "@") == "" {
-			continue
-		}
-		if other, err := ParseAddress(word); err != nil || !sameMailbox(other, address) {
-			return Mailbox{}, false
-		}
-	}
-	return Mailbox{decodeWords(name), address}, true
-}
-
-func sameMailbox(a, b Address) bool {
-	return a.Domain == b.Domain && strings.EqualFold(a.Local, b.Local)
-}
 
 // parseMailboxList reads mailbox *("," mailbox).
 func parseMailboxList(text string) ([]Mailbox, error) {
@@ -185,7 +182,7 @@ func cutAddrSpec(s string) (Address, string, error) {
 	if end < 0 {
 		end = len(rest)
 	}
-	domain, err := ParseDomain(rest[:end])
+	domain, err := ParseHost(rest[:end])
 	if err != nil {
 		return Address{}, s, err
 	}

@@ -2,33 +2,9 @@ package message
 
 import (
 	"encoding/base64"
-	"mime"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/emersion/go-message/charset"
-	"golang.org/x/text/encoding/charmap"
 )
-
-// decodeWords gives the text of a display name: encoded-words (RFC 2047) of any
-// known charset decoded, raw 8-bit text that is not UTF-8 read as Windows-1252,
-// the superset of Latin-1. A name in an unknown charset is no name.
-func decodeWords(s string) string {
-	if !utf8.ValidString(s) {
-		if decoded, err := charmap.Windows1252.NewDecoder().String(s); err == nil {
-			s = decoded
-		}
-	}
-	if !strings.Contains(s, "=?") {
-		return s
-	}
-	decoder := mime.WordDecoder{CharsetReader: charset.Reader}
-	decoded, err := decoder.DecodeHeader(s)
-	if err != nil {
-		return ""
-	}
-	return strings.ToValidUTF8(decoded, "\uFFFD")
-}
 
 // FormatMailboxes gives mailboxes as the value of the named field, leading space
 // and folds included: no line over 78 octets unless one address alone is longer,

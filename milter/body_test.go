@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -48,4 +49,29 @@ func TestInspector(t *testing.T) {
 			t.Errorf("%s, octet by octet: %q, want %q", name, got, c.want)
 		}
 	}
+}
+
+// FuzzInspector: looking at many lines and octets at a time finds what looking at each does,
+// however the body is cut.
+func FuzzInspector(f *testing.F) {
+	f.Add(append(bytes.Repeat([]byte("a line\r\n"), 200), bytes.Repeat([]byte("x"), 998)...), 37)
+	f.Add(append(bytes.Repeat([]byte("x"), 999), "\r\nshort\r\n\xff"...), 1000)
+	f.Add([]byte("\n\n"+strings.Repeat("y", 997)+"\r\n"+strings.Repeat("\xe9", 998)+"\n"), 1)
+	f.Fuzz(func(t *testing.T, body []byte, piece int) {
+		var got inspector
+		for p := range slices.Chunk(body, max(1, piece)) {
+			got.write(p)
+		}
+		long := false
+		for line := range bytes.SplitSeq(body, []byte("\n")) {
+			long = long || len(bytes.TrimSuffix(line, []byte("\r"))) > maxLine
+		}
+		last := body[bytes.LastIndexByte(body, '\n')+1:] // its end may not have come yet
+		if want := slices.ContainsFunc(body, func(c byte) bool { return c >= 0x80 }); got.eightBit != want {
+			t.Errorf("8-bit: %t, want %t", got.eightBit, want)
+		}
+		if found := slices.Contains(got.fragile(), "long-line"); found != (long || len(last) > maxLine) {
+			t.Errorf("long line: %t, want %t", found, long)
+		}
+	})
 }

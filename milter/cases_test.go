@@ -32,7 +32,7 @@ func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result)
 	t.Helper()
 	plan := c.Decide()
 	if plan.Verdict == rewrite.Refuse {
-		want := map[rewrite.Row]string{9: "550 5.6.0 ", rewrite.RowLoop: "554 5.4.6 "}
+		want := map[rewrite.Row]string{9: "550 5.6.0 ", rewrite.RowLoop: "554 5.4.6 ", rewrite.RowTooMany: "550 5.6.0 "}
 		if prefix := cmp.Or(want[plan.Row], "550 5.7.1 "); !strings.HasPrefix(got.Reply, prefix) || !strings.Contains(got.Reply, "; ") {
 			t.Errorf("reply is %q, want %s and what to do", got.Reply, prefix)
 		}

@@ -9,13 +9,15 @@
 // report it sends macros (D): facts such as the SASL login or the queue id. Only
 // in answer to E may a milter change the message; one that stays as it is, or is
 // refused, is answered at N and its body not sent. A session carries several
-// messages; A (abort) ends one at any point.
+// messages; A (abort) ends one at any point. Postfix waits for an answer to R, N and
+// E alone: each answer costs it two changes of process.
 //
 // The way of a message through this package:
 //
 //	listen.go       a socket, where Postfix finds it
 //	server.go       accepts connections, bounds their number, drains them at the end
-//	guard.go        frames from the socket: bounds, deadlines, words the library drops
+//	frames.go       frames from the socket: bounds, deadlines, memory
+//	guard.go        order and soundness of frames, macros, what goes past the library
 //	session.go      what the library calls: facts of the connection, then of a message
 //	transaction.go  one message: facts, plan, signature
 //	perform.go      the plan, in the words of the protocol

@@ -102,7 +102,7 @@ func TestShutdownWaits(t *testing.T) {
 		_, err = conn.Write(frames(stages[n:]...))
 		must(t, err)
 		answers, _ := io.ReadAll(conn)
-		if got := codes(t, answers); got != "Occcchhiia" {
+		if got := codes(t, answers); got != "Occhhiia" {
 			t.Errorf("after %d frames: answers %s", n, got)
 		}
 		must(t, <-ended)

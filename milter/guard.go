@@ -1,7 +1,6 @@
 package milter
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,21 +23,24 @@ import (
 // keeps the words of MAIL and RCPT, which the library drops; and knows whether a
 // message is under way, so that a shutdown can wait for it.
 //
+// Most of what Postfix sends is macros, header fields and body. These go past the
+// library, which would copy each of them several times, to the session.
+//
 // A peer that breaks a rule loses its connection and nothing else: Postfix then
 // answers its client with milter_default_action.
 type guard struct {
 	net.Conn
-	server *Server
-	in     *bufio.Reader
+	server  *Server
+	session *session
+	in      *frameReader
 
-	frame []byte   // the last frame read, its buffer used again
-	rest  []byte   // the part of it that the library has not read yet
-	words []string // of the last MAIL or RCPT: the address, then ESMTP parameters
+	frame []byte // the last frame read; its memory is used again
+	rest  []byte // the part of it that the library has not read yet
 
-	step      library.Code // the last command of the message under way; 0: between messages
-	over      bool         // a message was answered for good, and the library does not know that it is over
-	announced library.Code // the command that the last macros were sent for
-	header    int          // octets of the message's header fields so far
+	words  []string // of the last MAIL or RCPT: the address, then ESMTP parameters
+	macros []byte   // the last ones: the command that they are for, then names and values
+
+	step library.Code // the last command of the message under way; 0: between messages
 
 	out        bytes.Buffer
 	scan       int         // octets of out that are known to be whole frames
@@ -56,7 +57,10 @@ type guard struct {
 }
 
 func newGuard(conn net.Conn, s *Server) *guard {
-	return &guard{Conn: conn, server: s, in: bufio.NewReader(conn)}
+	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
+	g.in = newFrameReader(conn, &s.Limits)
+	g.session = &session{server: s, guard: g}
+	return g
 }
 
 // Read gives the library the next octets of a checked frame. Every end is io.EOF
@@ -90,17 +94,16 @@ func (g *guard) peer() string {
 	return g.LocalAddr().String() // a unix socket's clients have no name
 }
 
-// next reads one frame and puts it into rest, unless it is answered here.
+// next reads one frame and puts it into rest, unless it is dealt with here.
 func (g *guard) next() error {
-	if g.over { // else the library would keep the message's fields and macros until the peer aborts
-		g.over = false
-		g.rest = []byte{0, 0, 0, 1, byte(library.CodeAbort)}
-		return nil
+	if len(g.frame) > 0 && g.command() != library.CodeMacro {
+		g.macros = g.macros[:0] // they were for that command alone
 	}
-	if err := g.readFrame(); err != nil {
+	var err error
+	if g.frame, err = g.in.read(g.frame); err != nil {
 		return err
 	}
-	command, data := library.Code(g.frame[4]), g.frame[5:]
+	command, data := g.command(), g.frame[5:]
 	if err := g.check(command, data); err != nil {
 		return err
 	}
@@ -108,14 +111,16 @@ func (g *guard) next() error {
 	case 'U': // SMFIC_UNKNOWN: the library would close the session over a client's typing error
 		return g.goOn()
 	case library.CodeMacro:
-		g.announced = library.Code(data[0])
+		g.keepMacros(data)
+		return nil
 	case library.CodeHeader:
-		if g.header > g.server.Limits.Header {
-			return g.passOver()
-		}
-		g.header += len(data)
+		name, value, _ := strings.Cut(string(data[:len(data)-1]), "\x00")
+		g.session.field(name, value)
+		return g.unless(library.OptNoHeaderReply)
+	case library.CodeBody:
+		g.session.body(data)
+		return g.unless(library.OptNoBodyReply)
 	case library.CodeMail:
-		g.header = 0
 		g.words = splitWords(data)
 		if !g.begin() {
 			return net.ErrClosed
@@ -123,64 +128,55 @@ func (g *guard) next() error {
 	case library.CodeRcpt:
 		g.words = splitWords(data)
 	case library.CodeAbort:
+		g.frame = release(g.frame)
 		defer g.finish()
 	}
 	g.rest = g.frame
 	return nil
 }
 
-// passOver drops a field of a header that is too long already, which the
-// transaction knows from the one that passed the bound: the library keeps all that
-// it sees.
-func (g *guard) passOver() error {
-	if g.protocol&library.OptNoHeaderReply != 0 {
+func (g *guard) command() library.Code { return library.Code(g.frame[4]) }
+
+// unless answers a frame in place of the library, where silence was not agreed.
+func (g *guard) unless(silence library.OptProtocol) error {
+	if g.agreed(silence) {
 		return nil
 	}
 	return g.goOn()
 }
 
+func (g *guard) agreed(step library.OptProtocol) bool { return g.protocol&step != 0 }
+
 // goOn answers a frame in place of the library.
 func (g *guard) goOn() error {
-	_, err := g.Write([]byte{0, 0, 0, 1, byte(library.ActContinue)})
-	return err
+	return g.say(&library.Message{Code: byte(library.ActContinue)})
 }
 
-// readFrame reads a frame into g.frame. The buffer grows with what has arrived,
-// not with what was announced.
-func (g *guard) readFrame() error {
-	g.SetReadDeadline(time.Now().Add(g.server.Limits.Idle))
-	var head [4]byte
-	if _, err := io.ReadFull(g.in, head[:1]); err != nil {
-		return err
+// maxKept is how much memory for frames or macros a connection keeps to use again.
+const maxKept = 8 << 10
+
+func (g *guard) keepMacros(data []byte) {
+	if cap(g.macros) > maxKept {
+		g.macros = nil
 	}
-	g.SetReadDeadline(time.Now().Add(g.server.Limits.Stall))
-	if _, err := io.ReadFull(g.in, head[1:]); err != nil {
-		return errHalf(err)
+	g.macros = append(g.macros[:0], data...)
+}
+
+// macro returns what the peer has sent right before the command under way, for it: the login of
+// one message is none of another's. Empty: nothing.
+func (g *guard) macro(name string) string {
+	if len(g.macros) == 0 || library.Code(g.macros[0]) != g.command() {
+		return ""
 	}
-	length := binary.BigEndian.Uint32(head[:])
-	if length == 0 || uint64(length) > uint64(g.server.Limits.Frame) {
-		return fmt.Errorf("frame of %d octets; at least 1 and at most %d are taken", length, g.server.Limits.Frame)
-	}
-	g.frame = append(g.frame[:0], head[:]...)
-	for missing := int(length); missing > 0; {
-		start := len(g.frame)
-		step := min(missing, max(start, 4096))
-		g.frame = slices.Grow(g.frame, step)
-		n, err := g.in.Read(g.frame[start : start+step])
-		g.frame = g.frame[:start+n]
-		missing -= n
-		if err != nil && missing > 0 {
-			return errHalf(err)
+	for words := g.macros[1:]; len(words) > 0; {
+		var key, value []byte
+		key, words, _ = bytes.Cut(words, []byte{0})
+		value, words, _ = bytes.Cut(words, []byte{0})
+		if string(key) == name {
+			return string(value)
 		}
 	}
-	return nil
-}
-
-func errHalf(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
+	return ""
 }
 
 // check refuses what the library would misread or pass over in silence.
@@ -200,8 +196,7 @@ func (g *guard) check(command library.Code, data []byte) error {
 			return errors.New("malformed E frame")
 		}
 	case library.CodeHeader:
-		name, value, _ := bytes.Cut(data, []byte{0})
-		if !message.ValidFieldName(string(name)) || len(value) == 0 || bytes.IndexByte(value, 0) != len(value)-1 {
+		if !isField(data) {
 			return errors.New("malformed header frame")
 		}
 	case library.CodeMail, library.CodeRcpt:
@@ -210,6 +205,16 @@ func (g *guard) check(command library.Code, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// isField reports whether data is a name and a value, each with its NUL.
+func isField(data []byte) bool {
+	name := bytes.IndexByte(data, 0)
+	if name < 0 || !message.ValidFieldName(string(data[:name])) {
+		return false
+	}
+	value := data[name+1:]
+	return len(value) > 0 && bytes.IndexByte(value, 0) == len(value)-1
 }
 
 // before names the commands that may come right before each command of a message.
@@ -242,7 +247,7 @@ func (g *guard) negotiate() error {
 	if err := g.next(); err != nil {
 		return err
 	}
-	if library.Code(g.frame[4]) != library.CodeOptNeg {
+	if g.command() != library.CodeOptNeg {
 		return errors.New("the first frame is not a negotiation; is this peer a mail server?")
 	}
 	return nil
@@ -259,6 +264,7 @@ func (g *guard) takeOffer(data []byte) error {
 	if missing := neededActions &^ g.actions; missing != 0 {
 		return fmt.Errorf("peer does not offer the milter actions %#x; Postfix does with milter_protocol = 6", uint32(missing))
 	}
+	g.in.negotiated()
 	return nil
 }
 
@@ -272,6 +278,21 @@ func splitWords(data []byte) []string {
 // acknowledgement over TCP).
 func (g *guard) Write(p []byte) (int, error) {
 	g.out.Write(p)
+	if err := g.pass(); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// say writes a reply without the library, which would take 4 kB of memory for it.
+func (g *guard) say(m *library.Message) error {
+	g.out.Write(append(binary.BigEndian.AppendUint32(g.out.AvailableBuffer(), uint32(1+len(m.Data))), m.Code))
+	g.out.Write(m.Data)
+	return g.pass()
+}
+
+// pass sends what is complete up to a reply.
+func (g *guard) pass() error {
 	for whole := g.out.Bytes()[g.scan:]; len(whole) >= 5; whole = g.out.Bytes()[g.scan:] {
 		length := 4 + int(binary.BigEndian.Uint32(whole))
 		if len(whole) < length {
@@ -280,11 +301,11 @@ func (g *guard) Write(p []byte) (int, error) {
 		g.scan += length
 		if !isEdit(whole[4]) {
 			if err := g.flush(library.ActionCode(whole[4])); err != nil {
-				return 0, err
+				return err
 			}
 		}
 	}
-	return len(p), nil
+	return nil
 }
 
 // isEdit tells modifications, after which more follows, from replies.
@@ -301,8 +322,8 @@ func (g *guard) flush(reply library.ActionCode) error {
 		g.afterReply = nil
 		after(err)
 	}
-	if err == nil && endsMessage(library.Code(g.frame[4]), reply) {
-		g.step, g.over = 0, true
+	if err == nil && endsMessage(g.command(), reply) {
+		g.step, g.frame = 0, release(g.frame)
 		g.finish()
 	}
 	return err

@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -10,75 +11,85 @@ import (
 	"onbehalf/rewrite"
 )
 
-// editor sends edits to Postfix.
+// editor writes edits for Postfix into the guard, which holds them back until the reply. The
+// library has a Modifier for that, which takes 4 kB of memory for each edit.
 type editor struct {
-	*library.Modifier
+	guard        *guard
 	leadingSpace bool // values travel with it; else Postfix adds one
 }
 
 // perform sends the plan's edits: the reverse-path, the recipients, the header, the
 // signatures on top with the first of them uppermost. The guard holds them back until
 // the reply, so that Postfix gets all of them or none.
-func (e editor) perform(plan rewrite.Plan, signatures []message.Field) error {
+func (e editor) perform(plan rewrite.Plan, signatures []message.Field) {
 	if plan.ReversePath != nil {
-		if err := e.ChangeFrom("<" + plan.ReversePath.String() + ">"); err != nil {
-			return err
-		}
+		e.frame(library.ActChangeFrom, "<"+plan.ReversePath.String()+">")
 	}
-	if err := e.exchange(plan.Exchanges); err != nil {
-		return err
-	}
+	e.exchange(plan.Exchanges)
 	for _, edit := range plan.Edits {
-		if err := e.edit(edit); err != nil {
-			return err
-		}
+		e.edit(edit)
 	}
 	for _, field := range slices.Backward(signatures) {
-		if err := e.InsertHeader(0, field.Name, e.value(field.Value)); err != nil {
-			return err
-		}
+		e.indexed(library.ActInsertHeader, 0, field.Name, e.value(field.Value))
 	}
-	return nil
 }
 
 // exchange adds before it deletes: a message without recipients would vanish. The
 // recipient to delete is named as RCPT gave it; Postfix passes over any other
 // spelling in silence.
-func (e editor) exchange(exchanges []rewrite.Exchange) error {
+func (e editor) exchange(exchanges []rewrite.Exchange) {
 	done := make(map[string]bool, 2*len(exchanges))
 	for _, x := range exchanges {
 		if to := x.To.String(); !done["+"+to] {
 			done["+"+to] = true
-			if err := e.AddRecipient(to); err != nil {
-				return err
-			}
+			e.frame(library.ActAddRcpt, "<"+to+">")
 		}
 	}
 	for _, x := range exchanges {
 		if !done["-"+x.Recipient] {
 			done["-"+x.Recipient] = true
-			if err := e.DeleteRecipient(x.Recipient); err != nil {
-				return err
-			}
+			e.frame(library.ActDelRcpt, "<"+x.Recipient+">")
 		}
 	}
-	return nil
 }
 
-func (e editor) edit(edit rewrite.Edit) error {
+func (e editor) edit(edit rewrite.Edit) {
 	switch edit.Op {
 	case rewrite.Add:
-		return e.AddHeader(edit.Name, e.value(edit.Value))
+		e.frame(library.ActAddHeader, edit.Name, e.value(edit.Value))
 	case rewrite.Delete:
-		return e.ChangeHeader(edit.Index, edit.Name, "")
+		e.indexed(library.ActChangeHeader, edit.Index, edit.Name, "")
 	default:
-		return e.ChangeHeader(edit.Index, edit.Name, e.value(edit.Value))
+		e.indexed(library.ActChangeHeader, edit.Index, edit.Name, e.value(edit.Value))
 	}
 }
 
+// value is a field's as Postfix takes it: folds travel as LF and white space.
 func (e editor) value(v string) string {
-	if e.leadingSpace {
-		return v
+	if !e.leadingSpace {
+		v = strings.TrimPrefix(v, " ")
 	}
-	return strings.TrimPrefix(v, " ")
+	return strings.ReplaceAll(v, "\r\n", "\n")
+}
+
+// frame writes an edit of words, each with its NUL.
+func (e editor) frame(code library.ModifyActCode, words ...string) { e.write(code, nil, words) }
+
+// indexed writes an edit with a place in front of its words.
+func (e editor) indexed(code library.ModifyActCode, place int, words ...string) {
+	e.write(code, binary.BigEndian.AppendUint32(nil, uint32(place)), words)
+}
+
+func (e editor) write(code library.ModifyActCode, place []byte, words []string) {
+	length := 1 + len(place)
+	for _, word := range words {
+		length += len(word) + 1
+	}
+	out := &e.guard.out
+	out.Write(append(binary.BigEndian.AppendUint32(out.AvailableBuffer(), uint32(length)), byte(code)))
+	out.Write(place)
+	for _, word := range words {
+		out.WriteString(word)
+		out.WriteByte(0)
+	}
 }

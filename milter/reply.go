@@ -17,6 +17,8 @@ func Reply(plan rewrite.Plan) string {
 		return "550 5.7.1 " + plan.Reason + " (" + plan.Detail + "); write to the person themselves, or hand the message in where you log in"
 	case rewrite.RowLoop:
 		return "554 5.4.6 " + plan.Reason + ": " + plan.Detail + "; look for a forwarding loop behind this address"
+	case rewrite.RowTooMany:
+		return "550 5.6.0 " + plan.Reason + " (" + plan.Detail + "); send each field once"
 	case rewrite.RowForbidden:
 		return "550 5.7.1 " + plan.Detail + "; use the login that belongs to the address in From, or another From"
 	case rewrite.RowUnreadable:
@@ -69,5 +71,5 @@ func answerWith(text string) library.Response {
 		text = text[:maxReply] + "..."
 	}
 	text = strings.ReplaceAll(text, "%", "%%")
-	return reply{library.NewResponseStr(byte(library.ActReplyCode), text)}
+	return library.NewResponseStr(byte(library.ActReplyCode), text)
 }

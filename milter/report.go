@@ -3,6 +3,7 @@ package milter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -31,19 +32,23 @@ type Counts struct {
 	Returns    Returns
 }
 
+// mostAttrs is more than a line has.
+const mostAttrs = 24
+
 // report writes the one line a message gets, and counts it.
 func (t *transaction) report() {
 	t.count()
 	level := slog.LevelInfo
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, mostAttrs),
 		slog.String("queue_id", t.message.QueueID),
 		slog.String("outcome", string(t.outcome)),
 		slog.String("row", t.plan.Row.String()),
 		slog.String("verdict", string(t.plan.Verdict)),
 		slog.String("reason", t.plan.Reason),
 		slog.String("tenant", t.plan.Tenant),
-	}
+	)
 	attrs = append(attrs, t.reportPlan()...)
+	attrs = append(attrs, t.reportReturns()...)
 	if t.plan.Shadow {
 		attrs = append(attrs, slog.String("mode", "shadow"))
 	}
@@ -59,11 +64,29 @@ func (t *transaction) report() {
 		attrs = append(attrs, t.reportSubmitter()...)
 	}
 	if problem := t.firstProblem(); problem != nil {
-		level = slog.LevelError
+		level = max(level, t.fault())
 		attrs = append(attrs, slog.String("problem", problem.Error()))
 	}
 	attrs = append(attrs, slog.Duration("duration", time.Since(t.started).Round(time.Microsecond)))
 	t.server.Log.LogAttrs(context.Background(), level, "message", attrs...)
+	t.reportRefusals()
+}
+
+// reportRefusals writes a line for each thing that receivers have against the tenant's mail,
+// as a notification that came home says.
+func (t *transaction) reportRefusals() {
+	if t.status == nil || t.outcome != carriedOut {
+		return
+	}
+	for _, one := range refusals(t.status) {
+		t.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "receiver refuses a tenant's mail",
+			slog.String("queue_id", t.message.QueueID),
+			slog.String("tenant", t.plan.Exchanges[0].Tenant),
+			slog.String("receiver", one.Meaning.Receiver),
+			slog.String("class", string(one.Meaning.Class)),
+			slog.String("finding", one.Finding),
+			slog.String("fix", one.Meaning.Fix))
+	}
 }
 
 func (t *transaction) firstProblem() error {
@@ -73,23 +96,71 @@ func (t *transaction) firstProblem() error {
 	return t.problem
 }
 
-// reportPlan names what the plan does: fields by name, keys by selector and SDID.
+// fault is the level of a problem. What is refused is the message's own fault, and tried
+// again it would be refused again; for all else somebody here has to look.
+func (t *transaction) fault() slog.Level {
+	if t.outcome == refused {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+// reportPlan names what was done, or in shadow mode would have been: fields by name, keys
+// by selector and SDID.
 func (t *transaction) reportPlan() []slog.Attr {
-	var rewrote, signed []string
-	if t.plan.ReversePath != nil {
-		rewrote = append(rewrote, "sender")
+	var rewrote, signed string
+	would := ""
+	switch {
+	case t.outcome == carriedOut:
+		rewrote, signed = changes(t.plan), signers(t.plan)
+	case t.outcome == passed && t.plan.Shadow:
+		rewrote, signed, would = changes(t.plan), signers(t.plan), "would_"
 	}
-	for _, edit := range t.plan.Edits {
-		rewrote = append(rewrote, string(edit.Op)+" "+edit.Name)
+	keys := [2]string{"rewrote", "signed"}
+	if would != "" {
+		keys = [2]string{"would_rewrite", "would_sign"}
 	}
-	for _, id := range t.plan.Sign {
-		signed = append(signed, id.String())
+	attrs := []slog.Attr{slog.String(keys[0], rewrote), slog.String(keys[1], signed)}
+	if t.state.Addresses && t.plan.ReversePath != nil && rewrote != "" {
+		attrs = append(attrs, slog.String(would+"new_sender", t.plan.ReversePath.String()))
 	}
-	attrs := []slog.Attr{slog.String("rewrote", strings.Join(rewrote, ", ")), slog.String("signed", strings.Join(signed, ", "))}
 	if fragile := t.body.fragile(); t.outcome == carriedOut && t.signature != nil && fragile != nil {
 		attrs = append(attrs, slog.String("fragile", strings.Join(fragile, ", ")))
 	}
-	if len(t.plan.Exchanges) > 0 {
+	return attrs
+}
+
+// changes names the changes of a plan; the same one many times once.
+func changes(plan rewrite.Plan) string {
+	var all []string
+	if plan.ReversePath != nil {
+		all = append(all, "sender")
+	}
+	for i := 0; i < len(plan.Edits); {
+		first, times := plan.Edits[i], 0
+		for ; i < len(plan.Edits) && plan.Edits[i].Op == first.Op && strings.EqualFold(plan.Edits[i].Name, first.Name); i++ {
+			times++
+		}
+		text := string(first.Op) + " " + first.Name
+		if times > 1 {
+			text += fmt.Sprintf(" (%d)", times)
+		}
+		all = append(all, text)
+	}
+	return clip(strings.Join(all, ", "))
+}
+
+func signers(plan rewrite.Plan) string {
+	var all []string
+	for _, id := range plan.Sign {
+		all = append(all, id.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// reportReturns says what became of mail to addresses of ours.
+func (t *transaction) reportReturns() (attrs []slog.Attr) {
+	if len(t.plan.Exchanges) > 0 && t.outcome == carriedOut {
 		attrs = append(attrs, slog.Int("led_home", len(t.plan.Exchanges)))
 	}
 	if t.status != nil && len(t.status.Reports) > 0 {
@@ -145,10 +216,7 @@ func (t *transaction) reportAddresses() []slog.Attr {
 		slog.String("sender", clip(t.message.Envelope.ReversePath.Verbatim)),
 		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),
 	}
-	if t.plan.ReversePath != nil {
-		attrs = append(attrs, slog.String("new_sender", t.plan.ReversePath.String()))
-	}
-	if len(t.plan.Exchanges) > 0 {
+	if len(t.plan.Exchanges) > 0 && t.outcome == carriedOut {
 		attrs = append(attrs, slog.String("to", t.reportHomes()))
 	}
 	if t.plan.Detail != "" {
@@ -197,6 +265,6 @@ func (t *transaction) count() {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Exchanges, t.status.Reports, t.message.Header)
+		counts.Returns.add(t.plan.Exchanges, t.status, t.message.Header, t.message.Received)
 	}
 }

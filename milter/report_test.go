@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"onbehalf/message"
 	"onbehalf/milter/mta"
 )
 
@@ -23,13 +24,19 @@ func TestLogLine(t *testing.T) {
 		"rewritten": {rewritten(), line{"level": "INFO", "outcome": "done", "row": "6", "verdict": "rewrite", "tenant": "yourorg",
 			"rewrote": "sender, change From, add X-Original-From, add Reply-To", "signed": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
 			"new_sender": "SRS0=cx6zzieh=D5=yourorganisationname.nl=academy@bounces.courseware.nl"}},
-		"refused":   {refusable(), line{"level": "WARN", "outcome": "refused", "row": "10", "verdict": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
-		"shadow":    {from("a@shadow.example", ""), line{"level": "INFO", "outcome": "passed", "row": "6", "verdict": "rewrite", "tenant": "shadow", "mode": "shadow"}},
-		"stranger":  {stranger(), line{"level": "INFO", "outcome": "passed", "row": "untrusted", "verdict": "pass", "tenant": "", "client": "203.0.113.5", "led_home": nil, "dsn": nil}},
-		"8-bit":     {bodied("größer\r\n"), line{"outcome": "done", "fragile": "8bit"}},
-		"long line": {bodied(strings.Repeat("x", 999) + "\r\n"), line{"outcome": "done", "fragile": "long-line"}},
-		"both":      {bodied(strings.Repeat("ö", 500)), line{"outcome": "done", "fragile": "8bit, long-line"}},
-		"bare CR":   {bodied("a\rb\r\n"), line{"level": "ERROR", "outcome": "refused"}},
+		"refused": {refusable(), line{"level": "WARN", "outcome": "refused", "row": "10", "verdict": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
+		"shadow": {from("a@shadow.example", ""), line{"level": "INFO", "outcome": "passed", "row": "6", "verdict": "rewrite", "tenant": "shadow", "mode": "shadow", "rewrote": nil, "signed": nil,
+			"would_rewrite": "sender, change From, add X-Original-From, add Reply-To", "would_sign": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
+			"new_sender": nil, "would_new_sender": "SRS0=ntr47kj2=D5=shadow.example=a@bounces.courseware.nl"}},
+		"stranger":        {stranger(), line{"level": "INFO", "outcome": "passed", "row": "untrusted", "verdict": "pass", "tenant": "", "client": "203.0.113.5", "led_home": nil, "dsn": nil}},
+		"8-bit":           {bodied("größer\r\n"), line{"outcome": "done", "fragile": "8bit"}},
+		"long line":       {bodied(strings.Repeat("x", 999) + "\r\n"), line{"outcome": "done", "fragile": "long-line"}},
+		"both":            {bodied(strings.Repeat("ö", 500)), line{"outcome": "done", "fragile": "8bit, long-line"}},
+		"bare CR":         {bodied("a\rb\r\n"), line{"level": "WARN", "outcome": "refused", "rewrote": "", "signed": ""}},
+		"repeated fields": {repeating(), line{"level": "INFO", "outcome": "refused", "row": "too-many", "rewrote": "", "signed": ""}},
+		"some repeated":   {repeated(20), line{"outcome": "done", "rewrote": "sender, delete X-Original-From (20), change From, add X-Original-From, add Reply-To"}},
+		"cut field":       {addressed(strings.Repeat("student@receiver.example,\r\n\t", 2300)), line{"outcome": "done", "fragile": "cut-field"}},
+		"long text field": {noted(strings.Repeat("words and words\r\n\t", 4000)), line{"outcome": "done", "fragile": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(h.book.lines(t, "message"))
@@ -53,9 +60,33 @@ func TestLogLine(t *testing.T) {
 	}
 	c := &h.Counts
 	got := [6]int64{c.Kept.Load(), c.Rewritten.Load(), c.Passed.Load(), c.Refused.Load(), c.Deferred.Load(), c.Fragile.Load()}
-	if want := [6]int64{4, 1, 2, 2, 0, 3}; got != want {
+	if want := [6]int64{6, 2, 2, 3, 0, 4}; got != want {
 		t.Errorf("counts are %v, want %v", got, want)
 	}
+}
+
+// repeated is a message with a field that has to go, some times.
+func repeated(times int) mta.Mail {
+	m := rewritten()
+	for range times {
+		m.Header = append(m.Header, message.Field{Name: "X-Original-From", Value: " x"})
+	}
+	return m
+}
+
+// repeating has it too often.
+func repeating() mta.Mail { return repeated(200) }
+
+func addressed(to string) mta.Mail {
+	m := good()
+	m.Header = append(m.Header, message.Field{Name: "Cc", Value: " " + to + "student@receiver.example"})
+	return m
+}
+
+func noted(text string) mta.Mail {
+	m := good()
+	m.Header = append(m.Header, message.Field{Name: "X-Note", Value: " " + text + "words"})
+	return m
 }
 
 // TestForbiddenIsNamed: whose account sends as somebody else is in the log, whatever
@@ -159,7 +190,7 @@ func TestShadow(t *testing.T) {
 	h := open(t)
 	client := h.client(good())
 	must(t, client.WriteRaw(frames("M<a@shadow.example>\x00", stages[3], "LFrom\x00 a@shadow.example\x00", "N")))
-	for _, want := range []byte{'c', 'c', 'a'} {
+	for _, want := range []byte{'c', 'a'} {
 		if code, data, err := client.Read(); code != want || err != nil {
 			t.Fatalf("answered %q %q, %v; want %q", code, data, err, want)
 		}
@@ -191,9 +222,7 @@ func TestReplies(t *testing.T) {
 	} {
 		client := h.client(good())
 		must(t, client.WriteRaw(frames(stages[2], stages[3], "LFrom\x00"+value+"\x00", "N")))
-		for range 2 {
-			client.Read()
-		}
+		client.Read() // RCPT's
 		code, data, err := client.Read()
 		must(t, err)
 		text, end := strings.CutSuffix(string(data), "\x00")

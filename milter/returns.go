@@ -1,11 +1,14 @@
 package milter
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"onbehalf/message"
+	"onbehalf/receivers"
 	"onbehalf/rewrite"
 )
 
@@ -14,6 +17,17 @@ type Returned struct {
 	Messages  int64            // led home, of any kind
 	Automatic int64            // of these: with Auto-Submitted (RFC 3834), such as vacation replies
 	Reports   map[string]int64 // of delivery status notifications, by action (RFC 3464 section 2.3.3)
+	// Refusals are what receivers say against the tenant's mail, by the number of the entry
+	// in package receivers: authentication that fails, and rules of theirs.
+	Refusals map[int]Refusal
+}
+
+// Refusal is one thing that receivers said.
+type Refusal struct {
+	Meaning receivers.Meaning
+	Finding string // a sentence
+	Times   int64
+	Last    time.Time
 }
 
 // Returns counts by tenant id; empty: the platform's, or nobody's. The zero value is
@@ -32,9 +46,38 @@ func actionOf(r message.Report) string {
 	return "other"
 }
 
+// refusals returns what a notification says that receivers have against the message: not
+// the recipients that are gone, nor the platform's own affairs.
+func refusals(status *message.StatusReader) (all []Refusal) {
+	seen := make(map[int]bool)
+	for _, report := range status.Reports {
+		reply := receivers.ParseReply(report.Diagnostic)
+		reply.Host, reply.Status = cmp.Or(report.Remote, status.Reporting), report.Status
+		meaning := receivers.Explain(reply)
+		ours := meaning.Class == receivers.Auth || meaning.Class == receivers.Policy
+		if !ours || seen[meaning.Entry] || report.Action != "failed" && report.Action != "delayed" {
+			continue
+		}
+		seen[meaning.Entry] = true
+		all = append(all, Refusal{Meaning: meaning, Finding: findingOf(meaning)})
+	}
+	return all
+}
+
+// directSend is the entry of Exchange Online's Reject Direct Send.
+const directSend = 23
+
+func findingOf(m receivers.Meaning) string {
+	if m.Entry == directSend {
+		return "the tenant's Exchange refuses its own domain from outside; it needs a connector, or DKIM"
+	}
+	return m.Means
+}
+
 // add counts a message for each tenant that it is led home to, which need not be the
 // one that sent it.
-func (r *Returns) add(exchanges []rewrite.Exchange, reports []message.Report, h message.Header) {
+func (r *Returns) add(exchanges []rewrite.Exchange, status *message.StatusReader, h message.Header, now time.Time) {
+	said := refusals(status)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byTenant == nil {
@@ -44,14 +87,16 @@ func (r *Returns) add(exchanges []rewrite.Exchange, reports []message.Report, h 
 	for _, x := range exchanges {
 		if !seen[x.Tenant] {
 			seen[x.Tenant] = true
-			r.of(x.Tenant).add(reports, h)
+			one := r.of(x.Tenant)
+			one.add(status.Reports, h)
+			one.note(said, now)
 		}
 	}
 }
 
 func (r *Returns) of(tenant string) *Returned {
 	if r.byTenant[tenant] == nil {
-		r.byTenant[tenant] = &Returned{Reports: make(map[string]int64)}
+		r.byTenant[tenant] = &Returned{Reports: make(map[string]int64), Refusals: make(map[int]Refusal)}
 	}
 	return r.byTenant[tenant]
 }
@@ -66,6 +111,14 @@ func (r *Returned) add(reports []message.Report, h message.Header) {
 	}
 }
 
+// note counts what receivers said.
+func (r *Returned) note(said []Refusal, now time.Time) {
+	for _, one := range said {
+		one.Times, one.Last = r.Refusals[one.Meaning.Entry].Times+1, now
+		r.Refusals[one.Meaning.Entry] = one
+	}
+}
+
 // ByTenant gives a copy of all counts.
 func (r *Returns) ByTenant() map[string]Returned {
 	r.mu.Lock()
@@ -73,7 +126,7 @@ func (r *Returns) ByTenant() map[string]Returned {
 	all := make(map[string]Returned, len(r.byTenant))
 	for tenant, counts := range r.byTenant {
 		one := *counts
-		one.Reports = maps.Clone(counts.Reports)
+		one.Reports, one.Refusals = maps.Clone(counts.Reports), maps.Clone(counts.Refusals)
 		all[tenant] = one
 	}
 	return all

@@ -316,12 +316,25 @@ func replying(t *testing.T) *house {
 	return h
 }
 
+// TestNoReplyAddressFits: a person's answer does not go to bounces_to.
+func TestNoReplyAddressFits(t *testing.T) {
+	h := replying(t)
+	m := from(strings.Repeat("a", 60)+"@yourorganisationname.nl", "")
+	sent := h.send(h.client(m), m)
+	h.wantSigned(m, sent)
+	from, _ := sent.Header.Get("From")
+	read, err := message.ParseFrom(from.Value)
+	must(t, err)
+	if got := read.Mailboxes[0].Address.String(); got != "noreply@reply.courseware.nl" {
+		t.Errorf("From is %s", got)
+	}
+}
+
 // TestReplyReachesAuthor: the From that a message got leads to its author, from
 // anyone.
 func TestReplyReachesAuthor(t *testing.T) {
 	h := replying(t)
-	long := strings.Repeat("a", 60) + "@yourorganisationname.nl"
-	for author, want := range map[string]string{academy: "<" + academy + ">", "Jane.Doe+x=y@yourorg.example": "<Jane.Doe+x=y@yourorg.example>", long: "<" + academy + ">"} {
+	for author, want := range map[string]string{academy: "<" + academy + ">", "Jane.Doe+x=y@yourorg.example": "<Jane.Doe+x=y@yourorg.example>"} {
 		m := from(author, "")
 		sent := h.send(h.client(m), m)
 		h.wantSigned(m, sent)
@@ -359,13 +372,13 @@ func TestReplyIsNoBounce(t *testing.T) {
 	h := replying(t)
 	author, err := message.ParseAddress(academy)
 	must(t, err)
-	reply, replies := h.codec(0).Reply(author, "yourorg"), h.codec(0).Reply(message.Address{}, "yourorg")
+	reply, replies := h.codec(0).Reply(author), h.codec(0).OldReply("yourorg")
 	local, _, _ := strings.Cut(strings.Trim(h.bounceTo(academy), "<>"), "@")
 	for to, want := range map[string]string{
 		reply + "@reply.courseware.nl":                                            academy,
 		upper(reply) + "@Reply.Courseware.NL":                                     "ACADEMY@yourorganisationname.nl",
 		replies + "@reply.courseware.nl":                                          academy,
-		h.codec(-1000).Reply(author, "") + "@reply.courseware.nl":                 academy, // good as long as a stamp can tell
+		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can tell
 		reply + "@bounces.courseware.nl":                                          "it is a reply address",
 		replies + "@bounce.yourorganisationname.nl":                               "it is a reply address",
 		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code does not fit",
@@ -558,6 +571,7 @@ func TestReloadWithinMessage(t *testing.T) {
 	}{{now, changed, true}, {changed, now, false}} {
 		h.state.Store(c.atMail)
 		client.Ask('M', "<>")
+		settle(t, client)
 		h.state.Store(c.later)
 		if code, _, err := client.Ask('R', to); (code == 'c') != c.good || err != nil {
 			t.Errorf("answered %q, %v", code, err)
@@ -642,7 +656,7 @@ func TestStatus(t *testing.T) {
 	for cut := range m.Body {
 		must(t, client.WriteRaw(slices.Concat(start, frame('B', string(m.Body[:cut])), frame('B', string(m.Body[cut:])), frames("E"))))
 		code, _ := readReply(t, client)
-		for range 3 {
+		for range 2 {
 			code, _ = readReply(t, client)
 		}
 		if code != 'a' {
@@ -853,4 +867,41 @@ func withHops(m mta.Mail, n int) mta.Mail {
 		m.Header = append(m.Header, message.Field{Name: "X-Onbehalf-Hop", Value: " " + home})
 	}
 	return m
+}
+
+// TestRefusedByReceiver: what a receiver says against the tenant's mail is a finding of its
+// own, and what is the recipient's affair is none.
+func TestRefusedByReceiver(t *testing.T) {
+	h := open(t)
+	send := func(remote, status, diagnostic string) {
+		m := notification(h.bounceTo(academy))
+		before, _, _ := strings.Cut(string(m.Body), "Status: 5.1.1")
+		m.Body = []byte(before + "Status: " + status + "\r\nRemote-MTA: dns; " + remote + "\r\nDiagnostic-Code: smtp; " + diagnostic + "\r\n")
+		if got := h.send(h.client(m), m); got.Reply != "" {
+			t.Fatal(got.Reply)
+		}
+	}
+	const exchange = "tenant.mail.protection.outlook.com"
+	for range 2 {
+		send(exchange, "5.7.68", "550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization\r\n from unauthorized sources")
+	}
+	send("gmail-smtp-in.l.google.com", "5.7.26", "550-5.7.26 This mail has been blocked because the sender is unauthenticated. - gsmtp")
+	send(exchange, "5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found")
+	got := h.Counts.Returns.ByTenant()["yourorg"].Refusals
+	if len(got) != 2 || got[directSend].Times != 2 || got[directSend].Last.IsZero() {
+		t.Fatalf("refusals are %+v", got)
+	}
+	lines := h.book.lines(t, "receiver refuses a tenant's mail")
+	if len(lines) != 3 {
+		t.Fatalf("%d lines: %v", len(lines), lines)
+	}
+	for key, want := range map[string]any{"level": "WARN", "tenant": "yourorg", "class": "policy", "receiver": "Exchange Online", "queue_id": "4XQUEUE",
+		"finding": "the tenant's Exchange refuses its own domain from outside; it needs a connector, or DKIM"} {
+		if lines[0][key] != want {
+			t.Errorf("%s is %v, want %v", key, lines[0][key], want)
+		}
+	}
+	if lines[2]["class"] != "auth" || lines[2]["receiver"] != "Gmail" {
+		t.Errorf("log is %v", lines[2])
+	}
 }

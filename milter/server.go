@@ -36,6 +36,9 @@ type Server struct {
 	Limits Limits
 	Counts Counts
 
+	decided  decided
+	headless headless
+
 	once sync.Once
 	free chan struct{} // holds one token for each connection that is served
 
@@ -146,9 +149,8 @@ func (s *Server) handle(conn net.Conn) {
 
 // converse negotiates and hands the connection over to the library.
 func (s *Server) converse(g *guard) {
-	session := &session{server: s, guard: g}
 	g.onClose = func() {
-		session.end()
+		g.session.end()
 		s.forget(g)
 	}
 	if err := g.negotiate(); err != nil {
@@ -157,7 +159,7 @@ func (s *Server) converse(g *guard) {
 		return
 	}
 	one := library.Server{
-		NewMilter: func() library.Milter { return session },
+		NewMilter: func() library.Milter { return g.session },
 		Actions:   g.actions,
 		Protocol:  g.protocol,
 		SymList:   macros,

@@ -19,24 +19,30 @@ const (
 	wantedActions = library.OptSetSymList
 )
 
-// Header fields and body arrive without waiting for us, values with their leading
-// space, because signatures cover it. The end of the header waits: a body that we do
-// not need is then not sent. HELO, DATA and unknown commands say nothing to us.
+// Connect, MAIL, header fields and body arrive without waiting for us, values with
+// their leading space, because signatures cover it. RCPT waits, for it may be refused; so
+// does the end of the header: a body that we do not need is then not sent. HELO, DATA and
+// unknown commands say nothing to us.
 const wantedProtocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |
-	library.OptNoHeaderReply | library.OptNoBodyReply | library.OptHeaderLeadingSpace
+	library.OptNoConnReply | library.OptNoMailReply | library.OptNoHeaderReply | library.OptNoBodyReply |
+	library.OptHeaderLeadingSpace
 
+// macros asks for each where it is used. Of a stage that is not named, Postfix would send those
+// of its main.cf: before the end of a message, and before each piece of its body.
 var macros = map[library.Stage][]string{
 	library.StageConnect:  {"j"},
-	library.StageMailFrom: {"i", "{auth_authen}"},
-	library.StageRcptTo:   {"i", "{rcpt_addr}"},
+	library.StageMailFrom: {"{auth_authen}"},
+	library.StageRcptTo:   {"{rcpt_addr}"},
 	library.StageEOH:      {"i"},
-	library.StageEOM:      {"i"},
+	library.StageEOM:      {},
 }
 
 // session is one connection of Postfix's. Its own fields last as long as the
 // connection; what belongs to one message is in transaction, which is replaced as
-// a whole. The library calls its methods one at a time.
+// a whole. The guard and the library call its methods one at a time.
 type session struct {
+	library.NoOpMilter // what does not come by the library: HELO, fields, body
+
 	server *Server
 	guard  *guard
 
@@ -49,109 +55,108 @@ type session struct {
 	transaction *transaction // nil between messages
 }
 
-// reply is a response after which the session goes on: the library itself would
-// drop the session's facts after an accept or a refusal.
-type reply struct{ response library.Response }
-
-func (r reply) Response() *library.Message { return r.response.Response() }
-func (reply) Continue() bool               { return true }
-
-var (
-	goOn   = reply{library.RespContinue}
-	accept = reply{library.RespAccept}
+const (
+	goOn   = library.RespContinue
+	accept = library.RespAccept
 )
 
 // Connect notes who the client is. Local submissions (sendmail, Postfix's own
 // bounces) come from port 0.
-func (s *session) Connect(_, family string, port uint16, addr net.IP, m *library.Modifier) (library.Response, error) {
-	s.host, _ = message.ParseDomain(m.Macros["j"])
+func (s *session) Connect(_, family string, port uint16, addr net.IP, _ *library.Modifier) (library.Response, error) {
+	s.host, _ = message.ParseHost(s.guard.macro("j"))
 	ip, _ := netip.AddrFromSlice(addr)
 	s.client = ip.Unmap()
 	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()
-	return goOn, nil
+	return s.unless(library.OptNoConnReply)
 }
 
-// Helo is not negotiated.
-func (s *session) Helo(string, *library.Modifier) (library.Response, error) { return goOn, nil }
-
 // MailFrom begins a message. The login is known here and nowhere later.
-func (s *session) MailFrom(_ string, m *library.Modifier) (library.Response, error) {
+func (s *session) MailFrom(string, *library.Modifier) (library.Response, error) {
 	s.end()
-	if s.guard.announced != library.CodeMail {
-		m.Macros = nil // an earlier command's: another message's login
+	s.transaction = begin(s, s.guard.macro("{auth_authen}"))
+	s.noteQueueID()
+	return s.unless(library.OptNoMailReply)
+}
+
+// noteQueueID keeps what Postfix calls the message by, at any stage at which it says so.
+func (s *session) noteQueueID() {
+	if id := s.guard.macro("i"); id != "" {
+		s.transaction.message.QueueID = id
 	}
-	s.guard.announced = 0
-	s.transaction = begin(s, m.Macros["{auth_authen}"])
-	s.transaction.noteQueueID(m)
-	return goOn, nil
 }
 
 // RcptTo notes a recipient, or refuses one that has the form of a bounce address and
 // leads nowhere. Postfix reports only those that it accepts itself.
-func (s *session) RcptTo(_ string, m *library.Modifier) (library.Response, error) {
+func (s *session) RcptTo(string, *library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return goOn, nil
+		return s.say(goOn)
 	}
-	s.transaction.noteQueueID(m)
-	to, resolved := message.ParsePath(s.guard.words[0]), message.ParsePath(m.Macros["{rcpt_addr}"])
+	s.noteQueueID()
+	to, resolved := message.ParsePath(s.guard.words[0]), message.ParsePath(s.guard.macro("{rcpt_addr}"))
 	if err := s.transaction.addRecipient(to, resolved, s.refused >= maxRefused); err != nil {
 		s.refused++
-		return refusedRecipient(err), nil
+		return s.say(refusedRecipient(err))
 	}
-	return goOn, nil
+	return s.say(goOn)
 }
 
-// Header notes a field. Postfix sends folds as LF and white space.
-func (s *session) Header(name, value string, _ *library.Modifier) (library.Response, error) {
-	if !s.agreed(library.OptHeaderLeadingSpace) {
+// field notes a field of the header. Postfix sends folds as LF and white space.
+func (s *session) field(name, value string) {
+	if s.transaction == nil {
+		return
+	}
+	if !s.guard.agreed(library.OptHeaderLeadingSpace) {
 		value = " " + value
 	}
-	if s.transaction != nil {
-		s.transaction.addField(message.Field{Name: name, Value: strings.ReplaceAll(value, "\n", "\r\n")})
-	}
-	return s.unless(library.OptNoHeaderReply), nil
+	s.transaction.addField(message.Field{Name: name, Value: strings.ReplaceAll(value, "\n", "\r\n")})
 }
 
-func (s *session) agreed(step library.OptProtocol) bool { return s.guard.protocol&step != 0 }
+// body passes a piece of the body on to the signature. It is not kept.
+func (s *session) body(chunk []byte) {
+	if s.transaction != nil {
+		s.transaction.write(chunk)
+	}
+}
 
 // unless goes on, in silence where that was agreed.
-func (s *session) unless(silence library.OptProtocol) library.Response {
-	if s.agreed(silence) {
-		return nil
+func (s *session) unless(silence library.OptProtocol) (library.Response, error) {
+	if s.guard.agreed(silence) {
+		return nil, nil
 	}
-	return goOn
+	return s.say(goOn)
+}
+
+// say replies to Postfix, with the edits before it, and leaves nothing to say to the library,
+// which would also drop the session's facts after an accept or a refusal.
+func (s *session) say(r library.Response) (library.Response, error) {
+	if letter, simple := r.(library.SimpleResponse); simple {
+		return nil, s.guard.say(&library.Message{Code: byte(letter)})
+	}
+	return nil, s.guard.say(r.Response())
 }
 
 // Headers decides: all facts are there. A message that is left as it is, or refused,
 // ends here.
-func (s *session) Headers(_ textproto.MIMEHeader, m *library.Modifier) (library.Response, error) {
+func (s *session) Headers(textproto.MIMEHeader, *library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return goOn, nil
+		return s.say(goOn)
 	}
-	s.transaction.noteQueueID(m)
+	s.noteQueueID()
 	if answer := s.transaction.decide(); answer != nil {
 		s.end()
-		return answer, nil
+		return s.say(answer)
 	}
-	return goOn, nil
-}
-
-// BodyChunk passes the body on to the signature. It is not kept.
-func (s *session) BodyChunk(chunk []byte, _ *library.Modifier) (library.Response, error) {
-	if s.transaction != nil {
-		s.transaction.write(chunk)
-	}
-	return s.unless(library.OptNoBodyReply), nil
+	return s.say(goOn)
 }
 
 // Body is the end of the message: the plan is carried out.
-func (s *session) Body(m *library.Modifier) (library.Response, error) {
+func (s *session) Body(*library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return deferral("message without an envelope"), nil
+		return s.say(deferral("message without an envelope"))
 	}
 	defer s.end()
-	s.transaction.noteQueueID(m)
-	return s.transaction.finish(editor{m, s.agreed(library.OptHeaderLeadingSpace)})
+	s.noteQueueID()
+	return s.say(s.transaction.finish(editor{s.guard, s.guard.agreed(library.OptHeaderLeadingSpace)}))
 }
 
 // Abort ends the message, wherever it is, and keeps what is known of the

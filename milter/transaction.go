@@ -29,14 +29,19 @@ type transaction struct {
 	octets   int   // of the header
 	paths    int   // octets of the recipients
 	tooLarge error // a bound was passed: the message is refused at its end
+	shown    bool  // the end of the header has come
 
 	plan      rewrite.Plan
+	leaving   message.Header  // as the receiver will see it; nil: it stays as it is
 	signature *keys.Signature // nil: nothing is signed
 	problem   error           // why nothing is signed that should be
 	body      inspector
 	status    *message.StatusReader // of a message on its way home; nil: any other
 	outcome   outcome
 }
+
+// usualFields is how many fields a header has room for from the start.
+const usualFields = 32
 
 // begin takes the facts of the connection and of MAIL.
 func begin(s *session, login string) *transaction {
@@ -48,14 +53,9 @@ func begin(s *session, login string) *transaction {
 		Submitter: message.Submitter{Client: s.client, Login: login, Local: s.local},
 		Host:      s.host,
 		Received:  s.server.Now(),
+		Header:    make(message.Header, 0, usualFields),
 	}
 	return t
-}
-
-func (t *transaction) noteQueueID(m *library.Modifier) {
-	if id := m.Macros["i"]; id != "" {
-		t.message.QueueID = id
-	}
 }
 
 // maxPath is the longest forward-path of RFC 5321 section 4.5.3.1.3. Single ones
@@ -89,7 +89,10 @@ var errGuessing = errors.New("too many recipients of this connection led nowhere
 // otherwise: what it resolves to an address of ours must be written as one.
 func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
 	_, ours, err := rewrite.Lead(to, t.snapshot, t.message.Received)
-	hidden := !ours && (rewrite.Ours(mailbox(resolved), t.snapshot) || rewrite.Ours(mailbox(to), t.snapshot))
+	hidden := !ours && rewrite.Ours(mailbox(to), t.snapshot)
+	if read := mailbox(resolved); !ours && !hidden && read != mailbox(to) {
+		hidden = rewrite.Ours(read, t.snapshot)
+	}
 	switch {
 	case (ours || hidden) && guessing:
 		return errGuessing
@@ -105,7 +108,7 @@ func mailbox(p message.Path) message.Address {
 	if p.Readable() {
 		return p.Address
 	}
-	domain, _ := message.ParseDomain(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
+	domain, _ := message.ParseHost(strings.Trim(p.Verbatim[strings.LastIndexByte(p.Verbatim, '@')+1:], ". \t"))
 	return message.Address{Domain: domain}
 }
 
@@ -123,6 +126,8 @@ func (t *transaction) addField(f message.Field) {
 // started, over the header that the plan leads to; any other is answered. Mail that is
 // not ours passes whatever its size, for nothing in it is needed.
 func (t *transaction) decide() library.Response {
+	t.shown = true
+	t.message.Signed = t.server.decided.knows(t.message.Header)
 	t.plan = rewrite.Decide(t.message, t.snapshot)
 	for _, d := range t.plan.Standings {
 		t.server.Seen(d)
@@ -147,7 +152,8 @@ func (t *transaction) decide() library.Response {
 	if t.plan.Verdict == rewrite.Forward {
 		return nil
 	}
-	if t.signature, t.problem = t.state.Keys.Sign(t.plan.Apply(t.message.Header), t.plan.Sign); t.problem != nil {
+	t.leaving = t.plan.Apply(t.message.Header)
+	if t.signature, t.problem = t.state.Keys.Sign(t.leaving, t.plan.Sign); t.problem != nil {
 		return t.unsigned(t.problem)
 	}
 	return nil
@@ -191,7 +197,7 @@ func (t *transaction) write(chunk []byte) {
 
 // finish answers the end of a message that decide has let come this far: all edits
 // are made, or it is refused or deferred.
-func (t *transaction) finish(e editor) (library.Response, error) {
+func (t *transaction) finish(e editor) library.Response {
 	if t.status != nil {
 		t.status.End()
 	}
@@ -199,15 +205,12 @@ func (t *transaction) finish(e editor) (library.Response, error) {
 	if t.plan.Verdict != rewrite.Forward {
 		var err error
 		if signed, err = t.sign(); err != nil {
-			return t.unsigned(err), nil
+			return t.unsigned(err)
 		}
 	}
-	if err := e.perform(t.plan, signed); err != nil { // the connection ends without a reply, and Postfix defers
-		t.problem, t.outcome = err, deferred
-		t.report()
-		return nil, err
-	}
-	return t.answer(carriedOut, accept), nil
+	e.perform(t.plan, signed)
+	t.server.decided.remember(signed, t.leaving)
+	return t.answer(carriedOut, accept)
 }
 
 // sign gives the DKIM-Signature fields. A message that is carried out is signed, or
@@ -222,8 +225,9 @@ func (t *transaction) sign() ([]message.Field, error) {
 	return t.signature.Fields()
 }
 
-// close gives up the signature, whose goroutines wait for the rest of the body.
+// close gives up the signature.
 func (t *transaction) close() {
+	t.server.headless.note(t)
 	if t.signature != nil {
 		t.signature.Close()
 	}

@@ -22,7 +22,9 @@ import (
 //	SRS1=<mac>=<host>=<rest>                to SRS0<rest>@host, a foreign forwarder
 //	bounces+<tenant>=<mac>=<tt>             to the tenant's bounces_to: nothing else fitted
 //	reply=<mac>=<tt>=<domain>=<local>       to local@domain, from anyone
-//	reply+<tenant>=<mac>=<tt>               to the tenant's bounces_to: nothing else fitted
+//	reply+<tenant>=<mac>=<tt>               to the tenant's bounces_to: made no more, and still read
+//
+// What Postfix would take for a route in <local> is escaped (see escape.go).
 //
 // tt is the day modulo 1024 in two base32 characters. mac is 8 characters of
 // base32 of HMAC-SHA-256 over the purpose and the other parts, each with its
@@ -77,12 +79,32 @@ func (c Codec) Bounce(sender message.Path, tenantID string, at message.Domain, s
 	return message.Address{Local: local, Domain: at}
 }
 
+// BounceAt is Bounce for a sender that may be a bounce address of ours already: one at the
+// domain stays as it is, and another is made for the same mailbox.
+func (c Codec) BounceAt(sender message.Path, tenantID string, at message.Domain, smtputf8 bool, s *tenant.Snapshot) message.Address {
+	if s.TakesBounces(sender.Address.Domain) {
+		decoded, err := c.Decode(sender.Address)
+		if err == nil && sender.Address.Domain == at {
+			return sender.Address
+		}
+		sender = message.PathOf(decoded.Address) // none, when it cannot be decoded
+	}
+	return c.Bounce(sender, tenantID, at, smtputf8)
+}
+
 func (c Codec) wrap(a message.Address) string {
 	if host, rest, ok := foreign(a); ok {
-		return "SRS1=" + c.mac(forForeign, host, rest) + "=" + host + "=" + rest
+		purpose, rest := escape(forForeign, rest)
+		return "SRS1=" + c.mac(purpose, host, rest) + "=" + host + "=" + rest
 	}
-	tt := stamp(c.day)
-	return "SRS0=" + c.mac(forBounce, tt, a.Domain.String(), a.Local) + "=" + tt + "=" + a.Domain.String() + "=" + a.Local
+	return "SRS0=" + c.stamped(forBounce, a)
+}
+
+// stamped returns <mac>=<tt>=<domain>=<local>.
+func (c Codec) stamped(purpose string, a message.Address) string {
+	tt, domain := stamp(c.day), a.Domain.String()
+	purpose, local := escape(purpose, a.Local)
+	return c.mac(purpose, tt, domain, local) + "=" + tt + "=" + domain + "=" + local
 }
 
 // foreign takes apart another forwarder's SRS address: the host that knows the
@@ -117,14 +139,20 @@ func cutTag(local string) (tag, rest string) {
 	return strings.ToUpper(local[:4]), local[4:]
 }
 
-// Reply gives the local part of a reply address that leads to the author; the
-// tenant's overflow one where that does not fit.
-func (c Codec) Reply(author message.Address, tenantID string) string {
-	tt := stamp(c.day)
-	local := "reply=" + c.mac(forReply, tt, author.Domain.String(), author.Local) + "=" + tt + "=" + author.Domain.String() + "=" + author.Local
-	if !author.IsZero() && author.IsASCII() && len(message.QuoteLocal(local)) <= maxLocal {
-		return local
+// Reply returns the local part of a reply address that leads to the author; empty where
+// none fits: what a person answers must not end in an operator's mailbox.
+func (c Codec) Reply(author message.Address) string {
+	local := "reply=" + c.stamped(forReply, author)
+	if author.IsZero() || !author.IsASCII() || len(message.QuoteLocal(local)) > maxLocal {
+		return ""
 	}
+	return local
+}
+
+// OldReply returns the local part that earlier versions made where none fitted. It shows
+// that these are still read; mail that we send never carries it.
+func (c Codec) OldReply(tenantID string) string {
+	tt := stamp(c.day)
 	return "reply+" + tenantID + "=" + c.mac(forReplies, tt, tenantID) + "=" + tt
 }
 
@@ -172,18 +200,23 @@ func (c Codec) decodeStamped(purpose, rest string) (Decoded, error) {
 	if len(parts) < 4 {
 		return Decoded{}, ErrNotOurs
 	}
-	domain, err := message.ParseDomain(parts[2])
+	domain, err := message.ParseHost(parts[2])
 	if err != nil || parts[3] == "" {
 		return Decoded{}, ErrNotOurs
 	}
-	ours := c.verify(parts[0], purpose, parts[1], domain.String(), parts[3])
-	if !ours && !(purpose == forBounce && c.verifyClassic(parts[0], parts[1], parts[2], parts[3])) {
+	local := parts[3]
+	switch {
+	case c.verify(parts[0], purpose, parts[1], domain.String(), local):
+	case c.verify(parts[0], escaped(purpose), parts[1], domain.String(), local):
+		local = unescaper.Replace(local)
+	case purpose == forBounce && c.verifyClassic(parts[0], parts[1], parts[2], local):
+	default:
 		return Decoded{}, ErrForged
 	}
 	if err := c.checkAge(parts[1], purpose); err != nil {
 		return Decoded{}, err
 	}
-	return Decoded{Address: message.Address{Local: parts[3], Domain: domain}, Reply: purpose == forReply}, nil
+	return Decoded{Address: message.Address{Local: local, Domain: domain}, Reply: purpose == forReply}, nil
 }
 
 func (c Codec) decodeForeign(rest string) (Decoded, error) {
@@ -195,10 +228,16 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}
-	if !c.verify(parts[0], forForeign, host.String(), parts[2]) && !c.verifyClassic(parts[0], parts[1], parts[2]) {
+	tail := parts[2]
+	switch {
+	case c.verify(parts[0], forForeign, host.String(), tail):
+	case c.verify(parts[0], escaped(forForeign), host.String(), tail):
+		tail = unescaper.Replace(tail)
+	case c.verifyClassic(parts[0], parts[1], tail):
+	default:
 		return Decoded{}, ErrForged
 	}
-	return Decoded{Address: message.Address{Local: "SRS0" + parts[2], Domain: host}}, nil
+	return Decoded{Address: message.Address{Local: "SRS0" + tail, Domain: host}}, nil
 }
 
 func (c Codec) decodeOverflow(purpose, id, rest string) (Decoded, error) {

@@ -15,14 +15,14 @@ import (
 //
 //	SRS0=<hash>=<tt>=<domain>=<local>     SRS1=<hash>=<host>=<rest>
 //
-// hash is the start, usually four characters, of base64 of HMAC-SHA-1 over the
-// other parts, lower-cased and joined without a border; tt is as ours. Behind "SRS0"
-// and "SRS1" may stand =, - or +. A platform that comes from such a daemon adds its
-// secret to its own and accepts the form for as long as old bounces may come.
+// hash is the start, usually four characters (ClassicHashMin is how many we want), of
+// base64 of HMAC-SHA-1 over the other parts, lower-cased and joined without a border; tt is
+// as ours. Behind "SRS0" and "SRS1" may stand =, - or +. A platform that comes from such a
+// daemon adds its secret to its own and accepts the form for as long as old bounces may come.
 
 const (
-	minClassic = 4 // characters of hash that are accepted at least, and made
-	maxClassic = 28
+	minClassic = 4  // characters of hash that other daemons make, and accept, by default
+	maxClassic = 27 // base64 of a SHA-1, without the padding
 )
 
 // ClassicBounce gives the bounce address that another SRS daemon with our first
@@ -30,7 +30,7 @@ const (
 // never carries it.
 func (c Codec) ClassicBounce(sender message.Address, at message.Domain) message.Address {
 	tt := stamp(c.day)
-	hash := classicHash(c.srs.Secrets[0], tt, sender.Domain.String(), sender.Local)[:minClassic]
+	hash := classicHash(c.srs.Secrets[0], tt, sender.Domain.String(), sender.Local)[:c.classicHashMin()]
 	return message.Address{Local: "SRS0=" + hash + "=" + tt + "=" + sender.Domain.String() + "=" + sender.Local, Domain: at}
 }
 
@@ -42,10 +42,12 @@ func classicHash(secret tenant.Secret, parts ...string) string {
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
+func (c Codec) classicHashMin() int { return max(minClassic, c.srs.ClassicHashMin) }
+
 // verifyClassic compares without regard to case: so do the daemons, for mail systems
 // may have folded it.
 func (c Codec) verifyClassic(hash string, parts ...string) bool {
-	if !c.srs.AcceptClassic || len(hash) < minClassic || len(hash) > maxClassic {
+	if !c.srs.AcceptClassic || len(hash) < c.classicHashMin() || len(hash) > maxClassic {
 		return false
 	}
 	fits := 0

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"onbehalf/message"
@@ -9,7 +10,8 @@ import (
 )
 
 // Decide gives the plan for a message by this table. Mail of an untrusted
-// submitter passes untouched.
+// submitter passes untouched, and so does what came from a stranger and is handed back by a
+// filter on this host, and what we have signed a moment ago.
 //
 // S: SPF of the author's domain passes for every sending host. K: a DKIM key of
 // ours is live in the tenant's DNS. R: the tenant delegated a return path to us.
@@ -27,7 +29,8 @@ import (
 //	9    not one author                policy.unreadable_from: refuse, or as 6
 //	10   submitter may not use it      refuse
 //
-// The null sender stays null in every row, and S and R are then absent: SPF
+// A sender that sendmail(1) made up, for nobody named one, gives way to the author before
+// the table is applied. The null sender stays null in every row, and S and R are then absent: SPF
 // speaks of the HELO name. A sender in the platform's own domains stays, save in
 // rows 4 and 5, where SPF is all that aligns. A server may refuse its own domain as
 // the envelope sender of mail from outside, so with a recipient in one of the
@@ -37,16 +40,36 @@ import (
 // or reply addresses of ours are led home, whoever the submitter is.
 func Decide(m message.Message, s *tenant.Snapshot) Plan {
 	f := gather(m, s)
-	return f.withExchanges(f.decide())
+	return f.bounded(f.withExchanges(f.decide()))
+}
+
+// maxEdits is how many changes to a header we make. Postfix looks through the header for
+// each, so thousands of them take it minutes.
+const maxEdits = 100
+
+// bounded refuses a message whose header would take too many changes.
+func (f *facts) bounded(p Plan) Plan {
+	if len(p.Edits) <= maxEdits {
+		return p
+	}
+	refused := Plan{Row: RowTooMany, Verdict: Refuse, Tenant: p.Tenant, Bound: p.Bound, Shadow: p.Shadow}
+	last := p.Edits[len(p.Edits)/2].Name
+	refused.Reason = "the header repeats fields too often"
+	refused.Detail = fmt.Sprintf("%d changes to it would be needed, most of them to %s; at most %d are made", len(p.Edits), last, maxEdits)
+	return refused
 }
 
 // decide is the table.
 func (f *facts) decide() Plan {
 	switch {
-	case !f.platform.Trusts(f.m.Submitter):
-		return Plan{Row: RowUntrusted, Verdict: Pass, Reason: "submitter is not trusted"}
 	case f.forbidden != "":
 		return f.refuse(RowForbidden, "submitter may not send as this author", f.forbidden)
+	case !f.trusted:
+		p := f.plan(RowUntrusted, Pass, f.distrusted)
+		p.Detail, p.Tenant, p.Shadow = f.stranger, p.Bound, false
+		return p
+	case f.decidedBefore():
+		return f.plan(RowDecided, Pass, "it was decided about when it came to this host")
 	case f.unreadable != "" && f.policy.UnreadableFrom == tenant.UnreadableReject:
 		return f.refuse(RowUnreadable, "author cannot be read", f.unreadable)
 	case f.unreadable != "":
@@ -104,7 +127,7 @@ func (f *facts) refuse(row Row, reason, detail string) Plan {
 func (f *facts) keep(row Row, reason string, from sender, keys []tenant.Identity) Plan {
 	p := f.plan(row, Keep, reason)
 	p.ReversePath = f.replaceSender(from)
-	p.Edits = slices.Concat(f.settleFrom(), f.dropTrail(), f.complete())
+	p.Edits = slices.Concat(f.settleFrom(), f.dropStale(keys), f.complete())
 	p.Sign = keys
 	return p
 }
@@ -115,12 +138,12 @@ func (f *facts) onBehalf(row Row, reason string) Plan {
 	p := f.plan(row, Rewrite, reason)
 	p.Detail = cmp.Or(f.unreadable, f.notDirect)
 	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
-	from := f.replaceFrom()
+	from := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom())
 	if f.mayKeepFrom() {
 		p.Verdict, p.Detail = Keep, "policy.rewrite_from keeps From"
 		from = f.settleFrom()
 	}
-	p.Edits = slices.Concat(f.dropTrail(), from, f.replyTo(), f.complete())
+	p.Edits = slices.Concat(from, f.replyTo(), f.dropStale(f.platform.Identities), f.complete())
 	p.Sign = f.platform.Identities
 	return p
 }
@@ -147,11 +170,16 @@ func (f *facts) objects(d message.Domain) bool {
 	return listed || policy != tenant.DMARCNone && policy != tenant.DMARCAbsent
 }
 
+// replaceSender returns what takes the place of the envelope sender; nil: it stays. One
+// that nobody chose does not.
 func (f *facts) replaceSender(from sender) *message.Address {
 	if from == nil || f.m.Envelope.ReversePath.Null() {
-		return nil
+		return f.chosen
 	}
-	return from()
+	if replaced := from(); replaced != nil {
+		return replaced
+	}
+	return f.chosen
 }
 
 // unlessOurs keeps a sender in the platform's own domains.
@@ -176,20 +204,15 @@ func (f *facts) bounceAtTenant() *message.Address { return f.bounceAt(f.tenant.R
 
 // bounceAt wraps the sender into a bounce address, unless it is one already.
 func (f *facts) bounceAt(domain message.Domain) *message.Address {
-	codec := NewCodec(f.platform.SRS, f.m.Received)
-	original := f.m.Envelope.ReversePath
-	if f.s.TakesBounces(original.Address.Domain) {
-		decoded, err := codec.Decode(original.Address)
-		if err == nil && original.Address.Domain == domain {
-			return nil
-		}
-		original = message.PathOf(decoded.Address) // none, when it cannot be decoded
-	}
 	id := ""
 	if f.tenant != nil {
 		id = f.tenant.ID
 	}
-	address := codec.Bounce(original, id, domain, f.m.Envelope.SMTPUTF8)
+	codec := NewCodec(f.platform.SRS, f.m.Received)
+	address := codec.BounceAt(f.m.Envelope.ReversePath, id, domain, f.m.Envelope.SMTPUTF8, f.s)
+	if address == f.m.Envelope.ReversePath.Address {
+		return nil
+	}
 	return &address
 }
 

@@ -13,9 +13,12 @@
 //	decide.go    the decision table
 //	facts.go     what the table asks: whose message, from whom, and S, K, R
 //	plan.go      the Plan, and the header it leads to
+//	trust.go     where a message comes from, and what Postfix made of it
 //	from.go      the From that takes the author's place
-//	fields.go    the other fields that we write
+//	names.go     the display name in it
+//	fields.go    the other fields that we write, and those that go
 //	bounce.go    addresses that bring bounces home (SRS)
+//	escape.go    the same, for what Postfix would take for a route
 //	classic.go   the same, as other SRS daemons make them
 //	direct.go    who may have mail delivered directly, and what that changes
 //	returns.go   mail to such addresses

@@ -26,7 +26,11 @@ type facts struct {
 	fields     []message.Field // From, as received
 	author     message.Author
 	unreadable string // why there is not one author; empty: there is
-	forbidden  string // why the submitter may not send this; empty: it may
+	distrusted string // why the message is not ours to decide about; empty: it is
+	trusted    bool
+	stranger   string           // the client that the message came to this host from, not trusted
+	chosen     *message.Address // takes the place of an envelope sender that nobody chose
+	forbidden  string           // why the submitter may not send this; empty: it may
 
 	party  party
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
@@ -73,22 +77,37 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	f.readRecipients()
 	f.readAuthor()
 	if !f.platform.Trusts(m.Submitter) {
+		f.distrusted = "submitter is not trusted"
 		return f
 	}
 	f.bound = s.BoundTo(m.Submitter)
 	f.readParty()
 	f.forbidden = f.forbids(f.bound)
+	if f.stranger = f.cameFrom(); f.stranger != "" {
+		f.distrusted = "it came to this host from a client that is not trusted"
+		if f.handsBack() {
+			f.forbidden = ""
+		}
+	}
+	f.trusted = f.distrusted == ""
 	if f.unreadable != "" {
 		f.tenant = f.bound
 	}
 	if f.tenant != nil {
 		f.policy = f.tenant.Policy
 	}
+	if !f.trusted {
+		return f
+	}
+	f.chooseSender()
 	if f.unreadable == "" && f.party == tenants {
 		f.readStanding()
 	}
 	return f
 }
+
+// maxAuthors is how many mailboxes one From may hold.
+const maxAuthors = 50
 
 // readAuthor reads From; without one the envelope sender is the author.
 func (f *facts) readAuthor() {
@@ -100,9 +119,11 @@ func (f *facts) readAuthor() {
 			f.unreadable = "there is no From field and no envelope sender to make one from"
 		}
 	case 1:
-		author, err := message.ParseFrom(f.fields[0].Value)
+		author, err := message.ParseCompletedFrom(f.fields[0].Value, f.completes)
 		if f.author = author; err != nil {
 			f.unreadable = "From: " + err.Error()
+		} else if len(author.Mailboxes) > maxAuthors {
+			f.author, f.unreadable = message.Author{}, fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
 		}
 	default:
 		f.unreadable = fmt.Sprintf("there are %d From fields", len(f.fields))
@@ -157,12 +178,12 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 }
 
 func (f *facts) everyMailbox() []message.Mailbox {
-	if len(f.fields) < 2 {
+	if len(f.fields) < 2 || len(f.fields) > maxEdits { // so many are refused
 		return f.author.Mailboxes
 	}
 	var all []message.Mailbox
 	for _, field := range f.fields {
-		if author, err := message.ParseFrom(field.Value); err == nil {
+		if author, err := message.ParseCompletedFrom(field.Value, f.completes); err == nil {
 			all = append(all, author.Mailboxes...)
 		}
 	}
@@ -251,8 +272,9 @@ func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 // aligned tells whether a name aligns with the author's domain (RFC 9989 section
 // 3.2.10): strict is equality, relaxed means one organizational domain. Receivers find
 // that by the public suffix list or by a tree walk; here both must agree. A domain that was
-// never looked up may ask for anything, and aligns with itself alone. What a walk from the name finds is known of holder: the name itself, or a domain that
-// DNS has shown to be of one organization with it.
+// never looked up may ask for anything, and aligns with itself alone. What a walk from the
+// name finds is known of holder: the name itself, or a domain that DNS has shown to be of one
+// organization with it.
 func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
 	switch {
 	case name == author:

@@ -2,78 +2,130 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/tenant"
 )
 
-// replyTo leads replies to the author, unless the author has said where they go. An
-// empty field says nothing.
+// replyTo leads replies to the author, unless the author has said where they go. A field
+// without an address says nothing. Of an author that cannot be read the envelope sender is
+// what we know.
 func (f *facts) replyTo() []Edit {
 	authors := slices.Clone(f.everyMailbox())
-	there := f.m.Header.All("Reply-To")
-	chosen := slices.ContainsFunc(there, func(field message.Field) bool { return field.Text() != "" })
-	if len(authors) == 0 || chosen {
+	if sender := f.m.Envelope.ReversePath; len(authors) == 0 && sender.Readable() && !f.s.TakesBounces(sender.Address.Domain) {
+		author := f.namedAuthor()
+		author.Address = sender.Address
+		authors = []message.Mailbox{author}
+	}
+	if len(authors) == 0 {
 		return nil
 	}
+	octets := 0
 	for i := range authors {
-		authors[i].Name = visible(authors[i].Name)
-	}
-	edit := Edit{Op: Add, Name: "Reply-To", Value: message.FormatMailboxes("Reply-To", authors...)}
-	if len(there) > 0 {
-		edit.Op, edit.Index = Change, 1
-	}
-	return []Edit{edit}
-}
-
-// dropTrail removes X-Original-From fields that arrive: a forged trail would say
-// that we replaced a From which we never saw.
-func (f *facts) dropTrail() []Edit {
-	n := len(f.m.Header.All(OriginalFrom))
-	if n == 0 || f.trailIsOurs() {
-		return nil
-	}
-	var edits []Edit
-	for i := n; i > 0; i-- {
-		edits = append(edits, Edit{Op: Delete, Index: i, Name: OriginalFrom})
-	}
-	return edits
-}
-
-// trailIsOurs tells whether the message has been through Decide before (a second
-// pass through the milter): with the trail's value as its From, this submitter
-// would get just the From that it has. Whoever forges such a trail gains nothing.
-func (f *facts) trailIsOurs() bool {
-	if f.party != platforms || len(f.fields) != 1 {
-		return false
-	}
-	before := f.m
-	before.Header = nil
-	for _, field := range f.m.Header {
-		switch {
-		case field.Is(OriginalFrom):
-			before.Header = append(before.Header, message.Field{Name: "From", Value: field.Value})
-		case !field.Is("From"):
-			before.Header = append(before.Header, field)
+		authors[i].Name = clipped(visible(authors[i].Name), 10*maxName)
+		if octets += 4*len(authors[i].Name) + len(authors[i].Address.String()); octets > maxWritten && i > 0 {
+			authors = authors[:i]
+			break
 		}
 	}
-	plan := Decide(before, f.s)
-	from, _ := plan.Apply(before.Header).Get("From")
-	return plan.Verdict == Rewrite && from.Text() == f.fields[0].Text()
+	chosen := func(value string) bool { return message.HoldsAddress(value, f.addsOnly) }
+	return f.fill("Reply-To", chosen, func() string { return message.FormatMailboxes("Reply-To", authors...) })
 }
 
-// complete adds Date and Message-ID where they are missing (RFC 5322 section 3.6).
-// The signature says that there is none but the signed ones; a later host that
-// added them would break it.
-func (f *facts) complete() []Edit {
-	var edits []Edit
-	if !f.m.Header.Has("Date") {
-		edits = append(edits, Edit{Op: Add, Name: "Date", Value: " " + f.m.Received.Format(time.RFC1123Z)})
+// maxWritten bounds the fields that we write, in octets, but for folds.
+const maxWritten = 7000
+
+// fill gives a field a value where none of that name has one. Fields that say nothing go:
+// a receiver may take any of them.
+func (f *facts) fill(name string, says func(value string) bool, value func() string) []Edit {
+	there := f.m.Header.All(name)
+	if len(there) > maxEdits {
+		return tooMany(name)
 	}
-	if !f.m.Header.Has("Message-ID") {
-		edits = append(edits, Edit{Op: Add, Name: "Message-ID", Value: " <" + f.messageID() + ">"})
+	said := slices.ContainsFunc(there, func(field message.Field) bool { return says(field.Value) })
+	if len(there) == 0 {
+		return []Edit{{Op: Add, Name: name, Value: value()}}
+	}
+	var edits []Edit
+	for i := len(there); i > 0; i-- {
+		switch {
+		case said && says(there[i-1].Value):
+		case !said && i == 1:
+			edits = append(edits, Edit{Op: Change, Index: 1, Name: name, Value: value()})
+		default:
+			edits = append(edits, Edit{Op: Delete, Index: i, Name: name})
+		}
 	}
 	return edits
+}
+
+// tooMany are more changes than are made: the message is refused, whatever else it holds.
+func tooMany(name string) []Edit {
+	return slices.Repeat([]Edit{{Op: Delete, Index: 1, Name: name}}, maxEdits+1)
+}
+
+// drop removes the fields of a name that are unwanted, from the bottom up.
+func (f *facts) drop(name string, unwanted func(message.Field) bool) []Edit {
+	there := f.m.Header.All(name)
+	if len(there) > 10*maxEdits {
+		return tooMany(name)
+	}
+	var edits []Edit
+	for i, field := range slices.Backward(there) {
+		if unwanted(field) {
+			edits = append(edits, Edit{Op: Delete, Index: i + 1, Name: name})
+		}
+	}
+	return edits
+}
+
+// dropTrail removes X-Original-From fields that arrive with a From that we replace: they
+// would say that we replaced one which we never saw.
+func (f *facts) dropTrail() []Edit {
+	return f.drop(OriginalFrom, func(message.Field) bool { return true })
+}
+
+// dropSender removes a Sender that names a tenant's domain beside a From that is the
+// platform's: programs would show "on behalf of" it, which nothing authenticates.
+func (f *facts) dropSender() []Edit {
+	return f.drop("Sender", func(field message.Field) bool {
+		sender, err := message.ParseCompletedFrom(field.Value, f.completes)
+		if err != nil {
+			return !f.domain.IsZero() && mayName(field, f.domain)
+		}
+		return slices.ContainsFunc(sender.Mailboxes, func(m message.Mailbox) bool {
+			owner, _ := f.owner(m.Address.Domain)
+			return owner != nil || m.Address.Domain == f.domain
+		})
+	})
+}
+
+// dropStale removes what would contradict our signatures: other ones of the same domain,
+// which are ours of an earlier pass or forged, and results of an authentication that this
+// host has not made (RFC 8601 section 5).
+func (f *facts) dropStale(keys []tenant.Identity) []Edit {
+	signatures := f.drop("DKIM-Signature", func(field message.Field) bool {
+		sdid, _, _ := message.SignedBy(field)
+		return slices.ContainsFunc(keys, func(id tenant.Identity) bool { return id.SDID == sdid })
+	})
+	results := f.drop("Authentication-Results", func(field message.Field) bool {
+		by := message.AuthenticatedBy(field)
+		return !by.IsZero() && (by == f.m.Host || by == f.platform.Domain)
+	})
+	return append(signatures, results...)
+}
+
+// complete gives Date and Message-ID a value where they have none (RFC 5322 section 3.6).
+// The signature says that there is none but the signed ones; a later host that added them
+// would break it, and some receivers refuse mail without.
+func (f *facts) complete() []Edit {
+	identifies := func(value string) bool { return strings.Trim(message.Field{Value: value}.Text(), "<>@ \t") != "" }
+	return slices.Concat(
+		f.fill("Date", message.IsDate, func() string { return " " + f.m.Received.Format(time.RFC1123Z) }),
+		f.fill("Message-ID", identifies, func() string { return " <" + f.messageID() + ">" }),
+	)
 }
 
 // messageID follows Postfix: the instant and the queue id are together unique on

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -12,16 +13,18 @@ import (
 const OriginalFrom = "X-Original-From"
 
 // settleFrom makes a From that stays say to every receiver what it said to us:
-// one is made where there is none, and one that we could only read by mending is
+// one is made where there is none, and one that is not written as it should be is
 // written anew.
 func (f *facts) settleFrom() []Edit {
 	switch {
 	case len(f.fields) == 0:
 		return []Edit{{Op: Add, Name: "From", Value: message.FormatMailboxes("From", f.author.Mailboxes...)}}
 	case f.author.Mended:
-		author := f.author.Mailboxes[0]
-		author.Name = withoutAddresses(author.Name)
-		return []Edit{{Op: Change, Index: 1, Name: "From", Value: message.FormatMailboxes("From", author)}}
+		authors := slices.Clone(f.author.Mailboxes)
+		for i := range authors {
+			authors[i].Name = withoutAddresses(authors[i].Name)
+		}
+		return []Edit{{Op: Change, Index: 1, Name: "From", Value: message.FormatMailboxes("From", authors...)}}
 	}
 	return nil
 }
@@ -32,12 +35,15 @@ func (f *facts) replaceFrom() []Edit {
 	if len(f.fields) == 0 {
 		return []Edit{{Op: Add, Name: "From", Value: value}}
 	}
+	if len(f.fields) > maxEdits {
+		return tooMany("From")
+	}
 	edits := []Edit{{Op: Change, Index: 1, Name: "From", Value: value}}
 	for i := len(f.fields); i > 1; i-- {
 		edits = append(edits, Edit{Op: Delete, Index: i, Name: "From"})
 	}
 	for _, old := range f.fields {
-		was := message.Fold(OriginalFrom, old.Value)
+		was := trailOf(old.Value)
 		if was == "" && len(f.fields) == 1 {
 			continue
 		}
@@ -49,30 +55,47 @@ func (f *facts) replaceFrom() []Edit {
 	return edits
 }
 
-// fromName gives the display name: the author's by the tenant's pattern. The name
+// trailOf writes a From that was replaced, its end cut off where it is long.
+func trailOf(value string) string {
+	if len(value) <= maxWritten {
+		if was := message.Fold(OriginalFrom, value); len(was) <= maxWritten+1000 {
+			return was
+		}
+	}
+	const enough = 2000 // octets, each of which may need three
+	return message.Fold(OriginalFrom, strings.ToValidUTF8(value[:min(len(value), enough)], "")+" ...")
+}
+
+// fromName returns the display name: the author's by the tenant's pattern. The name
 // must not hold an address: receivers hide or punish that.
 func (f *facts) fromName() string {
 	pattern, tenantName := tenant.DefaultFromName(), ""
 	if f.tenant != nil {
 		pattern, tenantName = f.tenant.FromName, f.tenant.Name
 	}
-	author := message.Mailbox{}
-	if f.unreadable == "" {
-		author = f.author.Mailboxes[0]
-	}
+	author := f.namedAuthor()
 	name := firstOf(withoutAddresses(author.Name), withoutAddresses(author.Address.Local), tenantName)
 	if name == "" {
 		return f.platform.Name
 	}
-	return pattern.Expand(func(placeholder string) string {
-		switch placeholder {
-		case "name":
-			return name
-		case "tenant":
+	return lay(name, pattern, func(placeholder string) string {
+		if placeholder == "tenant" {
 			return tenantName
 		}
 		return f.platform.Name
 	})
+}
+
+// namedAuthor returns the author, or at least the name of one whose address cannot be
+// read.
+func (f *facts) namedAuthor() message.Mailbox {
+	switch {
+	case f.unreadable == "":
+		return f.author.Mailboxes[0]
+	case len(f.fields) == 1 && len(f.author.Mailboxes) == 0:
+		return message.Mailbox{Name: message.DisplayName(f.fields[0].Value)}
+	}
+	return message.Mailbox{}
 }
 
 func firstOf(texts ...string) string {
@@ -84,31 +107,38 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// fromAddress gives the platform's address, with what its template asks for.
+// fromAddress returns the platform's address, with what its template asks for. What a
+// stranger claims goes into no address of ours. Where something that the template asks
+// for is missing, nobody is to be answered.
 func (f *facts) fromAddress() message.Address {
-	author, id := message.Address{}, ""
-	if f.unreadable == "" {
+	author, id, missing := message.Address{}, "", false
+	if f.unreadable == "" && f.trusted {
 		author = f.author.Mailboxes[0].Address
 	}
 	if f.tenant != nil {
 		id = f.tenant.ID
 	}
 	local := f.platform.From.Expand(func(placeholder string) string {
+		value := id
 		switch placeholder {
 		case "local":
-			return plainAtom(author.Local)
+			value = plainAtom(author.Local)
 		case "domain":
-			return author.Domain.String()
-		case "tenant":
-			return id
+			value = author.Domain.String()
+		case "reply":
+			value = NewCodec(f.platform.SRS, f.m.Received).Reply(author)
 		}
-		return NewCodec(f.platform.SRS, f.m.Received).Reply(author, id)
+		missing = missing || value == ""
+		return value
 	})
 	local = local[:min(len(local), maxLocal)]
 	if !f.platform.From.Holds("reply") { // there, the check code covers every octet
 		local = strings.Trim(local, ".")
 	}
-	return message.Address{Local: firstOf(local, "noreply"), Domain: f.platform.FromDomain}
+	if missing || local == "" {
+		local = "noreply"
+	}
+	return message.Address{Local: local, Domain: f.platform.FromDomain}
 }
 
 // plainAtom makes text fit for a local part that needs no quotes.
@@ -119,41 +149,4 @@ func plainAtom(s string) string {
 		}
 		return '_'
 	}, s)
-}
-
-// maxName bounds a display name, in characters. No mail program shows more.
-const maxName = 100
-
-// visible removes from a name what a reader cannot see: control characters, and
-// format characters such as those that turn the direction of text, but not the
-// joiners that scripts and emoji need. Runs of white space become one space.
-func visible(name string) string {
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\u200c', r == '\u200d':
-			return r
-		case unicode.IsSpace(r), unicode.Is(unicode.Cc, r):
-			return ' '
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs):
-			return -1
-		}
-		return r
-	}, name)
-	return strings.Join(strings.Fields(name), " ")
-}
-
-// withoutAddresses removes from a name, besides what visible removes, each word
-// that looks like an address, with an at sign of any width.
-func withoutAddresses(name string) string {
-	var words []string
-	for word := range strings.FieldsSeq(visible(name)) {
-		if !strings.ContainsAny(word, "@\uff20\ufe6b") {
-			words = append(words, word)
-		}
-	}
-	name = strings.Trim(strings.Join(words, " "), `"' <>()`)
-	if runes := []rune(name); len(runes) > maxName {
-		name = strings.TrimSpace(string(runes[:maxName]))
-	}
-	return name
 }

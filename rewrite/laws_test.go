@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 	l.clean()
 	l.reversePath()
 	l.binding()
+	l.received()
 	l.home()
 	switch plan.Verdict {
 	case rewrite.Refuse, rewrite.Pass:
@@ -233,6 +235,21 @@ func (l law) binding() {
 		}
 	}
 }
+
+// received: what this host took from a stranger is signed for nobody, whoever hands it
+// back without logging in.
+func (l law) received() {
+	first, found := l.m.Header.Get("Received")
+	from, by, _ := strings.Cut(first.Value, "\r\n")
+	if !found || l.s.Platform().Trust.Reinjected || l.m.Host.IsZero() || l.m.Submitter.Login != "" || !strings.HasPrefix(by, "\tby "+l.m.Host.String()+" (Postfix) with ESMTP ") {
+		return
+	}
+	if strangers.MatchString(from) && len(l.plan.Sign) > 0 {
+		l.fail("a stranger's message is signed")
+	}
+}
+
+var strangers = regexp.MustCompile(`^ from \S+ \(\S+ \[203\.0\.113\.5\]\)$`)
 
 // author: there is one From, every receiver reads the same in it, and each domain in
 // it can be authenticated.
@@ -377,14 +394,36 @@ func (l law) home() {
 }
 
 // forwarded: a message that is only led home keeps its author and its octets, but for
-// the field that counts its rounds, and has no signature of ours.
+// the field that counts its rounds, and has no signature of ours. An author for whom SPF
+// would vouch, because we forward, is replaced.
 func (l law) forwarded() {
 	if len(l.plan.Exchanges) == 0 || len(l.plan.Sign) > 0 {
 		l.fail("a message that is led home goes nowhere, or is signed")
 	}
+	replaced := false
 	for _, e := range l.plan.Edits {
-		if e.Op != rewrite.Add || e.Name != "X-Onbehalf-Hop" {
+		switch {
+		case e.Op == rewrite.Add && e.Name == "X-Onbehalf-Hop":
+		case e.Name == "From" || e.Name == rewrite.OriginalFrom:
+			replaced = true
+		default:
 			l.fail("a message that is led home is edited: %v", e)
+		}
+	}
+	platform := l.s.Platform()
+	for _, field := range l.after.All("From") {
+		author, err := message.ParseFrom(field.Value)
+		if replaced && (err != nil || author.Mended || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
+			l.fail("From is replaced by %s: %v", field.Text(), err)
+		}
+		for _, mailbox := range author.Mailboxes {
+			org := mailbox.Address.Domain.Organizational()
+			if !replaced && (org == platform.Bounce.Organizational() || org == l.m.Host.Organizational()) {
+				l.fail("%s is vouched for by SPF", mailbox.Address)
+			}
+			if replaced && mailbox.Address.Local != "noreply" {
+				l.fail("a stranger's claim stands in %s", mailbox.Address)
+			}
 		}
 	}
 	if again := rewrite.Decide(l.applied(), l.s); len(again.Exchanges) > 0 {
@@ -445,11 +484,15 @@ func (d draw) address() string {
 }
 
 func (d draw) from() string {
-	name := d.of("", "Ann", "Ann de Vries", `"Doe, John"`, "Doe, John", "Zoë", "Zo\xeb", "=?utf-8?Q?Zo=C3=AB?=", "=?utf-8?Q?a=0D=0ABcc=3A_x?=", "=?x-none?Q?a?=", `"  "`,
+	name := d.of("", "Ann", "Jansen@mail.courseware.nl, Piet", "HR@courseware.nl:Ann", "Learn@Work", "Ann (x@y.example", `"a (b@c.example)"`, "=?utf-8?B?w?=", "Ann via Courseware", "Ann de Vries", `"Doe, John"`, "Doe, John", "Zoë", "Zo\xeb", "=?utf-8?Q?Zo=C3=AB?=", "=?utf-8?Q?a=0D=0ABcc=3A_x?=", "=?x-none?Q?a?=", `"  "`,
 		"ceo@bank.example", `"ceo@bank.example"`, "ceo＠bank.example", "\u202eevil", `"`, "(", "a\x00b", "a\rb", "\u240d", strings.Repeat("long ", 40), strings.Repeat("x", 1200),
 		strings.Repeat("é", 700), "Team:", "Courseware", "{name}", "a\r\n b", "A  \t B", "=?utf-8?B?"+strings.Repeat("w6k", 300)+"?=")
 	spec := d.address()
-	switch d.IntN(12) {
+	switch d.IntN(14) {
+	case 12:
+		return name + " " + strings.ReplaceAll(spec, "@", d.of(" @ ", "@", "(c)@", "\r\n @"))
+	case 13:
+		return name + " < " + spec + d.of(" >", ".>", " (c)>", ">,", ">;")
 	case 0:
 		return spec
 	case 1:
@@ -473,6 +516,9 @@ func (d draw) header() message.Header {
 	var h message.Header
 	add := func(name, value string) { h = append(h, message.Field{Name: name, Value: value}) }
 	from := func() { add(d.of("From", "From", "from", "FROM"), d.of(" ", "")+d.from()) }
+	if d.oneIn(8) {
+		add("Received", " from x (x ["+d.of("203.0.113.5", "127.0.0.1", "192.0.2.7", "unknown")+"])\r\n\tby mail.courseware.nl (Postfix) with "+d.of("ESMTP", "ESMTPSA")+" id 4X")
+	}
 	add("Received", " from x\r\n\tby y; date")
 	if d.oneIn(6) {
 		add("X-Original-From", " "+d.from())
@@ -490,8 +536,13 @@ func (d draw) header() message.Header {
 	if d.oneIn(8) {
 		add("x-original-from", d.from())
 	}
-	for _, field := range []message.Field{{Name: "Reply-To", Value: " r@x.example"}, {Name: "Date", Value: " now"}, {Name: "MESSAGE-ID", Value: " <1@x>"}, {Name: "Sender", Value: " s@x.example"}} {
-		if d.oneIn(2) {
+	for _, field := range []message.Field{
+		{Name: "Reply-To", Value: " r@x.example"}, {Name: "Date", Value: " now"}, {Name: "MESSAGE-ID", Value: " <1@x>"}, {Name: "Sender", Value: " s@x.example"},
+		{Name: "Reply-To", Value: " " + d.of("<>", "none", "none@mail.courseware.nl", "G:;")}, {Name: "Message-ID", Value: " <>"}, {Name: "Sender", Value: " robot@" + d.of(names...)},
+		{Name: "DKIM-Signature", Value: " v=1; d=" + d.of(names...) + "; s=cw1"}, {Name: "Authentication-Results", Value: " " + d.of("mail.courseware.nl", "x.example") + "; none"},
+		{Name: "Auto-Submitted", Value: " auto-replied"}, {Name: "Date", Value: " Mon, 01 Jun 2026 09:00:00 +0200"},
+	} {
+		if d.oneIn(3) {
 			h = append(h, field)
 		}
 	}

@@ -1,7 +1,9 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -41,6 +43,8 @@ const (
 	RowDirect     Row = 11 // below it: all recipients are delivered directly
 	RowReturn     Row = 12 // beside it: mail to a bounce or reply address
 	RowLoop       Row = 13 // the same, which comes round again and again
+	RowTooMany    Row = 14 // any: the header would take too many changes
+	RowDecided    Row = 15 // above it: comes to us a second time
 )
 
 // String gives the number, or a word where there is none.
@@ -54,6 +58,10 @@ func (r Row) String() string {
 		return "return"
 	case RowLoop:
 		return "loop"
+	case RowTooMany:
+		return "too-many"
+	case RowDecided:
+		return "decided"
 	}
 	return strconv.Itoa(int(r))
 }
@@ -94,33 +102,56 @@ type Edit struct {
 // Apply gives the header as the receiver will see it, below the signatures and
 // the Received fields. The header given is left as it is.
 func (p Plan) Apply(h message.Header) message.Header {
-	after := make(message.Header, len(h), len(h)+len(p.Edits))
-	copy(after, h)
+	a := editing{fields: make(message.Header, len(h), len(h)+len(p.Edits)), places: make(map[string][]int)}
+	copy(a.fields, h)
 	for _, e := range p.Edits {
-		after = e.apply(after)
+		a.apply(e)
+	}
+	if a.gone == nil {
+		return a.fields
+	}
+	after := a.fields[:0]
+	for i, f := range a.fields {
+		if !a.gone[i] {
+			after = append(after, f)
+		}
 	}
 	return after
 }
 
-func (e Edit) apply(h message.Header) message.Header {
-	if e.Op == Add {
-		return append(h, message.Field{Name: e.Name, Value: e.Value})
+// editing is a header while edits are applied to it. It knows where the fields of a name
+// are, so that many edits of a long header cost no more than one look at it for each name.
+type editing struct {
+	fields message.Header
+	places map[string][]int // of the fields of a name that are not gone; by the name in lower case
+	gone   map[int]bool
+}
+
+func (a *editing) apply(e Edit) {
+	name := strings.ToLower(e.Name)
+	if _, known := a.places[name]; !known {
+		a.places[name] = nil
+		for i, f := range a.fields {
+			if f.Is(e.Name) {
+				a.places[name] = append(a.places[name], i)
+			}
+		}
 	}
-	seen := 0
-	for i, f := range h {
-		if !f.Is(e.Name) {
-			continue
+	places := a.places[name]
+	switch {
+	case e.Op == Add:
+		a.places[name] = append(places, len(a.fields))
+		a.fields = append(a.fields, message.Field{Name: e.Name, Value: e.Value})
+	case e.Index < 1 || e.Index > len(places):
+	case e.Op == Delete:
+		if a.gone == nil {
+			a.gone = make(map[int]bool)
 		}
-		if seen++; seen != e.Index {
-			continue
-		}
-		if e.Op == Delete {
-			return append(h[:i], h[i+1:]...)
-		}
-		h[i] = message.Field{Name: e.Name, Value: e.Value}
-		return h
+		a.gone[places[e.Index-1]] = true
+		a.places[name] = slices.Delete(places, e.Index-1, e.Index)
+	default:
+		a.fields[places[e.Index-1]] = message.Field{Name: e.Name, Value: e.Value}
 	}
-	return h
 }
 
 // Sender gives the reverse-path that the message leaves with.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -149,51 +151,73 @@ func (f *facts) readRecipients() {
 //
 // That makes SPF pass for the bounce domain, or for the host's own name when the
 // sender is null. A From that aligns with them would be the platform's to the author's
-// receiver, whoever wrote it: refused.
+// receiver, whoever wrote it: it is replaced, and the message is not signed. A bounce or a
+// vacation reply has to arrive all the same. What is no such thing, and passes for
+// the platform's own, is refused.
 func (f *facts) forward(exchanges []Exchange) Plan {
-	if f.claimsPlatform() {
+	claimed := f.claimed(f.platform.Bounce.Organizational())
+	if claimed && !f.isNotification() {
 		return Plan{
 			Row: RowReturn, Verdict: Refuse, Tenant: exchanges[0].Tenant,
 			Reason: "only the platform itself may send from its domains",
 			Detail: "From names " + f.platform.Bounce.Organizational().String(),
 		}
 	}
-	return Plan{
+	p := Plan{
 		Row: RowReturn, Verdict: Forward,
 		Reason:      "a bounce or reply on its way home",
 		Tenant:      exchanges[0].Tenant,
 		ReversePath: f.replaceSender(f.bounceHome),
-		Edits:       f.hopEdit(),
 		Exchanges:   exchanges,
 	}
-}
-
-// claimsPlatform tells whether a receiver may read in From a domain for which SPF
-// passes when we forward: in what can be read, or anywhere in what cannot.
-func (f *facts) claimsPlatform() bool {
-	for _, ours := range []message.Domain{f.platform.Bounce, f.m.Host} {
-		if ours.IsZero() {
-			continue
-		}
-		for _, author := range f.everyMailbox() {
-			if author.Address.Domain.Organizational() == ours.Organizational() {
-				return true
-			}
-		}
-		if slices.ContainsFunc(f.fields, func(field message.Field) bool { return mayName(field, ours.Organizational()) }) {
-			return true
-		}
+	if claimed || f.claimed(f.m.Host.Organizational()) {
+		p.Detail = "From names a domain of the platform or of this host, and is replaced"
+		f.trusted = false // whoever the client is, the author is a stranger
+		p.Edits = slices.Concat(f.dropTrail(), f.replaceFrom())
 	}
-	return false
+	p.Edits = append(p.Edits, f.hopEdit()...)
+	return p
 }
 
-// mayName tells whether some receiver may find the domain in a From that we cannot
-// read.
-func mayName(field message.Field, d message.Domain) bool {
-	if _, err := message.ParseFrom(field.Value); err == nil {
+// isNotification reports whether a program wrote the message to tell of another one:
+// by the null sender (RFC 5321 section 4.5.5), Auto-Submitted (RFC 3834) or its type
+// (RFC 6522).
+func (f *facts) isNotification() bool {
+	automatic := func(field message.Field) bool {
+		word, _, _ := strings.Cut(field.Text(), ";")
+		word, _, _ = strings.Cut(word, "(")
+		word = strings.TrimSpace(word)
+		return word != "" && !strings.EqualFold(word, "no")
+	}
+	kind, _ := f.m.Header.Get("Content-Type")
+	return f.m.Envelope.ReversePath.Null() || slices.ContainsFunc(f.m.Header.All("Auto-Submitted"), automatic) ||
+		strings.HasPrefix(strings.ToLower(kind.Text()), "multipart/report")
+}
+
+// claimed reports whether a receiver may read in From a domain of the organization: in
+// what can be read one way only, or anywhere in what cannot.
+func (f *facts) claimed(organization message.Domain) bool {
+	if organization.IsZero() {
 		return false
 	}
-	text := strings.ToLower(field.Text())
+	if len(f.fields) > maxEdits {
+		return true // who knows; it is refused
+	}
+	within := func(m message.Mailbox) bool { return m.Address.Domain.Organizational() == organization }
+	if len(f.fields) == 0 {
+		return slices.ContainsFunc(f.author.Mailboxes, within)
+	}
+	return slices.ContainsFunc(f.fields, func(field message.Field) bool {
+		author, err := message.ParseFrom(field.Value)
+		return slices.ContainsFunc(author.Mailboxes, within) || (err != nil || author.Mended) && mayName(field, organization)
+	})
+}
+
+// mayName reports whether some receiver may find the domain in a field that we cannot
+// read, in whatever letters it is written (UTS 46).
+func mayName(field message.Field, d message.Domain) bool {
+	text := strings.ToLower(norm.NFKC.String(field.Text()))
+	text = strings.NewReplacer("\u3002", ".", "\uff61", ".", "\u00ad", "", "\u200b", "", "\u2060", "", "\ufeff", "").Replace(text)
 	for _, reading := range []string{text, squeezed(text)} {
 		if strings.Contains(reading, d.String()) || strings.Contains(reading, d.Unicode()) {
 			return true

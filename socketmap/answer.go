@@ -12,18 +12,26 @@ import (
 // notFound keeps its blank: Postfix reads a word and a blank (socketmap_table(5)).
 const notFound = "NOTFOUND "
 
+// Names of the maps, as a setting of Postfix has them behind the socket.
+const (
+	Transport       = "transport"
+	TLSPolicy       = "tls_policy"
+	TLSPolicyTLSRPT = "tls_policy_tlsrpt" // for Postfix 3.10 and later alone
+	Recipients      = "recipients"
+)
+
 // Answer returns the answer to a request, "MAP KEY". It is "OK " and a value, or notFound.
 func Answer(s *tenant.Snapshot, request string, now time.Time) string {
 	name, key, _ := strings.Cut(request, " ")
 	value := ""
 	switch name {
-	case "transport":
+	case Transport:
 		value = transport(s, key)
-	case "tls_policy":
+	case TLSPolicy:
 		value, _ = tlsPolicy(s, key)
-	case "tls_policy_tlsrpt":
+	case TLSPolicyTLSRPT:
 		value = tlsPolicyReported(s, key)
-	case "recipients":
+	case Recipients:
 		value = recipient(s, key, now)
 	}
 	if value == "" { // Postfix takes "OK " without a value for an error

@@ -179,4 +179,4 @@ func byNextHop(tenants []*Tenant) nextHops {
 
 // AtNextHop returns the tenants whose mail is delivered directly to the server, the one with the
 // strictest TLS first.
-func (s *Snapshot) AtNextHop(hop NextHop) []*Tenant { return s.nextHops[hop.Server()] }
+func (s *Snapshot) AtNextHop(hop NextHop) []*Tenant { return s.table.nextHops[hop.Server()] }

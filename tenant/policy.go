@@ -84,6 +84,9 @@ func within(networks []netip.Prefix, addr netip.Addr) bool {
 type Trust struct {
 	Networks      []netip.Prefix // masked
 	Authenticated bool           // whoever has logged in
+	// Reinjected: a message that came to this host from a stranger, and that a program of
+	// the host hands back, is trusted like the program's own.
+	Reinjected bool
 }
 
 // Platform is the platform itself.
@@ -109,6 +112,8 @@ type SRS struct {
 	Secrets       []Secret      // the first signs, each verifies
 	MaxAge        time.Duration // of an address, in whole days
 	AcceptClassic bool          // also accept the addresses of other SRS daemons
+	// ClassicHashMin is how many characters of their hash are wanted at least; less than 4: 4.
+	ClassicHashMin int
 }
 
 // Owns tells whether the domain is one of the platform's own From domains, the one

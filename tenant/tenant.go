@@ -11,7 +11,6 @@
 package tenant
 
 import (
-	"fmt"
 	"strings"
 
 	"onbehalf/message"
@@ -80,5 +79,5 @@ type Identity struct {
 
 // String gives the name under which the public key is published.
 func (i Identity) String() string {
-	return fmt.Sprintf("%s._domainkey.%s", i.Selector, i.SDID)
+	return i.Selector + "._domainkey." + i.SDID.String()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // diagnosis is what onbehalf doctor --json prints.
@@ -137,6 +138,7 @@ func (p *premises) undo(f symptom) {
 			p.t.Errorf("what doctor says to do does not work: %s: %v\n%s", line, err, out)
 		}
 	}
+	p.settle()
 }
 
 // TestDoctor: a good installation has no error; each thing that is broken is found, and what
@@ -328,6 +330,19 @@ func (p *premises) postconf(setting string) {
 	p.t.Helper()
 	if out, err := exec.Command("postconf", "-c", p.postfix.ConfigDir, "-e", setting).CombinedOutput(); err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
+	}
+	p.settle()
+}
+
+// settle makes main.cf and master.cf old: Postfix's commands wait before they read a
+// file that was written just now (dict_load_file_xt in its source).
+func (p *premises) settle() {
+	p.t.Helper()
+	before := time.Now().Add(-time.Minute)
+	for _, name := range []string{"main.cf", "master.cf"} {
+		if err := os.Chtimes(filepath.Join(p.postfix.ConfigDir, name), before, before); err != nil {
+			p.t.Fatal(err)
+		}
 	}
 }
 

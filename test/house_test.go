@@ -47,8 +47,16 @@ func build(t testing.TB) *house {
 // buildWith adds settings to main.cf, which may name the address of a second Postfix.
 func buildWith(t testing.TB, settings func(far string) string) *house {
 	t.Helper()
-	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: peer.FreeAddr(t)}
-	h.postfix = postfix.Start(t, postfix.Options{NextHop: h.sink.Addr, Main: mainCF(t) + settings(h.farAddr)})
+	far := peer.FreeAddr(t)
+	return buildBehind(t, far, postfix.Options{Main: settings(far)})
+}
+
+// buildBehind starts a house whose Postfix differs by these options.
+func buildBehind(t testing.TB, far string, options postfix.Options) *house {
+	t.Helper()
+	h := &house{sink: postfix.StartSink(t, "8BITMIME", "SIZE", "SMTPUTF8"), farAddr: far}
+	options.NextHop, options.Main = h.sink.Addr, mainCF(t)+options.Main
+	h.postfix = postfix.Start(t, options)
 	h.nameserver = nameserver.Start(t, records(t)...)
 	h.server = &milter.Server{
 		Current: func() milter.State { return *h.state.Load() },
@@ -253,6 +261,22 @@ func (h *house) verify(t *testing.T, octets []byte, identities []tenant.Identity
 			noEd25519 := name == "Mail::DKIM" && id.Algorithm == tenant.Ed25519
 			if verdict != verify.OK && !(noEd25519 && verdict == verify.Unsupported) {
 				t.Errorf("%s: signature of %s is %s: %s\n%s", name, id, verdict, text, octets)
+			}
+		}
+	}
+}
+
+// verifySigned asks every verifier about every signature in a message, none of which may be bad.
+func (h *house) verifySigned(t *testing.T, octets []byte) {
+	t.Helper()
+	for name, verifier := range verify.All() {
+		results := verifier(t, h.nameserver.Addr, octets)
+		if len(results) == 0 {
+			t.Errorf("%s finds no signature:\n%s", name, octets)
+		}
+		for _, r := range results {
+			if r.Verdict != verify.OK && r.Verdict != verify.Unsupported {
+				t.Errorf("%s: signature of %s by %s is %s: %s\n%s", name, r.Domain, r.Selector, r.Verdict, r.Text, octets)
 			}
 		}
 	}

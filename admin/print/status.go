@@ -30,6 +30,7 @@ func Status(out io.Writer, s admin.Status) {
 	p.dns(s.DNS)
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
+	p.signing(s.Signing)
 	p.problems(s)
 	p.changes(s.Changes)
 }
@@ -187,4 +188,20 @@ func (p printer) messages(m admin.Messages) {
 		texts = []string{"none yet"}
 	}
 	p.labelled("Messages", beside, "%s", strings.Join(texts, ", "))
+}
+
+func (p printer) signing(s admin.Signing) {
+	switch {
+	case s.Engine == "": // a daemon of an older version does not say
+	case s.Engine == "openssl":
+		p.labelled("Signing", beside, "RSA by %s", s.Version)
+	case s.Problem != "":
+		p.labelled("Signing", beside, "RSA by Go, which takes three times as long as OpenSSL: %s", s.Problem)
+	default:
+		p.labelled("Signing", beside, "RSA by Go")
+	}
+	if s.StoodIn > 0 {
+		p.below(beside, "OpenSSL FAILED %s, and Go stood in: %s. If that goes on, write signing: {engine: go} and reload",
+			count(int(s.StoodIn), "time"), s.Problem)
+	}
 }

@@ -1,6 +1,7 @@
 package print
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -147,4 +148,11 @@ func (p printer) returned(r admin.Returned) {
 		text += fmt.Sprintf(", %d reported %s", r.Reports[action], action)
 	}
 	p.labelled("", 0, "%s.", text)
+	for _, one := range r.Refusals[:min(len(r.Refusals), maxRefusals)] {
+		p.labelled("", 0, "%s, %s, last on %s: %s. %s", cmp.Or(one.Receiver, "A receiver"), count(int(one.Times), "time"),
+			one.Last.Format("2006-01-02 15:04"), strings.TrimSuffix(one.Finding, "."), one.Fix)
+	}
 }
+
+// maxRefusals is how many of them are shown.
+const maxRefusals = 10

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -66,10 +68,24 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 	handler := admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.current.Load().table },
 		Daemon:   d.tell,
-		Returned: func(id string) admin.Returned { return admin.Returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
+}
+
+// returned says what came back for a tenant.
+func returned(r milter.Returned) admin.Returned {
+	doc := admin.Returned{Messages: r.Messages, Automatic: r.Automatic, Reports: r.Reports}
+	for _, one := range r.Refusals {
+		doc.Refusals = append(doc.Refusals, admin.Refusal{
+			Receiver: one.Meaning.Receiver, Class: one.Meaning.Class, Finding: one.Finding, Fix: one.Meaning.Fix, Times: one.Times, Last: one.Last,
+		})
+	}
+	slices.SortFunc(doc.Refusals, func(a, b admin.Refusal) int {
+		return cmp.Or(b.Last.Compare(a.Last), strings.Compare(a.Finding, b.Finding))
+	})
+	return doc
 }
 
 // tell gives the daemon's part of a status.
@@ -88,6 +104,7 @@ func (d *daemon) tell() admin.Daemon {
 		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
 		Reload:   d.memory.last.Load(),
 		Messages: messages(&d.server.Counts),
+		Signing:  d.tellSigning(),
 	}
 	d.tellDNS(&doc)
 	return doc

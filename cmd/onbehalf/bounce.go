@@ -31,7 +31,7 @@ func (p *program) bounceEncode() *cobra.Command {
 		RunE:  func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID, classic) },
 	}
 	cmd.Flags().BoolVar(&classic, "classic", false, "as another SRS daemon with the first secret would make it")
-	cmd.Flags().StringVar(&tenantID, "tenant", "", "id of the tenant whose bounces_to takes what does not fit into an address")
+	cmd.Flags().StringVar(&tenantID, "tenant", "", "id of the tenant whose bounces_to takes what does not fit into an address (default: the one whose domain it is)")
 	return cmd
 }
 
@@ -48,7 +48,11 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 		fmt.Fprintln(p.out, codec.ClassicBounce(path.Address, now.Platform.Bounce))
 		return nil
 	}
-	fmt.Fprintln(p.out, codec.Bounce(path, tenantID, now.Platform.Bounce, true))
+	snapshot := now.table.Snapshot()
+	if owner, _ := snapshot.Owner(path.Address.Domain); owner != nil && tenantID == "" {
+		tenantID = owner.ID
+	}
+	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot))
 	return nil
 }
 

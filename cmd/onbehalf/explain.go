@@ -109,7 +109,7 @@ func (p *program) readQuestion(q question) (message.Message, error) {
 	}
 	host, _ := os.Hostname()
 	m := message.Message{Header: header, Received: time.Now()}
-	m.Host, _ = message.ParseDomain(host)
+	m.Host, _ = message.ParseHost(host)
 	m.Submitter = message.Submitter{Client: client, Login: q.login}
 	m.Envelope.ReversePath = message.ParsePath(q.from)
 	if !q.fromGiven {

@@ -20,9 +20,10 @@ import (
 // another aside and swaps the pointer.
 type loaded struct {
 	*config.Config
-	table *tenant.Table
-	ring  *keys.Ring
-	files map[string]keyFile // by path
+	table  *tenant.Table
+	ring   *keys.Ring
+	files  map[string]keyFile // by path
+	loader keys.Loader        // that the ring's keys came by
 
 	resolver *resolve.Client // nil until the daemon watches by it
 }
@@ -30,13 +31,27 @@ type loaded struct {
 // load is the one way from files to a table to serve by: start, reload,
 // check-config and all other commands use it. When the findings are fatal there is
 // no loaded.
-func load(path string) (*loaded, config.Findings) { return loadAfter(nil, path) }
+func load(path string) (*loaded, config.Findings) {
+	return loadAfter(nil, path, func(*config.Config) keys.Loader { return keys.Loader{} })
+}
 
-// loadAfter loads anew what another generation (nil: none) was loaded from.
-func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
-	conf, findings := config.Load(path, os.Environ())
-	now := &loaded{Config: conf, ring: new(keys.Ring)}
-	now.readKeys(before)
+// loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
+// loader that makes its keys sign fast; commands, which sign nothing, have none.
+func loadAfter(before *loaded, path string, loader func(*config.Config) keys.Loader) (*loaded, config.Findings) {
+	if before == nil {
+		conf, findings := config.Load(path, os.Environ())
+		return finish(path, nil, conf, findings, loader, runtime.GOMAXPROCS(0), func() {})
+	}
+	pause := breather()
+	conf, findings := config.LoadBeside(path, os.Environ(), pause)
+	return finish(path, before, conf, findings, loader, 1, pause)
+}
+
+// finish adds keys and table to a configuration.
+func finish(path string, before *loaded, conf *config.Config, findings config.Findings,
+	loader func(*config.Config) keys.Loader, processors int, pause func()) (*loaded, config.Findings) {
+	now := &loaded{Config: conf, ring: new(keys.Ring), loader: loader(conf)}
+	now.readKeys(before, processors)
 	for i := range conf.Keys {
 		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
 	}
@@ -49,7 +64,7 @@ func loadAfter(before *loaded, path string) (*loaded, config.Findings) {
 		return nil, findings
 	}
 	var err error
-	if now.table, err = tenant.NewTable(conf.Platform, conf.Tenants); err != nil {
+	if now.table, err = tenant.NewTableBeside(conf.Platform, conf.Tenants, pause); err != nil {
 		return nil, append(findings, config.Finding{File: path, Cause: err.Error(), Remedy: "report this as a bug of onbehalf"})
 	}
 	return now, findings
@@ -82,10 +97,10 @@ func stampOf(path string) stamp {
 	return stamp{uint64(s.Dev), s.Ino, s.Size, s.Mtim, s.Ctim}
 }
 
-// readKeys reads each file once, on all processors: checking an RSA key takes
+// readKeys reads each file once, on so many processors: checking an RSA key takes
 // long enough that ten thousand would hold up a start. A reload takes over the keys
 // whose files have not changed.
-func (l *loaded) readKeys(before *loaded) {
+func (l *loaded) readKeys(before *loaded, processors int) {
 	l.files = make(map[string]keyFile, len(l.Keys))
 	for _, file := range l.Keys {
 		l.files[file.Path] = keyFile{}
@@ -97,10 +112,10 @@ func (l *loaded) readKeys(before *loaded) {
 		paths <- path
 	}
 	close(paths)
-	for range runtime.GOMAXPROCS(0) {
+	for range processors {
 		workers.Go(func() {
 			for path := range paths {
-				file := before.readKey(path)
+				file := l.readKey(before, path)
 				mu.Lock()
 				l.files[path] = file
 				mu.Unlock()
@@ -110,15 +125,15 @@ func (l *loaded) readKeys(before *loaded) {
 	workers.Wait()
 }
 
-// readKey reads a file unless this generation has read it as it is.
-func (l *loaded) readKey(path string) keyFile {
+// readKey reads a file unless the generation before has read it as it is, for the same engine.
+func (l *loaded) readKey(before *loaded, path string) keyFile {
 	now := stampOf(path)
-	if l != nil {
-		if known, found := l.files[path]; found && known.err == nil && known.stamp == now {
+	if before != nil && before.loader.Engine == l.loader.Engine {
+		if known, found := before.files[path]; found && known.err == nil && known.stamp == now {
 			return known
 		}
 	}
-	key, err := keys.Load(path)
+	key, err := l.loader.Load(path)
 	return keyFile{key, err, now}
 }
 

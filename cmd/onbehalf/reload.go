@@ -16,6 +16,14 @@ import (
 	"onbehalf/config"
 )
 
+// reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
+// SIGTERM must not wait for it.
+func (d *daemon) reloadEach(requests <-chan struct{}) {
+	for range requests {
+		d.reload()
+	}
+}
+
 // reload builds a new generation aside and swaps it in, or leaves all as it was.
 // Messages under way keep the generation that they began with.
 func (d *daemon) reload() {
@@ -35,7 +43,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	next, findings := loadAfter(before, d.program.config)
+	next, findings := loadAfter(before, d.program.config, d.loader)
 	last.Findings = told(findings)
 	d.logFindings(findings)
 	if !reloadable(next, findings) {
@@ -44,7 +52,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	}
 	generation, err := next.generation(before)
 	if err == nil {
-		err = d.watcher.Adopt(generation) // the standings come along
+		err = d.ending.unless(func() error { return d.watcher.Adopt(generation) }) // the standings come along
 	}
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
@@ -53,6 +61,9 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
+	if next.loader.Engine != before.loader.Engine {
+		d.logEngine(next.loader.Engine)
+	}
 	last.OK = true
 	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(last.At).Round(time.Millisecond))
 	return next.summary()

@@ -41,6 +41,9 @@ type daemon struct {
 	log     *slog.Logger
 	server  *milter.Server
 	watcher *authorize.Watcher
+	ending  ending
+	ballast ballast
+	signer  signer
 	memory  memory
 }
 
@@ -48,12 +51,12 @@ func (p *program) runServe(ctx context.Context) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	first, findings := load(p.config)
+	d := &daemon{program: p, ballast: newBallast()}
+	first, findings := loadAfter(nil, p.config, d.loader)
 	if first == nil {
 		printFindings(p.err, findings)
 		return errors.New("not started: mend the errors above; onbehalf check-config shows them too")
 	}
-	d := &daemon{program: p}
 	d.log = newLogger(p.err, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
@@ -74,6 +77,7 @@ func (p *program) runServe(ctx context.Context) error {
 	defer d.serveSocketmap(sockets.socketmap, first.Socketmap)()
 	defer d.serveAdmin(sockets.admin, first.Admin)()
 	d.logFindings(findings)
+	d.logEngine(first.loader.Engine)
 	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(d.memory.listen), "socketmap", d.memory.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.summary())
 	return d.wait(ctx, signals, failed)
@@ -86,13 +90,19 @@ func (d *daemon) state() milter.State {
 }
 
 func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {
+	reloads := make(chan struct{}, 1)
+	defer close(reloads)
+	go d.reloadEach(reloads)
 	for {
 		select {
 		case s := <-signals:
 			if s != syscall.SIGHUP {
 				return d.stop(s.String())
 			}
-			d.reload()
+			select {
+			case reloads <- struct{}{}:
+			default: // one that has not begun yet will see all that is there
+			}
 		case <-ctx.Done():
 			return d.stop("cancelled")
 		case err := <-failed:
@@ -103,6 +113,7 @@ func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-ch
 
 // stop lets messages under way finish.
 func (d *daemon) stop(why string) error {
+	d.ending.begin()
 	d.notify("STOPPING=1\nSTATUS=letting messages under way finish")
 	d.log.Info("stopping", "why", why)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)

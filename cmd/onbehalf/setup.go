@@ -87,7 +87,7 @@ func (p *program) runSetup(ctx context.Context, q setupWish) error {
 		return err
 	}
 	deploy := setup.Deploy{
-		Wanted: setup.Wanted{Bounce: now.Platform.Bounce, Socket: now.Listen[0]}, Domain: now.Platform.Domain.String(),
+		Wanted: setup.WantedOf(now.Config), Domain: now.Platform.Domain.String(),
 		Postfix: postfix, Silent: silent, Apply: q.apply, Talk: talk, Out: p.out, Say: p.sayLine, Talking: p.err,
 	}
 	outcome, err := deploy.Run(ctx)

@@ -97,6 +97,23 @@ func testBooted(t *testing.T, r *root) {
 		wait $waiting
 		arrived 1`)
 
+	t.Log("the sandbox of the unit lets OpenSSL sign; where there is none, Go does")
+	r.run(t, `onbehalf status >status; grep -q "RSA by OpenSSL 3" status || fail "$(cat status)"
+		library=$(ldconfig -p | awk '/libcrypto.so.3/ {print $NF; exit}')
+		mkdir -p /run/systemd/system/onbehalf.service.d
+		printf '[Service]\nInaccessiblePaths=%s\n' $library >/run/systemd/system/onbehalf.service.d/hidden.conf
+		systemctl daemon-reload
+		systemctl restart onbehalf
+		onbehalf status >status; grep -q "RSA by Go" status || fail "$(cat status)"
+		load go 1
+		arrived 1
+		rm -r /run/systemd/system/onbehalf.service.d
+		systemctl daemon-reload
+		systemctl restart onbehalf
+		onbehalf status >status; grep -q "RSA by OpenSSL 3" status || fail "$(cat status)"
+		load openssl 1
+		arrived 1`)
+
 	t.Log("an administrator's stop and disable outlive an upgrade")
 	r.run(t, `systemctl disable --now onbehalf.socket onbehalf.service 2>/dev/null
 		install_deb ./next.deb

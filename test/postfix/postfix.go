@@ -44,6 +44,10 @@ type Options struct {
 	Milters []string
 	// Main is appended to main.cf, where a later line wins.
 	Main string
+	// SMTPD are options of the SMTP server in master.cf: "-o name=value" each.
+	SMTPD string
+	// Master is appended to master.cf.
+	Master string
 }
 
 const (
@@ -145,7 +149,7 @@ relayhost = %s
 	if len(o.Milters) > 0 {
 		main += "smtpd_milters = " + strings.Join(o.Milters, " ") + "\nnon_smtpd_milters = $smtpd_milters\n"
 	}
-	master := in.SMTPAddr + " inet n - y - - smtpd\n" + masterCF
+	master := in.SMTPAddr + " inet n - y - - smtpd " + o.SMTPD + "\n" + masterCF + o.Master
 	for name, text := range map[string]string{"main.cf": lastOfEach(main + o.Main), "master.cf": master} {
 		if err := os.WriteFile(filepath.Join(in.ConfigDir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

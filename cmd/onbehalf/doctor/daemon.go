@@ -32,7 +32,9 @@ func (d *doctor) daemon() {
 			Mend: "restart it, or use the program that it was started from", Commands: []string{"systemctl restart onbehalf"}})
 	}
 	d.generation(s)
+	d.signing(s.Signing)
 	d.listens(s.Listen)
+	d.listensForTables(s.Socketmap)
 	if !s.DNS.PausedUntil.IsZero() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.SilentSince),
 			Why: "customers keep the standing that they have", Mend: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
@@ -105,4 +107,38 @@ func (d *doctor) listens(open []string) {
 				Commands: []string{"systemctl edit onbehalf.socket", "systemctl restart onbehalf.socket onbehalf.service"}})
 		}
 	}
+}
+
+// signing is about what works out RSA signatures. The daemon has proved it: whatever it is, mail
+// is signed.
+func (d *doctor) signing(s admin.Signing) {
+	switch {
+	case s.Engine == "": // an older version, which does not say
+	case s.StoodIn > 0:
+		d.add(Finding{Level: Warning, What: "OpenSSL failed with a key or a signature, and Go stood in", Why: s.Problem,
+			Mend: "if that goes on, write signing: {engine: go} in the configuration and reload", Commands: []string{"onbehalf status"}})
+	case s.Engine == "openssl":
+		d.ok("it signs by %s", s.Version)
+	case s.Problem != "":
+		d.add(Finding{Level: Warning, What: "RSA signatures take three times as long as they need to: OpenSSL is not used", Why: s.Problem,
+			Mend: "install libssl3 (in Debian 13: libssl3t64) and restart, or write signing: {engine: go} if that is meant", Commands: []string{"apt install libssl3", "systemctl restart onbehalf"}})
+	default:
+		d.ok("it signs by Go's own RSA, as signing.engine asks")
+	}
+}
+
+// listensForTables does so with the socket where Postfix's tables are answered.
+func (d *doctor) listensForTables(open string) {
+	w := d.tablesWanted()
+	if !w.Direct && len(d.Postfix.Readers(w)) == 0 || w.Socketmap.IsZero() || open == w.Socketmap.String() {
+		return
+	}
+	has := "it answers them nowhere"
+	if open != "" {
+		has = "it answers them at " + open
+	}
+	d.add(Finding{Level: Error, What: "the daemon does not answer Postfix's tables at " + w.Socketmap.String(),
+		Why:      has + "; when systemd hands a socket over for them, that in socketmap is not opened",
+		Mend:     "enable onbehalf-socketmap.socket, with a ListenStream= that is the same as socketmap, and restart all; the daemon's log says more",
+		Commands: []string{"systemctl enable onbehalf-socketmap.socket && systemctl restart onbehalf-socketmap.socket onbehalf.socket onbehalf.service", "journalctl -u onbehalf -n 50"}})
 }

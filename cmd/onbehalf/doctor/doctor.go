@@ -15,6 +15,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/check"
@@ -87,7 +88,7 @@ func (in Installation) Examine(ctx context.Context) []Finding {
 		{"configuration", d.configuration},
 		{"permissions", d.permissions},
 		{"daemon", d.daemon},
-		{"sockets", d.sockets},
+		{"sockets", func() { d.sockets(); d.tables() }},
 		{"Postfix", d.postfix},
 		{"self-test", d.selftest},
 		{"DNS of the platform", d.domains},
@@ -105,9 +106,12 @@ func (d *doctor) add(f Finding) {
 
 func (d *doctor) ok(format string, args ...any) { d.add(Finding{What: fmt.Sprintf(format, args...)}) }
 
-// skip says that something could not be looked into.
+// skip says that something could not be looked into, and why, once.
 func (d *doctor) skip(what, why, mend string) {
-	d.add(Finding{Level: Warning, What: what, Why: why, Mend: mend})
+	f := Finding{Level: Warning, Part: d.part, What: what, Why: why, Mend: mend}
+	if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Part == f.Part && other.What == what && other.Why == why }) {
+		d.add(f)
+	}
 }
 
 // wanted is what Postfix has to know. Of several sockets it is the one that Postfix
@@ -116,9 +120,10 @@ func (d *doctor) wanted() (w setup.Wanted, known bool) {
 	if len(d.Config.Listen) == 0 {
 		return w, false
 	}
-	w = setup.Wanted{Bounce: d.Config.Platform.Bounce, Socket: d.Config.Listen[0]}
+	w = setup.WantedOf(d.Config)
 	for _, socket := range d.Config.Listen {
-		one := setup.Wanted{Bounce: w.Bounce, Socket: socket}
+		one := w
+		one.Socket = socket
 		if d.Postfix.Calls("smtpd_milters", one) {
 			return one, true
 		}

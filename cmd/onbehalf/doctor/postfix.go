@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"onbehalf/cmd/onbehalf/setup"
@@ -32,6 +31,7 @@ func (d *doctor) postfix() {
 	for _, c := range d.Postfix.Needs(w) {
 		d.setting(c, w)
 	}
+	d.tableSettings(w)
 	for _, text := range d.Postfix.Obstacles(w, d.Config.Platform.Domain.String()) {
 		why, mend, _ := strings.Cut(text, ": ")
 		d.add(Finding{Level: Warning, What: why, Mend: mend})
@@ -42,14 +42,19 @@ func (d *doctor) postfix() {
 				Mend: "right where a content filter hands mail back; take it out elsewhere"})
 		}
 	}
+	if w.Direct {
+		d.direct(w)
+	}
 }
 
 // grave are the settings without which mail leaves as it should not, or bounces are
 // refused. Without the others some messages fare worse.
-var grave = []string{"smtpd_milters", "non_smtpd_milters", "milter_default_action", "relay_domains"}
+var grave = []string{"smtpd_milters", "non_smtpd_milters", "milter_default_action", "relay_domains", "transport_maps"}
 
 func (d *doctor) setting(c setup.Change, w setup.Wanted) {
 	switch {
+	case d.saidOfTables(c.Name, w): // see tableSettings
+		return
 	case c.Value == "" && c.Now == "": // this Postfix has no such setting, or needs none
 		return
 	case c.Value == c.Now:
@@ -68,6 +73,15 @@ func (d *doctor) setting(c setup.Change, w setup.Wanted) {
 	case c.Name == "non_smtpd_milters":
 		f.What = c.Name + " does not name our socket, it is " + orEmpty(c.Now)
 		f.Why = "onbehalf is not called for mail of local programs (sendmail), which leaves as it came"
+	case c.Name == "transport_maps":
+		f.What = c.Name + " does not name our socketmap, it is " + orEmpty(c.Now)
+		f.Why = "Postfix does not ask onbehalf for the way, so mail to directly delivered domains goes by MX like any other"
+	case c.Name == "smtp_tls_policy_maps":
+		f.What = c.Name + " does not name our socketmap, it is " + orEmpty(c.Now)
+		f.Why = "Postfix does not know which TLS tenants want on the way to their servers, and does by smtp_tls_security_level"
+		if len(d.strict()) > 0 {
+			f.Level = Error
+		}
 	}
 	if slices.Contains(grave, c.Name) && !called {
 		f.Level = Error
@@ -89,7 +103,7 @@ const oldest = "3.7"
 // too, and write into the mail log.
 func (d *doctor) runs() {
 	version := d.Postfix.Setting("mail_version")
-	if older(version, oldest) {
+	if setup.Older(version, oldest) {
 		d.add(Finding{Level: Warning, What: "Postfix " + version + " is older than any that onbehalf is tested with", Why: "those are " + oldest + " and later"})
 	}
 	text, err := os.ReadFile(filepath.Join(d.Postfix.Queue(), "pid", "master.pid"))
@@ -104,20 +118,4 @@ func (d *doctor) runs() {
 	}
 	d.add(Finding{Level: Error, What: "Postfix (" + d.Postfix.Setting("config_directory") + ") is not running", Why: "no mail is taken, nor sent", Mend: "start it, and see its log",
 		Commands: []string{"systemctl restart postfix"}})
-}
-
-// older compares the first two numbers of a version with a release.
-func older(version, release string) bool {
-	v, r := strings.Split(version, "."), strings.Split(release, ".")
-	for i := range r {
-		if i >= len(v) {
-			return false // not as we know versions
-		}
-		a, err := strconv.Atoi(v[i])
-		b, _ := strconv.Atoi(r[i])
-		if err != nil || a != b {
-			return err == nil && a < b
-		}
-	}
-	return false
 }

@@ -66,11 +66,3 @@ func TestLevels(t *testing.T) {
 		}
 	}
 }
-
-func TestOlder(t *testing.T) {
-	for version, want := range map[string]bool{"3.7.11": false, "3.10.1": false, "3.6.4": true, "2.11": true, "4.0": false, "3.8-20230101": false, "": false, "x": false} {
-		if older(version, "3.7") != want {
-			t.Errorf("%q: %v", version, !want)
-		}
-	}
-}

@@ -27,7 +27,7 @@ func TestReach(t *testing.T) {
 		{"as the package has it", 0o750, 0o660, 65534, "", true, ""},
 		{"not chrooted", 0o750, 0o660, 65534, "", false, ""},
 		{"by an absolute name, chrooted", 0o750, 0o660, 65534, "unix:/onbehalf/m.sock", true, ""},
-		{"by an absolute name, not chrooted", 0o750, 0o660, 65534, "unix:/onbehalf/m.sock", false, "no such file"},
+		{"by an absolute name, not chrooted", 0o750, 0o660, 65534, "unix:/onbehalf/m.sock", false, "for these services the name means /onbehalf/m.sock, which is not there"},
 		{"by the whole path, chrooted", 0o750, 0o660, 65534, "unix:QUEUE/onbehalf/m.sock", true, "see nothing outside of"},
 		{"by the whole path, not chrooted", 0o750, 0o660, 65534, "unix:QUEUE/onbehalf/m.sock", false, ""},
 		{"socket of its owner alone", 0o755, 0o600, 65534, "", true, "m.sock has mode 0600, owner root, group nogroup, so user nobody (in group nogroup, 4242) may not write to it"},
@@ -53,8 +53,7 @@ func TestReach(t *testing.T) {
 				name = "unix:onbehalf/m.sock"
 			}
 			d := &doctor{Installation: Installation{User: "nobody"}}
-			w := setup.Wanted{Socket: config.Socket{Network: "unix", Address: path}}
-			call{w, name, stranger, queue, c.chrooted, "smtp/inet"}.examine(d)
+			call{who: stranger, queue: queue, chrooted: c.chrooted, services: "smtp/inet", name: name, place: milterPlace}.examine(d, nil)
 			f := d.findings[0]
 			if len(d.findings) != 1 || (f.Level == OK) != (c.want == "") || !strings.Contains(f.Why, c.want) {
 				t.Errorf("%+v", d.findings)

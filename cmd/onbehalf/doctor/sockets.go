@@ -40,17 +40,26 @@ func (d *doctor) socket(socket config.Socket) (answers bool) {
 		client.Close()
 		d.ok("a milter answers at %s", socket)
 		return true
-	case errors.Is(err, fs.ErrPermission):
-		d.skip(socket.String()+" could not be tried", "we may not connect", "run onbehalf doctor as root")
-		return false
-	case errors.Is(err, syscall.ECONNREFUSED):
-		d.add(Finding{Level: Error, What: "nobody answers at " + socket.String(),
-			Why:  "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
-			Mend: "start it, and see why it ended", Commands: startCommands})
+	case d.refused(socket, err):
 		return false
 	}
 	d.add(Finding{Level: Error, What: "what listens at " + socket.String() + " does not answer as a milter", Why: err.Error(),
 		Mend: "see what it is, and why", Commands: startCommands})
+	return true
+}
+
+// refused says that there is nobody to talk to at a socket, if that is why.
+func (d *doctor) refused(socket config.Socket, err error) bool {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		d.skip(socket.String()+" could not be tried", "we may not connect", "run onbehalf doctor as root")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		d.add(Finding{Level: Error, What: "nobody answers at " + socket.String(),
+			Why:  "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
+			Mend: "start it, and see why it ended", Commands: startCommands})
+	default:
+		return false
+	}
 	return true
 }
 

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"onbehalf/config"
 )
 
 // Apply runs the changes, one after the other, and says each. When one fails, those
@@ -58,9 +60,23 @@ func Reload(ctx context.Context) error {
 	return nil
 }
 
-// Listening tells whether somebody answers where Postfix will call.
-func (w Wanted) Listening() error {
-	connection, err := net.DialTimeout(w.Socket.Network, w.Socket.Address, 2*time.Second)
+// Deaf returns the first of our sockets that Postfix will call and that nobody answers at, and
+// why; nil: all are answered.
+func (w Wanted) Deaf() (config.Socket, error) {
+	sockets := []config.Socket{w.Socket}
+	if w.delivers() {
+		sockets = append(sockets, w.Socketmap)
+	}
+	for _, socket := range sockets {
+		if err := listening(socket); err != nil {
+			return socket, err
+		}
+	}
+	return config.Socket{}, nil
+}
+
+func listening(socket config.Socket) error {
+	connection, err := net.DialTimeout(socket.Network, socket.Address, 2*time.Second)
 	if err != nil {
 		if failed := new(net.OpError); errors.As(err, &failed) {
 			return failed.Err

@@ -74,7 +74,7 @@ func (p Postfix) overrides(w Wanted) []string {
 	for _, o := range p.Overrides() {
 		ours := slices.ContainsFunc(words(o.Value), func(one string) bool { return p.calls(one, w) })
 		if o.Name == "smtpd_milters" && !ours && !refers(o.Value, "smtpd_milters") {
-			all = append(all, fmt.Sprintf("in master.cf %s has smtpd_milters of its own (%s), so its mail passes by onbehalf: add %s there, unless that is meant", o.Service, cmp.Or(o.Value, "none"), p.Milter(w)))
+			all = append(all, fmt.Sprintf("in master.cf %s has smtpd_milters of its own (%s), so its mail passes by onbehalf: add %s there, unless that is meant", o.Service, cmp.Or(o.Value, "none"), p.Name(w.Socket)))
 		}
 	}
 	return all

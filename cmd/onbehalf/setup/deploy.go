@@ -77,9 +77,9 @@ func (d Deploy) show(changes []Change) {
 }
 
 func (d Deploy) apply(ctx context.Context, changes []Change) (Outcome, error) {
-	deaf := d.Listening()
+	where, deaf := d.Deaf()
 	if deaf != nil {
-		d.Say("\nonbehalf does not answer at %s yet: %v.\nFrom when Postfix calls it until it is started, mail is answered 451, come back later.", d.Socket, deaf)
+		d.Say("\nonbehalf does not answer at %s yet: %v.\nFrom when Postfix calls it until it is started, mail is answered 451, come back later.", where, deaf)
 	}
 	if d.Talk != nil {
 		yes, err := d.Talk.Agree(fmt.Sprintf("\nRun these %d lines on %s/main.cf?", len(changes), d.Postfix.folder()), deaf == nil)

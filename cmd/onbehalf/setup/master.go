@@ -17,10 +17,13 @@ func (p Postfix) Calls(setting string, w Wanted) bool {
 // Override is a setting that a service of master.cf has for itself (-o).
 type Override struct{ Service, Name, Value string }
 
-// Overrides gives all of them.
-func (p Postfix) Overrides() []Override {
+// Overrides gives all of them, as they are written.
+func (p Postfix) Overrides() []Override { return overrides(p.services) }
+
+// overrides reads lines of "service/type/name = value".
+func overrides(text string) []Override {
 	var all []Override
-	for line := range strings.Lines(p.services) {
+	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(line, "=")
 		service, name := filepath.Split(strings.TrimSpace(key))
 		all = append(all, Override{strings.TrimSuffix(service, "/"), name, strings.TrimSpace(value)})
@@ -31,21 +34,35 @@ func (p Postfix) Overrides() []Override {
 // Holds tells whether the value, a list, has the word.
 func (o Override) Holds(word string) bool { return slices.Contains(words(o.Value), word) }
 
-// Caller is a service of master.cf that calls milters.
-type Caller struct {
-	Service  string // smtp/inet
+// Service is a service of master.cf.
+type Service struct {
+	Name     string // smtp/inet
 	Chrooted bool   // in the queue directory
 }
 
-// Callers gives the services that call milters: smtpd for mail by SMTP, cleanup for the
-// rest. A chroot column with a dash means no, as it does since Postfix 3.0 (master(5)).
-func (p Postfix) Callers() []Caller {
-	var all []Caller
+// Services returns those that are one of the programs. A chroot column with a dash means no, as
+// it does since Postfix 3.0 (master(5)).
+func (p Postfix) Services(programs ...string) []Service {
+	var all []Service
 	for line := range strings.Lines(p.table) {
 		column := strings.Fields(line)
-		if len(column) >= 8 && (column[7] == "smtpd" || column[7] == "cleanup") {
-			all = append(all, Caller{column[0] + "/" + column[1], column[4] == "y"})
+		if len(column) >= 8 && slices.Contains(programs, column[7]) {
+			all = append(all, Service{column[0] + "/" + column[1], column[4] == "y"})
 		}
 	}
 	return all
+}
+
+// Callers returns the services that call milters: smtpd for mail by SMTP, cleanup for the rest.
+func (p Postfix) Callers() []Service { return p.Services("smtpd", "cleanup") }
+
+// Of returns the value of a setting as a service has it, with $names replaced: its own of
+// master.cf, else that of main.cf. own reports which.
+func (p Postfix) Of(s Service, setting string) (value string, own bool) {
+	for _, o := range overrides(p.meant) {
+		if o.Service == s.Name && o.Name == setting {
+			return o.Value, true
+		}
+	}
+	return p.expanded[setting], false
 }

@@ -30,7 +30,7 @@ smtpd      pass  -       -       y       -       -       smtpd
 submission inet  n       -       -       -       -       smtpd -o syslog_name=postfix/submission
 cleanup    unix  n       -       n       -       0       cleanup
 `
-	want := []Caller{{"smtpd/pass", true}, {"submission/inet", false}, {"cleanup/unix", false}}
+	want := []Service{{"smtpd/pass", true}, {"submission/inet", false}, {"cleanup/unix", false}}
 	if got := p.Callers(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -16,6 +16,7 @@ type Postfix struct {
 	values   map[string]string // of main.cf and defaults, as written
 	expanded map[string]string // with $names replaced
 	services string            // settings of master.cf, as postconf -P has them
+	meant    string            // the same, with $names replaced
 	table    string            // services of master.cf, as postconf -M has them
 }
 
@@ -29,6 +30,8 @@ var asked = []string{
 	"relay_domains", "relay_recipient_maps", "smtp_line_length_limit", "disable_mime_output_conversion", "force_mime_input_conversion",
 	"mail_version", "queue_directory", "config_directory", "mydestination", "virtual_alias_domains", "virtual_mailbox_domains",
 	"receive_override_options", "content_filter", "myorigin", "myhostname", "mail_owner",
+	"transport_maps", "smtp_tls_policy_maps", "smtp_tlsrpt_enable", "smtp_tls_CAfile", "smtp_tls_CApath", "tls_append_default_CA",
+	"local_recipient_maps", "virtual_mailbox_maps", "proxy_interfaces", "inet_interfaces",
 }
 
 // ReadPostfix asks postconf. As for all of Postfix's commands, MAIL_CONFIG in the
@@ -48,6 +51,9 @@ func ReadPostfix(ctx context.Context) (Postfix, error) {
 	}
 	p.expanded = settings(text)
 	if p.services, err = output(ctx, "postconf", "-P", "-x"); err != nil {
+		return p, err
+	}
+	if p.meant, err = output(ctx, "postconf", "-P", "-x"); err != nil {
 		return p, err
 	}
 	p.table, err = output(ctx, "postconf", "-M")

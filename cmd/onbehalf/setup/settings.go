@@ -8,12 +8,29 @@ import (
 
 	"onbehalf/config"
 	"onbehalf/message"
+	"onbehalf/tenant"
 )
 
 // Wanted is what Postfix has to know.
 type Wanted struct {
-	Bounce message.Domain
-	Socket config.Socket // where onbehalf listens
+	Bounce    message.Domain
+	Socket    config.Socket // where onbehalf listens
+	Socketmap config.Socket // where it answers Postfix's tables; zero: nowhere
+	Direct    bool          // a tenant's mail is delivered directly
+}
+
+// WantedOf returns what Postfix has to know for a configuration. Of several sockets in listen
+// it takes the first; there may be none where it does not load.
+func WantedOf(c *config.Config) Wanted {
+	w := Wanted{Socketmap: c.Socketmap}
+	if c.Platform != nil {
+		w.Bounce = c.Platform.Bounce
+	}
+	if len(c.Listen) > 0 {
+		w.Socket = c.Listen[0]
+	}
+	w.Direct = slices.ContainsFunc(c.Tenants, func(t *tenant.Tenant) bool { return len(t.Direct.Domains) > 0 })
+	return w
 }
 
 // Change is one setting of Postfix to be changed.
@@ -39,10 +56,16 @@ var need = []setting{
 	{"milter_default_action", tempfail, "onbehalf is down: clients come back later (451); \"accept\" would let mail out unsigned. It goes for other milters too"},
 	{"internal_mail_filter_classes", bounces, "bounces that Postfix makes itself are signed, too"},
 	{"relay_domains", relayDomains, "takes bounces that come back; without it they meet \"Relay access denied\""},
-	{"relay_recipient_maps", relayRecipients, "any address at exactly the bounce domain; onbehalf refuses those that it did not make"},
+	{"relay_recipient_maps", relayRecipients, "addresses at the bounce domain; onbehalf refuses those that it did not make"},
 	{"smtp_line_length_limit", lineLimit, "long lines leave as they were signed, not cut in two. The price: a receiver may refuse lines of more than 998 octets"},
 	{"force_mime_input_conversion", recodeEarly, "8-bit text is recoded before it is signed, not after. The price: such text grows, and a signature that it came with is broken"},
 	{"disable_mime_output_conversion", recodeNever, "8-bit text leaves as it was signed. The price: a next hop without 8BITMIME, which is rare, may spoil or refuse it"},
+}
+
+// needTables are wanted beside them where mail is delivered directly.
+var needTables = []setting{
+	{"transport_maps", transportMaps, "asks onbehalf which mail goes straight to a tenant's own server. The price: while onbehalf is down, Postfix defers all mail"},
+	{"smtp_tls_policy_maps", tlsPolicyMaps, "asks onbehalf for the TLS that a tenant wants on the way to its server. The price: while onbehalf is down, mail that leaves by SMTP waits"},
 }
 
 // Needs gives all settings that Postfix must have. One whose Value is what it has Now is
@@ -50,9 +73,18 @@ var need = []setting{
 func (p Postfix) Needs(w Wanted) []Change {
 	var all []Change
 	for _, s := range need {
-		all = append(all, Change{s.name, p.values[s.name], s.value(p, w), s.why})
+		all = append(all, s.change(p, w))
+	}
+	for _, s := range needTables {
+		if w.delivers() || len(p.Tables(s.name, w)) > 0 {
+			all = append(all, s.change(p, w))
+		}
 	}
 	return all
+}
+
+func (s setting) change(p Postfix, w Wanted) Change {
+	return Change{s.name, p.values[s.name], s.value(p, w), s.why}
 }
 
 // Changes gives what is to be done.
@@ -60,12 +92,19 @@ func (p Postfix) Changes(w Wanted) []Change {
 	return slices.DeleteFunc(p.Needs(w), func(c Change) bool { return c.Value == c.Now })
 }
 
-// Milter gives our socket as Postfix, chrooted, calls it.
-func (p Postfix) Milter(w Wanted) string {
-	if path, inside := strings.CutPrefix(w.Socket.Address, p.queue()+"/"); inside && w.Socket.Network == "unix" {
+// Name returns a socket as Postfix's services call it, chrooted or not, in every setting.
+func (p Postfix) Name(s config.Socket) string {
+	if path, inside := strings.CutPrefix(s.Address, p.queue()+"/"); inside && s.Network == "unix" {
 		return "unix:" + path
 	}
-	return w.Socket.String()
+	return s.String()
+}
+
+// means reports whether a name in a setting is one of those that a socket can have: as Name has
+// it, by its whole path, or by its path inside the chroot.
+func (p Postfix) means(name string, s config.Socket) bool {
+	ours := p.Name(s)
+	return !s.IsZero() && (name == ours || name == s.String() || name == strings.Replace(ours, "unix:", "unix:/", 1))
 }
 
 func (p Postfix) queue() string {
@@ -81,8 +120,7 @@ func (p Postfix) calls(element string, w Wanted) bool {
 	if inner, braced := strings.CutPrefix(element, "{"); braced {
 		element = strings.Join(append(words(strings.TrimSuffix(inner, "}")), "")[:1], "")
 	}
-	name := p.Milter(w)
-	return element == name || element == w.Socket.String() || element == strings.Replace(name, "unix:", "unix:/", 1)
+	return p.means(element, w.Socket)
 }
 
 // withMilter puts us at the end of a list of milters, where nobody changes what we have signed.
@@ -91,7 +129,7 @@ func (p Postfix) withMilter(setting string, w Wanted) string {
 	written, meant := words(p.values[setting]), words(p.expanded[setting])
 	switch i := slices.IndexFunc(meant, ours); {
 	case i < 0:
-		return extend(p.values[setting], p.Milter(w))
+		return extend(p.values[setting], p.Name(w.Socket))
 	case i == len(meant)-1:
 		return p.values[setting]
 	}
@@ -115,7 +153,7 @@ func otherMilters(p Postfix, w Wanted) string {
 	strangers := slices.ContainsFunc(words(p.values["smtpd_milters"]), func(one string) bool { return !p.calls(one, w) })
 	switch now := p.values["non_smtpd_milters"]; {
 	case now == "" && strangers:
-		return p.Milter(w)
+		return p.Name(w.Socket)
 	case now == "":
 		return "$smtpd_milters"
 	case refers(now, "smtpd_milters"):
@@ -151,12 +189,19 @@ func relayDomains(p Postfix, w Wanted) string {
 }
 
 // relayRecipients leaves the setting empty where other domains are relayed, whose
-// recipients a list would refuse.
+// recipients a list would refuse. A list that works already stays, ours or the plain one.
 func relayRecipients(p Postfix, w Wanted) string {
-	now := p.values["relay_recipient_maps"]
+	const name = "relay_recipient_maps"
+	now := p.values[name]
 	known := regexp.MustCompile(`(?i)@` + regexp.QuoteMeta(w.Bounce.String()) + `[\s=]`)
-	if now == "" && len(p.otherRelays(w)) > 0 || known.MatchString(p.expanded["relay_recipient_maps"]) {
+	ours := p.Tables(name, w)
+	switch {
+	case slices.ContainsFunc(ours, func(t Table) bool { return p.works(name, t, w) }), w.delivers() && len(ours) > 0:
+		return p.put(name, w)
+	case now == "" && len(p.otherRelays(w)) > 0, known.MatchString(p.expanded[name]):
 		return now
+	case w.delivers():
+		return extend(now, p.Element(name, w))
 	}
 	return extend(now, "inline:{ { @"+w.Bounce.String()+" = OK } }")
 }

@@ -32,7 +32,7 @@ func wanted(t *testing.T) Wanted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Wanted{bounce, config.Socket{Network: "unix", Address: "/var/spool/postfix/onbehalf/milter.sock"}}
+	return Wanted{Bounce: bounce, Socket: config.Socket{Network: "unix", Address: "/var/spool/postfix/onbehalf/milter.sock"}}
 }
 
 const (

@@ -1,0 +1,237 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"onbehalf/cmd/onbehalf/setup"
+	"onbehalf/config"
+	"onbehalf/milter/mta"
+	"onbehalf/socketmap"
+)
+
+// tables looks at the socket where Postfix's tables are answered, and asks there as each of
+// Postfix's services does. Where no mail is delivered directly, and Postfix names no table of
+// ours, there is nothing to look at.
+func (d *doctor) tables() {
+	w := d.tablesWanted()
+	readers := d.Postfix.Readers(w)
+	if !w.Direct && len(readers) == 0 {
+		return
+	}
+	if w.Socketmap.IsZero() {
+		d.tablesOff(readers)
+		return
+	}
+	if answers := d.answersTables(w); len(readers) > 0 {
+		d.askAsPostfix(w, readers, answers)
+	}
+}
+
+// tablesWanted is wanted, also of a configuration that names no socket for the milter.
+func (d *doctor) tablesWanted() setup.Wanted {
+	if w, known := d.wanted(); known {
+		return w
+	}
+	return setup.WantedOf(d.Config)
+}
+
+// tablesOff is for a configuration without a socketmap. That no mail is delivered directly then is
+// said with the configuration.
+func (d *doctor) tablesOff(readers []setup.Reader) {
+	for _, setting := range settingsOf(readers) {
+		d.add(Finding{Level: Error, What: setting + " asks onbehalf, and socketmap is empty in the configuration",
+			Why:  "nobody answers, and Postfix defers the mail that it has to look up there",
+			Mend: "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + " and restart onbehalf, or take the table out of " + setting})
+	}
+}
+
+// answersTables asks as whoever we are. It reports whether the socket is one of ours, as far as we
+// can see.
+func (d *doctor) answersTables(w setup.Wanted) bool {
+	socket := w.Socketmap
+	if socket.Network == "unix" && !d.stands(socket) {
+		return false
+	}
+	conn, err := net.DialTimeout(socket.Network, socket.Address, tableTime)
+	if err != nil {
+		if !d.refused(socket, err) {
+			d.add(Finding{Level: Error, What: "nobody can be asked at " + socket.String(), Why: err.Error(), Mend: "see what it is, and why", Commands: startCommands})
+		}
+		return false
+	}
+	defer conn.Close()
+	if f, wrong := d.judgeTables(conn, socket, w); wrong {
+		f.Level, f.What = Error, "what listens at "+socket.String()+" does not answer as our socketmap"
+		d.add(f)
+		return false
+	}
+	d.ok("a socketmap answers at %s", socket)
+	if socket.Network == "unix" && os.Geteuid() == 0 && open(socket.Address) {
+		d.ok("every user of this host can ask there; it says which domains are delivered directly, and no more")
+	}
+	return true
+}
+
+// tableTime bounds a conversation. Postfix itself waits 100 s for an answer, and we answer
+// from memory.
+const tableTime = 5 * time.Second
+
+// milterTime is how long a milter may take to answer that it is one.
+const milterTime = 2 * time.Second
+
+// judgeTables asks two keys whose answers are known. "*" asks whether a table has a default, and
+// ours never has; the role address of the bounce domain is always known.
+func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w setup.Wanted) (f Finding, wrong bool) {
+	conn.SetDeadline(time.Now().Add(tableTime))
+	request := socketmap.Transport + " *"
+	answer, err := socketmap.Ask(conn, request)
+	switch {
+	case err != nil:
+		return silent(at, err), true
+	case answer != "NOTFOUND ":
+		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: mail that is none of ours would go there", request, answer), Mend: "see which program it is, and name our socket instead"}, true
+	case w.Bounce.IsZero():
+		return f, false
+	}
+	request = socketmap.Recipients + " postmaster@" + w.Bounce.String()
+	if answer, err = socketmap.Ask(conn, request); err != nil {
+		return silent(at, err), true
+	}
+	if !strings.HasPrefix(answer, "OK ") {
+		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: it is another program, or a daemon with another configuration than this one", request, answer),
+			Mend: "see which configuration the daemon goes by", Commands: []string{"onbehalf status", "systemctl restart onbehalf"}}, true
+	}
+	return f, false
+}
+
+// silent explains why there was no answer, and says whether it is a milter that was asked.
+func silent(at config.Socket, err error) Finding {
+	f := Finding{Mend: "restart onbehalf, and see what held it up", Commands: startCommands}
+	switch {
+	case isMilter(at):
+		return Finding{Why: "a milter answers there, not a socketmap; Postfix defers the mail that it has to look up", Mend: "name the socket of socketmap there, and that of listen only in smtpd_milters and non_smtpd_milters"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		f.Why = fmt.Sprintf("it takes the call, and has not answered in %s; Postfix waits 100 s for each lookup, and then defers the mail", tableTime)
+	case errors.Is(err, io.EOF):
+		f.Why = "it closes the connection without an answer, so Postfix defers the mail that it has to look up"
+	default:
+		f.Why = err.Error() + "; Postfix defers the mail that it has to look up"
+	}
+	return f
+}
+
+// isMilter reports whether somebody negotiates there as a milter does.
+func isMilter(at config.Socket) bool {
+	answers := make(chan bool, 1)
+	go func() {
+		client, err := mta.Dial(at.Network, at.Address) // patient, more than we are
+		if err == nil {
+			client.Close()
+		}
+		answers <- err == nil
+	}()
+	select {
+	case is := <-answers:
+		return is
+	case <-time.After(milterTime):
+		return false
+	}
+}
+
+// askAsPostfix asks at each name that Postfix has for the socket, once chrooted and once not,
+// where there are services of both kinds.
+func (d *doctor) askAsPostfix(w setup.Wanted, readers []setup.Reader, answers bool) {
+	who := d.postfixUser()
+	if who == nil {
+		return
+	}
+	for len(readers) > 0 {
+		first := readers[0]
+		same := func(r setup.Reader) bool {
+			return r.Table.Socket == first.Table.Socket && r.Service.Chrooted == first.Service.Chrooted
+		}
+		group := slices.DeleteFunc(slices.Clone(readers), func(r setup.Reader) bool { return !same(r) })
+		readers = slices.DeleteFunc(readers, same)
+		d.askAs(who, w, group, answers)
+	}
+}
+
+func (d *doctor) askAs(who *account, w setup.Wanted, group []setup.Reader, answers bool) {
+	table, at := group[0].Table, w.Socketmap
+	if !strings.HasPrefix(table.Socket, "unix:") {
+		d.overNetwork(table, w, group)
+		return
+	}
+	c := call{who: who, queue: filepath.Clean(d.Postfix.Queue()), chrooted: group[0].Service.Chrooted, services: list(servicesOf(group)),
+		name: table.Socket, place: socketmapPlace}
+	if c.path() == at.Address && !answers {
+		return // said already
+	}
+	if name := d.Postfix.Name(at); table.Socket != name && !strings.HasPrefix(name, "unix:/") {
+		c.rename, c.commands = d.renamed(name, w, group)
+	}
+	c.examine(d, func(conn net.Conn) (Finding, bool) {
+		f, wrong := d.judgeTables(conn, config.Socket{Network: "unix", Address: c.path()}, w)
+		if wrong && c.rename != "" {
+			f.Mend, f.Commands = c.rename, c.commands
+		}
+		return f, wrong
+	})
+}
+
+// overNetwork is about tables that are asked for by TCP.
+func (d *doctor) overNetwork(table setup.Table, w setup.Wanted, group []setup.Reader) {
+	f := Finding{Level: Warning, What: fmt.Sprintf("%s asks onbehalf at %s, which is not a unix socket", list(settingsOf(group)), table.Socket),
+		Why: "whenever onbehalf restarts, Postfix defers the mail of services that had asked there before"}
+	if w.Socketmap.Network == "unix" {
+		f.Mend, f.Commands = d.renamed(d.Postfix.Name(w.Socketmap), w, group)
+	} else {
+		f.Mend = "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + ", restart onbehalf, and name it there: onbehalf setup says how"
+	}
+	d.add(f)
+}
+
+// renamed says how Postfix is made to name our socket so that every service reaches it. Settings
+// that services have for themselves are not for postconf -e.
+func (d *doctor) renamed(name string, w setup.Wanted, group []setup.Reader) (mend string, commands []string) {
+	mend = "name it " + name + ", as every service reaches it"
+	for _, setting := range settingsOf(group) {
+		if c := d.Postfix.Change(setting, w); c.Now != c.Value && len(d.Postfix.Tables(setting, w)) > 0 {
+			commands = append(commands, c.Line())
+		}
+	}
+	for _, r := range group {
+		if _, own := d.Postfix.Of(r.Service, r.Setting); own {
+			mend += fmt.Sprintf("; %s has %s of its own in master.cf", r.Service.Name, r.Setting)
+		}
+	}
+	return mend, append(commands, "postfix reload")
+}
+
+func settingsOf(readers []setup.Reader) []string {
+	var all []string
+	for _, r := range readers {
+		if !slices.Contains(all, r.Setting) {
+			all = append(all, r.Setting)
+		}
+	}
+	return all
+}
+
+func servicesOf(readers []setup.Reader) []string {
+	var all []string
+	for _, r := range readers {
+		if !slices.Contains(all, r.Service.Name) {
+			all = append(all, r.Service.Name)
+		}
+	}
+	return all
+}

@@ -1,0 +1,96 @@
+package openssl
+
+import (
+	"errors"
+	"runtime"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// Key is a private RSA key inside the library. It may be used by many goroutines. Its memory is
+// overwritten and freed when Go has no more use for the Key.
+type Key struct {
+	library *Library
+	handle  uintptr // EVP_PKEY *
+	octets  int     // of a signature
+}
+
+// NewKey reads a key from its PKCS#8 or PKCS#1 encoding, of which nothing is kept here.
+func (l *Library) NewKey(der []byte) (*Key, error) {
+	k := &Key{library: l}
+	if err := l.call(func() error { return k.read(der) }); err != nil {
+		return nil, err
+	}
+	runtime.AddCleanup(k, l.free, k.handle)
+	return k, nil
+}
+
+// rsaKey is EVP_PKEY_RSA of OpenSSL's evp.h.
+const rsaKey = 6
+
+func (k *Key) read(der []byte) error {
+	if len(der) == 0 {
+		return errors.New("no key")
+	}
+	l := k.library
+	var pinned runtime.Pinner // C is told the place of what holds the place of der
+	defer pinned.Unpin()
+	pinned.Pin(&der[0])
+	next := &der[0] // moved on by what was read
+	k.handle, _, _ = purego.SyscallN(l.readKey, rsaKey, 0, uintptr(unsafe.Pointer(&next)), uintptr(len(der)))
+	if k.handle == 0 {
+		return l.failure("read the key")
+	}
+	size, _, _ := purego.SyscallN(l.keySize, k.handle)
+	if k.octets = int(int32(size)); k.octets <= 0 {
+		purego.SyscallN(l.freeKey, k.handle)
+		return l.failure("tell the size of the key")
+	}
+	return nil
+}
+
+func (l *Library) free(handle uintptr) { purego.SyscallN(l.freeKey, handle) }
+
+// Sign signs a SHA-256 digest by RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2).
+func (k *Key) Sign(digest []byte) ([]byte, error) {
+	if len(digest) != 32 {
+		return nil, errors.New("not a SHA-256 digest")
+	}
+	signature := make([]byte, k.octets)
+	err := k.library.call(func() error { return k.sign(signature, digest) })
+	runtime.KeepAlive(k)
+	if err != nil {
+		return nil, err
+	}
+	return signature, nil
+}
+
+// pkcs1 is RSA_PKCS1_PADDING of OpenSSL's rsa.h.
+const pkcs1 = 1
+
+func (k *Key) sign(signature, digest []byte) error {
+	l := k.library
+	context, _, _ := purego.SyscallN(l.newContext, k.handle, 0)
+	if context == 0 {
+		return l.failure("prepare a signature")
+	}
+	defer purego.SyscallN(l.freeContext, context)
+	octets := uintptr(len(signature)) // size_t: the room, then what was taken of it
+	switch {
+	case !done(purego.SyscallN(l.beginSigning, context)),
+		!done(purego.SyscallN(l.setPadding, context, pkcs1)),
+		!done(purego.SyscallN(l.setDigest, context, l.sha256)),
+		!done(purego.SyscallN(l.makeSigned, context,
+			uintptr(unsafe.Pointer(&signature[0])), uintptr(unsafe.Pointer(&octets)),
+			uintptr(unsafe.Pointer(&digest[0])), uintptr(len(digest)))):
+		return l.failure("sign")
+	}
+	if octets != uintptr(len(signature)) {
+		return errors.New("OpenSSL made a signature of another length")
+	}
+	return nil
+}
+
+// done reports whether a function that returns an int has returned 1.
+func done(result, _, _ uintptr) bool { return int32(result) == 1 }

@@ -1,0 +1,6 @@
+//go:build race
+
+package keys
+
+// raced: the race detector is on, which takes memory of its own.
+const raced = true

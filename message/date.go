@@ -1,0 +1,65 @@
+package message
+
+import (
+	"slices"
+	"strings"
+)
+
+var months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+
+// IsDate reports whether the value of a Date field can be read: a day, a month, a year and
+// a time of day, by RFC 5322 section 3.3 or as older programs write them (its section 4.3,
+// and the order of asctime).
+func IsDate(value string) bool {
+	text := strings.ToLower(unfold(value))
+	if open := strings.IndexByte(text, '('); open >= 0 {
+		text = text[:open] // the name of the zone
+	}
+	var day, month, year, clock bool
+	words := 0
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t,-", r) }) {
+		if words++; words > 10 {
+			return false
+		}
+		n, isNumber := number(word)
+		switch {
+		case len(word) >= 3 && slices.Contains(months, word[:3]):
+			month = true
+		case strings.Contains(word, ":"):
+			clock = clock || isClock(word)
+		case !isNumber:
+		case !day && len(word) <= 2:
+			day = 1 <= n && n <= 31
+		case !year && day && (len(word) == 2 || len(word) == 4):
+			year = true
+		}
+	}
+	return day && month && year && clock
+}
+
+// isClock reads hh:mm or hh:mm:ss.
+func isClock(word string) bool {
+	parts := 0
+	for part := range strings.SplitSeq(word, ":") {
+		n, isNumber := number(part)
+		if parts == 3 || !isNumber || len(part) > 2 || n > [...]int{23, 59, 60}[parts] {
+			return false
+		}
+		parts++
+	}
+	return parts >= 2
+}
+
+// number reads a number without a sign, of at most four digits.
+func number(word string) (n int, ok bool) {
+	if word == "" || len(word) > 4 {
+		return 0, false
+	}
+	for i := range len(word) {
+		if word[i] < '0' || word[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + int(word[i]-'0')
+	}
+	return n, true
+}

@@ -1,0 +1,98 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a program under test, in a process group of its own.
+type process struct {
+	name    string
+	socket  string
+	command *exec.Cmd
+}
+
+// start runs a program until the bench ends, and waits until its socket takes connections.
+func start(t testing.TB, name, socket string, args ...string) *process {
+	t.Helper()
+	p := &process{name: name, socket: socket, command: exec.Command(args[0], args[1:]...)}
+	log, err := os.Create(socket + ".log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	p.command.Stdout, p.command.Stderr = log, log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		syscall.Kill(-p.command.Process.Pid, syscall.SIGTERM)
+		p.command.Wait()
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if c, err := converse(socket, mail{client: "127.0.0.1"}); err == nil {
+			c.close()
+			os.Chmod(socket, 0o666) // Postfix is another user
+			return p
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(log.Name())
+			t.Fatalf("%s does not answer at %s\n%s", name, socket, text)
+		}
+	}
+}
+
+// pids returns the processes of the program's group.
+func (p *process) pids() []int {
+	var all []int
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		if fields[2] == strconv.Itoa(p.command.Process.Pid) { // pgrp (proc_pid_stat(5))
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			all = append(all, pid)
+		}
+	}
+	return all
+}
+
+// cpu returns the processor time that the program has taken, user and system. The clock of
+// another process is named by its id (clock_getcpuclockid(3)).
+func (p *process) cpu() time.Duration {
+	var sum time.Duration
+	for _, pid := range p.pids() {
+		var spent unix.Timespec
+		if unix.ClockGettime(int32(^pid<<3|2), &spent) == nil {
+			sum += time.Duration(spent.Nano())
+		}
+	}
+	return sum
+}
+
+// peak returns the most memory that the program has had, in MB.
+func (p *process) peak() float64 {
+	kB := 0
+	for _, pid := range p.pids() {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, rest, _ := strings.Cut(string(text), "VmHWM:")
+		if fields := strings.Fields(rest); len(fields) > 0 {
+			n, _ := strconv.Atoi(fields[0])
+			kB += n
+		}
+	}
+	return float64(kB) / 1024
+}
