@@ -56,7 +56,7 @@ func (i Item) print(w io.Writer) {
 		Line(w, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), "not told, for DNS did not answer"))
+		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), noRecord(r)))
 		for _, remark := range r.Remarks {
 			Line(w, "", remark)
 		}
@@ -75,6 +75,14 @@ func (i Item) word() string {
 		return "advice"
 	}
 	return "MISSING"
+}
+
+// noRecord says why a record is not shown.
+func noRecord(r publish.Record) string {
+	if r.PresentError != "" {
+		return "not told, for DNS did not answer"
+	}
+	return "not told yet, for the reason below"
 }
 
 // wanted names a record that is to stand at the mechanism's own name, or at another: one of ours.
