@@ -102,6 +102,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 	l.sockets(d, raw)
 	c.StateDir = l.folderAt(d, "state_dir", raw.StateDir)
 	c.KeysDir = l.folderAt(d, "keys_dir", raw.KeysDir)
+	d.refuseIfOpen("keys_dir", c.KeysDir)
 	c.Log = Log{
 		Level:     logLevel(d, raw.Log.Level),
 		Format:    choice(d, "log.format", raw.Log.Format, "text", "json"),
