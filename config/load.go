@@ -19,7 +19,7 @@ type loader struct {
 	// trustKnown tells whether all of trust.networks could be read.
 	trustKnown bool
 	host       *host                     // this one; nil: not looked at yet
-	nextHops   map[tenant.NextHop]*entry // by Server: the first tenant that has it
+	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
 }
 
 // document adds a file.
