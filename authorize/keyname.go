@@ -26,8 +26,8 @@ func (l *look) misplacedKey(k Key) Finding {
 	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
 }
 
-// addressesAt gives the addresses of a name. A DNS provider that stands before web sites gives its
-// own for a CNAME, unless that is switched off for the name.
+// addressesAt returns the addresses of a name. A DNS provider that stands before web sites gives
+// its own for a CNAME, unless that is switched off for the name.
 func (l *look) addressesAt(name string) (found []string) {
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
 		answer, err := l.dns.Ask(l.ctx, name, qtype)

@@ -30,7 +30,17 @@ func (k task) fromWildcard(zone message.Domain, answer resolve.Answer) bool {
 	return err == nil && target == answer.Chain[1]
 }
 
-// absent gives the domains that do not exist. One below a domain that exists may still be made.
+// onlyWildcard reports whether DNS answers for a name only by a wildcard record (*).
+func (k task) onlyWildcard(name message.Domain) bool {
+	target, all, err := k.occupants(name.String())
+	if err != nil || target != "" || len(all) == 0 {
+		return false
+	}
+	_, own, err := k.own(name)
+	return err == nil && len(own) == 0
+}
+
+// absent returns the domains that do not exist. One below a domain that exists may still be made.
 func (k task) absent(domains []message.Domain) []message.Domain {
 	var all []message.Domain
 	for _, d := range domains {

@@ -64,7 +64,7 @@ func (k task) judgeDMARC(r *Record, texts []string) {
 	}
 	switch {
 	case len(policies)+len(ignored) > 1 && found:
-		r.remark(fmt.Sprintf("%d DMARC records are there: some receivers, those with OpenDMARC among them, go by one of them, and others then follow none; replace them all by this one", len(r.Present)))
+		r.remark(fmt.Sprintf("%d DMARC records are there: some receivers, those with OpenDMARC among them, go by one of them, and others ignore them all; replace them all by this one", len(r.Present)))
 	case len(policies) > 1:
 		r.remark(fmt.Sprintf("%d DMARC records are there, and receivers then heed none: delete all but one", len(policies)))
 	case why != "":

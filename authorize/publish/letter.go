@@ -190,7 +190,7 @@ func (l letter) advice(r Record) []string {
 	switch {
 	case r.PresentError != "":
 		all = append(all, "what is there now we could not find out, for DNS did not answer")
-	case r.Purpose == SPF && len(r.Present) > 0:
+	case r.Purpose == SPF && len(r.Present) > 0 && r.Value != "":
 		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: receivers would then heed neither")
 	}
 	all = append(all, r.Remarks...)

@@ -58,6 +58,9 @@ func (k task) spf(w wish) Record {
 	}
 	r.Value = s.String()
 	r.judgeSPF(s, lookUps(k.ctx, k.DNS, s))
+	if !r.Done && w.name != w.zone.String() && !w.domain.IsZero() && k.onlyWildcard(w.domain) {
+		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and does not any more when this one is there (RFC 4592): publish the other records of the name (A, MX) beside it", w.domain.Parent().Unicode(), w.name))
+	}
 	return r
 }
 

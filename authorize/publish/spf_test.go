@@ -237,3 +237,19 @@ func TestWildcardLetter(t *testing.T) {
 		t.Errorf("%s\nhas not\n%s", list.String(), want)
 	}
 }
+
+// TestSPFBehindWildcard: a record at a name takes it out of the wildcard, mail servers and all.
+func TestSPFBehindWildcard(t *testing.T) {
+	for zone, want := range map[string]bool{
+		"post.x.nl MX 10 mail.x.nl\nonbehalf-wildcard-test.x.nl MX 10 mail.x.nl": true,
+		"post.x.nl MX 10 mail.x.nl\nonbehalf-wildcard-test.x.nl MX 10 else.x.nl": false,
+		"post.x.nl MX 10 mail.x.nl": false,
+		"":                          false,
+	} {
+		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, zone), Passes: nobody}
+		r := find(t, desk.Tenant(t.Context(), customer(t, "post.x.nl")), publish.SPF, "post.x.nl")
+		if got := strings.Contains(strings.Join(r.Remarks, "\n"), "a wildcard record (*.x.nl)"); got != want {
+			t.Errorf("%q: %q", zone, r.Remarks)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (r reading) better(other reading) bool {
 	return r.lost < other.lost || r.lost == other.lost && len(r.remarks) < len(other.remarks)
 }
 
-// begun gives the text from its version on, with that as receivers want it. Another version
+// begun returns the text from its version on, with that as receivers want it. Another version
 // (v=spf10, v=spf1.1) is none.
 func begun(text string) (string, bool) {
 	text = spaced(text)

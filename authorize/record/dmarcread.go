@@ -13,7 +13,7 @@ import (
 // missing, before it.
 var tagStart = regexp.MustCompile(`(?i)(^|[;\s])\s*(v|p|sp|np|adkim|aspf|rua|ruf|pct|fo|rf|ri|psd|t)\s*=`)
 
-// forgiven gives the tags of a text in their order, however they are separated: name and value.
+// forgiven returns the tags of a text in their order, however they are separated: name and value.
 func forgiven(text string) [][2]string {
 	var tags [][2]string
 	starts := tagStart.FindAllStringSubmatchIndex(text, -1)
@@ -38,10 +38,10 @@ func isForgiven(tags [][2]string) bool {
 }
 
 // StrictestDMARC reads the texts at a name in the strictest way that a verifier in wide use does,
-// and gives the text that it is from; false: there is none with a policy. RFC 9989 section 4.7 and
-// 4.10 ignore several records, one without a semicolon behind v=DMARC1 or with another tag before
-// it, and make p=none of one whose sp= cannot be read; OpenDMARC and rspamd do not, each of them
-// in some of these cases.
+// and returns the text that it is from; false: there is none with a policy. RFC 9989 section 4.7
+// and 4.10 ignore several records, one without a semicolon behind v=DMARC1 or with another tag
+// before it, and make p=none of one whose sp= cannot be read; OpenDMARC and rspamd do not, each of
+// them in some of these cases.
 func StrictestDMARC(texts []string) (strictest DMARC, from string, found bool) {
 	for _, text := range texts {
 		tags := forgiven(text)
@@ -74,7 +74,7 @@ func StrictestDMARC(texts []string) (strictest DMARC, from string, found bool) {
 	return strictest, from, found
 }
 
-// stricter gives the stricter one of two policies.
+// stricter returns the stricter one of two policies.
 func stricter(a, b tenant.DMARCPolicy) tenant.DMARCPolicy {
 	for _, p := range []tenant.DMARCPolicy{tenant.DMARCReject, tenant.DMARCQuarantine, tenant.DMARCNone} {
 		if a == p || b == p {

@@ -30,7 +30,7 @@ const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 var macros = regexp.MustCompile(`%\{[^}]*\}|%[%_-]`)
 
-// Everyone gives the first term by which every host on the Internet passes. Receivers do not look
+// Everyone returns the first term by which every host on the Internet passes. Receivers do not look
 // behind an all.
 func (s SPF) Everyone() (Term, bool) {
 	for _, t := range s.Terms {

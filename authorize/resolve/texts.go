@@ -21,7 +21,7 @@ func (a Answer) Texts() []string {
 	return texts
 }
 
-// Strings gives the strings of the TXT records in an answer, one list for each text of Texts. Of
+// Strings returns the strings of the TXT records in an answer, one list for each text of Texts. Of
 // a record of more than 16 it is the text as one.
 func (a Answer) Strings() [][]string {
 	var all [][]string
