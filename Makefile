@@ -16,6 +16,7 @@ build: ## bin/onbehalf
 	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/onbehalf ./cmd/onbehalf
 
 test: peers ## all tests, with the race detector, beside a real Postfix (as root)
+	go test ./keys ./milter # what these measure in bytes: the race detector takes memory of its own
 	go test -race -timeout 20m ./...
 
 peers: ## install the programs that the tests need, where root and missing

@@ -18,12 +18,8 @@ const (
 	directUnproven = "unproven"
 )
 
-// provenDomains returns which direct domains of a tenant DNS proves to be its own; nil: the tenant
-// has none.
+// provenDomains returns which direct domains of a tenant DNS proves to be its own.
 func provenDomains(s *tenant.Snapshot, t *tenant.Tenant) map[message.Domain]bool {
-	if t == nil || len(t.Direct.Domains) == 0 {
-		return nil
-	}
 	proven := make(map[message.Domain]bool, len(t.Direct.Domains))
 	for _, d := range t.Direct.Domains {
 		proven[d] = rewrite.Proven(s, t, d)
@@ -31,11 +27,40 @@ func provenDomains(s *tenant.Snapshot, t *tenant.Tenant) map[message.Domain]bool
 	return proven
 }
 
+// proofs are the tenants with direct domains, by each name at which DNS can prove one of these: the
+// domain itself and all names above it.
+type proofs map[message.Domain][]*tenant.Tenant
+
+func proofsOf(tenants []*tenant.Tenant) proofs {
+	all := make(proofs)
+	for _, t := range tenants {
+		for _, d := range t.Direct.Domains {
+			for up := d; !up.IsZero(); up = up.Parent() {
+				if there := all[up]; len(there) == 0 || there[len(there)-1] != t {
+					all[up] = append(there, t)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// during reports what changes of the proofs at a name while work changes its standing.
+func (p proofs) during(at message.Domain, now time.Time, table *tenant.Table, work func()) []Change {
+	before := make([]map[message.Domain]bool, len(p[at]))
+	for i, t := range p[at] {
+		before[i] = provenDomains(table.Snapshot(), t)
+	}
+	work()
+	var changes []Change
+	for i, t := range p[at] {
+		changes = append(changes, directChanges(t, before[i], provenDomains(table.Snapshot(), t), now)...)
+	}
+	return changes
+}
+
 // directChanges compares what is proven of a tenant's domains with what was.
 func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now time.Time) []Change {
-	if t == nil {
-		return nil
-	}
 	var changes []Change
 	for _, d := range t.Direct.Domains {
 		if before[d] == after[d] {

@@ -54,6 +54,51 @@ func TestDirectProof(t *testing.T) {
 		if status, _ := w.Status(); len(status.Events) == 0 || status.Events[0].Mechanism != Direct || status.Events[0].After != "unproven" {
 			t.Errorf("%+v", status.Events)
 		}
+		later := *one
+		later.Direct.Domains = nil
+		for _, next := range []*tenant.Tenant{&later, one} {
+			if err := w.Adopt(n.generation(tableOf(t, next), ring)); err != nil {
+				t.Fatal(err)
+			}
+			after(time.Minute)
+			if next == &later {
+				told("not direct", "", 4)
+			}
+		}
+		told("direct by a reload, and proven already", "before=unproven after=proven", 3)
 		w.stop()
+	})
+}
+
+// TestDirectProofAbove holds that it is also told of domains that a name above them proves, be that
+// name nobody's, the tenant's by a wildcard alone, or another tenant's.
+func TestDirectProofAbove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const apex, site = "group.example", "site.group.example"
+		hop, err := tenant.ParseNextHop("[mx.site.group.example]:25")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, others := range map[string][]string{"nobody's": nil, "another's": {apex}} {
+			ring := new(keys.Ring)
+			one := signing(t, ofTown(t, "sites", "*."+apex), ring, apex, "cw1")
+			one.Direct = tenant.Direct{Domains: []message.Domain{dom(t, site)}, NextHop: hop}
+			tenants := []*tenant.Tenant{one}
+			if others != nil {
+				tenants = append(tenants, ofTown(t, "group", others...))
+			}
+			n := newTown()
+			w := watchIn(t, n, n.generation(tableOf(t, tenants...), ring)).run()
+			after(time.Minute)
+			if got := w.log.with("domain=" + site + " tenant=sites mechanism=direct before=unproven after=proven"); len(got) != 1 {
+				t.Errorf("%s, key published: %q", name, got)
+			}
+			n.set(apex, Missing)
+			after(67 * time.Minute)
+			if got := w.log.with("domain=" + site + " tenant=sites mechanism=direct before=proven after=unproven"); len(got) != 1 {
+				t.Errorf("%s, key gone: %q", name, got)
+			}
+			w.stop()
+		}
 	})
 }

@@ -44,10 +44,13 @@ func (l *look) absentKey(k Key) Finding {
 	name := k.String()
 	for _, zone := range zones(k.SDID) {
 		wrong := again(name, zone)
-		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeTXT); err == nil && (len(answer.Records) > 0 || len(answer.Chain) > 1) {
+		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeTXT); err == nil && isForKey(answer) {
 			return finding(Missing, KeyElsewhere, answer.Texts(), fmt.Sprintf("enter the name as %s; the DNS program appends %s by itself", strings.TrimSuffix(name, "."+zone.String()), zone),
 				"there is no key at %s; it was published at %s, with %s twice", name, wrong, zone)
 		}
+	}
+	if l.Thorough {
+		return l.misplacedKey(k)
 	}
 	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
 }

@@ -32,7 +32,8 @@ type fault struct {
 
 // policy finds the DMARC policy of a domain by both rules that receivers use, the
 // tree walk (RFC 9989 section 4.10) and the organizational domain by the public
-// suffix list (RFC 7489 section 6.6.3), and takes the stricter of both.
+// suffix list (RFC 7489 section 6.6.3), and takes the stricter of both; and of what forgiving
+// receivers make of records that both rules ignore.
 func (l *look) policy(d message.Domain) (tenant.DMARC, Finding) {
 	exists, err := l.exists(d)
 	if err != nil {
@@ -57,7 +58,14 @@ func (l *look) policy(d message.Domain) (tenant.DMARC, Finding) {
 			sources = append(sources, at)
 		}
 	}
-	return p, policyFinding(d, p, sources, append(faults, more...))
+	f := policyFinding(d, p, sources, append(faults, more...))
+	if read, found := l.forgiving(d, d.Organizational(), p.Organizational); found {
+		if severity[read.policy.Policy] > severity[p.Policy] {
+			f = differing(d, p, read, f)
+		}
+		p = stricter(p, read.policy)
+	}
+	return p, f
 }
 
 func policyFinding(d message.Domain, p tenant.DMARC, sources []policyAt, faults []fault) Finding {
@@ -157,7 +165,7 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 		if record.IsDMARC(text) {
 			meant = append(meant, text)
 		} else if strings.Contains(strings.ToUpper(text), "DMARC") {
-			faults = append(faults, fault{d, text, cmp.Or(record.Pasted(text), "it does not begin with v=DMARC1;"), replace})
+			faults = append(faults, fault{d, text, whyIgnored(text), replace})
 		}
 	}
 	if len(meant) > 1 {
@@ -174,6 +182,11 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 		faults = append(faults, fault{d, text, err.Error(), replace})
 	}
 	return nil, faults, nil
+}
+
+func whyIgnored(text string) string {
+	why, _ := record.DMARCFault(text)
+	return cmp.Or(record.Pasted(text), why, "it does not begin with v=DMARC1;")
 }
 
 // lookUp gives the record that RFC 7489 leads to: the domain's own or, without one,

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -34,6 +35,7 @@ type trail struct {
 	lastMX   string      // the last name asked for hosts
 	voids    []string    // names and types that there is nothing of
 	exists   bool        // one of the records has an exists term
+	byHELO   bool        // one of the records has the macro %{h}
 	troubled error       // a question had no definitive answer
 	tooMuch  error       // it leads to more than any honest record needs: resolve.ErrTooMany or ErrTooLarge
 }
@@ -44,7 +46,7 @@ type published struct{ name, text string }
 // evaluate runs check_host() for one address and sender.
 func (l *look) evaluate(ip netip.Addr, sender string) SPFResult {
 	t := &trail{dns: l.dns, ip: ip}
-	result, cause := library.CheckHostWithSender(ip.AsSlice(), heloName, sender,
+	result, cause := library.CheckHostWithSender(ip.AsSlice(), cmp.Or(l.helo, heloName), sender,
 		library.WithResolver(t), library.WithContext(l.ctx))
 	return SPFResult{ip, result, cause, t}
 }
@@ -61,9 +63,45 @@ func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
 		if record.IsSPF(text) {
 			t.records = append(t.records, published{t.last, text})
 			t.exists = t.exists || hasExists(text)
+			t.byHELO = t.byHELO || strings.Contains(strings.ToLower(text), "%{h")
 		}
 	}
-	return answer.Texts(), err
+	return forLibrary(answer.Texts()), err
+}
+
+// forLibrary spells what the library takes for something else: an ip6 term with an IPv4 address
+// in it names no IPv4 client (RFC 7208 section 5).
+func forLibrary(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if s, err := record.ParseSPF(text); err == nil && slices.ContainsFunc(s.Terms, isMapped) {
+			for i, t := range s.Terms {
+				if isMapped(t) {
+					s.Terms[i].Text = unmapped(t)
+				}
+			}
+			text = s.String()
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// isMapped reports whether a term has an IPv4 address in the form of IPv6 (RFC 4291 section 2.5.5.2).
+func isMapped(t record.Term) bool {
+	address, _, _ := strings.Cut(t.Value, "/")
+	addr, err := netip.ParseAddr(address)
+	return t.Name == "ip6" && err == nil && addr.Is4In6()
+}
+
+// unmapped names the IPv6 clients of such a term: those of a network that is more than all IPv4
+// addresses, else none but the unspecified address.
+func unmapped(t record.Term) string {
+	network, err := netip.ParsePrefix(t.Value)
+	if err != nil || network.Bits() >= 96 {
+		return string(t.Qualifier) + "ip6:::"
+	}
+	return string(t.Qualifier) + "ip6:" + network.Masked().String()
 }
 
 // LookupMX is of library.DNSResolver.

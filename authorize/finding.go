@@ -39,6 +39,7 @@ const (
 	SPFPasted        Reason = "spf-pasted"           // quotes or blanks make it no record at all
 	SPFTooLarge      Reason = "spf-too-large"        // it leads to an answer of more than we read, or is in one
 	SPFByMailbox     Reason = "spf-by-mailbox"       // it passes for some local parts only
+	SPFByHELO        Reason = "spf-by-helo"          // it does not pass, or does, by the name in HELO
 
 	KeyPublished Reason = "dkim-published"
 	KeyAbsent    Reason = "dkim-absent"
@@ -51,6 +52,8 @@ const (
 	KeyService   Reason = "dkim-service"    // s= without email
 	KeyMalformed Reason = "dkim-malformed"  // quotes pasted in, no p=, not base64
 	KeyElsewhere Reason = "dkim-wrong-zone" // found with the zone's name appended again
+	KeyMisnamed  Reason = "dkim-misnamed"   // found at a name that is nearly the right one
+	KeyHidden    Reason = "dkim-hidden"     // addresses stand at its name: a proxy answers for it
 	KeyDangling  Reason = "dkim-dangling"   // the CNAME leads to nothing
 	KeyTooLarge  Reason = "dkim-too-large"  // more stands at its name than we read
 
@@ -64,7 +67,7 @@ const (
 
 	PolicyFound     Reason = "dmarc-found"
 	PolicyAbsent    Reason = "dmarc-absent"
-	PolicyMalformed Reason = "dmarc-malformed" // as good as absent
+	PolicyMalformed Reason = "dmarc-malformed" // as good as absent, or read differently by receivers
 )
 
 // Finding is what one look at one mechanism shows. Much of it was written by strangers:

@@ -65,6 +65,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 		return err
 	}
 	w.tell(gen.directChanges(w.gen.Table, next.now))
+	w.direct = proofsOf(gen.Table.Tenants())
 	w.parked = next.park(known)
 	w.gen, w.items, w.queue, w.below, w.liveliest, w.moved = gen, next.items, next.queue, next.below, next.liveliest, true
 	for _, it := range w.queue {

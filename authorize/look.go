@@ -17,6 +17,12 @@ import (
 type Looker struct {
 	DNS      resolve.Asker
 	Platform *tenant.Platform // whom SPF should name, and where bounces should come
+	// Thorough looks for absent keys at the names that people publish them at by mistake: a dozen
+	// questions for each, for somebody who waits for the hint.
+	Thorough bool
+	// HELO is the name that our host says in HELO, for what a receiver thinks (Receive); empty:
+	// not known. No look goes by it.
+	HELO string
 }
 
 // Report is what one look at a domain showed. A finding that was not asked for is
@@ -45,13 +51,14 @@ const (
 // look is one look under way.
 type look struct {
 	Looker
-	ctx context.Context
-	dns *resolve.Memory
+	ctx  context.Context
+	dns  *resolve.Memory
+	helo string // empty: heloName
 }
 
 // begin begins a look with a memory and a patience of its own.
 func (l Looker) begin(ctx context.Context) *look {
-	return &look{l, ctx, resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
+	return &look{Looker: l, ctx: ctx, dns: resolve.Remember(&impatient{Asker: l.DNS}, maxQuestions)}
 }
 
 // Look looks at one domain. It waits about a minute in all where servers are silent, the

@@ -29,7 +29,7 @@ import (
 //
 //	platform   ips, bounce: what differs from the platform that all cases have
 //	zone       what DNS holds: a master file, as serve reads it, with placeholders
-//	subject    domain, spf: yes, dkim: SELECTOR=KEY..., return_path, dmarc: yes
+//	subject    domain, spf: yes, dkim: SELECTOR=KEY..., return_path, dmarc: yes, thorough: yes
 //	report     what the look must show
 //	questions  what it must ask, in this order; left out: whatever it likes
 //
@@ -44,6 +44,7 @@ type lookCase struct {
 	subject    authorize.Subject
 	zone       string
 	dmarc      bool // the report has it
+	thorough   bool
 }
 
 // platformZone is what our own platform has in DNS, in each case.
@@ -104,6 +105,8 @@ func readLookCase(t testing.TB, path string) *lookCase {
 			c.subject.ReturnPath = domain(t, value)
 		case "dmarc":
 			c.dmarc = value == "yes"
+		case "thorough":
+			c.thorough = value == "yes"
 		case "dkim":
 		default:
 			t.Fatalf("%s: subject has the unknown name %q", path, name)
@@ -178,7 +181,7 @@ func (c *lookCase) lookAt(t testing.TB, addr string, patience time.Duration) aut
 	if err != nil {
 		t.Fatal(err)
 	}
-	looker := authorize.Looker{DNS: client, Platform: &c.platform}
+	looker := authorize.Looker{DNS: client, Platform: &c.platform, Thorough: c.thorough}
 	return looker.Look(t.Context(), c.subject)
 }
 

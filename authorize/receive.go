@@ -48,6 +48,7 @@ type Verified struct {
 // what DNS says now. The signatures are verified by a library, not compared.
 func (l Looker) Receive(ctx context.Context, a Arrival) Opinion {
 	k := l.begin(ctx)
+	k.helo = l.HELO
 	o := Opinion{Client: a.Client}
 	policy, found := k.policy(a.Author)
 	o.Policy = policy

@@ -29,7 +29,7 @@ func (l *look) spf(d message.Domain) (Finding, []SPFResult) {
 	}
 	switch len(records) {
 	case 0:
-		return absentSPF(d, answer.Texts()), nil
+		return absentSPF(d, answer), nil
 	case 1:
 		return l.judgeSPF(d, records)
 	}
@@ -37,11 +37,17 @@ func (l *look) spf(d message.Domain) (Finding, []SPFResult) {
 		"%s has %d SPF records, and receivers then heed none", d, len(records)), nil
 }
 
-func absentSPF(d message.Domain, texts []string) Finding {
-	for _, text := range texts {
+func absentSPF(d message.Domain, answer resolve.Answer) Finding {
+	for _, text := range answer.Texts() {
 		if fault, meant := record.LooksLikeSPF(text); meant {
 			return finding(Missing, SPFPasted, []string{text}, replace, "%s has a record that was meant to be SPF, and receivers do not see it as such: %s", d, fault)
 		}
+	}
+	switch {
+	case answer.NoName && len(answer.Chain) > 1:
+		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it by the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
+	case answer.NoName && d == d.Organizational():
+		return finding(Missing, SPFAbsent, nil, "correct the domain in the configuration, or have it registered", "%s has no SPF record: this domain does not exist in DNS (NXDOMAIN)", d)
 	}
 	return finding(Missing, SPFAbsent, nil, askDNS, "%s has no SPF record", d)
 }
@@ -54,7 +60,7 @@ var localParts = []string{"postmaster", "onbehalf-look"}
 // was no answer for another.
 func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult) {
 	var results []SPFResult
-	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s", d, listed(l.Platform.SendingIPs))
+	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s%s", d, listed(l.Platform.SendingIPs), forEveryone(found[0]))
 	for _, ip := range l.Platform.SendingIPs {
 		first := l.evaluate(ip, localParts[0]+"@"+d.String())
 		results = append(results, first)
@@ -72,6 +78,15 @@ func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult)
 		verdict = notCovered(d, results, found)
 	}
 	return verdict, results
+}
+
+// forEveryone says that a record lets every host pass, in its own words; empty: it does not.
+func forEveryone(text string) string {
+	s, _ := record.ParseSPF(text)
+	if t, found := s.Everyone(); found {
+		return fmt.Sprintf(", as for every host on the Internet (%s): replace it with the record that onbehalf dns shows", t.Text)
+	}
+	return ""
 }
 
 func listed(ips []netip.Addr) string { return strings.ReplaceAll(addresses(ips), " ", ", ") }
@@ -103,6 +118,8 @@ func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Findin
 		return tooMuch(d, r.trail.tooMuch, found)
 	case r.Result != library.Pass && r.trail.troubled != nil:
 		return unanswered(r.trail.troubled)
+	case r.Result != library.Pass && r.trail.byHELO:
+		return no(SPFByHELO, replace, "SPF of %s goes by the name that a host says in HELO (macro %%{h}), which any host can choose: receivers may see %s pass by the name that it says, and onbehalf does not rely on that", d, r.IP)
 	case errors.Is(r.Cause, library.ErrLookupLimitReached):
 		return l.judgeLookups(d, r, no)
 	case errors.Is(r.Cause, library.ErrVoidLookupLimitReached):

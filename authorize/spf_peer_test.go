@@ -22,7 +22,6 @@ var disagreements = map[string]string{
 	"spf-large-include":       answerTooLarge,
 	"spf-large-many":          answerTooLarge,
 	"spf-macro-validated":     "pyspf: our library gives %{p} no value; section 7.2 advises against it, and no pass comes of that",
-	"spf-suite-ip6-mapped":    "pyspf: our library takes an ip6 term with an IPv4 address in it for that address",
 	"spf-suite-ptr-servfail":  "we: an error in a PTR look-up is no match (section 5.5)",
 	"spf-suite-redirect-case": "we: the names of modifiers have no case (section 4.6.1)",
 }

@@ -31,6 +31,7 @@ type Watcher struct {
 	mu        sync.Mutex
 	gen       Generation
 	items     map[message.Domain]*item
+	direct    proofs
 	parked    []tenant.Standing // of domains that are not watched now; never changed, only replaced
 	queue     queue
 	held      map[string]*queue                   // by tenant: taken out of queue until the tenant has a place
@@ -199,11 +200,9 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 		w.forget(it)
 		return
 	}
-	owner, _ := w.gen.Table.Snapshot().Owner(domain)
-	direct := provenDomains(w.gen.Table.Snapshot(), owner)
 	after, changes := w.gen.Rules.Apply(before, report, now)
-	w.set(after)
-	w.tell(append(changes, directChanges(owner, direct, provenDomains(w.gen.Table.Snapshot(), owner), now)...))
+	direct := w.direct.during(domain, now, w.gen.Table, func() { w.set(after) })
+	w.tell(append(changes, direct...))
 	w.count(it, report.Answered)
 	wait := jitter(later(w.gen.Rules.interval(after, now), it.silent), domain.String(), now)
 	if before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero() {

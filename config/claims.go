@@ -144,6 +144,8 @@ func (l *loader) checkOwnership(e *entry) {
 			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or take it out here")
 		case holder != (owner{e}):
 			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "take it out here")
+		case l.comesRound(domain) != "":
+			d.fail(path, fmt.Sprintf("%s is inside %s, so its mail comes to this host", domain.Unicode(), l.comesRound(domain)), "take it out here")
 		}
 	}
 	name := e.tenant.ReturnPath

@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
+	"slices"
 	"strings"
 
 	"onbehalf/message"
@@ -66,17 +66,17 @@ func (l *loader) checkNextHop(e *entry) {
 		return
 	}
 	if whose := l.leadsBack(hop); whose != "" {
-		e.doc.fail(path+".next_hop", fmt.Sprintf("%s is %s, and mail would come back to us in a loop", hop, whose),
+		e.doc.fail(path+".next_hop", fmt.Sprintf("%s is %s, and mail would come back here in a loop", hop, whose),
 			"name the tenant's own mail server, the one that its MX record names")
 	}
-	first, shared := l.nextHops[hop.Server()]
-	if !shared {
-		l.nextHops[hop.Server()] = e
-		return
-	}
-	if other := first.tenant.Direct.TLS; other != direct.TLS {
+	strictest := l.nextHops[hop.Server()]
+	if strictest != nil && strictest.tenant.Direct.TLS != direct.TLS {
+		other := strictest.tenant.Direct.TLS
 		e.doc.warn(path+".tls", fmt.Sprintf("%s is the next hop of %s too, with tls: %s here and %s there; the stricter, %s, holds for both",
-			hop, owner{first}, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls at both")
+			hop, owner{strictest}, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls at both")
+	}
+	if strictest == nil || strictest.tenant.Direct.TLS.Stricter(direct.TLS) != strictest.tenant.Direct.TLS {
+		l.nextHops[hop.Server()] = e
 	}
 }
 
@@ -101,18 +101,9 @@ func (l *loader) isThisHost(hop tenant.NextHop) bool {
 		l.host = thisHost()
 	}
 	if addr := hop.Addr; addr.IsValid() {
-		return addr.IsLoopback() || addr.IsUnspecified() || l.host.addrs[addr] || containsAddr(l.config.Platform.SendingIPs, addr)
+		return addr.IsLoopback() || addr.IsUnspecified() || l.host.addrs[addr] || slices.Contains(l.config.Platform.SendingIPs, addr)
 	}
 	return l.host.names[hop.Name] || hop.Name.Within(localhost)
-}
-
-func containsAddr(all []netip.Addr, addr netip.Addr) bool {
-	for _, one := range all {
-		if one.Unmap() == addr {
-			return true
-		}
-	}
-	return false
 }
 
 var localhost, _ = message.ParseDomain("localhost") // and all names below it (RFC 6761 section 6.3)

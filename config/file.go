@@ -93,11 +93,23 @@ func (d *document) read() bool {
 		d.fail("", cause, remedy)
 		return false
 	}
+	if isUTF16(octets) {
+		d.fail("", "is in UTF-16, not in UTF-8", "save it as UTF-8: iconv -f UTF-16 -t UTF-8")
+		return false
+	}
 	if len(octets) > 0 && !strings.ContainsRune("\n}]", rune(octets[len(octets)-1])) {
 		d.looksCutOff()
 	}
 	d.octets = octets
 	return d.parse(octets)
+}
+
+// isUTF16 reports whether a text is in UTF-16, or UTF-32: by its byte order mark, or because it
+// begins with a character of ASCII in two bytes. YAML has both, but a text of them has no last
+// line that ends as those in UTF-8 do.
+func isUTF16(octets []byte) bool {
+	return bytes.HasPrefix(octets, []byte("\xff\xfe")) || bytes.HasPrefix(octets, []byte("\xfe\xff")) ||
+		len(octets) > 1 && (octets[0] == 0) != (octets[1] == 0) || bytes.HasPrefix(octets, []byte("\x00\x00\xfe\xff"))
 }
 
 // looksCutOff warns: an editor ends the last line, a full disk does not.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -26,6 +27,18 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 		main.fail("tenants", "there are no tenants here nor in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
 	}
 	return readTenants(files, l.processors)
+}
+
+// refuseIfOpen refuses a folder of keys that every user of the host can write to: who can may put a
+// key of his own in the place of one.
+func (d *document) refuseIfOpen(path, folder string) {
+	info, err := os.Stat(folder)
+	if err != nil || !info.IsDir() {
+		return // the keys in it will say so
+	}
+	if mode := info.Mode().Perm(); mode&0o002 != 0 {
+		d.fail(path, fmt.Sprintf("%s has mode %04o, so that every user of the host can put keys there", folder, mode), "run: chmod 0750 "+folder)
+	}
 }
 
 // tenantsFiles picks the files that hold tenants: what editors, packages and

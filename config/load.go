@@ -19,7 +19,7 @@ type loader struct {
 	// trustKnown tells whether all of trust.networks could be read.
 	trustKnown bool
 	host       *host                     // this one; nil: not looked at yet
-	nextHops   map[tenant.NextHop]*entry // by Server: the first tenant that has it
+	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
 }
 
 // document adds a file.
@@ -102,6 +102,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 	l.sockets(d, raw)
 	c.StateDir = l.folderAt(d, "state_dir", raw.StateDir)
 	c.KeysDir = l.folderAt(d, "keys_dir", raw.KeysDir)
+	d.refuseIfOpen("keys_dir", c.KeysDir)
 	c.Log = Log{
 		Level:     logLevel(d, raw.Log.Level),
 		Format:    choice(d, "log.format", raw.Log.Format, "text", "json"),

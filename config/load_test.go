@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf16"
 
 	"golang.org/x/tools/txtar"
 )
@@ -22,7 +24,7 @@ var update = flag.Bool("update", false, "write what the cases give into their wa
 //	onbehalf.yaml, tenants.d/*.yaml, srs.secrets ...  laid into a folder of their own
 //	env    variables of the environment, one a line
 //	setup  what a file cannot say: "chmod 0644 NAME", "mkdir NAME", "remove NAME", "fifo NAME",
-//	       "cut NAME" (its last octet), "grow SIZE NAME"
+//	       "cut NAME" (its last octet), "grow SIZE NAME", "utf16 NAME"
 //	want   the findings, one a line; "error: " or "warning: " stands before each
 //
 // A good srs.secrets is there unless the case brings one.
@@ -156,6 +158,14 @@ func prepare(t testing.TB, dir string, words []string) {
 	case "grow":
 		size, _ := strconv.ParseInt(words[1], 10, 64)
 		err = os.Truncate(last, size)
+	case "utf16":
+		var text []byte
+		text, err = os.ReadFile(last)
+		encoded := []byte("\xff\xfe")
+		for _, unit := range utf16.Encode([]rune(string(text))) {
+			encoded = binary.LittleEndian.AppendUint16(encoded, unit)
+		}
+		put(t, last, encoded)
 	case "cut":
 		info, _ := os.Stat(last)
 		err = os.Truncate(last, info.Size()-1)

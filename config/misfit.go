@@ -47,6 +47,8 @@ func (s *shape) misfit(path string, n *yaml.Node, tag string) string {
 	switch {
 	case s.kind == truth:
 		return shown + " is not true or false"
+	case s.kind == number && tag == "!!int":
+		return shown + " is another number in YAML than it looks like"
 	case s.kind == number:
 		return shown + " is not a whole number"
 	case tag == "!!bool":
@@ -63,6 +65,8 @@ func (s *shape) remedy(path string, n *yaml.Node) string {
 	switch {
 	case s.kind == truth:
 		return "write true or false, without quotes"
+	case s.kind == number && n.ShortTag() == "!!int":
+		return "write it as a decimal number, with no zero before it"
 	case s.kind == number:
 		return "write digits alone, without quotes"
 	case isSecret(path):

@@ -21,6 +21,9 @@ func parseDomain(s string) (message.Domain, error) {
 	if strings.Contains(s, "@") {
 		return message.Domain{}, fmt.Errorf("%s is an address; write its domain alone", quoted(s))
 	}
+	if err := oddCharacter(s); err != nil {
+		return message.Domain{}, err
+	}
 	d, err := message.ParseDomain(s)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "; "):
@@ -70,7 +73,7 @@ func (d *document) domains(path string, texts []string) []message.Domain {
 func (d *document) pattern(path, text string) (tenant.Pattern, bool) {
 	name, wildcard := strings.CutPrefix(text, "*.")
 	domain, err := parseDomain(name)
-	if wildcard && err != nil && message.Domain.IsZero(domain) {
+	if wildcard && err != nil && domain.IsZero() && oddCharacter(name) == nil {
 		if top, bad := message.ParseDomain(name); bad == nil {
 			err = publicSuffix(top, text)
 		}
@@ -129,6 +132,9 @@ func (d *document) address(path, text string) message.Address {
 		return message.Address{}
 	}
 	a, err := message.ParseAddress(text)
+	if err == nil {
+		err = oddCharacter(text[strings.LastIndexByte(text, '@')+1:])
+	}
 	if err != nil {
 		d.failBy(path, err, "write an address like postmaster@example.org")
 	}

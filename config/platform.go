@@ -109,6 +109,9 @@ func (l *loader) platformBounces(d *document) {
 func (d *document) includeName(path, text string) message.Name {
 	const remedy = "write a name like _spf.courseware.example"
 	name, err := message.ParseName(text)
+	if err == nil {
+		err = oddCharacter(text)
+	}
 	switch {
 	case text == "":
 	case err != nil:

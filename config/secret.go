@@ -42,6 +42,9 @@ func (d *document) secrets(path, file string) []tenant.Secret {
 	switch {
 	case err != nil:
 		d.fail(path, file+" cannot be read to its end", "look at its disk")
+	case isUTF16(octets):
+		d.fail(path, file+" is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8")
+		return nil
 	case len(octets) > maxSecrets:
 		d.fail(path, file+" is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
 	}

@@ -213,7 +213,7 @@ func (s *shape) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
 		if n.Decode(&v) == nil {
 			return v, true
 		}
-	case s.kind == number && tag == "!!int":
+	case s.kind == number && tag == "!!int" && isDecimal(n.Value):
 		var v int
 		if n.Decode(&v) == nil {
 			return v, true
@@ -221,6 +221,13 @@ func (s *shape) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
 	}
 	d.spoil(path, n, s.misfit(path, n, tag), s.remedy(path, n))
 	return nil, false
+}
+
+// isDecimal reports whether a number is what it looks like: in YAML 0100 is 64, and
+// 0b101 is 5.
+func isDecimal(text string) bool {
+	digits := strings.TrimLeft(text, "+-")
+	return strings.Trim(digits, "0123456789_") == "" && (digits == "0" || !strings.HasPrefix(digits, "0"))
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

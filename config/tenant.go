@@ -19,6 +19,7 @@ func (l *loader) tenant(e *entry) {
 	if len(raw.Domains) == 0 {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
 	}
+	e.warnOfProviders()
 	l.warnOfReplies(e)
 	t.Authorization = tenant.Auto
 	if raw.Authorization != nil {

@@ -34,6 +34,10 @@ func TestLoad(t *testing.T) {
 		"Ed25519":           {edKey(), pkcs8PEM(t, edKey().signer())},
 		"text about it":     {edKey(), append([]byte("made by hand\n"), pkcs8PEM(t, edKey().signer())...)},
 		"CRLF line ends":    {edKey(), bytes.ReplaceAll(pkcs8PEM(t, edKey().signer()), []byte("\n"), []byte("\r\n"))},
+		"a byte order mark": {edKey(), append([]byte("\ufeff"), pkcs8PEM(t, edKey().signer())...)},
+		"PKCS#8 as PKCS#1":  {rsaKey(), bytes.ReplaceAll(pkcs8PEM(t, private), []byte("PRIVATE KEY"), []byte("RSA PRIVATE KEY"))},
+		"Ed25519 as PKCS#1": {edKey(), bytes.ReplaceAll(pkcs8PEM(t, edKey().signer()), []byte("PRIVATE KEY"), []byte("RSA PRIVATE KEY"))},
+		"PKCS#1 as PKCS#8":  {rsaKey(), block(pkcs8, x509.MarshalPKCS1PrivateKey(private))},
 		"no final line end": {edKey(), bytes.TrimSpace(pkcs8PEM(t, edKey().signer()))},
 	}
 	for name, form := range forms {
@@ -70,6 +74,7 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		"empty":              {nil, "it is empty"},
 		"text":               {[]byte("v=DKIM1; k=rsa; p=MII"), "it is not PEM"},
+		"UTF-16":             {[]byte("\xff\xfe-\x00-\x00"), "it is in UTF-16"},
 		"DER":                {private2DER(t, private), "it looks like DER, not PEM"},
 		"oversized":          {bytes.Repeat([]byte("x"), maxFile+1), "it is larger than 65536 octets, and so no key"},
 		"cut short":          {good[:len(good)-20], "its PEM is damaged"},

@@ -22,6 +22,7 @@ const (
 
 // find returns the block of a PEM text that holds its one private key.
 func find(text []byte) (*pem.Block, *Error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark of some editors
 	blocks := pemBlocks(text)
 	private := 0
 	for _, b := range blocks {
@@ -39,7 +40,23 @@ func find(text []byte) (*pem.Block, *Error) {
 	case private == 1 && len(blocks) > 1 && blocks[0].Type != ecParameters:
 		return nil, refuse("it holds more than a private key", "leave only the private key in it", nil)
 	}
+	relabel(blocks[0])
 	return blocks[0], nil
+}
+
+// relabel calls PKCS#8 and PKCS#1 by their names where each stands under the label of the other:
+// OpenSSL goes by what is in a block.
+func relabel(block *pem.Block) {
+	if block.Type != pkcs1 && block.Type != pkcs8 || len(block.Headers) > 0 {
+		return
+	}
+	var info privateKeyInfo
+	var key rsaPrivateKey
+	if _, err := asn1.Unmarshal(block.Bytes, &info); err == nil {
+		block.Type = pkcs8
+	} else if _, err := asn1.Unmarshal(block.Bytes, &key); err == nil {
+		block.Type = pkcs1
+	}
 }
 
 // pemBlocks gives the blocks of a text that are whole.
@@ -56,6 +73,8 @@ func notPEM(text []byte) *Error {
 	switch {
 	case len(text) == 0:
 		return refuse("it is empty", "make the key anew with onbehalf keygen", nil)
+	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return refuse("it is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8", nil)
 	case text[0] == 0x30: // SEQUENCE
 		return refuse("it looks like DER, not PEM", "convert it: openssl pkey -inform DER", nil)
 	}
@@ -130,6 +149,13 @@ func rsaOf(block *pem.Block) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
+// rsaPrivateKey is RFC 8017 appendix A.1.2, without what is private.
+type rsaPrivateKey struct {
+	Version int
+	N       *big.Int
+	E       int
+}
+
 // rsaPublic reads the public half alone of an RSA key that was found good before; nil: it is
 // no RSA key.
 func rsaPublic(block *pem.Block) *rsa.PublicKey {
@@ -141,11 +167,7 @@ func rsaPublic(block *pem.Block) *rsa.PublicKey {
 		}
 		der = info.PrivateKey
 	}
-	var key struct { // RFC 8017 appendix A.1.2, without what is private
-		Version int
-		N       *big.Int
-		E       int
-	}
+	var key rsaPrivateKey
 	if _, err := asn1.Unmarshal(der, &key); err != nil || key.N.Sign() <= 0 {
 		return nil
 	}

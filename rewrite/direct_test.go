@@ -20,10 +20,11 @@ func TestProven(t *testing.T) {
 	}
 	school, below := domain("school.example"), domain("mail.school.example")
 	other, path := domain("other.example"), domain("bounce.school.example")
+	under := domain("under.rival.school.example")
 	one := &tenant.Tenant{
 		ID: "school", Authorization: tenant.Auto, ReturnPath: path,
-		Domains:    []tenant.Pattern{{Domain: school}, {Domain: school, Wildcard: true}, {Domain: other}},
-		Identities: []tenant.Identity{{SDID: school, Selector: "s1"}, {SDID: other, Selector: "s1"}},
+		Domains:    []tenant.Pattern{{Domain: school}, {Domain: school, Wildcard: true}, {Domain: other}, {Domain: under}},
+		Identities: []tenant.Identity{{SDID: school, Selector: "s1"}, {SDID: other, Selector: "s1"}, {SDID: other, Selector: "s3"}, {SDID: domain("rival.school.example"), Selector: "s1"}},
 	}
 	rival := &tenant.Tenant{ID: "rival", Authorization: tenant.Authorized, Domains: []tenant.Pattern{{Domain: domain("rival.school.example")}}}
 	key := func(d message.Domain, selector string, state tenant.State) tenant.Standing {
@@ -45,6 +46,9 @@ func TestProven(t *testing.T) {
 		"key, pending":             {key(school, "s1", tenant.Pending), school, tenant.Auto, false},
 		"key, warning":             {key(school, "s1", tenant.Warning), school, tenant.Auto, false},
 		"key of another domain":    {key(other, "s1", tenant.Active), school, tenant.Auto, false},
+		"key of another, by name":  {key(school, "s3", tenant.Active), school, tenant.Auto, false},
+		"key above, of a rival":    {key(domain("rival.school.example"), "s1", tenant.Active), under, tenant.Auto, false},
+		"key above the rival":      {key(school, "s1", tenant.Active), under, tenant.Auto, true},
 		"SPF alone":                {tenant.Standing{Domain: school, SPF: tenant.Mechanism{State: tenant.Active}}, school, tenant.Auto, false},
 		"return path":              {returns(school, path.String(), tenant.Active), school, tenant.Auto, true},
 		"return path, warning":     {returns(school, path.String(), tenant.Warning), school, tenant.Auto, false},

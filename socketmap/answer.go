@@ -61,9 +61,13 @@ func tlsPolicy(s *tenant.Snapshot, nextHop string) (level string, domain message
 		return "", message.Domain{}
 	}
 	for _, t := range s.AtNextHop(hop) { // strictest first
+		level, asks := levels[t.Direct.TLS]
+		if !asks {
+			break // nor do those behind it, and they can be many: all tenants at one big provider
+		}
 		for _, d := range t.Direct.Domains {
 			if owner, _ := rewrite.DirectHop(s, d); owner == t {
-				return levels[t.Direct.TLS], d
+				return level, d
 			}
 		}
 	}

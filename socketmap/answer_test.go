@@ -112,6 +112,34 @@ func TestRecipients(t *testing.T) {
 	}
 }
 
+// TestInternationalDomain holds that a domain is found in every usual spelling: Postfix asks as the
+// client wrote it. One that not everybody maps alike (not NFC) takes the ordinary way.
+func TestInternationalDomain(t *testing.T) {
+	d, err := message.ParseDomain("münchen.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hop, err := tenant.ParseNextHop("[mx.münchen.example]:25")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := tenant.NewTable(cast(t).Platform(), []*tenant.Tenant{{ID: "city", Authorization: tenant.Authorized,
+		Domains: []tenant.Pattern{{Domain: d}}, Direct: tenant.Direct{Domains: []message.Domain{d}, NextHop: hop, TLS: tenant.TLSEncrypt}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for request, want := range map[string]string{
+		"transport jö@münchen.example": "OK smtp:[mx.xn--mnchen-3ya.example]:25", "transport x@XN--MNCHEN-3YA.example": "OK smtp:[mx.xn--mnchen-3ya.example]:25",
+		"transport x@MÜNCHEN.EXAMPLE": "OK smtp:[mx.xn--mnchen-3ya.example]:25", "transport x@mu\u0308nchen.example": notFound,
+		"transport x@m\xfcnchen.example": notFound, "transport x@munchen.example": notFound,
+		"tls_policy [mx.xn--mnchen-3ya.example]:25": "OK encrypt", "tls_policy [mx.münchen.example]": "OK encrypt",
+	} {
+		if got := socketmap.Answer(table.Snapshot(), request, cases.Now); got != want {
+			t.Errorf("%q: %q, want %q", request, got, want)
+		}
+	}
+}
+
 // TestShadow holds that a tenant in shadow mode has no mail sent another way.
 func TestShadow(t *testing.T) {
 	table := cast(t)
@@ -143,6 +171,9 @@ func TestSharedNextHop(t *testing.T) {
 			Direct: tenant.Direct{Domains: []message.Domain{d}, NextHop: hop, TLS: level},
 		})
 	}
+	victim, _ := message.ParseDomain("may.example")
+	tenants = append(tenants, &tenant.Tenant{ID: "thief", Authorization: tenant.Authorized, // no configuration makes such a one
+		Direct: tenant.Direct{Domains: []message.Domain{victim}, NextHop: hop, TLS: tenant.TLSVerify}})
 	table, err := tenant.NewTable(cast(t).Platform(), tenants)
 	if err != nil {
 		t.Fatal(err)

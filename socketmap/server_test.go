@@ -233,6 +233,9 @@ func TestInnerTrouble(t *testing.T) {
 		if got, err := ask(c, direct); err != nil || got != want {
 			t.Errorf("fault %d: %q, %v", i, got, err)
 		}
+		if log := f.log.String(); i == 1 && log != "" {
+			t.Errorf("that there is no table is no fault: %s", log)
+		}
 	}
 	if !strings.Contains(f.log.String(), "a fault") {
 		t.Errorf("log: %s", f.log.String())

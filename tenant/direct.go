@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"slices"
@@ -41,9 +42,14 @@ const (
 
 // Stricter returns the one of both that asks for more.
 func (t TLS) Stricter(other TLS) TLS {
-	levels := []TLS{TLSMay, TLSEncrypt, TLSVerify}
-	return levels[max(0, slices.Index(levels, t), slices.Index(levels, other))]
+	if t.rank() > other.rank() {
+		return t
+	}
+	return other
 }
+
+// rank orders levels by what they ask for.
+func (t TLS) rank() int { return slices.Index([]TLS{TLSMay, TLSEncrypt, TLSVerify}, t) }
 
 // NextHop is where Postfix connects to: a host or an address, and a port. Just one of Name
 // and Addr is set. The zero NextHop is none.
@@ -164,15 +170,7 @@ func byNextHop(tenants []*Tenant) nextHops {
 		}
 	}
 	for _, shared := range all {
-		slices.SortStableFunc(shared, func(a, b *Tenant) int {
-			switch {
-			case a.Direct.TLS == b.Direct.TLS:
-				return 0
-			case a.Direct.TLS.Stricter(b.Direct.TLS) == a.Direct.TLS:
-				return -1
-			}
-			return 1
-		})
+		slices.SortStableFunc(shared, func(a, b *Tenant) int { return cmp.Compare(b.Direct.TLS.rank(), a.Direct.TLS.rank()) })
 	}
 	return all
 }

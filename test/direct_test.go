@@ -232,6 +232,7 @@ func TestDirect(t *testing.T) {
 	s.next(s.atWorld, "other")
 	s.await("Postfix to defer", func() bool { return strings.Contains(s.postfix.Queue(t), "mx.school.example") })
 	s.postfixCommand(s.school, "start")
+	s.postfixCommand(s.postfix, "flush")
 	s.next(s.atSchool, "patience")
 
 	t.Log("the proof is lost: the next message takes the ordinary way, under our name")
@@ -429,6 +430,7 @@ func TestDirectDown(t *testing.T) {
 	}
 	s.serve()
 	s.prove(true)
+	s.postfixCommand(s.postfix, "flush")
 	s.next(s.atSchool, "queued")
 	s.next(s.atWorld, "queued")
 	s.await("the queue to be empty", func() bool { return s.postfix.Queue(t) == "" })

@@ -90,6 +90,7 @@ func (c customerPostfix) run(commands string) {
 func (c customerPostfix) answer(client, sender, recipient string) postfix.Reply {
 	c.t.Helper()
 	session := postfix.Dial(c.t, c.SMTPAddr)
+	defer session.Do("QUIT") // after a reload, master(8) may be slow to start another smtpd
 	session.XClient("ADDR=" + client)
 	return session.Send(sender, []string{recipient}, []byte("From: academy@hospital.example\r\nSubject: test\r\n\r\n"))
 }

@@ -4,7 +4,7 @@
 # are there. Needs Debian (or a derivative), and root when something is missing.
 set -eu
 
-packages="postfix nsd opendkim python3-dkim python3-dnspython python3-nacl python3-spf iproute2
+packages="postfix nsd opendkim python3-dkim python3-dnspython python3-nacl python3-spf iproute2 openssl
 libmail-dkim-perl libnet-dns-perl libsasl2-modules postsrsd lintian mmdebstrap shellcheck systemd-container"
 
 # Those of the packages that start a daemon when installed. The tests start

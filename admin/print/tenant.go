@@ -40,7 +40,7 @@ func Tenant(out io.Writer, t admin.Tenant) {
 		p.line("")
 		p.line("and %s, which are not listed", count(more, "more domain"))
 	}
-	p.direct(t.Direct)
+	p.direct(t.Direct, t.Shadow)
 	p.line("")
 	p.returned(t.Returned)
 	p.labelled("", 0, "What it must publish: onbehalf dns %[1]s. A look at its DNS now: onbehalf check %[1]s", t.ID)
@@ -124,14 +124,18 @@ func (p printer) lookedUp(at time.Time) string {
 }
 
 // direct says where mail for the tenant's own domains goes.
-func (p printer) direct(d *admin.Direct) {
+func (p printer) direct(d *admin.Direct, shadow bool) {
 	if d == nil {
 		return
 	}
 	p.line("")
 	p.line("Direct delivery to %s, tls: %s, envelope: %s", d.NextHop, d.TLS, d.Envelope)
+	proven := "delivered there"
+	if shadow {
+		proven = "NOT delivered there, but by MX: mode is shadow"
+	}
 	for _, domain := range d.Proven {
-		p.labelled("  "+domain.Unicode(), label, "delivered there")
+		p.labelled("  "+domain.Unicode(), label, "%s", proven)
 	}
 	for _, domain := range d.Unproven {
 		p.labelled("  "+domain.Unicode(), label, "NOT delivered there, but by MX: no DKIM key or return path of ours is active to prove that the domain is the tenant's")

@@ -38,9 +38,7 @@ func (k task) allow(t *tenant.Tenant) *Allow {
 	a := &Allow{
 		Domains: t.Direct.Domains, NextHop: t.Direct.NextHop, TLS: t.Direct.TLS, Envelope: t.Direct.Envelope,
 		Product: k.product(t.Direct.NextHop), Senders: k.senders(t), Client: k.Client,
-	}
-	for _, ip := range k.Platform.SendingIPs {
-		a.Addresses = append(a.Addresses, ip.Unmap())
+		Addresses: k.Platform.SendingIPs,
 	}
 	for _, d := range a.Domains {
 		if k.Proven == nil || !k.Proven(k.ctx, t, d) {

@@ -46,6 +46,9 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 		s.From = append(s.From, patternText(p))
 		if p.Wildcard {
 			s.Remarks = append(s.Remarks, k.below(t, p.Domain))
+			if !slices.Contains(t.Domains, tenant.Pattern{Domain: p.Domain}) { // else there is one to be like
+				s.Below = append(s.Below, k.recordBelow(p.Domain))
+			}
 		} else {
 			s.add(k.tenantSPF(p.Domain))
 		}
@@ -60,10 +63,24 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 	for _, domain := range seen {
 		s.add(k.dmarc(domain.Organizational()))
 	}
+	s.Absent = k.absent(seen)
+	s.Steps = k.providerSteps(zonesOf(s.Records))
 	s.OwnServer = k.ownServer(s, t)
 	s.Allow = k.allow(t)
+	s.Unready = k.emptyTargets(s, t)
 	s.Notes = k.notes(s, t)
 	return s
+}
+
+// zonesOf gives the zones of the records that are to be published, each once.
+func zonesOf(records []Record) []message.Domain {
+	var all []message.Domain
+	for _, r := range records {
+		if !r.Done && !slices.Contains(all, r.Zone) {
+			all = append(all, r.Zone)
+		}
+	}
+	return all
 }
 
 // below says what the names below a domain need, which are not listed one by one.
@@ -72,6 +89,17 @@ func (k task) below(t *tenant.Tenant, d message.Domain) string {
 		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like this one", d.Unicode())
 	}
 	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", d.Unicode())
+}
+
+// recordBelow is the SPF record for a name below a domain, as long as it has none.
+func (k task) recordBelow(d message.Domain) Record {
+	ours, _ := k.ours("")
+	us := strings.Join(texts(ours), " ")
+	r := newRecord(SPF, "NAME."+d.String(), d.Organizational(), "TXT", record.SPF{Terms: append(slices.Clone(ours), term("~all"))}.String(),
+		"lets the hosts of "+k.Platform.Name+" send for a name below "+d.Unicode())
+	r.Unasked = true
+	r.remark(fmt.Sprintf("a name that has an SPF record keeps it: put %s directly behind v=spf1 in it, and publish no second one", us))
+	return r
 }
 
 func (k task) sheet(title string) Sheet {

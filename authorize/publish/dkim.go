@@ -89,6 +89,7 @@ func (k task) publishedKey(name string, id tenant.Identity, why string) Record {
 		r.Present = answer.Texts()
 		return r
 	}
+	r.behindAlias(answer)
 	r.occupied(answer.Texts())
 	return r
 }

@@ -2,11 +2,13 @@ package publish
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 )
 
@@ -24,29 +26,50 @@ func (k task) dmarc(d message.Domain) Record {
 		r.unanswered(err)
 		return r
 	}
-	var policies []string
-	for _, text := range answer.Texts() {
-		switch {
+	if k.fromWildcard(d, answer) {
+		answer = resolve.Answer{Chain: answer.Chain[:1]}
+	}
+	r.behindAlias(answer)
+	k.judgeDMARC(&r, answer.Texts())
+	return r
+}
+
+// judgeDMARC compares what is there with the one record that all receivers read alike.
+func (k task) judgeDMARC(r *Record, texts []string) {
+	var policies, ignored []string
+	for _, text := range texts {
+		switch why, _ := record.DMARCFault(text); {
 		case record.IsDMARC(text):
 			policies = append(policies, text)
+		case why != "":
+			ignored = append(ignored, text)
 		case strings.Contains(strings.ToUpper(text), "DMARC"):
-			r.Present = append(r.Present, text)
+			ignored = append(ignored, text)
 			r.remark("receivers do not see " + quoted(text) + " as a DMARC record: delete it")
 		}
 	}
-	r.Present = append(policies, r.Present...)
-	if len(policies) == 0 {
-		return r
+	r.Present = slices.Concat(policies, ignored)
+	strictest, from, found := record.StrictestDMARC(texts)
+	if len(policies) == 0 && !found {
+		return
 	}
-	r.Optional, r.Value = false, policies[0]
-	if _, err := record.ParseDMARC(policies[0]); err != nil {
-		r.remark(fmt.Sprintf("the record is faulty, and receivers ignore it: %v", err))
-		r.Value = leastDMARC
+	r.Optional = false
+	why, by := "", ""
+	if found {
+		r.Value = record.RepairedDMARC(from, strictest)
+		why, by = record.DMARCFault(from)
 	} else {
-		r.Done = len(policies) == 1
+		_, err := record.ParseDMARC(policies[0])
+		r.remark(fmt.Sprintf("the record is faulty, and receivers ignore it: %v", err))
 	}
-	if len(policies) > 1 {
+	switch {
+	case len(policies)+len(ignored) > 1 && found:
+		r.remark(fmt.Sprintf("%d DMARC records are there: some receivers, those with OpenDMARC among them, go by one of them, and others ignore them all; replace them all by this one", len(r.Present)))
+	case len(policies) > 1:
 		r.remark(fmt.Sprintf("%d DMARC records are there, and receivers then heed none: delete all but one", len(policies)))
+	case why != "":
+		r.remark(fmt.Sprintf("receivers do not agree on the record that is there, because %s: those with %s take it for p=%s, and others do not; replace it by this one, which all read alike", why, by, strictest.Policy))
+	case found:
+		r.Value, r.Done = from, true
 	}
-	return r
 }

@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -32,12 +33,31 @@ func (s Sheet) Letter(w io.Writer) {
 	for _, text := range s.Remarks {
 		l.say("", sentence(text))
 	}
+	for _, r := range s.Below {
+		l.fields(r)
+		l.advise(r)
+	}
 	if s.OwnServer != "" {
 		l.say("", sentence(s.OwnServer))
 	}
+	l.steps(s)
 	l.howToTest(s)
 	l.direct(s)
 	fmt.Fprintf(w, "%s\n", clean(s.By))
+}
+
+// Postpone says why the letter must not be mailed yet, and what to do first; empty: it may. What
+// cannot be published is not asked for, nor an alias that leads to nothing.
+func (s Sheet) Postpone() string {
+	if len(s.Absent) > 0 {
+		return absentText(s.Absent[0])
+	}
+	for _, r := range s.Records {
+		if r.Type == "CNAME" && !r.Done && slices.Contains(s.Unready, r.Value) {
+			return fmt.Sprintf("%s would be an alias of %s, where no key is published yet: publish that first, as onbehalf dns shows; or take the letter with the keys themselves, by --txt", r.Name, r.Value)
+		}
+	}
+	return ""
 }
 
 func (s Sheet) subject() string {
@@ -97,13 +117,46 @@ func (l letter) record(number int, r Record) {
 	fmt.Fprintln(l.w, title)
 	fmt.Fprintln(l.w)
 	l.fields(r)
-	for _, text := range l.advice(r) {
-		l.say("   ", sentence(text))
-	}
+	l.advise(r)
+	l.strings(r)
 	for _, other := range r.Instead {
 		l.say("   ", fmt.Sprintf("If your DNS cannot hold a %s there, publish this in its place:", r.Type))
 		other.Present = r.Present
 		l.fields(other)
+		l.strings(other)
+	}
+}
+
+// strings shows a value that is longer than a string of DNS as the strings that it is, for the
+// forms that want those.
+func (l letter) strings(r Record) {
+	const longest = 255
+	if r.Type != "TXT" || len(r.Value) <= longest {
+		return
+	}
+	l.say("   ", fmt.Sprintf("The value has %d characters, and DNS holds a text in strings of %d bytes. Most programs split it by themselves; others want several strings, in quotes, in one record:", len(r.Value), longest))
+	var parts []string
+	for value := range slices.Chunk([]byte(r.Value), longest) {
+		parts = append(parts, `"`+clean(string(value))+`"`)
+	}
+	fmt.Fprintf(l.w, "   %s\n\n", strings.Join(parts, " "))
+}
+
+// steps says what the forms of DNS providers want.
+func (l letter) steps(s Sheet) {
+	if len(s.Steps) == 0 || s.count("done") == len(s.Records) {
+		return
+	}
+	l.say("", "What the forms of DNS providers want:")
+	for _, text := range s.Steps {
+		fmt.Fprint(l.w, strings.Replace(wrap(clean(sentence(text)), "  ", letterColumns), "  ", "- ", 1))
+	}
+	fmt.Fprintln(l.w)
+}
+
+func (l letter) advise(r Record) {
+	for _, text := range l.advice(r) {
+		l.say("   ", sentence(text))
 	}
 }
 
@@ -117,7 +170,8 @@ var titles = map[Purpose]string{
 
 // fields writes a record, never broken over lines, so that it can be copied.
 func (l letter) fields(r Record) {
-	fmt.Fprintf(l.w, "   Name:   %s   (%s)\n", r.Relative, r.Name)
+	name, explained := r.place()
+	fmt.Fprintf(l.w, "   Name:   %s   (%s)\n", clean(name), clean(explained))
 	fmt.Fprintf(l.w, "   Type:   %s\n", r.Type)
 	if r.Value != "" {
 		fmt.Fprintf(l.w, "   Value:  %s\n", r.data())
@@ -136,13 +190,10 @@ func (l letter) advice(r Record) []string {
 	switch {
 	case r.PresentError != "":
 		all = append(all, "what is there now we could not find out, for DNS did not answer")
-	case r.Purpose == SPF && len(r.Present) > 0:
+	case r.Purpose == SPF && len(r.Present) > 0 && r.Value != "":
 		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: receivers would then heed neither")
 	}
 	all = append(all, r.Remarks...)
-	if r.Type == "TXT" && len(r.Value) > 255 {
-		all = append(all, fmt.Sprintf("the value has %d characters, and DNS holds a text in strings of 255. Most programs split it by themselves; others want several strings, in quotes, in one record", len(r.Value)))
-	}
 	return all
 }
 

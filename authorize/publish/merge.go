@@ -11,26 +11,55 @@ import (
 
 // merge makes one SPF record of ours and all that are present, and says what its
 // publisher should know. Our terms come first: a receiver stops at the first match, so
-// that neither look-ups nor faults behind them touch our mail.
-func merge(present []string, ours []record.Term) (record.SPF, []string) {
+// that neither look-ups nor faults behind them touch our mail. Nobody passes by it who passes
+// neither by one of those that are present, as they were meant, nor by ours. Of fit it reports
+// whether it can be published, or something has to be found out before.
+func merge(present []string, ours []record.Term) (s record.SPF, remarks []string, fit bool) {
 	var parts []record.SPF
-	var remarks []string
+	fit = true
 	for _, text := range present {
 		for _, one := range apart(text) {
-			part, faults := mended(one)
-			parts = append(parts, part)
-			remarks = append(remarks, faults...)
+			part := readRecord(one)
+			parts = append(parts, part.SPF)
+			remarks = append(remarks, part.remarks...)
+			fit = fit && part.unclear == ""
 		}
 	}
 	switch len(parts) {
 	case 0:
-		return record.SPF{Terms: ours}, nil
+		return record.SPF{Terms: ours}, nil, true
 	case 1:
-		return putFirst(ours, parts[0]), remarks
+		s = parts[0]
+	default:
+		var more []string
+		s, more = union(parts)
+		remarks = append(remarks, more...)
 	}
-	all, more := union(parts)
-	remarks = append(remarks, fmt.Sprintf("%d records were merged into this one, which takes the place of them all: several SPF records beside each other are an error to receivers", len(parts)))
-	return putFirst(ours, all), append(remarks, more...)
+	s, warnings := narrowed(putFirst(ours, s))
+	return s, append(remarks, warnings...), fit
+}
+
+// narrowed takes out what lets every host on the Internet pass.
+func narrowed(s record.SPF) (record.SPF, []string) {
+	const everyone = "the record that is there has %s, by which every host on the Internet may send as this domain; it is %s here, so add what else sends mail before you publish it"
+	var terms []record.Term
+	var remarks []string
+	ended := false
+	for _, t := range s.Terms {
+		switch {
+		case !t.Everyone():
+			terms = append(terms, t)
+		case ended:
+			remarks = append(remarks, fmt.Sprintf("%s behind the all is left out here: receivers do not look there", t.Text))
+		case t.Name == "all":
+			terms = append(terms, term("~all"))
+			remarks = append(remarks, fmt.Sprintf(everyone, t.Text, "~all"))
+		default:
+			remarks = append(remarks, fmt.Sprintf(everyone, t.Text, "left out"))
+		}
+		ended = ended || t.Name == "all" && t.Qualifier != 0
+	}
+	return record.SPF{Terms: terms}, remarks
 }
 
 // putFirst puts our terms before the others, and takes them out where they stood.
@@ -47,15 +76,22 @@ func putFirst(ours []record.Term, s record.SPF) record.SPF {
 // union joins records: the terms of each, up to its all, without duplicates.
 func union(parts []record.SPF) (record.SPF, []string) {
 	var terms, redirects, ends []record.Term
+	var remarks []string
 	seen := make(map[string]bool)
-	for _, part := range parts {
+	for i, part := range parts {
 		end, ended := part.All()
 		for _, t := range part.Terms {
 			if ended && t == end {
 				break // receivers do not look behind it
 			}
 			redirect := t.Name == "redirect" && t.Qualifier == 0
-			if seen[meaning(t)] || redirect && ended {
+			if redirect && ended {
+				continue
+			}
+			if excluding := t.Qualifier != '+' && t.Qualifier != 0; excluding && i < len(parts)-1 {
+				remarks = append(remarks, fmt.Sprintf("%s of one record keeps its hosts out of the others as well", t.Text))
+			}
+			if seen[meaning(t)] {
 				continue
 			}
 			seen[meaning(t)] = true
@@ -69,8 +105,9 @@ func union(parts []record.SPF) (record.SPF, []string) {
 			ends = append(ends, end)
 		}
 	}
-	terms, remarks := finish(terms, redirects, ends)
-	return record.SPF{Terms: terms}, remarks
+	merged := fmt.Sprintf("%d records were merged into this one, which takes the place of them all: several SPF records beside each other are an error to receivers", len(parts))
+	terms, more := finish(terms, redirects, ends)
+	return record.SPF{Terms: terms}, slices.Concat(remarks, []string{merged + weaker(ends)}, more)
 }
 
 // finish gives the joined terms one end: the most permissive all or, where there is none, a
@@ -92,6 +129,18 @@ func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
 		terms = append(terms, slices.MinFunc(ends, morePermissive))
 	}
 	return terms, remarks
+}
+
+// weaker says that records end differently. Of +all there is more to say.
+func weaker(ends []record.Term) string {
+	if len(ends) < 2 {
+		return ""
+	}
+	weak, strong := slices.MinFunc(ends, morePermissive), slices.MaxFunc(ends, morePermissive)
+	if weak.Qualifier == strong.Qualifier || weak.Everyone() {
+		return ""
+	}
+	return fmt.Sprintf(". One of them ends in %s and another in %s; this one has %s, the weaker, so that no mail is refused that was not before. Write %s when all that sends mail is named", strong.Text, weak.Text, weak.Text, strong.Text)
 }
 
 func morePermissive(a, b record.Term) int {

@@ -17,7 +17,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 	if !k.Platform.SPFInclude.IsZero() && !k.includable() {
 		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first; addresses are told until then", k.Platform.SPFInclude)
 	}
-	for _, name := range k.emptyTargets(s, t) {
+	for _, name := range s.Unready {
 		note("an alias leads to %s, where no key is published yet; publish it first, as onbehalf dns shows", name)
 	}
 	if !t.ReturnPath.IsZero() && k.firstMX(k.Platform.Bounce) == "" {
@@ -38,7 +38,10 @@ func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 	for _, id := range k.Keys.Held(t.Identities) {
 		name, _ := Alias(id.Selector, t.ID, k.Platform.Domain)
 		leads := slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "CNAME" && r.Value == name })
-		if leads && !slices.Contains(empty, name) && !k.publishedKey(name, id, "").Done {
+		if !leads || slices.Contains(empty, name) {
+			continue
+		}
+		if target := k.publishedKey(name, id, ""); !target.Done && target.PresentError == "" {
 			empty = append(empty, name)
 		}
 	}

@@ -95,6 +95,7 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 		r.unanswered(err)
 		return r
 	}
+	r.behindAlias(answer)
 	for _, rr := range answer.Records {
 		if mx, ok := rr.(*dns.MX); ok {
 			r.Present = append(r.Present, fmt.Sprintf("%d %s", mx.Preference, strings.TrimSuffix(mx.Mx, ".")))

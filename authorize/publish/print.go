@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"onbehalf/keys"
+	"onbehalf/message"
 )
 
 // AsText gives the sheet with each key that is not there yet as TXT, where it would be
@@ -41,7 +42,15 @@ func (s Sheet) Print(w io.Writer) {
 		fmt.Fprintln(w)
 		r.print(w)
 	}
-	notes := slices.Concat(s.Remarks, s.Notes)
+	for _, r := range s.Below {
+		fmt.Fprintln(w)
+		r.print(w)
+	}
+	var notes []string
+	for _, d := range s.Absent {
+		notes = append(notes, absentText(d))
+	}
+	notes = slices.Concat(notes, s.Remarks, s.Notes)
 	if s.OwnServer != "" {
 		notes = append(notes, s.OwnServer)
 	}
@@ -82,7 +91,11 @@ func (s Sheet) summary() string {
 func (r Record) print(w io.Writer) {
 	margin := fmt.Sprintf("%-10s", r.State())
 	fmt.Fprint(w, strings.Replace(wrap(r.label()+": "+r.Why, blanks(margin), columns), blanks(margin), margin, 1))
-	fmt.Fprintf(w, "  name    %s  in zone %s  (%s)\n", r.Relative, r.Zone, r.Name)
+	if r.At == "" {
+		fmt.Fprintf(w, "  name    %s  in zone %s  (%s)\n", r.Relative, r.Zone, r.Name)
+	} else {
+		fmt.Fprintf(w, "  name    %s, of which %s is an alias\n", clean(r.At), r.Name)
+	}
 	fmt.Fprintf(w, "  %-6s  %s\n", r.Type, cmp.Or(r.data(), "-"))
 	for i, text := range r.now() {
 		fmt.Fprintf(w, "  %-6s  %s\n", []string{"now", ""}[min(i, 1)], text)
@@ -135,6 +148,9 @@ const ttl = 3600
 // left out, and said in a comment.
 func (s Sheet) Zone(w io.Writer) {
 	comment(w, fmt.Sprintf("DNS records of %s: %s", s.heading(), s.summary()))
+	for _, d := range s.Absent {
+		comment(w, absentText(d))
+	}
 	for _, text := range s.Remarks {
 		comment(w, text)
 	}
@@ -151,8 +167,25 @@ func (s Sheet) Zone(w io.Writer) {
 			comment(w, r.Name+" "+r.Type+" is left out")
 			continue
 		}
-		fmt.Fprintf(w, "%s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
+		fmt.Fprintln(w, r.line())
 	}
+	for _, r := range s.Below {
+		fmt.Fprintln(w)
+		comment(w, fmt.Sprintf("%s, for each name: %s", r.label(), r.Why))
+		fmt.Fprintf(w, "; %s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
+	}
+}
+
+// line is the record in a master file: a comment where it belongs into the zone of somebody else.
+func (r Record) line() string {
+	if r.At == "" {
+		return fmt.Sprintf("%s. %d IN %s %s", r.Name, ttl, r.Type, r.entry())
+	}
+	line := fmt.Sprintf("%s. %d IN %s %s", clean(r.At), ttl, r.Type, r.entry())
+	if at, err := message.ParseName(r.At); err != nil || !at.Within(r.Zone) {
+		line = "; " + strings.NewReplacer("\n", " ", "\t", "").Replace(line)
+	}
+	return line
 }
 
 // entry is the record's data in a master file.

@@ -59,11 +59,14 @@ type Record struct {
 	Relative   string         `json:"relative"`             // Name as it is entered in its zone; @ is the zone itself
 	Zone       message.Domain `json:"zone"`                 // as far as the public suffix list tells
 	Type       string         `json:"type"`                 // TXT, CNAME or MX
-	Value      string         `json:"value"`                // text of a TXT, target of the others; empty: not to be told, for DNS did not answer
+	Value      string         `json:"value"`                // text of a TXT, target of the others; empty: not to be told, for DNS did not answer, or a remark says why
 	Preference uint16         `json:"preference,omitempty"` // of an MX
 	Why        string         `json:"why"`                  // what it does: a sentence without its subject and full stop
-	Done       bool           `json:"done"`
-	Optional   bool           `json:"optional,omitempty"`
+	// At is where it must stand when Name is an alias: the name that the alias leads to. Nothing
+	// can stand beside a CNAME (RFC 1034 section 3.6.2).
+	At       string `json:"at,omitempty"`
+	Done     bool   `json:"done"`
+	Optional bool   `json:"optional,omitempty"`
 	// Present is what stands at the name now and has to do with the purpose: of a
 	// record that is Done, itself; of others, what it replaces.
 	Present      []string `json:"present,omitempty"`
@@ -84,6 +87,15 @@ func newRecord(purpose Purpose, name string, zone message.Domain, kind, value, w
 }
 
 func (r *Record) remark(texts ...string) { r.Remarks = append(r.Remarks, texts...) }
+
+// place is the name at which the record must stand, as a DNS program wants it, and what to say of
+// that.
+func (r Record) place() (name, explained string) {
+	if r.At == "" {
+		return r.Relative, r.Name
+	}
+	return r.At, r.Name + " is an alias of it"
+}
 
 // unanswered notes that nobody told what is there.
 func (r *Record) unanswered(err error) {
@@ -117,12 +129,19 @@ type Sheet struct {
 	Hosts    []netip.Addr   `json:"hosts"`          // that its mail comes from
 	From     []string       `json:"from,omitempty"` // domain patterns of the tenant, for people
 	Records  []Record       `json:"records"`
+	Below    []Record       `json:"below,omitempty"`   // of a wildcard: what each name below needs, as NAME
 	Remarks  []string       `json:"remarks,omitempty"` // for who publishes
+	Steps    []string       `json:"steps,omitempty"`   // what the forms of DNS providers want, a line for each
 	Notes    []string       `json:"notes,omitempty"`   // for the platform's administrator alone
 	// OwnServer says why the tenant's own mail server may refuse mail of its domains; empty:
 	// nothing is known against it.
 	OwnServer string `json:"own_server,omitempty"`
 	Allow     *Allow `json:"allow,omitempty"` // nil: nothing is delivered to the tenant directly
+
+	// Absent are domains of the tenant that do not exist, so that nobody can publish anything.
+	Absent []message.Domain `json:"absent,omitempty"`
+	// Unready are names of the platform that aliases lead to, and that have no key yet.
+	Unready []string `json:"unready,omitempty"`
 
 	has map[string]bool
 }

@@ -128,12 +128,28 @@ func TestDMARC(t *testing.T) {
 		{"a faulty one", `_dmarc.x.nl TXT "v=DMARC1; p=stern"`, "v=DMARC1; p=none", "to do"},
 		{"none that receivers see", `_dmarc.x.nl TXT "\"v=DMARC1; p=reject\""`, "v=DMARC1; p=none", "optional"},
 		{"silence", "_dmarc.x.nl silent", "", "unknown"},
+		{"an empty sp=", `_dmarc.x.nl TXT "v=DMARC1; p=reject; sp=; rua=mailto:a@x.nl"`, "v=DMARC1; p=reject; rua=mailto:a@x.nl", "to do"},
+		{"no semicolon", `_dmarc.x.nl TXT "v=DMARC1 p=reject"`, "v=DMARC1; p=reject", "to do"},
+		{"v= is not first", `_dmarc.x.nl TXT "p=reject; v=DMARC1"`, "v=DMARC1; p=reject", "to do"},
+		{"the weaker one first", "_dmarc.x.nl TXT \"v=DMARC1; p=none\"\n_dmarc.x.nl TXT \"v=DMARC1; p=reject\"", "v=DMARC1; p=reject", "to do"},
+		{"an alias", "_dmarc.x.nl CNAME d.y.nl", "v=DMARC1; p=none", "optional"},
 	} {
 		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone)}
 		r := find(t, desk.Tenant(t.Context(), customer(t, "post.x.nl", "x.nl")), publish.DMARC, "_dmarc.x.nl")
 		if r.Value != test.value || r.State() != test.state {
 			t.Errorf("%s: %s (%s)", test.name, r.Value, r.State())
 		}
+		if test.name == "an alias" && r.At != "d.y.nl" {
+			t.Errorf("beside an alias: %+v", r)
+		}
+	}
+}
+
+// TestDMARCBehindWildcard: a wildcard's alias stands in nobody's way.
+func TestDMARCBehindWildcard(t *testing.T) {
+	desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, "_dmarc.x.nl CNAME d.y.nl\nonbehalf-wildcard-test.x.nl CNAME d.y.nl")}
+	if r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.DMARC, "_dmarc.x.nl"); r.At != "" || len(r.Remarks) > 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 )
 
@@ -36,43 +37,62 @@ func (k task) spf(w wish) Record {
 		r.remark(fmt.Sprintf("if there is an SPF record, put %s directly behind v=spf1 in it, and publish no second one; if there is none, publish v=spf1 %s %s, with what else sends mail added", us, us, w.end))
 		return r
 	}
-	if len(answer.Chain) > 1 {
-		r.remark(fmt.Sprintf("%s is an alias (CNAME) of %s, so the record must be published there", w.name, answer.Target()))
-	}
-	present := r.readSPF(answer.Texts())
+	r.behindAlias(answer)
+	present := r.readSPF(answer)
 	passes, err := k.passes(w, r.Present, ours, plain)
 	if err != nil {
 		r.unanswered(err)
 		r.remark("whether mail passes already is not known; with the record shown here it does")
 	}
 	s := record.SPF{}
-	if passes {
+	fit := true
+	if passes && !letsEveryoneIn(r.Present[0]) {
 		r.Done = true
 		s, _ = record.ParseSPF(r.Present[0])
 	} else {
-		s = k.propose(&r, w, present, ours, plain)
+		s, fit = k.propose(&r, w, present, ours, plain)
+	}
+	if !fit {
+		r.remark("no record is shown here before that is known: correct the term in the present record, or take it out, and ask again")
+		return r
 	}
 	r.Value = s.String()
 	r.judgeSPF(s, lookUps(k.ctx, k.DNS, s))
+	if !r.Done && w.name != w.zone.String() && !w.domain.IsZero() && k.onlyWildcard(w.domain) {
+		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and does not any more when this one is there (RFC 4592): publish the other records of the name (A, MX) beside it", w.domain.Parent().Unicode(), w.name))
+	}
 	return r
 }
 
+// letsEveryoneIn reports whether every host passes by a record, in its own words.
+func letsEveryoneIn(text string) bool {
+	s, _ := record.ParseSPF(text)
+	_, everyone := s.Everyone()
+	return everyone
+}
+
 // readSPF notes what is present, and gives what can be read as SPF.
-func (r *Record) readSPF(texts []string) []string {
+func (r *Record) readSPF(answer resolve.Answer) (read []string) {
+	texts, meant := answer.Texts(), []string(nil)
 	r.Present = spfTexts(texts)
-	read := slices.Clone(r.Present)
-	for _, text := range texts {
-		fault, meant := record.LooksLikeSPF(text)
-		if !meant {
+	for i, parts := range answer.Strings() {
+		if record.IsSPF(texts[i]) {
+			text, _ := choose(parts)
+			read = append(read, text)
 			continue
 		}
-		r.Present = append(r.Present, text)
-		r.remark("receivers do not see " + quoted(text) + " as an SPF record, for " + fault + ": delete it")
-		if mended, ok := recovered(text); ok {
-			read = append(read, mended)
+		fault, looks := record.LooksLikeSPF(texts[i])
+		if !looks {
+			continue
 		}
+		r.Present = append(r.Present, texts[i])
+		rest := "; what it was meant to say is not in the record here"
+		if text, readable := recovered(parts...); readable {
+			meant, rest = append(meant, text), ""
+		}
+		r.remark("receivers do not see " + quoted(texts[i]) + " as an SPF record, for " + fault + ": delete it" + rest)
 	}
-	return read
+	return append(read, meant...)
 }
 
 func (k task) passes(w wish, present []string, ours, plain []record.Term) (bool, error) {
@@ -85,14 +105,14 @@ func (k task) passes(w wish, present []string, ours, plain []record.Term) (bool,
 	return k.Passes(k.ctx, w.domain)
 }
 
-// propose makes the record that lets us pass.
-func (k task) propose(r *Record, w wish, present []string, ours, plain []record.Term) record.SPF {
+// propose makes the record that lets us pass, and reports whether it is fit to be published.
+func (k task) propose(r *Record, w wish, present []string, ours, plain []record.Term) (record.SPF, bool) {
 	if len(present) == 0 {
-		return k.fresh(r, w, ours)
+		return k.fresh(r, w, ours), true
 	}
-	s, remarks := merge(present, ours)
+	s, remarks, fit := merge(present, ours)
 	if n := lookUps(k.ctx, k.DNS, s); n > maxLookUps && ours[0].Name == "include" {
-		s, remarks = merge(present, plain)
+		s, remarks, fit = merge(present, plain)
 		s.Terms = slices.DeleteFunc(s.Terms, func(t record.Term) bool { return holds(ours, t) })
 		remarks = append(remarks, fmt.Sprintf("with %s it would need %s DNS look-ups, and receivers stop at %d: so it has the addresses themselves", ours[0].Text, atMost(n), maxLookUps))
 	}
@@ -101,7 +121,7 @@ func (k task) propose(r *Record, w wish, present []string, ours, plain []record.
 		r.Done = true
 		r.remark("the record is as it should be, and mail does not pass all the same: something that it leads to is faulty or slow")
 	}
-	return s
+	return s, fit
 }
 
 // fresh makes a first record. It must not make suspects of those who send now.
@@ -124,8 +144,6 @@ func (r *Record) judgeSPF(s record.SPF, lookUps int) {
 	all, ended := s.All()
 	_, redirects := s.Redirect()
 	switch {
-	case ended && all.Qualifier == '+':
-		r.remark("it has " + all.Text + ", by which every host on the Internet may send as this domain; ~all or -all is better")
 	case ended && all.Qualifier == '?':
 		r.remark("it has ?all, by which receivers learn nothing about hosts that are not named; ~all is better")
 	case !ended && !redirects:

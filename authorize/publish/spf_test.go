@@ -33,7 +33,7 @@ func TestMergedSPF(t *testing.T) {
 		{"macros", `x.nl TXT "v=spf1 exists:%{i}._spf.%{d2} include:%{d}._spf.x.nl ~all"`, "v=spf1 include:_spf.courseware.nl exists:%{i}._spf.%{d2} include:%{d}._spf.x.nl ~all", nil},
 		{"we stand in it with ?", `x.nl TXT "v=spf1 mx ?include:_SPF.courseware.nl. -all"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
 		{"we stand behind all", `x.nl TXT "v=spf1 mx -all include:_spf.courseware.nl"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
-		{"+all", `x.nl TXT "v=spf1 +all"`, "v=spf1 include:_spf.courseware.nl +all", []string{"every host on the Internet"}},
+		{"+all", `x.nl TXT "v=spf1 +all"`, "v=spf1 include:_spf.courseware.nl ~all", []string{"every host on the Internet"}},
 		{"?all", `x.nl TXT "v=spf1 mx ?all"`, "v=spf1 include:_spf.courseware.nl mx ?all", []string{"it has ?all"}},
 		{"no all", `x.nl TXT "v=spf1 mx"`, "v=spf1 include:_spf.courseware.nl mx", []string{"it has no all"}},
 		{"nothing in it", `x.nl TXT "v=spf1"`, "v=spf1 include:_spf.courseware.nl", []string{"it has no all"}},
@@ -166,11 +166,12 @@ func TestSPFThatPasses(t *testing.T) {
 		state, want string
 		remarks     []string
 	}{
-		{"by evaluation", other, all, "done", "v=spf1 mx +all", []string{"every host"}},
+		{"by evaluation", `x.nl TXT "v=spf1 mx include:_spf.y.nl -all"`, all, "done", "v=spf1 mx include:_spf.y.nl -all", nil},
+		{"as everybody does", other, all, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"every host"}},
 		{"by its text", named, nil, "done", "v=spf1 mx include:_spf.courseware.nl -all", nil},
 		{"by addresses in its text", `x.nl TXT "v=spf1 ip4:192.0.2.7 -all"`, nil, "done", "v=spf1 ip4:192.0.2.7 -all", nil},
 		{"not by its text", `x.nl TXT "v=spf1 -all include:_spf.courseware.nl"`, nil, "to do", "v=spf1 include:_spf.courseware.nl -all", nil},
-		{"not by two", named + "\n" + other, all, "to do", "v=spf1 include:_spf.courseware.nl mx +all", []string{"2 records", "every host"}},
+		{"not by two", named + "\n" + other, all, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"2 records", "every host"}},
 		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"`, nobody, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, and mail does not pass"}},
 		{"not known", named, unknown, "unknown", "v=spf1 include:_spf.courseware.nl mx -all", []string{"not known"}},
 		{"no answer", "x.nl silent", all, "unknown", "", []string{"include:_spf.courseware.nl directly behind v=spf1"}},
@@ -215,4 +216,40 @@ func TestWildcardAlone(t *testing.T) {
 	}
 	find(t, sheet, publish.DKIM, "s1._domainkey.x.nl")
 	compare(t, sheet.Remarks, []string{"the key of x.nl counts for all names below it"})
+}
+
+// TestWildcardLetter: the letter to who has nothing but a wildcard shows the record that names below
+// it need, in one line.
+func TestWildcardLetter(t *testing.T) {
+	c := customer(t, "*.x.nl")
+	sheet := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, "x.nl MX 10 mail.x.nl")}.Tenant(t.Context(), c)
+	var letter, zone, list strings.Builder
+	sheet.Letter(&letter)
+	sheet.Zone(&zone)
+	sheet.Print(&list)
+	if want := "   Name:   NAME   (NAME.x.nl)\n   Type:   TXT\n   Value:  v=spf1 include:_spf.courseware.nl ~all\n"; !strings.Contains(letter.String(), want) {
+		t.Errorf("%s\nhas not\n%s", letter.String(), want)
+	}
+	if want := "\n; NAME.x.nl. 3600 IN TXT \"v=spf1 include:_spf.courseware.nl ~all\"\n"; !strings.Contains(zone.String(), want) {
+		t.Errorf("%s\nhas not\n%s", zone.String(), want)
+	}
+	if want := "  TXT     v=spf1 include:_spf.courseware.nl ~all\n"; !strings.Contains(list.String(), want) {
+		t.Errorf("%s\nhas not\n%s", list.String(), want)
+	}
+}
+
+// TestSPFBehindWildcard: a record at a name takes it out of the wildcard, mail servers and all.
+func TestSPFBehindWildcard(t *testing.T) {
+	for zone, want := range map[string]bool{
+		"post.x.nl MX 10 mail.x.nl\nonbehalf-wildcard-test.x.nl MX 10 mail.x.nl": true,
+		"post.x.nl MX 10 mail.x.nl\nonbehalf-wildcard-test.x.nl MX 10 else.x.nl": false,
+		"post.x.nl MX 10 mail.x.nl": false,
+		"":                          false,
+	} {
+		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, zone), Passes: nobody}
+		r := find(t, desk.Tenant(t.Context(), customer(t, "post.x.nl")), publish.SPF, "post.x.nl")
+		if got := strings.Contains(strings.Join(r.Remarks, "\n"), "a wildcard record (*.x.nl)"); got != want {
+			t.Errorf("%q: %q", zone, r.Remarks)
+		}
+	}
 }

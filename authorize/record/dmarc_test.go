@@ -118,6 +118,15 @@ func FuzzDMARC(f *testing.F) {
 		if d.Suffix != "y" && d.Suffix != "n" && d.Suffix != "u" {
 			t.Errorf("%q: suffix %q", text, d.Suffix)
 		}
+		strictest, from, found := record.StrictestDMARC([]string{text})
+		if found {
+			repaired := record.RepairedDMARC(from, strictest)
+			read, err := record.ParseDMARC(repaired)
+			why, _ := record.DMARCFault(repaired)
+			if err != nil || !record.IsDMARC(repaired) || read.Policy != strictest.Policy || read.Subdomains != strictest.Subdomains || why != "" {
+				t.Errorf("%q is repaired to %q: %+v, not %+v; %v %s", text, repaired, read, strictest, err, why)
+			}
+		}
 		if !record.IsDMARC(text) {
 			return
 		}
@@ -126,4 +135,27 @@ func FuzzDMARC(f *testing.F) {
 			t.Errorf("%q: %+v, %v; with more, %+v, %v", text, d, err, again, err2)
 		}
 	})
+}
+
+// TestStrictestDMARC has what OpenDMARC or rspamd read, and the record that all read alike.
+func TestStrictestDMARC(t *testing.T) {
+	for _, test := range []struct {
+		texts    []string
+		policy   tenant.DMARCPolicy
+		repaired string
+	}{
+		{[]string{"v=DMARC1; p=reject"}, tenant.DMARCReject, "v=DMARC1; p=reject"},
+		{[]string{"v=DMARC1; p=reject; sp=; rua=mailto:a@b.c, mailto:d@e.f"}, tenant.DMARCReject, "v=DMARC1; p=reject; rua=mailto:a@b.c, mailto:d@e.f"},
+		{[]string{"v=DMARC1; p=reject; sp=rejected"}, tenant.DMARCReject, "v=DMARC1; p=reject"},
+		{[]string{"v=DMARC1; p=none; p=reject"}, tenant.DMARCReject, "v=DMARC1; p=reject"},
+		{[]string{"v=DMARC1 p=reject rua=mailto:a@b.c adkim=s"}, tenant.DMARCReject, "v=DMARC1; p=reject; rua=mailto:a@b.c; adkim=s"},
+		{[]string{"p=quarantine; v=DMARC1; sp=none"}, tenant.DMARCQuarantine, "v=DMARC1; p=quarantine; sp=none"},
+		{[]string{"v=DMARC1; p=none", "v=DMARC1; p=reject; fo=1"}, tenant.DMARCReject, "v=DMARC1; p=reject; fo=1"},
+		{[]string{"v=DMARC1; rua=mailto:a@b.c", "v=DMARC1; p=bogus", "v=spf1 p=reject", "\"v=DMARC1; p=reject\"", "v=dmarc1; p=reject", "v=DMARC1, p=reject"}, "", ""},
+	} {
+		d, from, found := record.StrictestDMARC(test.texts)
+		if d.Policy != test.policy || found != (test.policy != "") || found && record.RepairedDMARC(from, d) != test.repaired {
+			t.Errorf("%q: %+v %v %s", test.texts, d, found, record.RepairedDMARC(from, d))
+		}
+	}
 }

@@ -70,7 +70,7 @@ func TestSPFGrammar(t *testing.T) {
 		{"ptr", ""}, {"ptr:x.nl", ""}, {"ptr/24", "does not take"}, {"ptr:", "no domain"},
 		{"ip4:1.2.3.4", ""}, {"ip4:1.2.3.4/0", ""}, {"ip4:1.2.3.4/33", "prefix length"}, {"ip4:1.2.3.4/", "prefix length"}, {"ip4:1.2.3.4/08", "prefix length"}, {"ip4:1.2.3", "for an address"}, {"ip4:1.2.3.04", "for an address"}, {"ip4:1.2.3.256", "for an address"},
 		{"ip4:x.nl", "for an address"}, {"ip4", "no colon"}, {"ip4:", "no address"}, {"ip4/24", "no colon"}, {"ip4:2001:db8::1", "that is ip6:"}, {"ip6:1.2.3.4", "that is ip4:"}, {"ip4:1.2.3.4//24", "prefix length"}, {"ip4:1.2.3.4,5.6.7.8", "separated by spaces"},
-		{"ip6:::1.2.3.4/128", ""}, {"ip6:2001:db8::1/129", "prefix length"}, {"ip6:fe80::1%eth0", "for an address"},
+		{"ip6:::1.2.3.4/128", ""}, {"ip6:::ffff:1.2.3.4", ""}, {"ip6:::ffff:102:304/120", ""}, {"exists:%{i,}.x.nl", ""}, {"ip6:2001:db8::1/129", "prefix length"}, {"ip6:fe80::1%eth0", "for an address"},
 		{"redirect=x.nl", ""}, {"redirect=", "no domain"}, {"redirect:x.nl", "takes ="}, {"-redirect=x.nl", "qualifier"}, {"redirect=%{r}.x.nl", "does not know here"},
 		{"exp=%{d}.x.nl", ""}, {"x=", ""}, {"x.y_z-1=%{c}", ""}, {"x=%", "lone %"}, {"1x=y", "no name"}, {"=y", "no name"}, {"include=x.nl", ""},
 		{"ip:1.2.3.4", "write ip4:"}, {"ipv6:::1", "write ip6:"}, {"1.2.3.4", "write ip4:"}, {"-2001:db8::1", "write ip6:"}, {"spf.x.nl", "write include:"}, {"+", "no name"}, {"–all", "plain hyphen"}, {"-all;", "separated by spaces"},

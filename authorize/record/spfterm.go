@@ -35,8 +35,11 @@ func parseTerm(text string) (t Term, cause string) {
 
 // strange finds characters that no term can have.
 func strange(text string) string {
+	inMacro := false // where a comma can be a delimiter
 	for _, r := range text {
+		inMacro = r == '{' || inMacro && r != '}'
 		switch {
+		case r == ',' && inMacro:
 		case r == '\t':
 			return "holds a tab; terms are separated by spaces"
 		case r == '–' || r == '—' || r == '−' || r == '‑':
@@ -164,7 +167,7 @@ func network(t Term) string {
 		return fmt.Sprintf("has %q for an address", clip(text))
 	case t.Name == "ip4" && addr.Is6():
 		return "has an IPv6 address; that is ip6:"
-	case t.Name == "ip6" && (addr.Is4() || addr.Is4In6()):
+	case t.Name == "ip6" && addr.Is4():
 		return "has an IPv4 address; that is ip4:"
 	case found && !isLength(length, most):
 		return fmt.Sprintf("has a prefix length %q, which is not one of 0 to %d", clip("/"+length), most)

@@ -45,9 +45,15 @@ func (a *asking) exchange(name string, qtype uint16) (*dns.Msg, error) {
 	return nil, errors.Join(problems...)
 }
 
-// askServer asks over UDP and, when the answer did not fit, over TCP.
+// askServer asks over UDP and, when the answer did not fit, over TCP. A server that does not know
+// EDNS is asked without it (RFC 6891 section 7).
 func (a *asking) askServer(server string, question *dns.Msg) (*dns.Msg, error) {
 	m, err := a.send("udp", server, question)
+	if err == nil && refusesEDNS(m) {
+		question = question.Copy()
+		question.Extra = nil
+		m, err = a.send("udp", server, question)
+	}
 	if err == nil && m.Truncated {
 		m, err = a.send("tcp", server, question)
 	}
@@ -56,7 +62,7 @@ func (a *asking) askServer(server string, question *dns.Msg) (*dns.Msg, error) {
 		return nil, err
 	case err != nil:
 	case !isDefinitive(m):
-		err = errors.New(rcodeName(m.Rcode))
+		err = errors.New(failure(m))
 	case m.Truncated:
 		err = errors.New("answer cut off")
 	case isReferral(m):
@@ -66,6 +72,10 @@ func (a *asking) askServer(server string, question *dns.Msg) (*dns.Msg, error) {
 		return nil, fmt.Errorf("%s: %w", server, err)
 	}
 	return m, nil
+}
+
+func refusesEDNS(m *dns.Msg) bool {
+	return m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeBadVers
 }
 
 func isDefinitive(m *dns.Msg) bool {

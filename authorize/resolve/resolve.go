@@ -172,11 +172,15 @@ func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 	}
 }
 
+// fewStrings is how many strings of a text are kept apart.
+const fewStrings = 16
+
 // compact makes a record take little more than its data: the library gives each a copy of
-// its owner, and 16 octets to each string of a text, though it be empty.
+// its owner, and 16 bytes to each string of a text, even to an empty one. Where there are few,
+// they say what its publisher took for the parts of the text.
 func compact(rr dns.RR, owner string) dns.RR {
 	rr.Header().Name = owner
-	if txt, ok := rr.(*dns.TXT); ok {
+	if txt, ok := rr.(*dns.TXT); ok && len(txt.Txt) > fewStrings {
 		txt.Txt = []string{strings.Join(txt.Txt, "")}
 	}
 	return rr

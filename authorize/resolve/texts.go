@@ -21,6 +21,22 @@ func (a Answer) Texts() []string {
 	return texts
 }
 
+// Strings returns the strings of the TXT records in an answer, one list for each text of Texts. Of
+// a record of more than 16 it is the text as one.
+func (a Answer) Strings() [][]string {
+	var all [][]string
+	for _, rr := range a.Records {
+		if txt, ok := rr.(*dns.TXT); ok {
+			var parts []string
+			for _, s := range txt.Txt {
+				parts = append(parts, unescaped(s))
+			}
+			all = append(all, parts)
+		}
+	}
+	return all
+}
+
 // Hosts gives the host names of the MX and PTR records in an answer, lower case, without final dots, in
 // the order of the answer. The null MX (RFC 7505) is the empty name.
 func (a Answer) Hosts() []string {
@@ -36,24 +52,30 @@ func (a Answer) Hosts() []string {
 	return hosts
 }
 
-// text undoes what the DNS library does to character-strings: it gives them as a
-// master file would have them (RFC 1035 section 5.1), with \X and \DDD.
 func text(txt *dns.TXT) string {
 	var b strings.Builder
 	for _, s := range txt.Txt {
-		for i := 0; i < len(s); i++ {
-			if s[i] != '\\' || i+1 == len(s) {
-				b.WriteByte(s[i])
-				continue
-			}
-			if octet, ok := decimal(s[i+1:]); ok {
-				b.WriteByte(octet)
-				i += 3
-				continue
-			}
-			i++
+		b.WriteString(unescaped(s))
+	}
+	return b.String()
+}
+
+// unescaped undoes what the DNS library does to a character-string: it gives them as a
+// master file would have them (RFC 1035 section 5.1), with \X and \DDD.
+func unescaped(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
 			b.WriteByte(s[i])
+			continue
 		}
+		if octet, ok := decimal(s[i+1:]); ok {
+			b.WriteByte(octet)
+			i += 3
+			continue
+		}
+		i++
+		b.WriteByte(s[i])
 	}
 	return b.String()
 }

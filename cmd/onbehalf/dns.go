@@ -80,6 +80,9 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if q.asTXT {
 		sheet = sheet.AsText()
 	}
+	if reason := sheet.Postpone(); q.asText && reason != "" {
+		return fmt.Errorf("there is no letter yet: %s", reason)
+	}
 	return p.showRecords(sheet, q)
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"onbehalf/cmd/onbehalf/probe"
 	"onbehalf/message"
-	"onbehalf/tenant"
 )
 
 // runProbe looks at a tenant's own mail server.
@@ -42,7 +41,7 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 		return err
 	}
 	one := probe.New(self, client, t, s, time.Now())
-	one.TLS = strictest(t, now.Tenants)
+	one.TLS = s.AtNextHop(t.Direct.NextHop)[0].Direct.TLS // the strictest
 	result := probe.Judge(one.Run(ctx), time.Now())
 	if asJSON {
 		if err := printJSON(p.out, result); err != nil {
@@ -55,15 +54,4 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 		return errSaid
 	}
 	return nil
-}
-
-// strictest returns the TLS level that holds for a tenant's next hop, which others may share.
-func strictest(t *tenant.Tenant, all []*tenant.Tenant) tenant.TLS {
-	level := t.Direct.TLS
-	for _, other := range all {
-		if other.Direct.NextHop.Server() == t.Direct.NextHop.Server() {
-			level = level.Stricter(other.Direct.TLS)
-		}
-	}
-	return level
 }

@@ -19,7 +19,7 @@ func (d *daemon) serveSocketmap(inherited net.Listener, socket config.Socket) (s
 		d.log.Warn("systemd hands over a socketmap socket, and socketmap is empty: nothing is found there", "socketmap", inherited.Addr().String(),
 			"remedy", "systemctl disable --now onbehalf-socketmap.socket, or name the socket in socketmap; then restart")
 	case inherited != nil:
-		d.warnOfIdle([]config.Socket{socket}, []net.Listener{inherited})
+		d.warnOfIdle("socketmap", "onbehalf-socketmap.socket", []config.Socket{socket}, []net.Listener{inherited})
 	}
 	listener := d.openBeside("socketmap", inherited, socket, "Postfix defers mail where its tables name it, and nothing is delivered directly")
 	if listener == nil {

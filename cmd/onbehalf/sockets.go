@@ -42,7 +42,7 @@ const (
 	formerName = "onbehalf.socket"
 )
 
-// openSockets gives the sockets that systemd hands over (sd_listen_fds(3)): they outlive the
+// openSockets returns the sockets that systemd hands over (sd_listen_fds(3)): they outlive the
 // daemon, so that no connection is lost over a restart. Only when there are none for the
 // milter are those in listen opened, all of them or none.
 func (d *daemon) openSockets(listen []config.Socket) (s sockets, err error) {
@@ -58,7 +58,7 @@ func (d *daemon) openSockets(listen []config.Socket) (s sockets, err error) {
 		return sockets{}, err
 	}
 	if len(s.milter) > 0 {
-		d.warnOfIdle(listen, s.milter)
+		d.warnOfIdle("listen", "onbehalf.socket", listen, s.milter)
 		return s, nil
 	}
 	if s.milter, err = openAll(listen); err != nil {
@@ -107,12 +107,12 @@ func openAll(listen []config.Socket) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// warnOfIdle names the sockets in listen that systemd did not hand over.
-func (d *daemon) warnOfIdle(listen []config.Socket, inherited []net.Listener) {
-	for _, socket := range listen {
+// warnOfIdle names the sockets in the configuration that systemd did not hand over, by their key.
+func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited []net.Listener) {
+	for _, socket := range wanted {
 		if !socket.IsZero() && !slices.ContainsFunc(inherited, func(l net.Listener) bool { return l.Addr().String() == socket.Address }) {
-			d.log.Warn("nobody answers at a socket in listen, for systemd hands over others", "listen", socket.String(),
-				"remedy", "add it to ListenStream= of onbehalf.socket, or disable that unit")
+			d.log.Warn("nobody answers at a socket in "+key+", because systemd hands over others", key, socket.String(),
+				"remedy", "make ListenStream= of "+unit+" the same, or disable that unit; then restart")
 		}
 	}
 }

@@ -144,6 +144,20 @@ func TestInheritedNames(t *testing.T) {
 	}
 }
 
+// TestInheritedElsewhere: a socketmap socket in the configuration that is not the one which is handed
+// over is named, with its own key and unit.
+func TestInheritedElsewhere(t *testing.T) {
+	path := t.TempDir() + "/s"
+	t.Setenv("ONBEHALF_SOCKETMAP", "unix:/nowhere/socketmap.sock")
+	d := handOver(t, "socketmap", inherit(t, path))
+	if got := look(t, path, "transport *"); got != "NOTFOUND " {
+		t.Errorf("the socketmap answers %q", got)
+	}
+	if !d.saysSoon("nobody answers at a socket in socketmap") || !strings.Contains(d.said(), "ListenStream= of onbehalf-socketmap.socket") {
+		t.Errorf("the log does not name the other socket:\n%s", d.said())
+	}
+}
+
 // TestInheritedFile: what is no socket to accept at is refused at start.
 func TestInheritedFile(t *testing.T) {
 	file, err := os.Open(os.DevNull)

@@ -100,7 +100,7 @@ type ofOne struct {
 
 func (c *Checker) begin(ctx context.Context, t *tenant.Tenant) *ofOne {
 	asker := resolve.Share(c.DNS)
-	return &ofOne{Checker: c, ctx: ctx, tenant: t, looker: authorize.Looker{DNS: asker, Platform: c.platform()}}
+	return &ofOne{Checker: c, ctx: ctx, tenant: t, looker: authorize.Looker{DNS: asker, Platform: c.platform(), HELO: c.Hostname, Thorough: true}}
 }
 
 func (c *Checker) platform() *tenant.Platform { return c.Table.Platform() }

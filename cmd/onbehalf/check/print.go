@@ -56,7 +56,7 @@ func (i Item) print(w io.Writer) {
 		Line(w, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), "not told, for DNS did not answer"))
+		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), noRecord(r)))
 		for _, remark := range r.Remarks {
 			Line(w, "", remark)
 		}
@@ -77,6 +77,14 @@ func (i Item) word() string {
 	return "MISSING"
 }
 
+// noRecord says why a record is not shown.
+func noRecord(r publish.Record) string {
+	if r.PresentError != "" {
+		return "not told, for DNS did not answer"
+	}
+	return "not told yet, for the reason below"
+}
+
 // wanted names a record that is to stand at the mechanism's own name, or at another: one of ours.
 func wanted(r publish.Record, ours bool) string {
 	if r.Value == "" {
@@ -86,8 +94,11 @@ func wanted(r publish.Record, ours bool) string {
 	if r.Purpose == publish.DKIM && r.Type == "TXT" {
 		text = "TXT with our key"
 	}
-	if ours {
+	switch {
+	case ours:
 		text += " at " + r.Name
+	case r.At != "":
+		text += " at " + r.At
 	}
 	return text
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -172,20 +171,4 @@ func (t *theatre) comeHome(to string) error {
 		return fmt.Errorf("the bounce goes to %s, not to %s; please report it", result.Recipients, author)
 	}
 	return nil
-}
-
-// freeAddress is a loopback address with a port that the system chooses.
-const freeAddress = "127.0.0.1:0"
-
-func listenBoth() (net.PacketConn, net.Listener, error) {
-	udp, err := net.ListenPacket("udp", freeAddress)
-	if err != nil {
-		return nil, nil, err
-	}
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-	if err != nil {
-		udp.Close()
-		return nil, nil, err
-	}
-	return udp, tcp, nil
 }

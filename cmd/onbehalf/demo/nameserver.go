@@ -37,6 +37,21 @@ func serveDNS(zone string) (*nameserver, error) {
 	return n, nil
 }
 
+// listenBoth opens a port of loopback that is free for UDP and TCP alike. The system chooses one
+// that is free for one of them, and another program may have it for the other.
+func listenBoth() (packets net.PacketConn, streams net.Listener, err error) {
+	for range 100 {
+		if streams, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, nil, err
+		}
+		if packets, err = net.ListenPacket("udp", streams.Addr().String()); err == nil {
+			return packets, streams, nil
+		}
+		streams.Close()
+	}
+	return nil, nil, err
+}
+
 // Shutdown stops answering.
 func (n *nameserver) Shutdown() {
 	n.udp.Shutdown()

@@ -107,21 +107,21 @@ func (d *doctor) authorities() {
 
 // deliverer looks for the service that our transport table names.
 func (d *doctor) deliverer() {
-	if slices.ContainsFunc(d.Postfix.ReadsTables("smtp_tls_policy_maps"), func(s setup.Service) bool { return s.Name == directService }) {
+	if slices.ContainsFunc(d.Postfix.ReadsTables("smtp_tls_policy_maps"), func(s setup.Service) bool { return s.Name == setup.DirectService }) {
 		return
 	}
-	d.add(Finding{Level: Error, What: "master.cf has no service " + directService + " that is smtp(8)", Why: "our transport table sends directly delivered mail by it",
+	d.add(Finding{Level: Error, What: "master.cf has no service " + setup.DirectService + " that is smtp(8)", Why: "our transport table sends directly delivered mail by it",
 		Mend: "add it, then reload Postfix", Commands: []string{"postconf -M 'smtp/unix=smtp unix - - - - - smtp'", "postfix reload"}})
 }
 
-// directService returns the service that our transport table sends mail by.
+// setup.DirectService returns the service that our transport table sends mail by.
 func (d *doctor) directService() setup.Service {
 	for _, s := range d.Postfix.ReadsTables("smtp_tls_policy_maps") {
-		if s.Name == directService {
+		if s.Name == setup.DirectService {
 			return s
 		}
 	}
-	return setup.Service{Name: directService}
+	return setup.Service{Name: setup.DirectService}
 }
 
 // seenBy returns where a path leads to for a service.

@@ -68,7 +68,7 @@ func (d *doctor) tidy(f Finding, setting string, w setup.Wanted) Finding {
 func (d *doctor) ownTables(setting string, w setup.Wanted) {
 	for _, service := range d.Postfix.ReadsTables(setting) {
 		value, own := d.Postfix.Of(service, setting)
-		matters := setting == "transport_maps" || setting == "smtp_tls_policy_maps" && service.Name == directService && len(d.strict()) > 0
+		matters := setting == "transport_maps" || setting == "smtp_tls_policy_maps" && service.Name == setup.DirectService && len(d.strict()) > 0
 		if !own || !matters || slices.ContainsFunc(setup.ParseTables(value), func(t setup.Table) bool { return d.Postfix.Ours(t, w) }) {
 			continue
 		}
@@ -78,9 +78,6 @@ func (d *doctor) ownTables(setting string, w setup.Wanted) {
 			Commands: []string{fmt.Sprintf("postconf -PX %s/%s", service.Name, setting), "postfix reload"}})
 	}
 }
-
-// directService is the service that our transport table sends mail by.
-const directService = "smtp/unix"
 
 // strict returns the tenants whose directly delivered mail needs TLS.
 func (d *doctor) strict() []*tenant.Tenant {

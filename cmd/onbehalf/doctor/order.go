@@ -16,7 +16,7 @@ import (
 func (d *doctor) order(setting string, w setup.Wanted) {
 	value := d.Postfix.Setting(setting)
 	for _, service := range d.Postfix.ReadsTables(setting) {
-		if setting == "transport_maps" || service.Name == directService {
+		if setting == "transport_maps" || service.Name == setup.DirectService {
 			value, _ = d.Postfix.Of(service, setting)
 		}
 	}

@@ -63,7 +63,7 @@ func (d *doctor) answersTables(w setup.Wanted) bool {
 	conn, err := net.DialTimeout(socket.Network, socket.Address, tableTime)
 	if err != nil {
 		if !d.refused(socket, err) {
-			d.add(Finding{Level: Error, What: "nobody can be asked at " + socket.String(), Why: err.Error(), Mend: "see what it is, and why", Commands: startCommands})
+			d.add(Finding{Level: Error, What: "cannot connect to " + socket.String(), Why: err.Error(), Mend: "see what it is, and why", Commands: startCommands})
 		}
 		return false
 	}
@@ -75,7 +75,7 @@ func (d *doctor) answersTables(w setup.Wanted) bool {
 	}
 	d.ok("a socketmap answers at %s", socket)
 	if socket.Network == "unix" && os.Geteuid() == 0 && open(socket.Address) {
-		d.ok("every user of this host can ask there; it says which domains are delivered directly, and no more")
+		d.ok("every user of this host can ask there; it says which domains are delivered directly and which bounce addresses are ours, and no more")
 	}
 	return true
 }
@@ -97,7 +97,7 @@ func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w setup.Wanted) (f
 	case err != nil:
 		return silent(at, err), true
 	case answer != "NOTFOUND ":
-		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: mail that is none of ours would go there", request, answer), Mend: "see which program it is, and name our socket instead"}, true
+		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: mail that is none of ours would go there", request, answer), Mend: "find out which program it is, and name our socket instead"}, true
 	case w.Bounce.IsZero():
 		return f, false
 	}
@@ -119,7 +119,7 @@ func silent(at config.Socket, err error) Finding {
 	case isMilter(at):
 		return Finding{Why: "a milter answers there, not a socketmap; Postfix defers the mail that it has to look up", Mend: "name the socket of socketmap there, and that of listen only in smtpd_milters and non_smtpd_milters"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		f.Why = fmt.Sprintf("it takes the call, and has not answered in %s; Postfix waits 100 s for each lookup, and then defers the mail", tableTime)
+		f.Why = fmt.Sprintf("it accepts the connection, and has not answered in %s; Postfix waits 100 s for each lookup, and then defers the mail", tableTime)
 	case errors.Is(err, io.EOF):
 		f.Why = "it closes the connection without an answer, so Postfix defers the mail that it has to look up"
 	default:

@@ -61,6 +61,13 @@ func TestThisHost(t *testing.T) {
 			}
 		})
 	}
+	postfixWith(t, "smtp_helo_name = main.courseware.nl\nsmtp_tls_cert_file = /gone.pem\n", "relay unix - - y - - smtp", "  -o smtp_helo_name=relay.courseware.nl",
+		"smtp unix - - y - - smtp", "  -o smtp_helo_name=out.courseware.nl", "  -o smtp_tls_cert_file="+whole, "  -o smtp_tls_CAfile="+writePEM(t, root, false),
+		"  -o inet_protocols=ipv6", "  -o smtp_tls_security_level=encrypt", "  -o smtp_bind_address6=2001:db8::25")
+	s, err := ThisHost(context.Background(), "", nil)
+	if err != nil || s.Hello != "out.courseware.nl" || s.own == nil || len(s.types) != 1 || s.SecurityLevel != "encrypt" || s.TrustedFrom == "" || len(s.from) != 1 {
+		t.Errorf("with the service's own settings: %+v, %v", s, err)
+	}
 	postfixWith(t, "")
 	if s, err := ThisHost(context.Background(), "given.example", nil); err != nil || s.Hello != "given.example" {
 		t.Errorf("%q, %v", s.Hello, err)

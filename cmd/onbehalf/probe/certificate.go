@@ -55,11 +55,11 @@ func distrust(err error, c *Certificate, now time.Time) Trouble {
 	case err == nil:
 		return Trouble{}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && now.After(c.NotAfter):
-		return Trouble{CertificateExpired, "the certificate has expired on " + c.NotAfter.Format(time.DateOnly)}
+		return Trouble{CertificateExpired, "the certificate expired on " + c.NotAfter.Format(time.DateOnly)}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return Trouble{CertificateExpired, "the certificate, or one of its chain, is not valid today"}
+		return Trouble{CertificateExpired, "the certificate, or one in its chain, is not valid today"}
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return Trouble{CertificateTrust, fmt.Sprintf("the certificate comes from %q, no authority that is trusted here, or its chain is not whole", c.Issuer)}
+		return Trouble{CertificateTrust, fmt.Sprintf("the certificate was issued by %q, which is no authority that is trusted here, or its chain is incomplete", c.Issuer)}
 	}
 	return Trouble{CertificateTrust, "the certificate cannot be verified: " + strings.TrimPrefix(err.Error(), "x509: ")}
 }

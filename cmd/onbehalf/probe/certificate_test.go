@@ -94,10 +94,10 @@ func TestInspect(t *testing.T) {
 }
 
 // postfixWith writes a main.cf that postconf reads.
-func postfixWith(t *testing.T, main string) {
+func postfixWith(t *testing.T, main string, master ...string) {
 	t.Helper()
 	folder := t.TempDir()
-	for name, text := range map[string]string{"main.cf": "compatibility_level = 3.6\nmyhostname = mail.courseware.nl\n" + main, "master.cf": ""} {
+	for name, text := range map[string]string{"main.cf": "compatibility_level = 3.6\nmyhostname = mail.courseware.nl\n" + main, "master.cf": strings.Join(master, "\n")} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

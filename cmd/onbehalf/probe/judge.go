@@ -84,7 +84,7 @@ func (j *judge) overall(now time.Time) {
 			Fix: "See onbehalf check " + j.Tenant + "; the probe goes on as if it were."})
 	}
 	if c := j.Caller.Certificate; c != nil && now.After(c.NotAfter) {
-		j.add(Finding{Level: Warning, Kind: OurCertificate, Text: fmt.Sprintf("The certificate that Postfix presents has expired on %s.", c.NotAfter.Format(time.DateOnly)),
+		j.add(Finding{Level: Warning, Kind: OurCertificate, Text: fmt.Sprintf("The certificate that Postfix presents expired on %s.", c.NotAfter.Format(time.DateOnly)),
 			Fix: "Renew it: a connector that is restricted to it no longer matches."})
 	}
 	if j.Caller.Unusable != "" {
@@ -209,7 +209,7 @@ func (j *judge) ofStep(h Host, step Step) Finding {
 	f.Text, f.Fix = fmt.Sprintf("%s is refused. %s", what, m), m.Fix
 	f.Kind = kindOf(m)
 	if m.Temporary {
-		f.Text = fmt.Sprintf("%s is put off. %s", what, m)
+		f.Text = fmt.Sprintf("%s is deferred. %s", what, m)
 	}
 	if f.Kind == Greylisting {
 		f.Level = Warning

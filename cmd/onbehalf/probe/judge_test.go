@@ -62,7 +62,7 @@ func TestJudge(t *testing.T) {
 		{"the other sender is refused", func(s *Sight) { reply(s, 5, 550, "5.7.68 TenantInboundAttribution") }, true, "", "which mail does not have with direct.envelope: bounce"},
 		{"the sender is refused", func(s *Sight) { reply(s, 3, 550, "5.7.1 no"); s.Hosts[0].Steps = s.Hosts[0].Steps[:4] }, false, "error reply-unknown",
 			"The answer is now: 550 5.7.1 no"},
-		{"the recipient is put off", func(s *Sight) { reply(s, 4, 451, "4.3.0 disk full") }, false, "error reply-unknown", "is put off"},
+		{"the recipient is deferred", func(s *Sight) { reply(s, 4, 451, "4.3.0 disk full") }, false, "error reply-unknown", "is deferred"},
 		{"DNS has no such name", func(s *Sight) { s.Hosts, s.Lookup = nil, Trouble{NoSuchName, "DNS has no address for x.example"} }, false, "error no-such-name",
 			"Which mail server do you want our mail for university.example delivered to?"},
 		{"DNS does not answer", func(s *Sight) { s.Hosts, s.Lookup = nil, Trouble{NoAnswer, "DNS does not say"} }, false, "error no-answer", "onbehalf doctor"},

@@ -75,7 +75,10 @@ func (r *route) exchangers(domain message.Domain) ([]message.Domain, Trouble) {
 			hosts = append(hosts, host)
 		}
 	}
-	if len(hosts) == 0 {
+	switch {
+	case len(hosts) == 0 && all[0].Mx != ".":
+		return nil, Trouble{NoSuchName, fmt.Sprintf("the MX records of %s name no host, but %.80q", domain, all[0].Mx)}
+	case len(hosts) == 0: // RFC 7505
 		return nil, Trouble{NullMX, fmt.Sprintf("the MX record of %s says that it takes no mail", domain)}
 	}
 	return hosts, Trouble{}

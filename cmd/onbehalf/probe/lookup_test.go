@@ -56,6 +56,7 @@ func TestLookup(t *testing.T) {
 		{"brackets ignore MX", "[mx1.u.example]", zone{records: append(hosts, "mx1.u.example. MX 10 mx2.u.example.")}, v4, "mx1.u.example [192.0.2.1:25]", ""},
 		{"an MX host that is gone", "u.example", zone{records: append(hosts, "u.example. MX 10 gone.example.", "u.example. MX 20 mx2.u.example.")}, v4, "mx2.u.example [192.0.2.2:25]", ""},
 		{"null MX", "u.example", zone{records: []string{"u.example. MX 0 .", "u.example. A 192.0.2.1"}}, v4, "", NullMX},
+		{"an MX that is no host", "u.example", zone{records: []string{"u.example. MX 0 \\027[2J."}}, v4, "", NoSuchName},
 		{"nothing", "[mx1.u.example]", zone{}, both, "", NoSuchName},
 		{"nothing behind the MX", "u.example", zone{records: []string{"u.example. MX 0 gone.example."}}, v4, "", NoSuchName},
 		{"no answer for MX", "u.example", zone{records: hosts, silent: "u.example"}, v4, "", NoAnswer},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -28,11 +29,10 @@ type conversation struct {
 func (p *Probe) talk(ctx context.Context, to Address, encrypt bool) Host {
 	h := Host{Address: to}
 	if ctx.Err() != nil {
-		h.Steps = []Step{{Stage: Connect, Trouble: Trouble{TimedOut, "not tried, because the time of the probe is used up"}}}
+		h.Steps = []Step{{Stage: Connect, Trouble: Trouble{TimedOut, "not tried: the probe ran out of time"}}}
 		return h
 	}
-	dialer := net.Dialer{Timeout: p.patience}
-	conn, err := dialer.DialContext(ctx, "tcp", to.Addr.String())
+	conn, err := p.dial(ctx, to.Addr)
 	if err != nil {
 		h.Steps = []Step{{Stage: Connect, Trouble: p.trouble(err)}}
 		return h
@@ -47,6 +47,18 @@ func (p *Probe) talk(ctx context.Context, to Address, encrypt bool) Host {
 		c.name()
 	}
 	return h
+}
+
+// dial connects from where Postfix does. An address that this host does not have is no obstacle to
+// Postfix, which then connects from another.
+func (p *Probe) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: p.patience, LocalAddr: p.local(to.Addr())}
+	conn, err := dialer.DialContext(ctx, "tcp", to.String())
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && dialer.LocalAddr != nil {
+		dialer.LocalAddr = nil
+		return dialer.DialContext(ctx, "tcp", to.String())
+	}
+	return conn, err
 }
 
 // note keeps a step, and reports whether the server agrees.
@@ -175,7 +187,7 @@ func (p *Probe) trouble(err error) Trouble {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Trouble{Refused, "connection refused"}
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return Trouble{Unreachable, "no route to it"}
+		return Trouble{Unreachable, "there is no route to it"}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Trouble{Closed, "the server closes the connection without a reply"}
 	case errors.Is(err, smtp.ErrGarbage), errors.Is(err, smtp.ErrTooMuch), errors.Is(err, smtp.ErrEarly):

@@ -264,3 +264,16 @@ func TestLastMinute(t *testing.T) {
 		t.Errorf("%+v", h.Steps)
 	}
 }
+
+// TestComesFromWherePostfixDoes: by the address that Postfix binds to. One that this host does not
+// have is none.
+func TestComesFromWherePostfixDoes(t *testing.T) {
+	addr, _ := serve(t, script{})
+	for bound, want := range map[string]string{"127.0.0.9": "127.0.0.9", "192.0.2.77": "127.0.0.1", "2001:db8::77": "127.0.0.1"} {
+		p := prober(t, tenant.TLSMay)
+		p.from = []netip.Addr{netip.MustParseAddr(bound)}
+		if got := p.visit(context.Background(), Address{Addr: addr}).Local.String(); got != want {
+			t.Errorf("bound to %s, it comes from %s, want %s", bound, got, want)
+		}
+	}
+}

@@ -51,9 +51,9 @@ var advices = map[Kind]advice{
 		return fmt.Sprintf("Which mail server do you want our mail for %s delivered to? %s has no address in DNS.", j.Domain, host)
 	}},
 	NullMX:   {says("Set direct.next_hop to the tenant's mail server in brackets, which ends the look-up of MX records."), nil},
-	NoAnswer: {says("Look whether the DNS servers of this host answer: onbehalf doctor. Postfix tries again."), nil},
+	NoAnswer: {says("Check that the DNS servers of this host answer: onbehalf doctor. Postfix tries again by itself."), nil},
 
-	TimedOut: {says("Look whether this host may connect to that port at all (providers often block port 25). Postfix waits longer: 30 seconds for a connection, 5 minutes for a reply."), openPort},
+	TimedOut: {says("Check that this host may connect to that port at all (providers often block port 25). Postfix waits longer: 30 seconds for a connection, 5 minutes for a reply."), openPort},
 	Refused:  {says("Check the port in direct.next_hop."), openPort},
 	Unreachable: {says("Check the routes of this host. Without IPv6, run: postconf -e inet_protocols=ipv4"),
 		nil},
@@ -64,18 +64,18 @@ var advices = map[Kind]advice{
 		if j.TLS == tenant.TLSMay {
 			return ""
 		}
-		return "Set direct.tls: may, if plain text will do, or have the tenant switch TLS on."
+		return "Set direct.tls: may, if plain text is acceptable, or ask the tenant to switch TLS on."
 	}, func(_ *judge, host string) string {
 		return fmt.Sprintf("Please switch on STARTTLS at your mail server %s, with a certificate for that name.", host)
 	}},
-	TLSFailed: {says("Look for what both sides have in common: openssl s_client -starttls smtp -connect HOST:PORT"), func(_ *judge, host string) string {
-		return fmt.Sprintf("STARTTLS fails at your mail server %s. Please see that it speaks TLS 1.2 or later.", host)
+	TLSFailed: {says("Find out which versions and ciphers the server offers: openssl s_client -starttls smtp -connect HOST:PORT"), func(_ *judge, host string) string {
+		return fmt.Sprintf("STARTTLS fails at your mail server %s. Please make sure that it speaks TLS 1.2 or later.", host)
 	}},
 	CertificateName: {says("Set direct.next_hop to a name that the certificate has, or direct.tls: encrypt."), func(_ *judge, host string) string {
 		return fmt.Sprintf("Please give your mail server %s a certificate with that name, or send us the name in its certificate to deliver to.", host)
 	}},
 	CertificateTrust: {says("Add the authority to smtp_tls_CAfile or smtp_tls_CApath of Postfix, or set direct.tls: encrypt."), func(_ *judge, host string) string {
-		return fmt.Sprintf("Please give your mail server %s a certificate of a public authority, and let it send the whole chain.", host)
+		return fmt.Sprintf("Please give your mail server %s a certificate of a public authority, and have it send the whole chain.", host)
 	}},
 	CertificateExpired: {says("Until it is renewed, set direct.tls: encrypt."), func(_ *judge, host string) string {
 		return fmt.Sprintf("Please renew the certificate of your mail server %s: it has expired.", host)
@@ -83,19 +83,19 @@ var advices = map[Kind]advice{
 
 	RejectDirectSend: {func(j *judge, _ string) string {
 		if Sender(j.Envelope) == AuthorSender {
-			return "Set direct.envelope: bounce, or have the tenant add a connector."
+			return "Set direct.envelope: bounce, or ask the tenant to add a connector."
 		}
-		return "Have the tenant add a connector."
+		return "Ask the tenant to add a connector."
 	}, func(j *judge, host string) string {
 		return "Your Exchange Online has Reject Direct Send switched on, so it refuses mail from outside that has your own domain as envelope sender " +
 			"(550 5.7.68; your message trace does not show it). " + connector(j, host)
 	}},
 	NoConnector: {nil, func(j *judge, _ string) string {
-		return fmt.Sprintf("No inbound connector of your Exchange Online matches our mail. Please compare it with these: we are known by %s.", j.identity())
+		return fmt.Sprintf("No inbound connector of your Exchange Online matches our mail. Please compare your connectors with what we send from: %s.", j.identity())
 	}},
 	Throttled: {nil, connector},
 	Greylisting: {nil, func(j *judge, host string) string {
-		return fmt.Sprintf("If you like, exempt %s from greylisting at your mail server %s: our mail then comes without delay.", ips(j.Caller.SendingIPs), host)
+		return fmt.Sprintf("You may exempt %s from greylisting at your mail server %s: our mail then comes without delay.", ips(j.Caller.SendingIPs), host)
 	}},
 	NotOurIP:      {nil, letIn},
 	RelayDenied:   {nil, letIn},
@@ -107,7 +107,7 @@ var advices = map[Kind]advice{
 			"\"Reject all mail not from gateway IPs\" is switched on there, so Gmail takes mail for %s from listed IPs only.", ips(j.Caller.SendingIPs), j.Domain)
 	}},
 	TLSRequired: {says("Set direct.tls: encrypt for the tenant."), nil},
-	NoPostmaster: {says("The server takes our sender; whether it takes mail for other recipients, the probe cannot say. Send a message to one: onbehalf selftest --to ADDRESS"),
+	NoPostmaster: {says("The server takes our sender; the probe cannot say whether it takes mail for other recipients. Send a message to one: onbehalf selftest --to ADDRESS"),
 		func(j *judge, _ string) string {
 			return fmt.Sprintf("Your mail server has no postmaster@%s, which every domain with mail needs (RFC 5321 section 4.5.1).", j.Domain)
 		}},

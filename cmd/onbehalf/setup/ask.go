@@ -28,6 +28,11 @@ func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
 		if q.get(given) != "" {
 			continue
 		}
+		if q.offered {
+			q.set(&a, q.standard(a, host))
+			fmt.Fprintf(t.out, "\n%s: %s (or --%s): %s.\n", q.title, q.get(a), q.Flag, q.why)
+			continue
+		}
 		if err := t.ask(q, &a, host); err != nil {
 			return a, err
 		}

@@ -1,18 +1,54 @@
 package setup
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"onbehalf/authorize/publish"
 )
+
+// DirectService is the service of master.cf that direct delivery takes: the table transport of our
+// socketmap names it.
+const DirectService = "smtp/unix"
+
+// OfClient returns a setting as DirectService has it, with $names replaced.
+func (p Postfix) OfClient(setting string) string {
+	value, _ := p.Of(Service{Name: DirectService}, setting)
+	return value
+}
+
+// Bound returns the addresses that Postfix's SMTP client connects from, one a family at most:
+// smtp_bind_address, or the only one of its family in inet_interfaces (postconf(5)).
+func (p Postfix) Bound() []netip.Addr {
+	var own, all []netip.Addr
+	for _, one := range words(p.OfClient("inet_interfaces")) {
+		if addr, err := netip.ParseAddr(strings.Trim(one, "[]")); err == nil {
+			own = append(own, addr)
+		}
+	}
+	for setting, ofFamily := range map[string]func(netip.Addr) bool{"smtp_bind_address": netip.Addr.Is4, "smtp_bind_address6": netip.Addr.Is6} {
+		only := slices.DeleteFunc(slices.Clone(own), func(addr netip.Addr) bool { return !ofFamily(addr) })
+		addr, err := netip.ParseAddr(strings.Trim(p.OfClient(setting), "[]"))
+		switch {
+		case err == nil && ofFamily(addr):
+			all = append(all, addr)
+		case len(only) == 1 && !only[0].IsLoopback():
+			all = append(all, only[0])
+		}
+	}
+	return all
+}
 
 // ReadClient asks Postfix what its SMTP client shows of itself.
 func ReadClient(ctx context.Context) publish.Client {
@@ -23,18 +59,13 @@ func ReadClient(ctx context.Context) publish.Client {
 	return p.Client()
 }
 
-// Client is what Postfix's SMTP client shows of itself, by main.cf and by the service of
-// master.cf that direct delivery takes, smtp.
+// Client returns what Postfix's SMTP client shows of itself.
 func (p Postfix) Client() publish.Client {
-	c := publish.Client{HELO: p.ofClient("smtp_helo_name")}
-	files := words(p.ofClient("smtp_tls_chain_files")) // in place of the others (postconf(5))
-	if len(files) == 0 {
-		files = slices.Concat(words(p.ofClient("smtp_tls_cert_file")), words(p.ofClient("smtp_tls_eccert_file")))
-	}
-	for _, file := range files {
-		names, err := certified(file, time.Now())
+	c := publish.Client{HELO: p.OfClient("smtp_helo_name")}
+	for _, pair := range p.ClientPairs() {
+		names, err := pair.certified(time.Now())
 		if err != nil {
-			c.Unknown = err.Error()
+			c.Unknown = "the certificate of Postfix's SMTP client: " + err.Error()
 		}
 		for _, name := range names {
 			if !slices.Contains(c.Certificate, name) {
@@ -45,60 +76,110 @@ func (p Postfix) Client() publish.Client {
 	return c
 }
 
-// ofClient is a setting as the service smtp of master.cf has it.
-func (p Postfix) ofClient(name string) string {
-	for _, o := range p.Overrides() {
-		if o.Service == "smtp/unix" && o.Name == name {
-			return o.Value
+// KeyPair is files with certificates and with their private keys; they can be the same.
+type KeyPair struct{ Certs, Keys []string }
+
+// ClientPairs returns the files of the certificates that Postfix's SMTP client presents. Those in
+// smtp_tls_chain_files take the place of all others (postconf(5)).
+func (p Postfix) ClientPairs() []KeyPair {
+	if files := words(p.OfClient("smtp_tls_chain_files")); len(files) > 0 {
+		return []KeyPair{{files, files}}
+	}
+	var all []KeyPair
+	for _, kind := range []string{"", "ec"} {
+		if cert := p.OfClient("smtp_tls_" + kind + "cert_file"); cert != "" {
+			all = append(all, KeyPair{[]string{cert}, []string{cmp.Or(p.OfClient("smtp_tls_"+kind+"key_file"), cert)}})
 		}
 	}
-	return p.expanded[name]
+	return all
 }
 
-// certified gives the DNS names of the certificate in a file that Postfix presents: the first
-// one, or one behind each private key. An error says why a server would not go by it.
-func certified(file string, now time.Time) ([]string, error) {
-	text, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("the certificate of Postfix's SMTP client: %w; run this as root", err)
-	case err != nil:
-		return nil, fmt.Errorf("the certificate of Postfix's SMTP client: %w", err)
+// Load reads a pair as TLS needs it. Mostly root alone may read the key.
+func (k KeyPair) Load() (tls.Certificate, error) {
+	certs, err := readAll(k.Certs)
+	if err != nil {
+		return tls.Certificate{}, err
 	}
-	var names []string
-	leaf := true
+	keys, err := readAll(k.Keys)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	own, err := tls.X509KeyPair(certs, keys)
+	if err != nil {
+		return own, fmt.Errorf("%s: %w", k, err)
+	}
+	return own, nil
+}
+
+// Leaves returns the certificates that are presented: the first one, or one behind each private
+// key. The others in the files are of authorities.
+func (k KeyPair) Leaves() ([]*x509.Certificate, error) {
+	text, err := readAll(k.Certs)
+	if err != nil {
+		return nil, err
+	}
+	var leaves []*x509.Certificate
+	next := true
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			leaf = true
-			continue
+		switch {
+		case block.Type != "CERTIFICATE":
+			next = true
+		case next:
+			next = false
+			leaf, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, fmt.Errorf("%s cannot be read: %w", k, err)
+			}
+			leaves = append(leaves, leaf)
 		}
-		if !leaf {
-			continue
-		}
-		leaf = false
-		of, err := namesOf(block.Bytes, now)
-		if err != nil {
-			return names, fmt.Errorf("the certificate of Postfix's SMTP client, %s, %w", file, err)
-		}
-		names = append(names, of...)
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("the certificate of Postfix's SMTP client: %s holds none", file)
+	if len(leaves) == 0 {
+		return nil, fmt.Errorf("%s has no certificate in it", k)
 	}
-	return names, nil
+	return leaves, nil
 }
 
-func namesOf(der []byte, now time.Time) ([]string, error) {
-	c, err := x509.ParseCertificate(der)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	case now.After(c.NotAfter):
-		return nil, fmt.Errorf("has expired on %s", c.NotAfter.Format(time.DateOnly))
-	case c.CheckSignatureFrom(c) == nil:
-		return nil, fmt.Errorf("is signed by itself, so no server can verify it")
-	case len(c.DNSNames) == 0:
-		return nil, fmt.Errorf("has no DNS name, only the subject %s", cmp.Or(c.Subject.CommonName, c.Subject.String()))
+// String names the files with certificates.
+func (k KeyPair) String() string { return strings.Join(k.Certs, ", ") }
+
+func readAll(files []string) ([]byte, error) {
+	var all bytes.Buffer
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		switch {
+		case errors.Is(err, os.ErrPermission):
+			return nil, fmt.Errorf("%w; run this as root", err)
+		case err != nil:
+			return nil, err
+		}
+		all.Write(append(text, '\n'))
 	}
-	return c.DNSNames, nil
+	return all.Bytes(), nil
+}
+
+// certified returns the DNS names of the certificates that a server can go by. An error says why
+// it would not go by one of them.
+func (k KeyPair) certified(now time.Time) (names []string, err error) {
+	leaves, err := k.Leaves()
+	for _, leaf := range leaves {
+		if unfit := unfit(leaf, now); unfit != "" {
+			err = fmt.Errorf("%s %s", k, unfit)
+			continue
+		}
+		names = append(names, leaf.DNSNames...)
+	}
+	return names, err
+}
+
+// unfit says why no server goes by a certificate; empty: it does.
+func unfit(leaf *x509.Certificate, now time.Time) string {
+	switch {
+	case now.After(leaf.NotAfter):
+		return "expired on " + leaf.NotAfter.Format(time.DateOnly)
+	case leaf.CheckSignatureFrom(leaf) == nil:
+		return "is signed by itself, so no server can verify it"
+	case len(leaf.DNSNames) == 0:
+		return "has no DNS name, only the subject " + cmp.Or(leaf.Subject.CommonName, leaf.Subject.String())
+	}
+	return ""
 }

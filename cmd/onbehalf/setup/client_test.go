@@ -6,9 +6,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,10 +80,10 @@ func TestClient(t *testing.T) {
 		{"the service has its own", "", "F/one", "", "smtp/unix/smtp_helo_name = out.courseware.nl\nsmtp/unix/smtp_tls_cert_file =\n", "out.courseware.nl", "", ""},
 		{"another service has", "", "F/one", "", "relay/unix/smtp_helo_name = out.courseware.nl\n", helo, "mail.courseware.nl", ""},
 		{"not there", "", "F/none", "", "", helo, "", "no such file"},
-		{"expired", "F/expired", "", "", "", helo, "", "has expired"},
+		{"expired", "F/expired", "", "", "", helo, "", "expired on 2"},
 		{"without a name", "F/unnamed", "", "", "", helo, "", "has no DNS name, only the subject mail"},
 		{"signed by itself", "F/self", "", "", "", helo, "", "signed by itself"},
-		{"empty", "F/empty", "", "", "", helo, "", "holds none"},
+		{"empty", "F/empty", "", "", "", helo, "", "has no certificate in it"},
 		{"broken", "F/broken", "", "", "", helo, "", "cannot be read"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,5 +101,47 @@ func TestClient(t *testing.T) {
 				t.Errorf("anonymous: %v", got.Anonymous())
 			}
 		})
+	}
+}
+
+// TestBound: where mail is sent from.
+func TestBound(t *testing.T) {
+	for _, test := range []struct{ interfaces, four, six, services, want string }{
+		{"all", "", "", "", "[]"},
+		{"192.0.2.7", "192.0.2.1", "", "", "[192.0.2.1]"},
+		{"all", "192.0.2.1", "[2001:db8::1]", "", "[192.0.2.1 2001:db8::1]"},
+		{"192.0.2.7, [2001:db8::7]", "", "", "", "[192.0.2.7 2001:db8::7]"},
+		{"192.0.2.7 127.0.0.1", "", "", "", "[]"},
+		{"127.0.0.1", "", "", "", "[]"},
+		{"mail.courseware.nl, localhost", "2001:db8::1", "", "", "[]"},
+		{"192.0.2.7", "192.0.2.1", "", "smtp/unix/smtp_bind_address = 192.0.2.2\n", "[192.0.2.2]"},
+	} {
+		p := Postfix{services: test.services, expanded: map[string]string{"inet_interfaces": test.interfaces, "smtp_bind_address": test.four, "smtp_bind_address6": test.six}}
+		bound := p.Bound()
+		slices.SortFunc(bound, netip.Addr.Compare)
+		if got := fmt.Sprint(bound); got != test.want {
+			t.Errorf("%+v: from %s", test, got)
+		}
+	}
+}
+
+// TestOfClient: a setting that is another one, as most are by default, follows that one.
+func TestOfClient(t *testing.T) {
+	p := Postfix{
+		values:   map[string]string{"smtp_helo_name": "$myhostname", "smtp_tls_key_file": "$smtp_tls_cert_file"},
+		expanded: map[string]string{"smtp_helo_name": "main.example", "smtp_tls_key_file": "/main.pem"},
+	}
+	for services, want := range map[string]string{
+		"": "main.example", "smtp/unix/myhostname = own.example\n": "own.example", "relay/unix/myhostname = own.example\n": "main.example",
+		"smtp/unix/myhostname = own.example\nsmtp/unix/smtp_helo_name = helo.example\n": "helo.example",
+	} {
+		p.services = services
+		if got := p.OfClient("smtp_helo_name"); got != want {
+			t.Errorf("with %q: %s, want %s", services, got, want)
+		}
+	}
+	p.services = "smtp/unix/smtp_tls_cert_file = /own.pem\n"
+	if got := p.ClientPairs(); len(got) != 1 || got[0].Keys[0] != "/own.pem" {
+		t.Errorf("%v", got)
 	}
 }

@@ -17,13 +17,10 @@ func (p Postfix) Calls(setting string, w Wanted) bool {
 // Override is a setting that a service of master.cf has for itself (-o).
 type Override struct{ Service, Name, Value string }
 
-// Overrides gives all of them, as they are written.
-func (p Postfix) Overrides() []Override { return overrides(p.services) }
-
-// overrides reads lines of "service/type/name = value".
-func overrides(text string) []Override {
+// Overrides returns all of them, with $names replaced.
+func (p Postfix) Overrides() []Override {
 	var all []Override
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(p.services) {
 		key, value, _ := strings.Cut(line, "=")
 		service, name := filepath.Split(strings.TrimSpace(key))
 		all = append(all, Override{strings.TrimSuffix(service, "/"), name, strings.TrimSpace(value)})
@@ -59,10 +56,22 @@ func (p Postfix) Callers() []Service { return p.Services("smtpd", "cleanup") }
 // Of returns the value of a setting as a service has it, with $names replaced: its own of
 // master.cf, else that of main.cf. own reports which.
 func (p Postfix) Of(s Service, setting string) (value string, own bool) {
-	for _, o := range overrides(p.meant) {
-		if o.Service == s.Name && o.Name == setting {
-			return o.Value, true
+	if value, own = p.override(s, setting); own {
+		return value, true
+	}
+	if other, refers := strings.CutPrefix(p.values[setting], "$"); refers { // smtp_helo_name = $myhostname
+		if value, own := p.override(s, other); own {
+			return value, false
 		}
 	}
 	return p.expanded[setting], false
+}
+
+func (p Postfix) override(s Service, setting string) (value string, own bool) {
+	all := p.Overrides()
+	i := slices.IndexFunc(all, func(o Override) bool { return o.Service == s.Name && o.Name == setting })
+	if i < 0 {
+		return "", false
+	}
+	return all[i].Value, true
 }

@@ -15,8 +15,7 @@ import (
 type Postfix struct {
 	values   map[string]string // of main.cf and defaults, as written
 	expanded map[string]string // with $names replaced
-	services string            // settings of master.cf, as postconf -P has them
-	meant    string            // the same, with $names replaced
+	services string            // settings of master.cf, as postconf -P has them, with $names replaced
 	table    string            // services of master.cf, as postconf -M has them
 }
 
@@ -25,7 +24,8 @@ var ErrNoPostfix = errors.New("postconf is not on this host")
 
 // asked are the settings that setup reads. Only those in settings.go are ever changed.
 var asked = []string{
-	"smtp_helo_name", "smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_eccert_file",
+	"smtp_helo_name", "smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_eccert_file", "smtp_tls_eckey_file",
+	"smtp_tls_security_level", "inet_protocols", "smtp_bind_address", "smtp_bind_address6",
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "internal_mail_filter_classes",
 	"relay_domains", "relay_recipient_maps", "smtp_line_length_limit", "disable_mime_output_conversion", "force_mime_input_conversion",
 	"mail_version", "queue_directory", "config_directory", "mydestination", "virtual_alias_domains", "virtual_mailbox_domains",
@@ -53,21 +53,8 @@ func ReadPostfix(ctx context.Context) (Postfix, error) {
 	if p.services, err = output(ctx, "postconf", "-P", "-x"); err != nil {
 		return p, err
 	}
-	if p.meant, err = output(ctx, "postconf", "-P", "-x"); err != nil {
-		return p, err
-	}
 	p.table, err = output(ctx, "postconf", "-M")
 	return p, err
-}
-
-// Settings asks postconf for other settings than setup knows, with $names replaced. The error is
-// ErrNoPostfix where there is no postconf.
-func Settings(ctx context.Context, names ...string) (map[string]string, error) {
-	if _, err := exec.LookPath(tool("postconf")); err != nil {
-		return nil, ErrNoPostfix
-	}
-	text, err := output(ctx, "postconf", append([]string{"-x"}, names...)...)
-	return settings(text), err
 }
 
 // tool finds a command of Postfix, which not every administrator has on the path.

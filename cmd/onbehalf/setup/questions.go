@@ -18,6 +18,8 @@ type question struct {
 	// standard gives what is taken when nothing is said, of the answers so far; empty: it
 	// must be said.
 	standard func(Answers, Host) string
+	// offered is taken without a question; it is said what was taken.
+	offered bool
 }
 
 // Host is what a machine tells about itself.
@@ -31,26 +33,32 @@ type Host struct {
 var questions = []question{
 	{"name", "platform.name", "Name of the platform", `recipients read it: "Academy via NAME"`,
 		func(a Answers) string { return a.Name }, func(a *Answers, s string) { a.Name = s },
-		func(Answers, Host) string { return "" }},
+		func(Answers, Host) string { return "" }, false},
 	{"domain", "platform.domain", "Domain of the platform", "signs its mail, and that of customers that have not published a key",
 		func(a Answers) string { return a.Domain }, func(a *Answers, s string) { a.Domain = s },
-		func(_ Answers, h Host) string { return h.domain() }},
+		func(_ Answers, h Host) string { return h.domain() }, false},
 	{"bounce-domain", "platform.bounce_domain", "Bounce domain", "bounces come back there; nothing else may use it",
 		func(a Answers) string { return a.BounceDomain }, func(a *Answers, s string) { a.BounceDomain = s },
-		func(a Answers, _ Host) string { return "bounces." + a.Domain }},
+		func(a Answers, _ Host) string { return "bounces." + a.Domain }, false},
 	{"from", "platform.from", "Address in From", "stands in for an author whose domain has not authorized this host",
 		func(a Answers) string { return a.From }, func(a *Answers, s string) { a.From = s },
-		func(a Answers, _ Host) string { return "noreply@" + a.Domain }},
+		func(a Answers, _ Host) string { return "noreply@" + a.Domain }, false},
 	{"bounces-to", "platform.bounces_to", "Mailbox for bounces", "gets those that lead back to no author; people should read it",
 		func(a Answers) string { return a.BouncesTo }, func(a *Answers, s string) { a.BouncesTo = s },
-		func(a Answers, _ Host) string { return "postmaster@" + a.Domain }},
+		func(a Answers, _ Host) string { return "postmaster@" + a.Domain }, false},
 	{"sending-ip", "platform.sending_ips", "Sending addresses", "the IP addresses that receivers see this host's mail come from",
 		func(a Answers) string { return join(a.SendingIPs) }, func(a *Answers, s string) { a.SendingIPs = split(s) },
-		func(_ Answers, h Host) string { return join(h.Public()) }},
+		func(_ Answers, h Host) string { return join(h.Public()) }, false},
 	{"selector", "platform.dkim", "Selectors", "names of the RSA and the Ed25519 key in DNS, below _domainkey",
 		func(a Answers) string { return join(a.Selectors) }, func(a *Answers, s string) { a.Selectors = split(s) },
-		func(Answers, Host) string { return "ob1, ob2" }},
+		func(Answers, Host) string { return "ob1, ob2" }, false},
+	{"spf-include", "platform.spf_include", "Name for SPF", "customers include it, so addresses can change",
+		func(a Answers) string { return a.SPFInclude }, func(a *Answers, s string) { a.SPFInclude = s },
+		func(a Answers, _ Host) string { return "spf." + a.Domain }, true},
 }
+
+// NoInclude is the answer that customers get addresses in place of a name.
+const NoInclude = "none"
 
 // domain gives the domain that a host like mail.courseware.nl is probably one of.
 func (h Host) domain() string {

@@ -16,6 +16,7 @@
 package setup
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,7 @@ type Answers struct {
 	Name, Domain, BounceDomain, From, BouncesTo string
 	SendingIPs                                  []string
 	Selectors                                   []string // of the RSA key, then of the Ed25519 key
+	SPFInclude                                  string   // or NoInclude
 }
 
 // AnswersOf gives the answers that a configuration stands for.
@@ -35,6 +37,7 @@ func AnswersOf(c *config.Config) Answers {
 	a := Answers{
 		Name: p.Name, Domain: p.Domain.Unicode(), BounceDomain: p.Bounce.Unicode(),
 		From: p.From.String() + "@" + p.FromDomain.Unicode(), BouncesTo: p.BouncesTo.String(),
+		SPFInclude: cmp.Or(p.SPFInclude.String(), NoInclude),
 	}
 	for _, ip := range p.SendingIPs {
 		a.SendingIPs = append(a.SendingIPs, ip.String())

@@ -151,7 +151,7 @@ proxywrite unix  - - n - 1 proxymap
 smtp       unix  - - y - - smtp
 relay      unix  - - n - - smtp -o smtp_tls_policy_maps=socketmap:unix:/onbehalf/socketmap.sock:tls_policy
 `
-	p.meant = "submission/inet/relay_recipient_maps = \nrelay/unix/smtp_tls_policy_maps = socketmap:unix:/onbehalf/socketmap.sock:tls_policy\n"
+	p.services = "submission/inet/relay_recipient_maps = \nrelay/unix/smtp_tls_policy_maps = socketmap:unix:/onbehalf/socketmap.sock:tls_policy\n"
 	var got []string
 	for _, r := range p.Readers(direct(t)) {
 		place := "unchrooted"

@@ -1,0 +1,62 @@
+package publish
+
+import (
+	"fmt"
+
+	"github.com/miekg/dns"
+
+	"onbehalf/authorize/resolve"
+	"onbehalf/message"
+)
+
+// behindAlias notes that the name of a record is an alias, if it is: the record must stand where
+// that leads.
+func (r *Record) behindAlias(answer resolve.Answer) {
+	if len(answer.Chain) < 2 {
+		return
+	}
+	r.At = answer.Target()
+	r.remark(fmt.Sprintf("%s is an alias (CNAME) of %s, and nothing else can stand beside a CNAME: have the record at %s changed, which then counts for all that leads there; "+
+		"or replace the alias by the records that it leads to, and publish this one at %s itself", r.Name, r.At, r.At, r.Name))
+}
+
+// fromWildcard reports whether an alias is that of a wildcard record (*), which gives it to any
+// name. A record at the name itself then takes its place, and stands beside nothing.
+func (k task) fromWildcard(zone message.Domain, answer resolve.Answer) bool {
+	if len(answer.Chain) < 2 {
+		return false
+	}
+	target, _, err := k.occupants("onbehalf-wildcard-test." + zone.String())
+	return err == nil && target == answer.Chain[1]
+}
+
+// onlyWildcard reports whether DNS answers for a name only by a wildcard record (*).
+func (k task) onlyWildcard(name message.Domain) bool {
+	target, all, err := k.occupants(name.String())
+	if err != nil || target != "" || len(all) == 0 {
+		return false
+	}
+	_, own, err := k.own(name)
+	return err == nil && len(own) == 0
+}
+
+// absent returns the domains that do not exist. One below a domain that exists may still be made.
+func (k task) absent(domains []message.Domain) []message.Domain {
+	var all []message.Domain
+	for _, d := range domains {
+		if k.noSuch(d) && k.noSuch(d.Organizational()) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func (k task) noSuch(d message.Domain) bool {
+	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeTXT)
+	return err == nil && answer.NoName && len(answer.Chain) == 1
+}
+
+// absentText says what Sheet.Absent means.
+func absentText(d message.Domain) string {
+	return fmt.Sprintf("%s does not exist in DNS (NXDOMAIN): correct the domain in the configuration, or have it registered", d.Unicode())
+}

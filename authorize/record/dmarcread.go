@@ -1,0 +1,142 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"onbehalf/tenant"
+)
+
+// tagStart is where a tag of a DMARC record begins to a verifier that forgives what stands, or is
+// missing, before it.
+var tagStart = regexp.MustCompile(`(?i)(^|[;\s])\s*(v|p|sp|np|adkim|aspf|rua|ruf|pct|fo|rf|ri|psd|t)\s*=`)
+
+// forgiven returns the tags of a text in their order, however they are separated: name and value.
+func forgiven(text string) [][2]string {
+	var tags [][2]string
+	starts := tagStart.FindAllStringSubmatchIndex(text, -1)
+	for i, at := range starts {
+		end := len(text)
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
+		}
+		tags = append(tags, [2]string{strings.ToLower(text[at[4]:at[5]]), strings.Trim(text[at[1]:end], blank+";")})
+	}
+	return tags
+}
+
+// isForgiven reports whether a forgiving verifier takes a text for a DMARC record.
+func isForgiven(tags [][2]string) bool {
+	for _, tag := range tags {
+		if tag[0] == "v" && tag[1] == "DMARC1" {
+			return true
+		}
+	}
+	return false
+}
+
+// StrictestDMARC reads the texts at a name in the strictest way that a verifier in wide use does,
+// and returns the text that it is from; false: there is none with a policy. RFC 9989 section 4.7
+// and 4.10 ignore several records, one without a semicolon behind v=DMARC1 or with another tag
+// before it, and make p=none of one whose sp= cannot be read; OpenDMARC and rspamd do not, each of
+// them in some of these cases.
+func StrictestDMARC(texts []string) (strictest DMARC, from string, found bool) {
+	for _, text := range texts {
+		tags := forgiven(text)
+		if !isForgiven(tags) {
+			continue
+		}
+		d := DMARC{Suffix: "u"}
+		for _, tag := range tags {
+			switch tag[0] {
+			case "p":
+				d.Policy = stricter(d.Policy, policy(tag[1]))
+			case "sp":
+				d.Subdomains = stricter(d.Subdomains, policy(tag[1]))
+			case "adkim":
+				d.StrictDKIM = d.StrictDKIM || strings.EqualFold(tag[1], "s")
+			case "aspf":
+				d.StrictSPF = d.StrictSPF || strings.EqualFold(tag[1], "s")
+			}
+		}
+		if d.Policy == tenant.DMARCUnknown {
+			continue
+		}
+		d.Subdomains = cmp.Or(d.Subdomains, d.Policy)
+		d.Absent = d.Subdomains
+		if !found || stricter(d.Policy, strictest.Policy) != strictest.Policy {
+			strictest, from = d, text
+		}
+		found = true
+	}
+	return strictest, from, found
+}
+
+// stricter returns the stricter one of two policies.
+func stricter(a, b tenant.DMARCPolicy) tenant.DMARCPolicy {
+	for _, p := range []tenant.DMARCPolicy{tenant.DMARCReject, tenant.DMARCQuarantine, tenant.DMARCNone} {
+		if a == p || b == p {
+			return p
+		}
+	}
+	return tenant.DMARCUnknown
+}
+
+// Those that forgive. What they do is read from their source and seen.
+const (
+	byBoth      = "OpenDMARC and rspamd"
+	byOpenDMARC = "OpenDMARC"
+	byRspamd    = "rspamd"
+)
+
+// DMARCFault says why receivers read a text differently that StrictestDMARC takes for a record,
+// and the software of those that forgive it; empty: they do not.
+func DMARCFault(text string) (why, forgivenBy string) {
+	tags := forgiven(text)
+	if !isForgiven(tags) {
+		return "", ""
+	}
+	first, values, twice := tags[0], make(map[string]string), ""
+	for _, tag := range tags {
+		if _, found := values[tag[0]]; found && twice == "" {
+			twice = tag[0]
+		}
+		values[tag[0]] = tag[1]
+	}
+	sp, hasSP := values["sp"]
+	switch {
+	case first[0] != "v":
+		return "v=DMARC1 does not stand at its beginning", byOpenDMARC
+	case !IsDMARC(text):
+		return "there is no semicolon behind v=DMARC1", byRspamd
+	case twice != "":
+		return "its tag " + twice + "= is there twice", byBoth
+	case hasSP && policy(sp) == tenant.DMARCUnknown:
+		return fmt.Sprintf("its sp= is %q, which is not one of none, quarantine and reject", clip(sp)), byBoth
+	case len(tags) > len(lenient(text)):
+		return "a semicolon is missing between its tags", byRspamd
+	}
+	return "", ""
+}
+
+// RepairedDMARC writes a text as all receivers read it: with the policy that the strictest of them
+// sees, and without what they cannot read.
+func RepairedDMARC(text string, as DMARC) string {
+	b := "v=DMARC1; p=" + string(as.Policy)
+	done := map[string]bool{"v": true, "p": true}
+	for _, tag := range forgiven(text) {
+		name, value := tag[0], tag[1]
+		isPolicy := name == "sp" || name == "np"
+		if done[name] || value == "" || strings.Contains(value, ";") || isPolicy && policy(value) == tenant.DMARCUnknown {
+			continue
+		}
+		done[name] = true
+		if name == "sp" {
+			value = string(as.Subdomains)
+		}
+		b += "; " + name + "=" + value
+	}
+	return b
+}
