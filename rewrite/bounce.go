@@ -86,9 +86,17 @@ func (c Codec) Overflow(tenantID string, at message.Domain) message.Address {
 	return message.Address{Local: local, Domain: at}
 }
 
-// BounceAt is Bounce for a sender that may be a bounce address of ours already: one at the
-// domain stays as it is, and another is made for the same mailbox.
+// BounceAt is Bounce for a sender that may be a bounce address of ours already, or what another
+// forwarder has made of one (SRS1): one at the domain stays as it is, and another is made for
+// the same mailbox.
 func (c Codec) BounceAt(sender message.Path, tenantID string, at message.Domain, smtputf8 bool, s *tenant.Snapshot) message.Address {
+	if host, rest, ok := foreign(sender.Address); ok { // which may have rewritten an address of ours
+		first := message.ParsePath("SRS0" + rest + "@" + host).Address
+		if s.TakesBounces(first.Domain) {
+			decoded, _ := c.Decode(first)
+			sender = message.PathOf(decoded.Address)
+		}
+	}
 	if s.TakesBounces(sender.Address.Domain) {
 		decoded, err := c.Decode(sender.Address)
 		if err == nil && sender.Address.Domain == at {

@@ -20,23 +20,38 @@ func clipped(name string, most int) string {
 	return name
 }
 
-// visible removes from a name what a reader cannot see: control characters, and
-// format characters such as those that turn the direction of text, but not the
-// joiners that scripts and emoji need. Runs of white space become one space.
+// visible removes from a name what a reader cannot see: control characters, format
+// characters such as those that turn the direction of text, and all else that Unicode lets
+// programs ignore. The joiners and variation selectors that scripts and emoji need stay, two
+// in a row at most, behind a letter. What looks blank is a space, and runs of spaces become
+// one: nothing pushes what stands behind it out of sight.
 func visible(name string) string {
+	ignored := maxIgnored // in a row so far
 	name = strings.Map(func(r rune) rune {
 		switch {
-		case r == '\u200c', r == '\u200d':
-			return r
-		case unicode.IsSpace(r), unicode.Is(unicode.Cc, r):
+		case unicode.IsSpace(r), unicode.Is(unicode.Cc, r), strings.ContainsRune(blankLooking, r):
+			ignored = maxIgnored
 			return ' '
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs):
+		case r == '\u200c', r == '\u200d', unicode.Is(unicode.Variation_Selector, r):
+			if ignored++; ignored <= maxIgnored {
+				return r
+			}
+			return -1
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Other_Default_Ignorable_Code_Point):
 			return -1
 		}
+		ignored = 0
 		return r
 	}, name)
 	return strings.Join(strings.Fields(name), " ")
 }
+
+// maxIgnored is how many joiners an emoji needs in a row: a variation selector and a joiner.
+const maxIgnored = 2
+
+// blankLooking are letters and symbols without ink: the empty Braille pattern, the fillers of
+// Hangul, a musical null note head.
+const blankLooking = "\u2800\u115f\u1160\u3164\uffa0\U0001d159"
 
 // withoutAddresses removes from a name, besides what visible removes, each address, with
 // at signs and dots of any width, and what its removal leaves behind: empty brackets and
