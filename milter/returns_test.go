@@ -351,12 +351,6 @@ func TestReplyReachesAuthor(t *testing.T) {
 	}
 }
 
-// bounceOf is a reverse-path that leads back to the sender, in a tenant's name.
-func (h *house) bounceOf(tenant, sender string) string {
-	at, _ := message.ParseDomain(home)
-	return "<" + h.codec(0).Bounce(message.ParsePath(sender), tenant, at, false).String() + ">"
-}
-
 // TestReplyIsNoBounce: each kind leads somewhere at its own domain only, and nobody else
 // lives there.
 func TestReplyIsNoBounce(t *testing.T) {

@@ -66,7 +66,7 @@ type Policy struct {
 // Submitters names who may send as a tenant or as the platform. The zero value
 // names nobody, which means that anyone trusted may.
 type Submitters struct {
-	Logins   []string // as Trust.Login writes them
+	Logins   []string       // as Trust.Login writes them
 	Networks []netip.Prefix // masked
 }
 

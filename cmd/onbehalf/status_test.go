@@ -158,6 +158,9 @@ func TestStatus(t *testing.T) {
 		t.Fatal("not all domains were looked up: " + d.said())
 	}
 	d.send("a@university.example")
+	if !d.saysSoon("msg=message") { // it is counted when its answer is on the way
+		t.Fatal("the message is not in the log: " + d.said())
+	}
 	status, out, talk := d.onbehalf("status")
 	if status != 0 || talk != "" {
 		t.Errorf("status %d: %s", status, talk)
