@@ -18,9 +18,10 @@ const (
 	worldAddr  = "192.0.2.30" // of any other
 )
 
-// apart runs the test that calls it once more, in a network of its own: with the addresses
-// above, a DNS server's place at port 53, and nobody else. It reports whether this is
-// that run; the other one has nothing left to do.
+// apart runs the test that calls it once more, in a network of its own: with the addresses above,
+// a DNS server's place at port 53 of loopback, where Postfix asks from a chroot without
+// resolv.conf, and nobody else. It reports whether this is that run; the other one has nothing
+// left to do.
 func apart(t *testing.T) (inside bool) {
 	t.Helper()
 	const marker = "TEST_APART"
@@ -32,12 +33,10 @@ func apart(t *testing.T) (inside bool) {
 	const enter = `set -e
 		ip link set lo up
 		for addr in ` + ourAddr + " " + schoolAddr + " " + worldAddr + `; do ip addr add $addr/32 dev lo; done
-		echo nameserver 127.0.0.1 >"$0"
-		mount --bind "$0" /etc/resolv.conf
 		exec "$@"`
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, "/usr/bin/unshare", "--net", "--mount", "sh", "-c", enter, t.TempDir()+"/resolv.conf",
+	command := exec.CommandContext(ctx, "/usr/bin/unshare", "--net", "sh", "-c", enter, "sh",
 		os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=4m", "-test.v")
 	command.Env = append(os.Environ(), marker+"=1")
 	// A file, and no pipe: what a Postfix that is stopping still holds open is not waited for.
