@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,14 +20,15 @@ import (
 // of the Sender Rewriting Scheme (SRS), and reply addresses.
 //
 //	SRS0=<mac>=<tt>=<domain>=<local>        to local@domain
-//	SRS1=<mac>=<host>=<rest>                to SRS0<rest>@host, a foreign forwarder
+//	SRS1=<mac><tt>=<host>=<rest>            to SRS0<rest>@host, a foreign forwarder
 //	bounces+<tenant>=<mac>=<tt>             to the tenant's bounces_to: nothing else fitted
 //	reply=<mac>=<tt>=<domain>=<local>       to local@domain, from anyone
 //	reply+<tenant>=<mac>=<tt>               to the tenant's bounces_to: made no more, and still read
 //
 // What Postfix would take for a route in <local> is escaped (see escape.go).
 //
-// tt is the day modulo 1024 in two base32 characters. mac is 8 characters of
+// tt is the day modulo 1024 in two base32 characters; the MAC covers which round of 1024 days
+// it is of, so that an address is not good again when its tt comes round. mac is 8 characters of
 // base32 of HMAC-SHA-256 over the purpose and the other parts, each with its
 // length before it, so that no two sets of parts read alike, and a bounce address
 // is never a reply address. Case is folded: mail systems on the way may do so.
@@ -82,7 +84,7 @@ func (c Codec) Bounce(sender message.Path, tenantID string, at message.Domain, s
 // platform's. Nothing in it is a sender's.
 func (c Codec) Overflow(tenantID string, at message.Domain) message.Address {
 	tt := stamp(c.day)
-	local := "bounces+" + tenantID + "=" + c.mac(forOverflow, tt, tenantID) + "=" + tt
+	local := "bounces+" + tenantID + "=" + c.mac(inRound(forOverflow, c.day), tt, tenantID) + "=" + tt
 	return message.Address{Local: local, Domain: at}
 }
 
@@ -109,8 +111,9 @@ func (c Codec) BounceAt(sender message.Path, tenantID string, at message.Domain,
 
 func (c Codec) wrap(a message.Address) string {
 	if host, rest, ok := foreign(a); ok {
+		tt := stamp(c.day)
 		purpose, rest := escape(forForeign, rest)
-		return "SRS1=" + c.mac(purpose, host, rest) + "=" + host + "=" + rest
+		return "SRS1=" + c.mac(inRound(purpose, c.day), tt, host, rest) + tt + "=" + host + "=" + rest
 	}
 	return "SRS0=" + c.stamped(forBounce, a)
 }
@@ -119,7 +122,7 @@ func (c Codec) wrap(a message.Address) string {
 func (c Codec) stamped(purpose string, a message.Address) string {
 	tt, domain := stamp(c.day), a.Domain.String()
 	purpose, local := escape(purpose, a.Local)
-	return c.mac(purpose, tt, domain, local) + "=" + tt + "=" + domain + "=" + local
+	return c.mac(inRound(purpose, c.day), tt, domain, local) + "=" + tt + "=" + domain + "=" + local
 }
 
 // foreign takes apart another forwarder's SRS address: the host that knows the
@@ -168,7 +171,7 @@ func (c Codec) Reply(author message.Address) string {
 // that these are still read; mail that we send never carries it.
 func (c Codec) OldReply(tenantID string) string {
 	tt := stamp(c.day)
-	return "reply+" + tenantID + "=" + c.mac(forReplies, tt, tenantID) + "=" + tt
+	return "reply+" + tenantID + "=" + c.mac(inRound(forReplies, c.day), tt, tenantID) + "=" + tt
 }
 
 // Decoded is where an address of ours leads.
@@ -221,9 +224,10 @@ func (c Codec) decodeStamped(purpose, rest string) (Decoded, error) {
 		return Decoded{}, ErrNotOurs
 	}
 	local, classic := parts[3], false
+	day := c.dayOf(parts[1])
 	switch {
-	case c.verify(parts[0], purpose, parts[1], domain.String(), local):
-	case c.verify(parts[0], escaped(purpose), parts[1], domain.String(), local):
+	case c.verify(parts[0], inRound(purpose, day), parts[1], domain.String(), local):
+	case c.verify(parts[0], inRound(escaped(purpose), day), parts[1], domain.String(), local):
 		local = unescaper.Replace(local)
 	case purpose == forBounce && c.verifyClassic(parts[0], parts[1], parts[2], local):
 		classic = true
@@ -245,17 +249,26 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}
-	tail, classic := parts[2], false
+	tail := parts[2]
+	if c.verifyClassic(parts[0], parts[1], tail) {
+		return Decoded{Address: message.Address{Local: "SRS0" + tail, Domain: host}, Classic: true}, nil
+	}
+	if len(parts[0]) != macLength+2 {
+		return Decoded{}, ErrForged
+	}
+	mac, tt := parts[0][:macLength], parts[0][macLength:]
+	day := c.dayOf(tt)
 	switch {
-	case c.verify(parts[0], forForeign, host.String(), tail):
-	case c.verify(parts[0], escaped(forForeign), host.String(), tail):
+	case c.verify(mac, inRound(forForeign, day), tt, host.String(), tail):
+	case c.verify(mac, inRound(escaped(forForeign), day), tt, host.String(), tail):
 		tail = unescaper.Replace(tail)
-	case c.verifyClassic(parts[0], parts[1], tail):
-		classic = true
 	default:
 		return Decoded{}, ErrForged
 	}
-	return Decoded{Address: message.Address{Local: "SRS0" + tail, Domain: host}, Classic: classic}, nil
+	if err := c.checkAge(tt, forForeign); err != nil {
+		return Decoded{}, err
+	}
+	return Decoded{Address: message.Address{Local: "SRS0" + tail, Domain: host}}, nil
 }
 
 func (c Codec) decodeOverflow(purpose, id, rest string) (Decoded, error) {
@@ -263,7 +276,7 @@ func (c Codec) decodeOverflow(purpose, id, rest string) (Decoded, error) {
 	if !found {
 		return Decoded{}, ErrNotOurs
 	}
-	if !c.verify(mac, purpose, tt, id) {
+	if !c.verify(mac, inRound(purpose, c.dayOf(tt)), tt, id) {
 		return Decoded{}, ErrForged
 	}
 	if err := c.checkAge(tt, purpose); err != nil {
@@ -309,18 +322,49 @@ func stamp(day int) string {
 	return string([]byte{stampLetters[day>>5], stampLetters[day&31]})
 }
 
-// checkAge refuses a stamp that is too old, or of a day yet to come (tomorrow is
-// let pass: clocks differ). Reply addresses are good as long as a stamp can tell.
-func (c Codec) checkAge(tt, purpose string) error {
+// firstRound is the round of 1024 days in which the first addresses were made. Its number is
+// not in their MAC.
+const firstRound = 20
+
+// inRound is a purpose in the round of a day.
+func inRound(purpose string, day int) string {
+	if round := day / stampCycle; round > firstRound {
+		return purpose + " " + strconv.Itoa(round)
+	}
+	return purpose
+}
+
+// age returns how many days ago a stamp was made; stampCycle-1: tomorrow. Ok is false for what
+// is no stamp.
+func (c Codec) age(tt string) (days int, ok bool) {
 	tt = strings.ToUpper(tt)
 	if len(tt) != 2 {
-		return ErrNotOurs
+		return 0, false
 	}
 	high, low := strings.IndexByte(stampLetters, tt[0]), strings.IndexByte(stampLetters, tt[1])
 	if high < 0 || low < 0 {
+		return 0, false
+	}
+	return ((c.day-(high<<5|low))%stampCycle + stampCycle) % stampCycle, true
+}
+
+// dayOf returns the day of a stamp: the last one that has it, or tomorrow. Of what is no
+// stamp, any.
+func (c Codec) dayOf(tt string) int {
+	age, _ := c.age(tt)
+	if age == stampCycle-1 {
+		return c.day + 1
+	}
+	return c.day - age
+}
+
+// checkAge refuses a stamp that is too old, or of a day yet to come (tomorrow is
+// let pass: clocks differ). Reply addresses are good as long as a stamp can tell.
+func (c Codec) checkAge(tt, purpose string) error {
+	age, ok := c.age(tt)
+	if !ok {
 		return ErrNotOurs
 	}
-	age := ((c.day-(high<<5|low))%stampCycle + stampCycle) % stampCycle
 	most := int(c.srs.MaxAge / (24 * time.Hour))
 	if purpose == forReply || purpose == forReplies {
 		most = stampCycle - 2
