@@ -31,6 +31,8 @@ lint: ## formatting, vet, static analysis
 
 bench: ## a table: CPU, rates and memory beside other signers that are installed; ten minutes
 	@go test -run '^$$' -bench Table -benchtime 1x -timeout 60m ./test/bench
+	@echo 'what a header of a megabyte costs, whatever is in it:'
+	@go test -run '^$$' -bench Header -benchtime 5x ./rewrite ./milter
 
 bench-million: ## a million tenants: start, memory, messages while all is reloaded; 5 GB
 	@go test -run '^$$' -bench Million -benchtime 1x -timeout 30m ./test/bench
