@@ -42,8 +42,12 @@ func Answer(s *tenant.Snapshot, request string, now time.Time) string {
 
 // transport sends mail for a direct domain to its next hop.
 func transport(s *tenant.Snapshot, address string) string {
-	to, found := message.ParseDomain(address[strings.LastIndexByte(address, '@')+1:])
-	if found != nil || !strings.Contains(address, "@") {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return ""
+	}
+	to, err := message.ParseDomain(address[at+1:])
+	if err != nil {
 		return ""
 	}
 	owner, hop := rewrite.DirectHop(s, to)
