@@ -106,9 +106,6 @@ func (s *Session) StartTLS(config *tls.Config) (tls.ConnectionState, error) {
 	return conn.ConnectionState(), nil
 }
 
-// LocalAddr is the address that the server sees, if nothing on the way changes it.
-func (s *Session) LocalAddr() net.Addr { return s.conn.LocalAddr() }
-
 // Broken reports whether the server can be asked nothing more: a step has failed, or the server
 // said that it closes (RFC 5321 section 3.8).
 func (s *Session) Broken() bool { return s.broken }
