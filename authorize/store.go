@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"onbehalf/disk"
 	"onbehalf/tenant"
 )
 
@@ -47,10 +49,19 @@ var ErrNoStore = fs.ErrNotExist
 // not ours, or of another version. Any other error says nothing about the file.
 var ErrDamaged = errors.New("standings cannot be used")
 
-// Load gives what was saved, and when.
+// Bounds of the file, in bytes: a million domains, of 1 KiB each, and a line with many keys.
+const (
+	maxStore = 2 << 30
+	maxLine  = 1 << 20
+)
+
+// Load returns what was saved, and when.
 func (s Store) Load() ([]tenant.Standing, time.Time, error) {
-	file, err := os.Open(s.Path)
-	if err != nil {
+	file, _, err := disk.Open(s.Path, maxStore)
+	switch {
+	case errors.Is(err, disk.ErrKind), errors.Is(err, disk.ErrLarge):
+		return nil, time.Time{}, s.damaged(err)
+	case err != nil:
 		return nil, time.Time{}, err
 	}
 	defer file.Close()
@@ -59,30 +70,36 @@ func (s Store) Load() ([]tenant.Standing, time.Time, error) {
 		return nil, time.Time{}, err // of reading, not of what was read
 	}
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("%w: %s: %w", ErrDamaged, s.Path, err)
+		return nil, time.Time{}, s.damaged(err)
 	}
 	return all, head.Written, nil
 }
 
+func (s Store) damaged(err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrDamaged, s.Path, err)
+}
+
+// readStore reads a line at a time, so that a file which is none of ours ends with its first.
 func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
-	decoder := json.NewDecoder(bufio.NewReaderSize(r, 1<<16))
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 1<<16), maxLine)
 	var head storeHead
-	switch err := decoder.Decode(&head); {
-	case errors.As(err, new(*fs.PathError)):
-		return nil, head, err
-	case err != nil, head.Format != storeFormat:
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Format != storeFormat {
+		if err := lines.Err(); errors.As(err, new(*fs.PathError)) {
+			return nil, head, err
+		}
 		return nil, head, errors.New("it does not hold standings")
 	}
 	if head.Version != storeVersion {
 		return nil, head, fmt.Errorf("it is of version %d, and this program reads version %d", head.Version, storeVersion)
 	}
 	var all []tenant.Standing
-	for {
+	for lines.Scan() {
 		var line struct {
 			tenant.Standing
 			storeFoot
 		}
-		switch err := decoder.Decode(&line); {
+		switch err := json.Unmarshal(lines.Bytes(), &line); {
 		case err != nil:
 			return nil, head, fmt.Errorf("it is cut off or damaged after %d domains: %w", len(all), err)
 		case line.Domains == nil && line.Domain.IsZero():
@@ -91,12 +108,13 @@ func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
 			all = append(all, line.Standing)
 		case *line.Domains != len(all):
 			return nil, head, fmt.Errorf("it should hold %d domains and holds %d", *line.Domains, len(all))
-		case decoder.Decode(new(json.RawMessage)) != io.EOF:
+		case lines.Scan():
 			return nil, head, errors.New("it goes on behind its end")
 		default:
-			return all, head, nil
+			return all, head, lines.Err()
 		}
 	}
+	return nil, head, fmt.Errorf("it is cut off or damaged after %d domains: %w", len(all), cmp.Or(lines.Err(), io.ErrUnexpectedEOF))
 }
 
 // SetAside renames a damaged file, so that someone can look at it, and gives its new
@@ -109,7 +127,7 @@ func (s Store) SetAside() (string, error) {
 // Lock keeps other daemons from the store until the file it gives is closed. It fails
 // when one has it, and when the folder cannot be written to.
 func (s Store) Lock() (*os.File, error) {
-	file, err := os.OpenFile(s.Path+".lock", os.O_CREATE|os.O_RDWR, storeMode)
+	file, err := os.OpenFile(s.Path+".lock", os.O_CREATE|os.O_RDWR|unix.O_NONBLOCK, storeMode)
 	if err != nil {
 		return nil, err
 	}
@@ -120,44 +138,9 @@ func (s Store) Lock() (*os.File, error) {
 	return file, nil
 }
 
-// Save writes the standings to a new file, to the disk, and puts it in the place of
-// the old one: a crash leaves the one or the other. The new file that a crash left
-// behind goes with the next Save.
-func (s Store) Save(all []tenant.Standing) (err error) {
-	file, err := createAnew(s.Path + ".new")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			file.Close()
-			os.Remove(file.Name())
-		}
-	}()
-	if err := file.Chmod(storeMode); err != nil { // whatever the umask is
-		return err
-	}
-	if err := writeStore(file, all); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), s.Path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(s.Path))
-}
-
-// createAnew makes a file that nobody had before, whatever there was by that name.
-func createAnew(path string) (*os.File, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, storeMode)
+// Save puts the standings in the place of the old ones: a crash leaves the one or the other.
+func (s Store) Save(all []tenant.Standing) error {
+	return disk.Replace(s.Path, storeMode, func(w io.Writer) error { return writeStore(w, all) })
 }
 
 func writeStore(w io.Writer, all []tenant.Standing) error {
@@ -176,14 +159,4 @@ func writeStore(w io.Writer, all []tenant.Standing) error {
 		return err
 	}
 	return buffer.Flush()
-}
-
-// syncFolder makes a rename last.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }

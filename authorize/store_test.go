@@ -1,12 +1,14 @@
 package authorize
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,6 +126,40 @@ func TestDamagedStore(t *testing.T) {
 		overwrite(t, s.Path, part)
 		if all, _, err := s.Load(); (err == nil || all != nil) && n < len(whole)-1 {
 			t.Fatalf("zeroes from octet %d on: %d domains, error %v", n, len(all), err)
+		}
+	}
+}
+
+// TestStoreOfAnotherKind: what stands in the place of the file, and never ends or never begins,
+// is not what Save left. A folder may hold anything, and is not moved.
+func TestStoreOfAnotherKind(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"FIFO":   func(path string) error { return syscall.Mkfifo(path, 0o640) },
+		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"huge":   func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o640), os.Truncate(path, 1<<40)) },
+		"one line": func(path string) error {
+			return os.WriteFile(path, bytes.Repeat([]byte("x"), 3*maxLine), 0o640)
+		},
+		"folder": func(path string) error { return os.Mkdir(path, 0o750) },
+	} {
+		s := StoreIn(t.TempDir())
+		if err := put(s.Path); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, _, err := s.Load()
+		if err == nil || errors.Is(err, ErrNoStore) || errors.Is(err, ErrDamaged) != (name != "folder") || time.Since(began) > time.Second {
+			t.Errorf("%s: %v after %s", name, err, time.Since(began))
+		}
+		if name == "folder" {
+			continue
+		}
+		if _, err := s.SetAside(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		saved(t, s)
+		if all, _, err := s.Load(); err != nil || len(all) != 2 {
+			t.Errorf("after a %s: %v, %v", name, all, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -45,10 +46,13 @@ func (e *entry) direct() tenant.Direct {
 // parseNextHop reads HOST:PORT, [HOST]:PORT or an address. Brackets turn off the look-up of
 // MX records, and belong around an address that has a port.
 func parseNextHop(s string) (tenant.NextHop, error) {
-	bad := fmt.Errorf(`%s is not a next hop; write one like "[mx.example.org]:25"`, quoted(s))
+	bad := remedy.New(`write one like "[mx.example.org]:25"`, "%s is not a next hop", quoted(s))
+	if !quotable(s) {
+		return tenant.NextHop{}, bad
+	}
 	host, port, hasPort := cutLast(s, ":")
 	if ip, err := parseIP(host); err == nil && hasPort && strings.Contains(host, ".") {
-		return tenant.NextHop{}, fmt.Errorf("%s has an address without brackets; write [%s]:%s", quoted(s), ip, port)
+		return tenant.NextHop{}, remedy.New(fmt.Sprintf("write [%s]:%s", ip, port), "%s has an address without brackets", quoted(s))
 	}
 	hop, err := tenant.ParseNextHop(s)
 	if err != nil || !hop.Name.IsZero() && (!hasPort || strings.HasSuffix(s, "]")) {

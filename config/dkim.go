@@ -1,11 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -40,12 +40,12 @@ func (d *document) checkDKIM(path string, raw rawDKIM, signers []message.Domain)
 }
 
 func checkSelector(s string, signers []message.Domain) error {
-	if !tenant.ValidSelector(s) {
-		return fmt.Errorf("%s is not a selector; use letters, digits and hyphens, like s1", quoted(s))
+	if !tenant.ValidSelector(s) || !quotable(s) {
+		return remedy.New("use letters, digits and hyphens, like s1", "%s is not a selector", quoted(s))
 	}
 	for _, signer := range signers {
 		if !(tenant.Identity{SDID: signer, Selector: s}).Fits() {
-			return fmt.Errorf("%s is too long before %s; choose a shorter one", quoted(s), signer)
+			return remedy.New("choose a shorter one", "%s is too long before %s", quoted(s), signer)
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"onbehalf/remedy"
 )
 
 // document is one file as YAML has it, to which findings are reported. What they
@@ -32,13 +34,10 @@ func (d *document) fail(path, cause, remedy string) {
 	}
 }
 
-// failBy reports an error of which a parser says the cause and perhaps the remedy.
-func (d *document) failBy(path string, err error, remedy string) {
-	cause, own, found := strings.Cut(err.Error(), "; ")
-	if found {
-		remedy = own
-	}
-	d.fail(path, cause, remedy)
+// failBy reports an error of a parser; the fix is for one that has none of its own.
+func (d *document) failBy(path string, err error, fix string) {
+	cause, fix := remedy.Of(err, fix)
+	d.fail(path, cause, fix)
 }
 
 // warn reports what stops nothing.

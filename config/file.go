@@ -3,85 +3,25 @@ package config
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
-	"syscall"
 
 	"go.yaml.in/yaml/v3"
+
+	"onbehalf/disk"
+	"onbehalf/remedy"
 )
 
-// maxFile bounds a file of the configuration, in octets. 100,000 tenants fit.
-const maxFile = 64 << 20
+// MaxFile bounds a file of the configuration, in octets. 100,000 tenants fit.
+const MaxFile = 64 << 20
 
-// openRegular opens a file that can be read to an end. The check is made on the
-// opened file, so that nobody can exchange it in between; a FIFO must not block the open.
-func openRegular(path string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case info.IsDir():
-		err = errors.New("is a directory; name a file in it")
-	case !info.Mode().IsRegular():
-		err = errors.New("is not a regular file; put one in its place")
-	default:
-		return f, info, nil
-	}
-	f.Close()
-	return nil, nil, err
-}
-
-// whyUnreadable says in plain words why a file could not be opened.
-func whyUnreadable(err error) (cause, remedy string) {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "does not exist", "create it, or correct the path"
-	case errors.Is(err, fs.ErrPermission):
-		return "may not be read by us", "let the user or group that the daemon runs as read it"
-	case errors.Is(err, syscall.ENOTDIR):
-		return "is not a directory", "name a folder, or correct the path"
-	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	cause, remedy, _ = strings.Cut(err.Error(), "; ")
-	return cause, remedy
-}
-
-// readFile gives the octets of a file of at most maxFile.
+// readFile returns the content of a file of the configuration.
 func readFile(path string) ([]byte, error) {
-	f, info, err := openRegular(path)
-	if err != nil {
-		return nil, err
+	text, err := disk.Read(path, MaxFile)
+	if errors.Is(err, disk.ErrLarge) {
+		return nil, remedy.New("split it into files of tenants_dir", "is larger than %d MiB", MaxFile>>20)
 	}
-	defer f.Close()
-	if info.Size() > maxFile {
-		return nil, tooLarge()
-	}
-	octets := make([]byte, 0, info.Size()+512)
-	return readAll(octets, io.LimitReader(f, maxFile+1))
-}
-
-func readAll(room []byte, r io.Reader) ([]byte, error) {
-	b := bytes.NewBuffer(room)
-	if _, err := b.ReadFrom(r); err != nil {
-		return nil, err
-	}
-	if b.Len() > maxFile {
-		return nil, tooLarge()
-	}
-	return b.Bytes(), nil
-}
-
-func tooLarge() error {
-	return fmt.Errorf("is larger than %d MiB; split it into files of tenants_dir", maxFile>>20)
+	return text, err
 }
 
 // read reads the document's file. False: it could not be read as YAML, and the
@@ -89,8 +29,7 @@ func tooLarge() error {
 func (d *document) read() bool {
 	octets, err := readFile(d.file)
 	if err != nil {
-		cause, remedy := whyUnreadable(err)
-		d.fail("", cause, remedy)
+		d.failBy("", err, "look at its disk")
 		return false
 	}
 	if isUTF16(octets) {
@@ -176,6 +115,11 @@ func (d *document) isEmpty() bool {
 	return false
 }
 
+// syntax returns what the parser says. Of an alias it quotes the name, which may be anything.
 func syntax(err error) string {
-	return "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if before, _, found := strings.Cut(text, "unknown anchor "); found {
+		text = before + "it refers to an anchor that is not there"
+	}
+	return "is not YAML: " + text
 }

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"onbehalf/disk"
+	"onbehalf/remedy"
 )
 
 // readTenantsDir reads the files of tenants_dir, in the order of their names.
@@ -16,13 +19,13 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 	if main.isSpoilt("tenants_dir") {
 		return nil
 	}
-	listed, err := os.ReadDir(l.config.TenantsDir)
+	paths, ignored, err := TenantsFiles(l.config.TenantsDir)
 	if err != nil && (main.has("tenants_dir") || !os.IsNotExist(err)) {
-		cause, remedy := whyUnreadable(err)
-		main.fail("tenants_dir", l.config.TenantsDir+" "+cause, remedy)
+		cause, fix := remedy.Of(disk.Explain(l.config.TenantsDir, err), "look at its disk")
+		main.fail("tenants_dir", l.config.TenantsDir+" "+cause, fix)
 		return nil
 	}
-	files := l.tenantsFiles(listed)
+	files := l.tenantsFiles(paths, ignored)
 	if len(files) == 0 && !main.has("tenants") {
 		main.fail("tenants", "there are no tenants here nor in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
 	}
@@ -41,19 +44,37 @@ func (d *document) refuseIfOpen(path, folder string) {
 	}
 }
 
-// tenantsFiles picks the files that hold tenants: what editors, packages and
-// people leave beside them does not count.
-func (l *loader) tenantsFiles(listed []os.DirEntry) []*document {
-	var files []*document
+// TenantsFiles returns the files of a tenants_dir that hold tenants, in the order of their names.
+// What editors, packages and people leave beside them does not count; ignored are those of it
+// that somebody may believe to be read. The error is that of os.ReadDir.
+func TenantsFiles(folder string) (read, ignored []string, err error) {
+	listed, err := os.ReadDir(folder)
 	for _, file := range listed {
 		name := file.Name()
-		path := filepath.Join(l.config.TenantsDir, name)
 		switch extension := filepath.Ext(name); {
 		case strings.HasPrefix(name, "."):
 		case extension == ".yaml":
-			files = append(files, l.document(path))
+			read = append(read, filepath.Join(folder, name))
 		case extension == ".yml", strings.EqualFold(extension, ".yaml"):
-			l.document(path).warn("", "is not read, for its name does not end in .yaml", "rename it, or take it away")
+			ignored = append(ignored, filepath.Join(folder, name))
+		}
+	}
+	return read, ignored, err
+}
+
+// tenantsFiles adds the files of tenants_dir, in the order of their names.
+func (l *loader) tenantsFiles(read, ignored []string) []*document {
+	var files []*document
+	isRead := make(map[string]bool, len(read))
+	for _, path := range read {
+		isRead[path] = true
+	}
+	for _, path := range slices.Sorted(slices.Values(slices.Concat(read, ignored))) {
+		file := l.document(path)
+		if !isRead[path] {
+			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or take it away")
+		} else {
+			files = append(files, file)
 		}
 	}
 	return files

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -166,18 +164,6 @@ func TestTruncated(t *testing.T) {
 		if got, want := findings.Truncated(), c.name == "file-cut-off"; got != want {
 			t.Errorf("%s: truncated is %v", c.name, got)
 		}
-	}
-}
-
-// TestUnreadable stands in for a file that we may not read, for root may read all.
-func TestUnreadable(t *testing.T) {
-	err := &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}
-	if cause, remedy := whyUnreadable(err); cause != "may not be read by us" || remedy == "" {
-		t.Errorf("got %q; %q", cause, remedy)
-	}
-	err.Err = errors.New("disk is on fire; put it out")
-	if cause, remedy := whyUnreadable(err); cause != "disk is on fire" || remedy != "put it out" {
-		t.Errorf("got %q; %q", cause, remedy)
 	}
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,7 +25,7 @@ func (s *shape) wanted(n *yaml.Node) string {
 		return "write a mapping with keys like " + s.order[0] + ": ..."
 	case list:
 		if n.Kind == yaml.ScalarNode && s.elem.kind == text {
-			return "write a list: [" + strings.Trim(quoted(n.Value), `"`) + "]"
+			return "write a list: [" + bare(n.Value) + "]"
 		}
 		return "write a list: [first, second]"
 	case truth:
@@ -42,7 +41,7 @@ func (s *shape) misfit(path string, n *yaml.Node, tag string) string {
 	case isSecret(path):
 		shown = "it"
 	case tag != "!!str":
-		shown = strings.Trim(shown, `"`)
+		shown = bare(n.Value)
 	}
 	switch {
 	case s.kind == truth:
@@ -78,15 +77,6 @@ func (s *shape) remedy(path string, n *yaml.Node) string {
 // isSecret tells whether a value may be a secret that someone took for the name of
 // its file. Such a value is not shown.
 func isSecret(path string) bool { return path == "srs.secrets" }
-
-// quoted shows text from a file: short, on one line, without control characters.
-func quoted(s string) string {
-	const most = 60
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return strconv.Quote(s)
-}
 
 // nearest says which key was probably meant.
 func (s *shape) nearest(key string) string {

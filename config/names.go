@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,30 +9,32 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
+
+const aDomain = "write a domain like example.org"
 
 // parseDomain reads a domain that mail can have on the Internet.
 func parseDomain(s string) (message.Domain, error) {
 	if s == "" {
-		return message.Domain{}, errors.New("is empty; write a domain like example.org")
+		return message.Domain{}, remedy.New(aDomain, "is empty")
 	}
 	if strings.Contains(s, "@") {
-		return message.Domain{}, fmt.Errorf("%s is an address; write its domain alone", quoted(s))
+		return message.Domain{}, remedy.New("write its domain alone", "%s is an address", quoted(s))
 	}
 	if err := oddCharacter(s); err != nil {
 		return message.Domain{}, err
 	}
 	d, err := message.ParseDomain(s)
 	switch {
-	case err != nil && strings.Contains(err.Error(), "; "):
-		return d, err
 	case err != nil:
-		return d, fmt.Errorf("%w; write a domain like example.org", err)
+		cause, fix := remedy.Of(err, aDomain)
+		return d, remedy.New(fix, "%s", cause)
 	case d.Parent().IsZero():
-		return message.Domain{}, fmt.Errorf("%s is a single label; write the whole domain", quoted(s))
+		return message.Domain{}, remedy.New("write the whole domain", "%s is a single label", quoted(s))
 	case looksLikeIP(d.String()):
-		return message.Domain{}, fmt.Errorf("%s is not a domain; no top-level domain is a number", quoted(s))
+		return message.Domain{}, remedy.New("no top-level domain is a number", "%s is not a domain", quoted(s))
 	}
 	return d, nil
 }
@@ -96,7 +97,7 @@ func isPublicSuffix(d message.Domain, wildcard bool) bool {
 }
 
 func publicSuffix(d message.Domain, text string) error {
-	return fmt.Errorf("%s takes in domains of many owners, for %s is a public suffix; write the domain itself", quoted(text), d.Unicode())
+	return remedy.New("write the domain itself", "%s takes in domains of many owners, for %s is a public suffix", quoted(text), d.Unicode())
 }
 
 // patterns takes a list of patterns, each of them once.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -22,11 +23,11 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return p, fmt.Errorf("%s is not a network; write one like 192.0.2.0/24 or 2001:db8::/32", quoted(s))
+		return p, remedy.New("write one like 192.0.2.0/24 or 2001:db8::/32", "%s is not a network", quoted(s))
 	case p.Addr().Is4In6():
-		return p, fmt.Errorf("%s is an IPv4 network in IPv6 clothes; write it as IPv4", quoted(s))
+		return p, remedy.New("write it as IPv4", "%s is an IPv4 network in IPv6 clothes", quoted(s))
 	case p != p.Masked():
-		return p, fmt.Errorf("%s has bits set behind its prefix; write %s for the network or %s for the address", s, p.Masked(), p.Addr())
+		return p, remedy.New(fmt.Sprintf("write %s for the network or %s for the address", p.Masked(), p.Addr()), "%s has bits set behind its prefix", s)
 	}
 	return p, nil
 }
@@ -34,7 +35,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 func parseIP(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {
-		return netip.Addr{}, fmt.Errorf("%s is not an IP address; write one like 192.0.2.1 or 2001:db8::1", quoted(s))
+		return netip.Addr{}, remedy.New("write one like 192.0.2.1 or 2001:db8::1", "%s is not an IP address", quoted(s))
 	}
 	return addr.Unmap(), nil
 }

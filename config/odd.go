@@ -1,11 +1,12 @@
 package config
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"onbehalf/remedy"
 )
 
 // oddCharacter finds a character that word processors put into names, and that looks like none
@@ -14,7 +15,7 @@ import (
 func oddCharacter(s string) error {
 	for _, r := range s {
 		if r >= utf8.RuneSelf && !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number) && !strings.ContainsRune("·・׳״\u200c\u200d", r) {
-			return fmt.Errorf("%s holds %s, which no name has; type it with plain ASCII quotation marks and hyphens, or with none", quoted(s), strconv.QuoteRune(r))
+			return remedy.New("type it with plain ASCII quotation marks and hyphens, or with none", "%s holds %s, which no name has", quoted(s), strconv.QuoteRune(r))
 		}
 	}
 	return nil

@@ -1,20 +1,23 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"onbehalf/remedy"
 )
 
 const day = 24 * time.Hour
+
+const aDuration = "write a duration like 30s, 5m, 1h or 30d"
 
 // parsePeriod reads a duration as Go has it, with days in front if need be: 30d,
 // 1d12h, 90m.
 func parsePeriod(s string) (time.Duration, error) {
 	if s == "" {
-		return 0, errors.New("is empty; write a duration like 30s, 5m, 1h or 30d")
+		return 0, remedy.New(aDuration, "is empty")
 	}
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
@@ -41,13 +44,13 @@ func parseGoPeriod(s, all string) (time.Duration, error) {
 	case err == nil && s != "0" && s != "+0" && s != "-0":
 		return v, nil
 	case strings.Trim(s, "0123456789.+-_") == "":
-		return 0, fmt.Errorf("%s has no unit; write %ss, or with m, h or d", all, all)
+		return 0, remedy.New("write "+bare(all)+"s, or with m, h or d", "%s has no unit", bare(all))
 	}
 	return 0, noPeriod(all)
 }
 
 func noPeriod(s string) error {
-	return fmt.Errorf("%s is not a duration; write one like 30s, 5m, 1h or 30d", quoted(s))
+	return remedy.New("write one like 30s, 5m, 1h or 30d", "%s is not a duration", quoted(s))
 }
 
 // duration reads one; false: it has been reported.
@@ -62,7 +65,7 @@ func (d *document) duration(path string, text period) (time.Duration, bool) {
 func (d *document) positive(path string, text period) time.Duration {
 	v, ok := d.duration(path, text)
 	if ok && v <= 0 {
-		d.fail(path, string(text)+" is not longer than nothing", "write a duration like 30s, 5m, 1h or 30d")
+		d.fail(path, bare(string(text))+" is not longer than nothing", aDuration)
 	}
 	return v
 }
@@ -70,7 +73,7 @@ func (d *document) positive(path string, text period) time.Duration {
 func (d *document) notNegative(path string, text period) time.Duration {
 	v, ok := d.duration(path, text)
 	if ok && v < 0 {
-		d.fail(path, string(text)+" is negative", "write a duration like 30s, 5m, 1h or 30d")
+		d.fail(path, bare(string(text))+" is negative", aDuration)
 	}
 	return v
 }
@@ -83,11 +86,11 @@ func (d *document) wholeDays(path string, text period) time.Duration {
 	switch {
 	case !ok:
 	case v < day:
-		d.fail(path, string(text)+" is shorter than a day", "write 1d to 1000d")
+		d.fail(path, bare(string(text))+" is shorter than a day", "write 1d to 1000d")
 	case v > most*day:
-		d.fail(path, string(text)+" is longer than 1000 days", "write 1d to 1000d")
+		d.fail(path, bare(string(text))+" is longer than 1000 days", "write 1d to 1000d")
 	case v%day != 0:
-		d.fail(path, string(text)+" is not a whole number of days", fmt.Sprintf("write %dd or %dd", v/day, v/day+1))
+		d.fail(path, bare(string(text))+" is not a whole number of days", fmt.Sprintf("write %dd or %dd", v/day, v/day+1))
 	}
 	return v
 }

@@ -122,13 +122,25 @@ type (
 	date       string // a day; YAML has a type of its own for one that is not quoted
 )
 
+// Where things are unless the main file, or a flag, says otherwise.
+const (
+	DefaultFile    = "/etc/onbehalf/onbehalf.yaml"
+	DefaultSecrets = "/etc/onbehalf/srs.secrets"
+)
+
+// DefaultAdmin and DefaultSocketmap are where the daemon listens, beside the milter's sockets.
+var (
+	DefaultAdmin     = Socket{"unix", "/run/onbehalf/admin.sock"}
+	DefaultSocketmap = Socket{"unix", "/var/spool/postfix/onbehalf/socketmap.sock"}
+)
+
 // defaults are what the main file need not say. platform.domains has one too, but
 // it depends on platform.domain.
 func defaults() map[string]any {
 	return map[string]any{
 		"listen":                 []string{"unix:/var/spool/postfix/onbehalf/milter.sock"},
-		"socketmap":              "unix:/var/spool/postfix/onbehalf/socketmap.sock",
-		"admin":                  "unix:/run/onbehalf/admin.sock",
+		"socketmap":              DefaultSocketmap.String(),
+		"admin":                  DefaultAdmin.String(),
 		"state_dir":              "/var/lib/onbehalf",
 		"keys_dir":               "/etc/onbehalf/keys",
 		"tenants_dir":            "/etc/onbehalf/tenants.d",
@@ -148,7 +160,7 @@ func defaults() map[string]any {
 			"live.com", "yahoo.com", "icloud.com", "aol.com"},
 		"policy.unbound_logins": "allow",
 		"policy.mode":           "enforce",
-		"srs.secrets":           "/etc/onbehalf/srs.secrets",
+		"srs.secrets":           DefaultSecrets,
 		"srs.max_age":           "30d",
 		"srs.accept_classic":    false,
 		"srs.classic_hash_min":  4,

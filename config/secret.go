@@ -2,13 +2,14 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"onbehalf/disk"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -17,10 +18,6 @@ const (
 	maxSecrets = 1 << 20 // octets of the whole file
 )
 
-// tooOpen are the permissions that a file with secrets must not give: all but
-// reading and writing by its owner and reading by its group, that is 0640.
-const tooOpen fs.FileMode = 0o037
-
 // secrets reads the file of the secrets, one a line. What it reports names lines,
 // never what is on them.
 func (d *document) secrets(path, file string) []tenant.Secret {
@@ -28,25 +25,18 @@ func (d *document) secrets(path, file string) []tenant.Secret {
 		d.fail(path, "is empty", "name a file that holds a secret on each line")
 		return nil
 	}
-	f, info, err := openRegular(file)
-	if err != nil {
-		cause, remedy := whyUnreadable(err)
-		d.fail(path, nameable(file)+" "+cause, remedy)
-		return nil
-	}
-	defer f.Close()
-	if mode := info.Mode().Perm(); mode&tooOpen != 0 {
-		d.fail(path, fmt.Sprintf("%s has mode %04o, which lets others at the secrets", file, mode), "chmod 0640 it")
-	}
-	octets, err := io.ReadAll(io.LimitReader(f, maxSecrets+1))
+	octets, err := disk.ReadPrivate(file, maxSecrets)
 	switch {
+	case errors.Is(err, disk.ErrLarge):
+		d.fail(path, bare(file)+" is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
+		return nil
 	case err != nil:
-		d.fail(path, file+" cannot be read to its end", "look at its disk")
+		cause, fix := remedy.Of(err, "look at its disk")
+		d.fail(path, nameable(file)+" "+cause, fix)
+		return nil
 	case isUTF16(octets):
 		d.fail(path, file+" is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8")
 		return nil
-	case len(octets) > maxSecrets:
-		d.fail(path, file+" is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
 	}
 	return d.secretLines(path, file, octets)
 }

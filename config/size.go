@@ -1,9 +1,10 @@
 package config
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
+
+	"onbehalf/remedy"
 )
 
 // units are the sizes that a number can be of.
@@ -15,7 +16,7 @@ func parseSize(s string) (int64, error) {
 	n, err := strconv.ParseInt(number, 10, 40)
 	unit, known := units[s[len(number):]]
 	if err != nil || !known || n < 0 {
-		return 0, fmt.Errorf("%s is not a size; write one like 64MiB, 512MiB or 2GiB", quoted(s))
+		return 0, remedy.New("write one like 64MiB, 512MiB or 2GiB", "%s is not a size", quoted(s))
 	}
 	return n * unit, nil
 }
@@ -34,7 +35,7 @@ func (d *document) memory(path string, text size) int64 {
 	case err != nil:
 		d.failBy(path, err, "")
 	case n < leastMemory || n > mostMemory:
-		d.fail(path, string(text)+" is not between 32MiB and 1024GiB", "write what messages under way may use together; 512MiB is enough for most")
+		d.fail(path, bare(string(text))+" is not between 32MiB and 1024GiB", "write what messages under way may use together; 512MiB is enough for most")
 	}
 	return n
 }

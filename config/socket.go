@@ -1,13 +1,13 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 )
 
 // Socket is a place to listen at. The zero Socket is none.
@@ -40,19 +40,20 @@ const maxSocketPath = 107
 func (l *loader) parseSocket(s string) (Socket, error) {
 	family, rest, _ := strings.Cut(s, ":")
 	switch {
+	case !quotable(s):
 	case family == "unix" && rest != "":
 		path := l.absolute(rest)
 		if len(path) > maxSocketPath {
-			return Socket{}, fmt.Errorf("its path has %d octets, the system allows %d; choose a shorter one", len(path), maxSocketPath)
+			return Socket{}, remedy.New("choose a shorter one", "its path has %d octets, the system allows %d", len(path), maxSocketPath)
 		}
 		return Socket{"unix", path}, nil
 	case family == "inet" && rest != "":
 		address, err := parseHostPort(rest)
 		return Socket{"tcp", address}, err
 	case strings.HasPrefix(s, "/"):
-		return Socket{}, fmt.Errorf("%s has no family; write unix:%s", quoted(s), s)
+		return Socket{}, remedy.New("write unix:"+bare(s), "%s has no family", quoted(s))
 	}
-	return Socket{}, fmt.Errorf("%s is not a socket; write unix:/PATH or inet:HOST:PORT", quoted(s))
+	return Socket{}, remedy.New("write unix:/PATH or inet:HOST:PORT", "%s is not a socket", quoted(s))
 }
 
 // parseHostPort reads HOST:PORT in the one spelling that net.JoinHostPort gives it.
@@ -60,13 +61,13 @@ func parseHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	switch {
 	case err != nil && strings.Count(s, ":") > 1 && !strings.Contains(s, "["):
-		return "", fmt.Errorf("%s has too many colons; write an IPv6 address in brackets, [::1]:PORT", quoted(s))
+		return "", remedy.New("write an IPv6 address in brackets, [::1]:PORT", "%s has too many colons", quoted(s))
 	case err != nil || host == "":
-		return "", fmt.Errorf("%s is not HOST:PORT; write both, like 127.0.0.1:8465", quoted(s))
+		return "", remedy.New("write both, like 127.0.0.1:8465", "%s is not HOST:PORT", quoted(s))
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return "", fmt.Errorf("%s is not a port; write a number from 1 to 65535", quoted(port))
+		return "", remedy.New("write a number from 1 to 65535", "%s is not a port", quoted(port))
 	}
 	host, err = parseHost(host, strings.Contains(s, "["))
 	if err != nil {
@@ -80,8 +81,8 @@ func parseHost(host string, bracketed bool) (string, error) {
 		return addr.String(), nil
 	}
 	name, err := message.ParseDomain(host)
-	if err != nil || bracketed || looksLikeIP(host) {
-		return "", fmt.Errorf("%s is neither an address nor a host name; correct it", quoted(host))
+	if err != nil || bracketed || looksLikeIP(host) || !quotable(host) {
+		return "", remedy.New("correct it", "%s is neither an address nor a host name", quoted(host))
 	}
 	return name.String(), nil
 }

@@ -1,11 +1,11 @@
 package config
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -100,13 +100,13 @@ func sampleOf(placeholder string) string {
 func checkLocal(local string) error {
 	switch {
 	case len(local) > 64:
-		return errors.New("its local part is longer than 64 octets; shorten it")
+		return remedy.New("shorten it", "its local part is longer than 64 octets")
 	case message.QuoteLocal(local) != local:
-		return errors.New("its local part needs quotes; use letters, digits, dots and hyphens")
+		return remedy.New("use letters, digits, dots and hyphens", "its local part needs quotes")
 	}
 	for _, r := range local {
 		if r >= 0x80 {
-			return errors.New("its local part is not ASCII, and not every receiver takes that; use letters, digits, dots and hyphens")
+			return remedy.New("use letters, digits, dots and hyphens", "its local part is not ASCII, and not every receiver takes that")
 		}
 	}
 	return nil

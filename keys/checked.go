@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"sync"
+
+	"onbehalf/disk"
 )
 
 // Checked remembers which files held a good RSA key, by a digest of what is in them and of what
@@ -21,6 +23,9 @@ type Checked struct {
 	mu          sync.Mutex
 	before, now map[digest]bool
 }
+
+// maxChecked bounds the file of a Checked, in bytes: a million keys, of a line each.
+const maxChecked = 64 << 20
 
 type digest [sha256.Size]byte
 
@@ -37,7 +42,7 @@ func digestOf(text []byte, engine *Engine) digest {
 // digests are ignored.
 func ReadChecked(path string) (*Checked, error) {
 	c := &Checked{before: make(map[digest]bool), now: make(map[digest]bool)}
-	text, err := os.ReadFile(path)
+	text, err := disk.Read(path, maxChecked)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -62,11 +67,11 @@ func (c *Checked) Save(path string) error {
 	for _, d := range slices.SortedFunc(maps.Keys(c.now), func(a, b digest) int { return bytes.Compare(a[:], b[:]) }) {
 		text.WriteString(hex.EncodeToString(d[:]) + "\n")
 	}
-	aside := path + ".new"
-	if err := os.WriteFile(aside, text.Bytes(), 0o600); err != nil {
+	err := disk.Replace(path, 0o600, func(w io.Writer) error {
+		_, err := text.WriteTo(w)
 		return err
-	}
-	if err := os.Rename(aside, path); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	c.before = maps.Clone(c.now)

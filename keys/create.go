@@ -10,9 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
+	"onbehalf/disk"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -45,19 +45,14 @@ func generate(algorithm tenant.Algorithm, bits int) (crypto.Signer, error) {
 
 // Create writes a key to a new file, as PKCS#8 in PEM, with mode 0640. It never
 // overwrites, and leaves no file behind when it fails. Once it returns nil the key
-// is on the disk. The error is an *Error.
+// is on the disk. The error is a *remedy.Error.
 func Create(path string, k Key) error {
 	text, err := encode(k)
 	if err != nil {
-		return refuse("the key cannot be written to a file", "keep it where it is", err).at(path)
+		return refuse("the key cannot be written to a file", "keep it where it is", err).At(path)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return uncreated(err).at(path)
-	}
-	if err := fill(f, text); err != nil {
-		os.Remove(path)
-		return unwritten(err).at(path)
+	if err := disk.Create(path, disk.Private, text); err != nil {
+		return uncreated(err).At(path)
 	}
 	return nil
 }
@@ -74,28 +69,7 @@ func encode(k Key) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: pkcs8, Bytes: der}), nil
 }
 
-// fill writes the file and closes it. The mode is set once more because the umask
-// may have taken the group's right away.
-func fill(f *os.File, text []byte) error {
-	_, err := f.Write(text)
-	err = errors.Join(err, f.Chmod(widest), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(f.Name()))
-}
-
-// syncFolder makes the name of a new file last, as fsync does its content.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
-}
-
-func uncreated(err error) *Error {
+func uncreated(err error) *remedy.Error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return refuse("it exists already, and a key is never overwritten", "choose another selector, or move the file away", err)
@@ -104,9 +78,5 @@ func uncreated(err error) *Error {
 	case errors.Is(err, fs.ErrPermission):
 		return refuse("it may not be made", "run the command as the owner of the folder, or as root", err)
 	}
-	return unwritten(err)
-}
-
-func unwritten(err error) *Error {
-	return refuse("it could not be written: "+reason(err), "check the path and the disk", err)
+	return refuse("it could not be written: "+disk.Reason(err).Error(), "check the path and the disk", err)
 }

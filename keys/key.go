@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"io"
 
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -57,7 +58,7 @@ type Key struct {
 
 // NewKey makes a Key of what signs: a private key in memory, or something that
 // stands for one elsewhere, such as a hardware security module. Its public key
-// must be RSA of at least 1024 bits or Ed25519. The error is an *Error without a
+// must be RSA of at least 1024 bits or Ed25519. The error is a *remedy.Error without a
 // Path.
 func NewKey(signer crypto.Signer) (Key, error) {
 	k, failure := newKey(signer)
@@ -67,7 +68,7 @@ func NewKey(signer crypto.Signer) (Key, error) {
 	return k, nil
 }
 
-func newKey(signer crypto.Signer) (Key, *Error) {
+func newKey(signer crypto.Signer) (Key, *remedy.Error) {
 	public, err := publicOf(signer)
 	if err != nil {
 		return Key{}, refuse("its public key is not to be had", "check what holds the key", err)
@@ -114,7 +115,7 @@ func measure(public crypto.PublicKey) (tenant.Algorithm, int) {
 }
 
 // unsupported: DKIM knows two algorithms (RFC 8301, RFC 8463).
-func unsupported() *Error {
+func unsupported() *remedy.Error {
 	return refuse("its algorithm is neither RSA nor Ed25519, and DKIM knows no other",
 		"make one with onbehalf keygen, and publish it", nil)
 }

@@ -14,12 +14,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -76,7 +78,7 @@ func TestLoadRefuses(t *testing.T) {
 		"text":               {[]byte("v=DKIM1; k=rsa; p=MII"), "it is not PEM"},
 		"UTF-16":             {[]byte("\xff\xfe-\x00-\x00"), "it is in UTF-16"},
 		"DER":                {private2DER(t, private), "it looks like DER, not PEM"},
-		"oversized":          {bytes.Repeat([]byte("x"), maxFile+1), "it is larger than 65536 octets, and so no key"},
+		"oversized":          {bytes.Repeat([]byte("x"), maxFile+1), "is larger than 64 KiB"},
 		"cut short":          {good[:len(good)-20], "its PEM is damaged"},
 		"second cut short":   {append(bytes.Clone(good), good[:40]...), "its PEM is damaged"},
 		"damaged PKCS#8":     {block(pkcs8, []byte("not ASN.1")), "the key in it is damaged"},
@@ -116,13 +118,13 @@ func TestLoadRefuses(t *testing.T) {
 func TestLoadRefusesMode(t *testing.T) {
 	good := pkcs8PEM(t, edKey().signer())
 	for mode, cause := range map[os.FileMode]string{
-		0o644: "its mode 0644 opens it to every user of the host",
-		0o604: "its mode 0604 opens it to every user of the host",
-		0o602: "its mode 0602 opens it to every user of the host",
-		0o601: "its mode 0601 opens it to every user of the host",
-		0o660: "its mode 0660 is wider than 0640",
-		0o650: "its mode 0650 is wider than 0640",
-		0o700: "its mode 0700 is wider than 0640",
+		0o644: "has mode 0644, which opens it to every user of the host",
+		0o604: "has mode 0604, which opens it to every user of the host",
+		0o602: "has mode 0602, which opens it to every user of the host",
+		0o601: "has mode 0601, which opens it to every user of the host",
+		0o660: "has mode 0660, which is wider than 0640",
+		0o650: "has mode 0650, which is wider than 0640",
+		0o700: "has mode 0700, which is wider than 0640",
 	} {
 		path := file(t, good, mode)
 		_, err := Load(path)
@@ -141,12 +143,12 @@ func TestLoadRefusesPath(t *testing.T) {
 	inFile := filepath.Join(file(t, nil, 0o600), "key.pem")
 	missing := filepath.Join(dir, "none.pem")
 	for path, cause := range map[string]string{
-		missing: "there is no such file",
-		dir:     "it is not a regular file",
-		fifo:    "it is not a regular file",
-		socket:  "it is not a regular file",
+		missing: "does not exist",
+		dir:     "is a directory",
+		fifo:    "is not a regular file",
+		socket:  "is not a regular file",
 		link:    "it cannot be read: too many levels of symbolic links",
-		inFile:  "it cannot be read: not a directory",
+		inFile:  "is not a directory",
 	} {
 		_, err := Load(path)
 		wantRefusal(t, path, err, cause)
@@ -160,6 +162,8 @@ func TestLoadRefusesPath(t *testing.T) {
 // unlocked, and therefore ends with its goroutine.
 func TestLoadRefusesUnreadable(t *testing.T) {
 	path := file(t, pkcs8PEM(t, edKey().signer()), 0o000)
+	me, err := user.Current()
+	must(t, err)
 	loaded := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -169,7 +173,7 @@ func TestLoadRefusesUnreadable(t *testing.T) {
 		_, err := Load(path)
 		loaded <- err
 	}()
-	wantRefusal(t, path, <-loaded, "it may not be read")
+	wantRefusal(t, path, <-loaded, "permission denied for user "+me.Username)
 }
 
 func TestLoadFollowsLink(t *testing.T) {
@@ -183,14 +187,14 @@ func TestLoadFollowsLink(t *testing.T) {
 
 func wantRefusal(t *testing.T, path string, err error, cause string) {
 	t.Helper()
-	var e *Error
+	var e *remedy.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("%s: error is %v, want %q", path, err, cause)
 	}
-	if e.Path != path || e.Cause != cause || e.Remedy == "" {
+	if e.Path != path || e.Cause != cause || e.Fix == "" {
 		t.Errorf("error is %q, want cause %q", err, cause)
 	}
-	if err.Error() != path+": "+cause+"; "+e.Remedy {
+	if err.Error() != path+": "+cause+"; "+e.Fix {
 		t.Errorf("error prints as %q", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"math/big"
 	"strings"
+
+	"onbehalf/remedy"
 )
 
 // Labels of PEM blocks (RFC 7468; the older ones are OpenSSL's).
@@ -21,7 +23,7 @@ const (
 )
 
 // find returns the block of a PEM text that holds its one private key.
-func find(text []byte) (*pem.Block, *Error) {
+func find(text []byte) (*pem.Block, *remedy.Error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark of some editors
 	blocks := pemBlocks(text)
 	private := 0
@@ -69,7 +71,7 @@ func pemBlocks(text []byte) []*pem.Block {
 }
 
 // notPEM says what a text without a PEM block looks like.
-func notPEM(text []byte) *Error {
+func notPEM(text []byte) *remedy.Error {
 	switch {
 	case len(text) == 0:
 		return refuse("it is empty", "make the key anew with onbehalf keygen", nil)
@@ -82,7 +84,7 @@ func notPEM(text []byte) *Error {
 }
 
 // parseBlock reads the key in a block.
-func parseBlock(block *pem.Block) (crypto.Signer, *Error) {
+func parseBlock(block *pem.Block) (crypto.Signer, *remedy.Error) {
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
 		return nil, refuse("it is encrypted, and nobody is there at start to type the passphrase", "decrypt it: openssl pkey", nil)
@@ -121,7 +123,7 @@ type privateKeyInfo struct {
 
 // parsePKCS8 looks at the algorithm first, to tell a key of another one from a
 // damaged one.
-func parsePKCS8(der []byte) (crypto.Signer, *Error) {
+func parsePKCS8(der []byte) (crypto.Signer, *remedy.Error) {
 	var info privateKeyInfo
 	if _, err := asn1.Unmarshal(der, &info); err != nil {
 		return nil, damaged(err)
@@ -175,6 +177,6 @@ func rsaPublic(block *pem.Block) *rsa.PublicKey {
 }
 
 // damaged keeps err for errors.Is alone.
-func damaged(err error) *Error {
+func damaged(err error) *remedy.Error {
 	return refuse("the key in it is damaged", "restore it from a copy, or make a new one with onbehalf keygen and publish it", err)
 }

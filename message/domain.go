@@ -9,6 +9,8 @@ import (
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
+
+	"onbehalf/remedy"
 )
 
 // Domain is a domain name in its one canonical form: lower-case A-labels without
@@ -30,7 +32,7 @@ var toASCII = idna.New(
 // ParseDomain reads a domain name given as A-labels or U-labels, in any case.
 // A U-label must be written as it is printed (NFC, no full-width letters or dots,
 // no Kelvin sign for a K): a form that only some receivers map to the same name
-// is an error.
+// is a *remedy.Error with the usual one.
 func ParseDomain(s string) (Domain, error) {
 	if s == "" {
 		return Domain{}, errors.New("domain is empty")
@@ -48,7 +50,7 @@ func ParseDomain(s string) (Domain, error) {
 	}
 	d := Domain{ascii}
 	if u := d.Unicode(); lower != ascii && lower != strings.ToLower(u) || !norm.NFC.IsNormalString(s) {
-		return Domain{}, fmt.Errorf("%q is not the usual spelling of a domain name; write %q", clip(s), u)
+		return Domain{}, remedy.New(fmt.Sprintf("write %q", u), "%q is not the usual spelling of a domain name", clip(s))
 	}
 	return d, nil
 }

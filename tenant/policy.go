@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 )
 
 // The choices of a policy are words of the configuration.
@@ -206,7 +207,7 @@ func ParseTemplate(text string, placeholders ...string) (Template, error) {
 			return Template{}, fmt.Errorf("%q has a { without a }", text)
 		}
 		if !slices.Contains(placeholders, name) {
-			return Template{}, fmt.Errorf("{%s} is not known here; use {%s}", name, strings.Join(placeholders, "}, {"))
+			return Template{}, remedy.New("use {"+strings.Join(placeholders, "}, {")+"}", "{%s} is not known here", name)
 		}
 		rest = behind
 	}

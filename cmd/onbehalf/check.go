@@ -10,7 +10,7 @@ import (
 
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/config"
-	"onbehalf/keys"
+	"onbehalf/remedy"
 )
 
 func (p *program) check() *cobra.Command {
@@ -113,7 +113,7 @@ func (l *loaded) refused() map[string][]check.RefusedKey {
 // causeOf says why a key is left out.
 func (l *loaded) causeOf(file config.KeyFile) string {
 	err := l.files[file.Path].err
-	if bad := new(keys.Error); errors.As(err, &bad) {
+	if bad := new(remedy.Error); errors.As(err, &bad) {
 		return "its key cannot be read: " + file.Path + ": " + bad.Cause
 	} else if err != nil {
 		return "its key cannot be read: " + err.Error()

@@ -15,6 +15,7 @@ import (
 	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
+	"onbehalf/disk"
 )
 
 func (p *program) doctor() *cobra.Command {
@@ -68,7 +69,7 @@ func (p *program) installation(ctx context.Context, user string) doctor.Installa
 	in.Postfix, in.Silent = setup.ReadPostfix(ctx)
 	daemon := asked{socket: in.Config.Admin, listen: in.Config.Listen}
 	if daemon.socket.IsZero() {
-		daemon.socket, daemon.doubt = defaultAdmin, firstError(findings)
+		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
 	}
 	in.Ask = func(s *admin.Status) error { return daemon.get("/status", s) }
 	return in
@@ -98,11 +99,11 @@ func secretsFile(path string) string {
 	var file struct {
 		SRS struct{ Secrets string }
 	}
-	text, err := os.ReadFile(path)
+	text, err := disk.Read(path, config.MaxFile)
 	if err != nil || yaml.Unmarshal(text, &file) != nil {
 		return ""
 	}
-	secrets := cmp.Or(os.Getenv("ONBEHALF_SRS_SECRETS"), file.SRS.Secrets, "/etc/onbehalf/srs.secrets")
+	secrets := cmp.Or(os.Getenv("ONBEHALF_SRS_SECRETS"), file.SRS.Secrets, config.DefaultSecrets)
 	if !filepath.IsAbs(secrets) {
 		secrets = filepath.Join(filepath.Dir(path), secrets)
 	}

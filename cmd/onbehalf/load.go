@@ -13,6 +13,7 @@ import (
 	"onbehalf/authorize/resolve"
 	"onbehalf/config"
 	"onbehalf/keys"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -162,11 +163,11 @@ func addKey(ring *keys.Ring, file *config.KeyFile, read keyFile) config.Findings
 }
 
 func keyFinding(file config.KeyFile, level config.Level, err error) config.Finding {
-	var refused *keys.Error
+	var refused *remedy.Error
 	if !errors.As(err, &refused) {
 		return file.Finding(level, err.Error(), "")
 	}
-	return file.Finding(level, cmp.Or(refused.Path, file.Path)+": "+refused.Cause, refused.Remedy)
+	return file.Finding(level, cmp.Or(refused.Path, file.Path)+": "+refused.Cause, refused.Fix)
 }
 
 // rareOnly warns of who signs with Ed25519 alone: large receivers verify RSA only
@@ -216,6 +217,6 @@ func deafDirect(path string, conf *config.Config) config.Findings {
 	return config.Findings{{
 		Level: config.Warning, File: path, Key: "socketmap",
 		Cause:  fmt.Sprintf("is empty, and Postfix cannot ask where mail for direct domains goes: it takes the ordinary way, by MX (tenants with direct: %d)", direct),
-		Remedy: "write socketmap: unix:/var/spool/postfix/onbehalf/socketmap.sock and restart",
+		Remedy: "write socketmap: " + config.DefaultSocketmap.String() + " and restart",
 	}}
 }

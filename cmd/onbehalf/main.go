@@ -15,6 +15,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"onbehalf/config"
 )
 
 func main() {
@@ -65,8 +67,6 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	return exitUsage
 }
 
-const defaultConfig = "/etc/onbehalf/onbehalf.yaml"
-
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "onbehalf",
@@ -80,7 +80,7 @@ func (p *program) root() *cobra.Command {
 			return err
 		},
 	}
-	root.PersistentFlags().StringVar(&p.config, "config", defaultConfig, "main configuration file")
+	root.PersistentFlags().StringVar(&p.config, "config", config.DefaultFile, "main configuration file")
 	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.demo(), p.docs(), p.version())
 	return root
 }

@@ -78,7 +78,7 @@ func (p *sample) take(r smtp.Reply) {
 		p.QueueID = id[1]
 	}
 	if !r.OK() {
-		p.Error = remedy(r)
+		p.Error = remedyFor(r)
 	}
 }
 
@@ -100,7 +100,7 @@ func dialSMTP(server string) (*smtp.Session, error) {
 	s := smtp.New(context.Background(), conn, smtpPatience)
 	reply, err := greet(s)
 	if err == nil && !reply.OK() {
-		err = fmt.Errorf("%s; %s", reply, remedy(reply))
+		err = fmt.Errorf("%s; %s", reply, remedyFor(reply))
 	}
 	if err != nil {
 		conn.Close()
@@ -136,8 +136,8 @@ func transact(s *smtp.Session, p *sample) (smtp.Reply, error) {
 	return s.Send(p.octets())
 }
 
-// remedy says what to do about a refusal.
-func remedy(r smtp.Reply) string {
+// remedyFor says what to do about a refusal.
+func remedyFor(r smtp.Reply) string {
 	switch {
 	case r.Code/100 == 4 && strings.Contains(r.Text(), "4.7.1 Service unavailable"):
 		return "Postfix could not reach a milter: is onbehalf running (systemctl status onbehalf)?"

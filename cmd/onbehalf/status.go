@@ -45,9 +45,9 @@ func (p *program) runStatus(id string, ofTenant, asJSON bool) error {
 	daemon := asked{socket: conf.Admin, listen: conf.Listen}
 	if conf.Admin.IsZero() {
 		if !findings.Fatal() {
-			return fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, defaultAdmin)
+			return fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, config.DefaultAdmin)
 		}
-		daemon.socket, daemon.doubt = defaultAdmin, firstError(findings)
+		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
 	}
 	if ofTenant {
 		return answer(p, daemon, "/tenants/"+url.PathEscape(id), asJSON, print.Tenant)
@@ -72,10 +72,6 @@ func answer[T any](p *program, daemon asked, path string, asJSON bool, say func(
 	}
 	return printJSON(p.out, document)
 }
-
-// defaultAdmin is where most daemons answer. It is asked when the configuration cannot be
-// read: just then someone wants to know.
-var defaultAdmin = config.Socket{Network: "unix", Address: "/run/onbehalf/admin.sock"}
 
 func firstError(findings config.Findings) string {
 	for _, f := range findings {

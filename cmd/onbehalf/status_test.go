@@ -336,7 +336,7 @@ func TestAdminOff(t *testing.T) {
 
 // TestStatusGuesses where to ask when the configuration does not tell, and says so.
 func TestStatusGuesses(t *testing.T) {
-	if conn, err := net.Dial(defaultAdmin.Network, defaultAdmin.Address); err == nil {
+	if conn, err := net.Dial(config.DefaultAdmin.Network, config.DefaultAdmin.Address); err == nil {
 		conn.Close()
 		t.Skip("onbehalf is running on this host")
 	}

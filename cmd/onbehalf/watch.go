@@ -13,6 +13,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/config"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -83,16 +84,17 @@ func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, u
 	case errors.Is(err, authorize.ErrNoStore):
 		return nil, true
 	case !errors.Is(err, authorize.ErrDamaged):
-		log.Error("standings of the last run cannot be read: all tenants are looked up anew, and nothing is saved", "error", err,
-			"remedy", "let the user that the daemon runs as read and write "+store.Path+", then restart")
+		cause, fix := remedy.Of(err, "let the user that the daemon runs as read and write it")
+		log.Error("standings of the last run cannot be read: all tenants are looked up again, and nothing is saved", "file", store.Path, "error", cause,
+			"remedy", fix+", then restart")
 		return nil, false
 	}
 	aside, failure := store.SetAside()
 	if failure != nil {
-		log.Error("standings of the last run cannot be used: all tenants are looked up anew", "error", err, "not_set_aside", failure)
+		log.Error("standings of the last run cannot be used: all tenants are looked up again", "error", err, "not_set_aside", failure)
 		return nil, true
 	}
-	log.Warn("standings of the last run cannot be used: all tenants are looked up anew", "error", err, "set_aside", aside)
+	log.Warn("standings of the last run cannot be used: all tenants are looked up again", "error", err, "set_aside", aside)
 	return nil, true
 }
 

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/config"
 )
 
 // daemon asks the running one how it is.
 func (d *doctor) daemon() {
 	if d.Table != nil && d.Config.Admin.IsZero() {
-		d.skip("the daemon cannot be asked how it is", "admin is empty in the configuration", "write admin: unix:/run/onbehalf/admin.sock, and restart it")
+		d.skip("the daemon cannot be asked how it is", "admin is empty in the configuration", "write admin: "+config.DefaultAdmin.String()+", and restart it")
 		return
 	}
 	var s admin.Status

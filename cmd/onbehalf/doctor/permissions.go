@@ -3,9 +3,9 @@ package doctor
 import (
 	"os"
 	"path/filepath"
-	"strings"
 
 	"onbehalf/authorize"
+	"onbehalf/config"
 )
 
 // permissions tries all files as the user that the daemon runs as.
@@ -111,12 +111,6 @@ func (d *doctor) files() []want {
 
 // tenantFiles gives the files of tenants_dir that are read.
 func (d *doctor) tenantFiles() []string {
-	listed, _ := os.ReadDir(d.Config.TenantsDir)
-	var all []string
-	for _, file := range listed {
-		if name := file.Name(); filepath.Ext(name) == ".yaml" && !strings.HasPrefix(name, ".") {
-			all = append(all, filepath.Join(d.Config.TenantsDir, name))
-		}
-	}
+	all, _, _ := config.TenantsFiles(d.Config.TenantsDir)
 	return all
 }

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"onbehalf/disk"
 	"onbehalf/keys"
 	"onbehalf/tenant"
 )
@@ -110,7 +111,7 @@ func (m Maker) secret() error {
 		return err
 	}
 	m.Say("made %s", m.Secrets)
-	return syncFolder(filepath.Dir(m.Secrets))
+	return disk.SyncFolder(filepath.Dir(m.Secrets))
 }
 
 // configuration puts the text in place when check has read it under another name and
@@ -132,7 +133,7 @@ func (m Maker) configuration(text string, check func(path string) error) error {
 		return err
 	}
 	m.Say("wrote %s", m.Config)
-	return syncFolder(filepath.Dir(target))
+	return disk.SyncFolder(filepath.Dir(target))
 }
 
 // draft writes a new file beside the path, with mode 0640 and the daemon's group.
@@ -178,14 +179,4 @@ func give(path string, gid int) error {
 		return nil
 	}
 	return err
-}
-
-// syncFolder makes the names in a folder last.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
 	"os/exec"
 	"strings"
+
+	"onbehalf/config"
+	"onbehalf/disk"
 )
 
 // State is what stands where the configuration belongs.
@@ -27,7 +29,7 @@ const Example = "/usr/share/doc/onbehalf/examples/onbehalf.yaml"
 // of examples, or those that dpkg has noted as it unpacked the package, for hosts that keep no
 // documentation. An example with one letter changed is somebody's work.
 func Look(path, example string) (State, error) {
-	text, err := os.ReadFile(path)
+	text, err := disk.Read(path, config.MaxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Missing, nil
@@ -36,7 +38,7 @@ func Look(path, example string) (State, error) {
 	case len(bytes.TrimSpace(text)) == 0:
 		return Missing, nil
 	}
-	if shipped, err := os.ReadFile(example); err == nil && bytes.Equal(text, shipped) {
+	if shipped, err := disk.Read(example, config.MaxFile); err == nil && bytes.Equal(text, shipped) {
 		return Shipped, nil
 	}
 	sum := md5.Sum(text) // dpkg's choice; nobody gains by a collision

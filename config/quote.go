@@ -1,0 +1,146 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// People paste keys and secrets where names belong. What a file holds is therefore shown in a
+// finding only if it looks like something that a person typed. This is decided here alone: quoted
+// for a value, redact for each finding as a whole, whoever wrote the error behind it.
+
+// notShown stands for a value that may be a key or secret.
+const notShown = "[not shown: it looks like a key or a secret]"
+
+// quoted shows text from a file: short, on one line, without control characters; or notShown.
+func quoted(s string) string {
+	if !quotable(s) {
+		return notShown
+	}
+	return strconv.Quote(clipped(s))
+}
+
+// bare is quoted without the quotation marks.
+func bare(s string) string {
+	if !quotable(s) {
+		return notShown
+	}
+	return strings.Trim(quoted(s), `"`)
+}
+
+func clipped(s string) string {
+	const most = 60
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return s
+}
+
+// quotable reports whether a value may be shown: no word of it looks like a key or secret.
+func quotable(s string) bool {
+	if strings.Contains(s, "-----BEGIN") || strings.Contains(s, "PRIVATE KEY") {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(s, isBorder) {
+		if isRandom(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// redact replaces in a sentence the words that may be a key or secret.
+func redact(s string) string {
+	if quotable(s) {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		end := strings.IndexFunc(s, isBorder)
+		if end < 0 {
+			end = len(s)
+		}
+		if word := s[:end]; isRandom(word) {
+			b.WriteString(notShown)
+		} else {
+			b.WriteString(word)
+		}
+		border := len(s[end:]) - len(strings.TrimLeftFunc(s[end:], isBorder))
+		b.WriteString(s[end : end+border])
+		s = s[end+border:]
+	}
+	return b.String()
+}
+
+// isBorder reports what ends a word: all that neither base64 nor base64url has, but for the dot,
+// of names and of JSON Web Tokens.
+func isBorder(r rune) bool {
+	return !(r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("+/=-_.", r))
+}
+
+// Random text goes from small letters to capitals and from letters to digits at every third
+// character, in base32 and hexadecimal at every third or second; names, paths and words
+// rarely do. Of a million texts in base64, of 32 characters, some twenty are missed; of 40, one.
+const (
+	leastRandom = 20 // characters of a word
+	leastRun    = 32 // letters and digits in a row
+)
+
+// isRandom reports whether a word looks like a key or secret in base64, base32 or hexadecimal.
+func isRandom(word string) bool {
+	if len(word) < leastRandom {
+		return false
+	}
+	changes, run, digits, inHex := 0, 0, 0, true // of the run: groups of digits, and whether it is hexadecimal
+	for i := range len(word) {
+		before, now := byte('.'), classOf(word[i])
+		if i > 0 {
+			before = classOf(word[i-1])
+		}
+		if changed(before, now) {
+			changes++
+		}
+		if !isAlphanumeric(now) {
+			run, digits, inHex = 0, 0, true
+			continue
+		}
+		run++
+		if now == '0' && before != '0' {
+			digits++
+		}
+		inHex = inHex && strings.IndexByte("0123456789abcdefABCDEF", word[i]) >= 0
+		if run >= leastRun && (inHex || digits > 2) {
+			return true
+		}
+	}
+	isACE := strings.HasPrefix(word, "xn--") || strings.Contains(word, ".xn--") // RFC 5890 section 2.3.2.1
+	return changes >= 4 && 8*changes >= len(word) && !isACE
+}
+
+// classOf returns a, A, 0 or + for a character like these, else a dot.
+func classOf(c byte) byte {
+	switch {
+	case 'a' <= c && c <= 'z':
+		return 'a'
+	case 'A' <= c && c <= 'Z':
+		return 'A'
+	case '0' <= c && c <= '9':
+		return '0'
+	case c == '+', c == '=':
+		return '+'
+	}
+	return '.'
+}
+
+func isAlphanumeric(class byte) bool { return class != '.' && class != '+' }
+
+func changed(before, now byte) bool {
+	switch {
+	case before == now, before == '.', now == '.':
+		return false
+	case before == 'A' && now == 'a': // a word that begins with a capital
+		return false
+	}
+	return true
+}
