@@ -82,7 +82,7 @@ type KeyFile struct {
 
 // Finding gives a finding about this key, to stand in line with those of Load.
 func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
-	return Finding{Level: level, File: k.File, Item: k.Item, Key: k.Key, Cause: cause, Remedy: remedy, at: k.at}
+	return Finding{Level: level, File: k.File, Item: k.Item, Key: k.Key, Cause: cause, Remedy: remedy, at: k.at}.redacted()
 }
 
 // Load reads the main file at path, the environment (as os.Environ gives it) and

@@ -52,12 +52,12 @@ func checkSelector(s string, signers []message.Domain) error {
 }
 
 func (l *loader) addKey(d *document, path string, raw rawDKIM, signers []message.Domain, t *tenant.Tenant) {
-	if raw.Key == "" || raw.Selector == "" || d.isSpoilt(path) || strings.HasPrefix(raw.Key, "-----") {
+	if raw.Key == "" || raw.Selector == "" || !quotable(raw.Selector) || d.isSpoilt(path) || strings.HasPrefix(raw.Key, "-----") {
 		return
 	}
-	k := KeyFile{Path: raw.Key, Tenant: t}
-	if !filepath.IsAbs(k.Path) {
-		k.Path = filepath.Join(l.config.KeysDir, k.Path)
+	k := KeyFile{Path: l.pathAt(d, path, raw.Key, l.config.KeysDir), Tenant: t}
+	if k.Path == "" || l.config.KeysDir == "" && !filepath.IsAbs(k.Path) {
+		return
 	}
 	k.File, k.Item, k.Key, k.at = d.place(path)
 	for _, signer := range signers {

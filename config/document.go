@@ -51,6 +51,11 @@ func (d *document) spoil(path string, n *yaml.Node, cause, remedy string) {
 	if n.Line > 0 && last.File == d.file {
 		last.at = position{d.rank, n.Line, n.Column}
 	}
+	d.void(path)
+}
+
+// void silences all later findings on a path and below.
+func (d *document) void(path string) {
 	if d.spoilt == nil {
 		d.spoilt = make(map[string]bool)
 	}
@@ -85,7 +90,7 @@ func (d *document) override(key, variable string) {
 func (d *document) report(level Level, path, cause, remedy string) {
 	f := Finding{Level: level, Cause: cause, Remedy: remedy}
 	f.File, f.Item, f.Key, f.at = d.place(path)
-	d.findings = append(d.findings, f)
+	d.findings = append(d.findings, f.redacted())
 }
 
 // place gives what a finding says of a path.
@@ -116,7 +121,7 @@ func (d *document) item(path string) (item, key string) {
 	}
 	item, key, _ = strings.Cut(path, ".")
 	n, _ := d.find(item + ".id")
-	if n != nil && n.Kind == yaml.ScalarNode && validID(n.Value) {
+	if n != nil && n.Kind == yaml.ScalarNode && validID(n.Value) && quotable(n.Value) {
 		item = "tenant " + n.Value
 	}
 	return item, key

@@ -77,7 +77,7 @@ func (d *document) unknownVariable(name string, known map[string]string) {
 		remedy = "write tenants into a file"
 	}
 	d.findings = append(d.findings, Finding{Level: Warning, File: environment, Key: name,
-		Cause: "sets no key that is known", Remedy: remedy, at: position{file: d.rank + 1}})
+		Cause: "sets no key that is known", Remedy: remedy, at: position{file: d.rank + 1}}.redacted())
 }
 
 // parse reads the text of a variable: as it stands where a key takes text, as YAML

@@ -15,7 +15,7 @@ import (
 
 // readTenantsDir reads the files of tenants_dir, in the order of their names.
 func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
-	l.config.TenantsDir = l.absolute(raw.TenantsDir)
+	l.config.TenantsDir = l.pathAt(main, "tenants_dir", raw.TenantsDir, l.folder)
 	if main.isSpoilt("tenants_dir") {
 		return nil
 	}

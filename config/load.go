@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 	"reflect"
 
@@ -88,14 +89,6 @@ func entries(d *document, raw []rawTenant) []*entry {
 	return all
 }
 
-// absolute gives a path as the main file means it.
-func (l *loader) absolute(path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(l.folder, path)
-}
-
 // general takes what is neither the platform nor a tenant.
 func (l *loader) general(d *document, raw *rawFile) {
 	c := l.config
@@ -127,7 +120,25 @@ func (l *loader) folderAt(d *document, path, name string) string {
 	if name == "" {
 		d.fail(path, "is empty", "name a folder")
 	}
-	return l.absolute(name)
+	return l.pathAt(d, path, name, l.folder)
+}
+
+// pathAt takes the name of a file or folder that is relative to a folder. What looks like a key or
+// secret and names nothing is no name, and is not used as one: it would stand in errors and logs.
+func (l *loader) pathAt(d *document, path, name, folder string) string {
+	if name == "" {
+		return ""
+	}
+	whole := name
+	if !filepath.IsAbs(name) {
+		whole = filepath.Join(folder, name)
+	}
+	if _, err := os.Stat(whole); err != nil && !quotable(name) {
+		d.fail(path, quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret that others may have read, replace it")
+		d.void(path)
+		return ""
+	}
+	return whole
 }
 
 func logLevel(d *document, word string) slog.Level {

@@ -147,6 +147,8 @@ func (d *document) shown(path, name string) string {
 	const most = 100
 	if n := utf8.RuneCountInString(name); n > most {
 		d.fail(path, fmt.Sprintf("has %d characters, and no mail program shows so many", n), fmt.Sprintf("shorten it to %d", most))
+	} else if !quotable(name) {
+		d.fail(path, quoted(name)+" is not a name", "write the name that recipients see")
 	}
 	return name
 }

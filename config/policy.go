@@ -77,9 +77,9 @@ func (d *document) classicUntil(raw rawSRS) time.Time {
 	case err != nil:
 		d.fail(path, "is not a day", remedy)
 	case ahead > most:
-		d.fail(path, string(raw.AcceptClassicUntil)+" is more than a year away", remedy)
+		d.fail(path, bare(string(raw.AcceptClassicUntil))+" is more than a year away", remedy)
 	case ahead < -day && raw.AcceptClassic:
-		d.warn(path, string(raw.AcceptClassicUntil)+" is over, so addresses of the other daemon are refused", "take srs.accept_classic out, and the daemon's secret out of srs.secrets")
+		d.warn(path, bare(string(raw.AcceptClassicUntil))+" is over, so addresses of the other daemon are refused", "take srs.accept_classic out, and the daemon's secret out of srs.secrets")
 	}
 	if !raw.AcceptClassic {
 		return time.Time{}
@@ -93,7 +93,7 @@ func (l *loader) srs(d *document, raw rawSRS) tenant.SRS {
 		d.fail("srs.classic_hash_min", fmt.Sprintf("%d is not between 4 and 27", n), "write the other daemon's own least length; 4 is its default")
 	}
 	return tenant.SRS{
-		Secrets:        d.secrets("srs.secrets", l.absolute(raw.Secrets)),
+		Secrets:        d.secrets("srs.secrets", l.pathAt(d, "srs.secrets", raw.Secrets, l.folder)),
 		MaxAge:         d.wholeDays("srs.max_age", raw.MaxAge),
 		ClassicUntil:   d.classicUntil(raw),
 		ClassicHashMin: raw.ClassicHashMin,

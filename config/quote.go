@@ -50,6 +50,12 @@ func quotable(s string) bool {
 	return true
 }
 
+// redacted returns the finding without what may be a key or secret. File is no value.
+func (f Finding) redacted() Finding {
+	f.Item, f.Key, f.Cause, f.Remedy = redact(f.Item), redact(f.Key), redact(f.Cause), redact(f.Remedy)
+	return f
+}
+
 // redact replaces in a sentence the words that may be a key or secret.
 func redact(s string) string {
 	if quotable(s) {

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -42,7 +43,10 @@ func (l *loader) parseSocket(s string) (Socket, error) {
 	switch {
 	case !quotable(s):
 	case family == "unix" && rest != "":
-		path := l.absolute(rest)
+		path := rest
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(l.folder, path)
+		}
 		if len(path) > maxSocketPath {
 			return Socket{}, remedy.New("choose a shorter one", "its path has %d octets, the system allows %d", len(path), maxSocketPath)
 		}
