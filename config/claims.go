@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -66,8 +65,12 @@ func (l *loader) claimSubmitters(by owner, d *document, path string, s tenant.Su
 // besideOthers checks a tenant against the platform and all other tenants.
 func (l *loader) besideOthers(e *entry) {
 	me := owner{e}
+	read := make(map[tenant.Pattern]bool, len(e.tenant.Domains))
+	for _, p := range e.tenant.Domains {
+		read[p] = true
+	}
 	for i, text := range e.raw.Domains {
-		if p, err := tenant.ParsePattern(text); err == nil && slices.Contains(e.tenant.Domains, p) {
+		if p, err := tenant.ParsePattern(text); err == nil && read[p] {
 			l.claimDomain(me, index(e.path+".domains", i), p)
 		}
 	}
@@ -81,20 +84,48 @@ func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
 	if other, taken := claim(l.claims.domains, p.String(), me); taken {
 		d.fail(path, fmt.Sprintf("%s belongs to %s too", p, other), "a domain can have one tenant")
 	}
-	for _, of := range own.Domains {
-		if overlap(of, p) {
-			d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "take it out of the tenant or out of platform.domains")
-		}
+	if of, found := l.own.overlap(p); found {
+		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "take it out of the tenant or out of platform.domains")
 	}
 	if !own.Bounce.IsZero() && own.Bounce.Within(p.Domain) {
 		d.fail(path, "platform.bounce_domain "+own.Bounce.String()+" lies in "+p.String(), "choose a bounce domain that is nobody else's")
 	}
 }
 
-// overlap tells whether some domain is both the platform's and the tenant's, so that
+// ownDomains are the platform's own domains, as tenants' are compared with them.
+type ownDomains struct {
+	at    map[message.Domain]tenant.Pattern // by the domain that the pattern names
+	wild  map[message.Domain]bool           // those with a wildcard
+	above map[message.Domain]tenant.Pattern // each domain that one of them lies below, and one that does
+}
+
+func newOwnDomains(patterns []tenant.Pattern) ownDomains {
+	own := ownDomains{map[message.Domain]tenant.Pattern{}, map[message.Domain]bool{}, map[message.Domain]tenant.Pattern{}}
+	for _, p := range patterns {
+		own.at[p.Domain] = p
+		own.wild[p.Domain] = own.wild[p.Domain] || p.Wildcard
+		for up := p.Domain.Parent(); !up.IsZero(); up = up.Parent() {
+			if _, found := own.above[up]; !found {
+				own.above[up] = p
+			}
+		}
+	}
+	return own
+}
+
+// overlap returns an own domain so that some domain is both the platform's and the tenant's, and
 // nobody could say in whose name its mail leaves.
-func overlap(platform, p tenant.Pattern) bool {
-	return platform == p || platform.Covers(p.Domain) || p.Covers(platform.Domain)
+func (own ownDomains) overlap(p tenant.Pattern) (tenant.Pattern, bool) {
+	if of, found := own.at[p.Domain]; found {
+		return of, true
+	}
+	for up := p.Domain.Parent(); !up.IsZero(); up = up.Parent() {
+		if own.wild[up] {
+			return tenant.Pattern{Domain: up, Wildcard: true}, true
+		}
+	}
+	of, found := own.above[p.Domain]
+	return of, found && p.Wildcard
 }
 
 func (l *loader) claimReturnPath(me owner) {

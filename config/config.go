@@ -102,9 +102,13 @@ func load(path string, env []string, processors int, pause func()) (*Config, Fin
 	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause}
 	l.load(path, env)
 	var findings Findings
+	var rest counts
 	for _, d := range l.documents {
+		for level, kept := range d.findings.byLevel() {
+			rest[level] += d.counts[level] - kept
+		}
 		findings = append(findings, d.findings...)
 	}
 	findings.Sort()
-	return l.config, findings
+	return l.config, findings.limited(rest)
 }

@@ -21,6 +21,8 @@ type document struct {
 	spoilt   map[string]bool   // paths that a finding has made void
 	env      map[string]string // main file: keys that the environment gave, and by which variable
 	findings Findings
+	counts   counts                        // of what was reported, the findings that are kept among them
+	labels   map[*yaml.Node]map[string]int // of large mappings: where in Content each key is
 }
 
 // environment is what a finding names as its file when a variable is wrong.
@@ -46,10 +48,8 @@ func (d *document) warn(path, cause, remedy string) { d.report(Warning, path, ca
 // spoil reports an error in the shape of a node and silences all later findings on
 // its path and below.
 func (d *document) spoil(path string, n *yaml.Node, cause, remedy string) {
-	d.report(Error, path, cause, remedy)
-	last := &d.findings[len(d.findings)-1]
-	if n.Line > 0 && last.File == d.file {
-		last.at = position{d.rank, n.Line, n.Column}
+	if f := d.report(Error, path, cause, remedy); f != nil && n.Line > 0 && f.File == d.file {
+		f.at = position{d.rank, n.Line, n.Column}
 	}
 	d.void(path)
 }
@@ -87,10 +87,25 @@ func (d *document) override(key, variable string) {
 	}
 }
 
-func (d *document) report(level Level, path, cause, remedy string) {
+// report adds a finding, and returns it; nil: there are enough of its level, and it is only
+// counted.
+func (d *document) report(level Level, path, cause, remedy string) *Finding {
+	if d.isFull(level) {
+		d.counts[level]++
+		return nil
+	}
 	f := Finding{Level: level, Cause: cause, Remedy: remedy}
 	f.File, f.Item, f.Key, f.at = d.place(path)
+	return d.add(f)
+}
+
+// isFull reports whether one more finding of a level would only be counted.
+func (d *document) isFull(level Level) bool { return d.counts[level] >= mostFindings }
+
+func (d *document) add(f Finding) *Finding {
+	d.counts[f.Level]++
 	d.findings = append(d.findings, f.redacted())
+	return &d.findings[len(d.findings)-1]
 }
 
 // place gives what a finding says of a path.
@@ -140,7 +155,7 @@ func (d *document) find(path string) (*yaml.Node, position) {
 	for path != "" && n != nil {
 		var step string
 		step, path = cutStep(path)
-		label, value := child(n, step)
+		label, value := d.child(n, step)
 		if label != nil {
 			at.line, at.column = label.Line, label.Column
 		}
@@ -164,7 +179,7 @@ func (d *document) tree() *yaml.Node {
 // are findings, for which places in it are looked up.
 func (d *document) letGo() {
 	if len(d.findings) == 0 {
-		d.root = nil
+		d.root, d.labels = nil, nil
 	}
 }
 
@@ -179,13 +194,11 @@ func cutStep(path string) (step, rest string) {
 
 // child gives the node that one step leads to, and the node that stands for it in
 // the text.
-func child(n *yaml.Node, step string) (label, value *yaml.Node) {
+func (d *document) child(n *yaml.Node, step string) (label, value *yaml.Node) {
 	switch n.Kind {
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == step {
-				return n.Content[i], n.Content[i+1]
-			}
+		if i, found := d.label(n, step); found {
+			return n.Content[i], n.Content[i+1]
 		}
 	case yaml.SequenceNode:
 		i, err := strconv.Atoi(strings.Trim(step, "[]"))
@@ -194,6 +207,35 @@ func child(n *yaml.Node, step string) (label, value *yaml.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// label returns where in the Content of a mapping a key is. A mapping of ours is small; in one that
+// is not, nothing is searched twice.
+func (d *document) label(n *yaml.Node, key string) (at int, found bool) {
+	const small = 64
+	if len(n.Content) <= small {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return i, true
+			}
+		}
+		return 0, false
+	}
+	labels := d.labels[n]
+	if labels == nil {
+		labels = make(map[string]int)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if _, before := labels[n.Content[i].Value]; !before {
+				labels[n.Content[i].Value] = i
+			}
+		}
+		if d.labels == nil {
+			d.labels = make(map[*yaml.Node]map[string]int)
+		}
+		d.labels[n] = labels
+	}
+	at, found = labels[key]
+	return at, found
 }
 
 // index gives the path of an element of a list.

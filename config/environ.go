@@ -64,6 +64,10 @@ func (s *shape) environ(d *document, env []string) map[string]any {
 }
 
 func (d *document) unknownVariable(name string, known map[string]string) {
+	if d.isFull(Warning) {
+		d.counts[Warning]++
+		return
+	}
 	remedy := "unset it"
 	names := make([]string, 0, len(known))
 	for one := range known {
@@ -76,8 +80,8 @@ func (d *document) unknownVariable(name string, known map[string]string) {
 	if name == envPrefix+"TENANTS" {
 		remedy = "write tenants into a file"
 	}
-	d.findings = append(d.findings, Finding{Level: Warning, File: environment, Key: name,
-		Cause: "sets no key that is known", Remedy: remedy, at: position{file: d.rank + 1}}.redacted())
+	d.add(Finding{Level: Warning, File: environment, Key: name,
+		Cause: "sets no key that is known", Remedy: remedy, at: position{file: d.rank + 1}})
 }
 
 // parse reads the text of a variable: as it stands where a key takes text, as YAML

@@ -53,9 +53,9 @@ func isUTF16(octets []byte) bool {
 
 // looksCutOff warns: an editor ends the last line, a full disk does not.
 func (d *document) looksCutOff() {
-	d.warn("", "looks cut off: its last line has no end", "save it whole, with a newline at its end")
-	last := &d.findings[len(d.findings)-1]
-	last.Truncated = true
+	if f := d.report(Warning, "", "has no newline at the end and may be truncated", "save it whole, with a newline at its end"); f != nil {
+		f.Truncated = true
+	}
 }
 
 // parse takes the one YAML document of a file.

@@ -2,7 +2,9 @@ package config
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -40,6 +42,7 @@ type Finding struct {
 	Cause     string `json:"cause"`
 	Remedy    string `json:"remedy,omitempty"`
 	Truncated bool   `json:"truncated,omitempty"` // the file looks cut off: a start may risk it, a reload must not
+	More      int    `json:"more,omitempty"`      // it stands for so many that are not kept
 	at        position
 }
 
@@ -64,7 +67,8 @@ func (f Finding) String() string {
 	}, b.String())
 }
 
-// Findings is all that is wrong, by file and by position in it.
+// Findings is all that is wrong, by file and by position in it; of very much, the first 100, and how
+// many more.
 type Findings []Finding
 
 // Fatal tells whether start and reload must be refused.
@@ -82,6 +86,80 @@ func (f Findings) Truncated() bool {
 // of reading. What was added behind Load's findings by KeyFile.Finding falls into place.
 func (f Findings) Sort() {
 	slices.SortStableFunc(f, func(a, b Finding) int { return a.at.compare(b.at) })
+}
+
+// mostFindings is how many findings are kept: nobody reads more, and there may be one for each line of
+// a file.
+const mostFindings = 100
+
+// counts are numbers of findings by Level.
+type counts [Warning + 1]int
+
+// everywhere is what a finding names as its file that stands for others.
+const everywhere = "configuration"
+
+// Limited returns the first 100 findings, errors before faults and faults before warnings, and one
+// that counts the rest, if there is a rest. It keeps the order.
+func (f Findings) Limited() Findings { return f.limited(counts{}) }
+
+// limited is Limited, with some that were never kept.
+func (f Findings) limited(rest counts) Findings {
+	var kept Findings
+	var room counts
+	left, truncated := mostFindings, false
+	for level, all := range f.byLevel() {
+		room[level] = min(all, left)
+		left -= room[level]
+	}
+	for _, one := range f {
+		switch level := one.Level; {
+		case one.More > 0:
+			rest[level] += one.More
+			truncated = truncated || one.Truncated
+		case room[level] > 0:
+			room[level]--
+			kept = append(kept, one)
+		default:
+			rest[level]++
+			truncated = truncated || one.Truncated
+		}
+	}
+	for level, more := range rest {
+		if more > 0 {
+			return append(kept, restOf(Level(level), rest, truncated))
+		}
+	}
+	return kept
+}
+
+// byLevel counts findings, those aside that stand for others.
+func (f Findings) byLevel() counts {
+	var all counts
+	for _, one := range f {
+		if one.More == 0 {
+			all[one.Level]++
+		}
+	}
+	return all
+}
+
+// restOf returns the finding that stands for others, at the worst level of them.
+func restOf(worst Level, rest counts, truncated bool) Finding {
+	more := 0
+	for _, n := range rest {
+		more += n
+	}
+	return Finding{Level: worst, File: everywhere, Cause: "and " + grouped(more) + " more", Remedy: "fix those that are shown, then run onbehalf check-config again",
+		Truncated: truncated, More: more, at: position{file: math.MaxInt}}
+}
+
+// grouped writes a number as 99,900.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // position is where a finding belongs among others.

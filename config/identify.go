@@ -1,10 +1,6 @@
 package config
 
-import (
-	"slices"
-
-	"onbehalf/tenant"
-)
+import "onbehalf/tenant"
 
 // Identify gives the platform and each tenant the identities that they can sign
 // as: of those that the configuration names, the ones that held lets through, as it
@@ -12,8 +8,12 @@ import (
 func (c *Config) Identify(held func([]tenant.Identity) []tenant.Identity) {
 	named := make(map[*tenant.Tenant][]tenant.Identity)
 	for _, key := range c.Keys {
+		refused := make(map[tenant.Identity]bool, len(key.Refused)) // another tenant's key may have such a name
+		for _, id := range key.Refused {
+			refused[id] = true
+		}
 		for _, id := range key.Identities {
-			if !slices.Contains(key.Refused, id) { // another tenant's key may have that name
+			if !refused[id] {
 				named[key.Tenant] = append(named[key.Tenant], id)
 			}
 		}

@@ -15,6 +15,7 @@ type loader struct {
 	documents  []*document // in the order in which their findings are given
 	folder     string      // of the main file; relative paths start there
 	claims     claims
+	own        ownDomains
 	processors int    // how many files are read side by side
 	pause      func() // see LoadBeside
 	// trustKnown tells whether all of trust.networks could be read.
@@ -42,6 +43,7 @@ func (l *loader) load(path string, env []string) {
 
 	l.general(main, &raw)
 	l.platform(main, &raw)
+	l.own = newOwnDomains(l.config.Platform.Domains)
 	for _, e := range tenants {
 		l.pause()
 		l.tenant(e)

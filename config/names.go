@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -54,6 +53,7 @@ func (d *document) domain(path, text string) message.Domain {
 // domains takes a list of domains without patterns.
 func (d *document) domains(path string, texts []string) []message.Domain {
 	var domains []message.Domain
+	seen := make(map[message.Domain]bool, len(texts))
 	for i, text := range texts {
 		domain, err := parseDomain(text)
 		switch {
@@ -61,9 +61,10 @@ func (d *document) domains(path string, texts []string) []message.Domain {
 			d.fail(index(path, i), quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
 		case err != nil:
 			d.failBy(index(path, i), err, "")
-		case slices.Contains(domains, domain):
+		case seen[domain]:
 			d.fail(index(path, i), domain.Unicode()+" is there twice", "take one out")
 		default:
+			seen[domain] = true
 			domains = append(domains, domain)
 		}
 	}
@@ -103,13 +104,15 @@ func publicSuffix(d message.Domain, text string) error {
 // patterns takes a list of patterns, each of them once.
 func (d *document) patterns(path string, texts []string) []tenant.Pattern {
 	var patterns []tenant.Pattern
+	seen := make(map[tenant.Pattern]bool, len(texts))
 	for i, text := range texts {
 		p, ok := d.pattern(index(path, i), text)
 		switch {
 		case !ok:
-		case slices.Contains(patterns, p):
+		case seen[p]:
 			d.fail(index(path, i), p.String()+" is there twice", "take one out")
 		default:
+			seen[p] = true
 			patterns = append(patterns, p)
 		}
 	}
@@ -119,8 +122,10 @@ func (d *document) patterns(path string, texts []string) []tenant.Pattern {
 // apexes gives the domains under which the owner of the patterns publishes.
 func apexes(patterns []tenant.Pattern) []message.Domain {
 	var all []message.Domain
+	seen := make(map[message.Domain]bool, len(patterns))
 	for _, p := range patterns {
-		if !slices.Contains(all, p.Domain) {
+		if !seen[p.Domain] {
+			seen[p.Domain] = true
 			all = append(all, p.Domain)
 		}
 	}

@@ -43,18 +43,20 @@ func parseIP(s string) (netip.Addr, error) {
 // networks takes a list of networks, each of them once.
 func (d *document) networks(path string, texts []string) []netip.Prefix {
 	var networks []netip.Prefix
+	seen := make(map[netip.Prefix]bool, len(texts))
 	for i, text := range texts {
 		n, err := parseNetwork(text)
 		switch {
 		case err != nil:
 			d.failBy(index(path, i), err, "")
 			continue
-		case slices.Contains(networks, n):
+		case seen[n]:
 			d.fail(index(path, i), n.String()+" is there twice", "take one out")
 			continue
 		case n.Bits() == 0:
 			d.warn(index(path, i), n.String()+" is the whole Internet", "name your own networks")
 		}
+		seen[n] = true
 		networks = append(networks, n)
 	}
 	return networks
@@ -63,6 +65,7 @@ func (d *document) networks(path string, texts []string) []netip.Prefix {
 // sendingIPs takes the addresses that receivers see us come from.
 func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 	var addrs []netip.Addr
+	seen := make(map[netip.Addr]bool, len(texts))
 	for i, text := range texts {
 		at := index(path, i)
 		addr, err := parseIP(text)
@@ -76,12 +79,13 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 		case addr.IsUnspecified() || addr.IsMulticast():
 			d.fail(at, text+" is no address that mail can come from", "write the public address of the mail host")
 			continue
-		case slices.Contains(addrs, addr):
+		case seen[addr]:
 			d.fail(at, addr.String()+" is there twice", "take one out")
 			continue
 		case addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast():
 			d.warn(at, text+" is a private address, which no receiver sees", "write the public address of the mail host")
 		}
+		seen[addr] = true
 		addrs = append(addrs, addr)
 	}
 	if len(texts) == 0 {
@@ -93,14 +97,16 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 // submitters takes who may send.
 func (d *document) submitters(path string, raw rawSubmitters, trust tenant.Trust) tenant.Submitters {
 	s := tenant.Submitters{Networks: d.networks(path+".networks", raw.Networks)}
+	seen := make(map[string]bool, len(raw.Logins))
 	for i, written := range raw.Logins {
 		at, login := index(path+".logins", i), trust.Login(written)
 		switch {
 		case login == "":
 			d.fail(at, "is empty", "write a login name, or take it out")
-		case slices.Contains(s.Logins, login):
+		case seen[login]:
 			d.fail(at, quoted(written)+" is there twice: logins are compared without case and without trust.realm", "take one out")
 		default:
+			seen[login] = true
 			s.Logins = append(s.Logins, login)
 		}
 	}

@@ -63,10 +63,13 @@ func (l *loader) ownDomains(d *document, texts []string) {
 	if !slices.ContainsFunc(p.Domains, func(own tenant.Pattern) bool { return own.Covers(p.Domain) }) {
 		d.fail(path, "does not take in platform.domain", "add "+p.Domain.Unicode())
 	}
-	seen := make(map[message.Domain]bool)
+	read, seen := make(map[tenant.Pattern]bool, len(p.Domains)), make(map[message.Domain]bool)
+	for _, own := range p.Domains {
+		read[own] = true
+	}
 	for i, text := range texts {
 		own, err := tenant.ParsePattern(text)
-		if err != nil || seen[own.Domain] || !slices.Contains(p.Domains, own) {
+		if err != nil || seen[own.Domain] || !read[own] {
 			continue
 		}
 		seen[own.Domain] = true

@@ -2,14 +2,13 @@ package config
 
 import (
 	"fmt"
-	"slices"
 
 	"onbehalf/tenant"
 )
 
 // providers are mail providers whose domains many people have an address at. None of them
 // can be a tenant's: who has an address there cannot publish a record.
-var providers = []string{
+var providers = setOf(
 	"gmail.com", "googlemail.com",
 	"outlook.com", "hotmail.com", "live.com", "msn.com", "outlook.nl", "hotmail.nl", "live.nl", "outlook.de", "hotmail.de", "live.de",
 	"hotmail.co.uk", "live.co.uk", "hotmail.fr", "live.fr", "outlook.fr", "hotmail.it", "outlook.it", "outlook.es", "hotmail.es",
@@ -21,16 +20,24 @@ var providers = []string{
 	"ziggo.nl", "kpnmail.nl", "xs4all.nl", "planet.nl", "home.nl", "hetnet.nl", "telenet.be", "skynet.be",
 	"comcast.net", "verizon.net", "att.net", "sbcglobal.net", "cox.net", "btinternet.com", "sky.com",
 	"mail.ru", "yandex.ru", "yandex.com", "qq.com", "163.com", "126.com", "sina.com", "naver.com", "seznam.cz", "wp.pl", "o2.pl", "onet.pl", "interia.pl",
-}
+)
 
 // warnOfProviders warns of a tenant's domains that are those of mail providers.
 func (e *entry) warnOfProviders() {
 	for i, text := range e.raw.Domains {
 		p, err := tenant.ParsePattern(text)
-		if err != nil || !slices.ContainsFunc(providers, func(name string) bool { return p.Domain.String() == name }) {
+		if err != nil || !providers[p.Domain.String()] {
 			continue
 		}
 		e.doc.warn(index(e.path+".domains", i), fmt.Sprintf("%s is the domain of a mail provider, so that nobody can publish SPF or a key for this platform there", p.Domain.Unicode()),
 			"take it out: mail of people who write from it leaves in the platform's name (policy.unknown_domain)")
 	}
+}
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }

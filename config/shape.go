@@ -142,11 +142,11 @@ func (s *shape) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		label, value := n.Content[i], n.Content[i+1]
 		inner, known := s.keys[label.Value]
-		at := join(path, label)
 		if !known || label.Kind != yaml.ScalarNode {
-			d.spoil(at, label, "there is no such key", s.nearest(label.Value))
+			s.unknownKey(d, path, label)
 			continue
 		}
+		at := join(path, label)
 		before := &lines[slices.Index(s.order, label.Value)]
 		if *before > 0 {
 			d.spoil(at, label, "is there twice, in lines "+strconv.Itoa(*before)+" and "+strconv.Itoa(label.Line), "keep one")
@@ -158,6 +158,14 @@ func (s *shape) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
 		}
 	}
 	return values, true
+}
+
+func (s *shape) unknownKey(d *document, path string, label *yaml.Node) {
+	if d.isFull(Error) { // and looking for a key like it takes long
+		d.counts[Error]++
+		return
+	}
+	d.spoil(join(path, label), label, "there is no such key", s.nearest(label.Value))
 }
 
 // join gives the path of a key, spelled so that nothing odd gets into a message.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"onbehalf/message"
+	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -35,11 +36,11 @@ func (r *Ring) Add(id tenant.Identity, k Key) error {
 	case id.SDID.IsZero():
 		return fmt.Errorf("selector %q: no domain to sign as", id.Selector)
 	case !tenant.ValidSelector(id.Selector):
-		return fmt.Errorf("selector %q of %s is not made of letters, digits and inner hyphens; choose one like cw1", id.Selector, id.SDID)
+		return remedy.New("choose one like cw1", "selector %q of %s is not made of letters, digits and inner hyphens", id.Selector, id.SDID)
 	case !id.Fits():
-		return fmt.Errorf("%s is longer than the 253 octets of a DNS name; choose a shorter selector", id)
+		return remedy.New("choose a shorter selector", "%s is longer than the 253 octets of a DNS name", id)
 	case found && !samePublic(before, k):
-		return fmt.Errorf("%s names two different keys; give one of them another selector", id)
+		return remedy.New("give one of them another selector", "%s names two different keys", id)
 	}
 	if r.keys == nil {
 		r.keys = make(map[name]Key)

@@ -18,7 +18,7 @@ func (p *program) checkConfig() *cobra.Command {
 as at start and reload. An error stops both. A fault leaves out one tenant's key and
 stops nobody else. Exit status 0 when there is neither; warnings then go to standard
 error. With --start or --reload the answer is what the daemon would do: a fault stops neither,
-a file that looks cut off stops a reload.`,
+a file that may be truncated stops a reload.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON, asStart, asReload) },
 	}

@@ -61,6 +61,7 @@ func finish(path string, before *loaded, conf *config.Config, findings config.Fi
 	findings = append(findings, rivalPaths(conf)...)
 	findings = append(findings, deafDirect(path, conf)...)
 	findings.Sort()
+	findings = findings.Limited()
 	if findings.Fatal() {
 		return nil, findings
 	}
@@ -152,7 +153,8 @@ func addKey(ring *keys.Ring, file *config.KeyFile, read keyFile) config.Findings
 	var findings config.Findings
 	for _, id := range file.Identities {
 		if err := ring.Add(id, read.key); err != nil {
-			findings = append(findings, file.Finding(level, err.Error(), ""))
+			cause, fix := remedy.Of(err, "")
+			findings = append(findings, file.Finding(level, cause, fix))
 			file.Refused = append(file.Refused, id)
 		}
 	}
