@@ -67,6 +67,8 @@ func (a *asking) askServer(server string, question *dns.Msg) (*dns.Msg, error) {
 		err = errors.New("answer cut off")
 	case isReferral(m):
 		err = errors.New("knows no more than whom else to ask")
+	case contradicts(m):
+		err = errors.New("says that the name does not exist (NXDOMAIN), and gives records of it")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", server, err)
@@ -90,6 +92,37 @@ func isReferral(m *dns.Msg) bool {
 	}
 	return m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 &&
 		slices.ContainsFunc(m.Ns, of(dns.TypeNS)) && !slices.ContainsFunc(m.Ns, of(dns.TypeSOA))
+}
+
+// contradicts reports whether a message says that there is no such name, and has a record of that
+// name: of the one at the end of the aliases, for those before it do exist (RFC 6604 section 3). A
+// server that says both knows neither.
+func contradicts(m *dns.Msg) bool {
+	if m.Rcode != dns.RcodeNameError || len(m.Question) != 1 {
+		return false
+	}
+	end := lower(m.Question[0].Name)
+	for range maxChain + 1 {
+		alias := ""
+		for _, rr := range m.Answer {
+			if rr.Header().Class != dns.ClassINET || lower(rr.Header().Name) != end {
+				continue
+			}
+			cname, isAlias := rr.(*dns.CNAME)
+			if !isAlias || m.Question[0].Qtype == dns.TypeCNAME {
+				if _, isProof := rr.(*dns.RRSIG); !isProof { // of the alias
+					return true
+				}
+				continue
+			}
+			alias = lower(cname.Target)
+		}
+		if alias == "" {
+			return false
+		}
+		end = alias
+	}
+	return false // take refuses the chain
 }
 
 // send sends one packet, or one question over a connection, when its turn has come. It then

@@ -108,6 +108,48 @@ func check(t *testing.T, got resolve.Answer, err error, want resolve.Answer, tex
 	}
 }
 
+// TestContradiction: a server that says that a name does not exist, and gives a record of it, has
+// not answered. Aliases on the way to a name that does not exist are no such records.
+func TestContradiction(t *testing.T) {
+	t.Parallel()
+	const fault = "gives records of it"
+	for name, row := range map[string]struct {
+		records []string
+		want    resolve.Answer
+		err     string
+	}{
+		"of the type":       {records: []string{"x.nl TXT a"}, err: fault},
+		"in another case":   {records: []string{"X.NL TXT a"}, err: fault},
+		"of another type":   {records: []string{"x.nl A 192.0.2.1"}, err: fault},
+		"behind an alias":   {records: []string{"x.nl CNAME y.nl", "y.nl TXT a"}, err: fault},
+		"beside an alias":   {records: []string{"x.nl CNAME y.nl", "x.nl TXT a"}, err: fault},
+		"an alias":          {records: []string{"x.nl CNAME y.nl"}, want: resolve.Answer{Chain: []string{"x.nl", "y.nl"}, NoName: true}},
+		"of another name":   {records: []string{"z.nl TXT a"}, want: resolve.Answer{Chain: []string{"x.nl"}, NoName: true}},
+		"of the name above": {records: []string{"nl TXT a"}, want: resolve.Answer{Chain: []string{"x.nl"}, NoName: true}},
+		"of another class":  {records: []string{"x.nl CH TXT a"}, want: resolve.Answer{Chain: []string{"x.nl"}, NoName: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			liar := says(dns.RcodeNameError, row.records...)
+			for over, handler := range map[string]dns.HandlerFunc{"UDP": liar, "TCP": onTCP(liar)} {
+				got, err := ask(client(t, serve(t, handler).Addr), "x.nl")
+				if err == nil != (row.err == "") {
+					t.Errorf("over %s: %+v, %v", over, got, err)
+				}
+				check(t, got, err, row.want, "", row.err)
+			}
+			if row.err == "" {
+				return
+			}
+			honest := serve(t, says(0, "x.nl TXT b"))
+			got, err := ask(client(t, serve(t, liar).Addr, honest.Addr), "x.nl")
+			check(t, got, err, resolve.Answer{Chain: []string{"x.nl"}}, "b", "")
+		})
+	}
+	got, err := client(t, serve(t, says(dns.RcodeNameError, "x.nl CNAME y.nl")).Addr).Ask(t.Context(), "x.nl", dns.TypeCNAME)
+	check(t, got, err, resolve.Answer{}, "", fault)
+}
+
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

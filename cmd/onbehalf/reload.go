@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
@@ -15,6 +17,32 @@ import (
 	"onbehalf/admin"
 	"onbehalf/config"
 )
+
+// firstLoad is the load of a start, during which signals are heard: with a million tenants it takes
+// a while. The error says that a signal ended it.
+func (d *daemon) firstLoad(ctx context.Context, signals <-chan os.Signal) (first *loaded, findings config.Findings, err error) {
+	sdnotify.SdNotify(false, "STATUS=loading the configuration")
+	done := make(chan struct{})
+	var result *loaded
+	var found config.Findings
+	go func() {
+		defer close(done)
+		result, found = loadAfter(nil, d.program.config, d.loader)
+	}()
+	for {
+		select {
+		case <-done:
+			return result, found, nil
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				return nil, nil, fmt.Errorf("not started: %s came while the configuration was loaded", s)
+			}
+			d.again = true // what was read before it may have changed
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
 
 // reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
 // SIGTERM must not wait for it.

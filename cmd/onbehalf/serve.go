@@ -45,6 +45,7 @@ type daemon struct {
 	ballast ballast
 	signer  signer
 	memory  memory
+	again   bool // a SIGHUP came during the first load
 }
 
 func (p *program) runServe(ctx context.Context) error {
@@ -52,7 +53,10 @@ func (p *program) runServe(ctx context.Context) error {
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 	d := &daemon{program: p, ballast: newBallast()}
-	first, findings := loadAfter(nil, p.config, d.loader)
+	first, findings, err := d.firstLoad(ctx, signals)
+	if err != nil {
+		return err
+	}
 	if first == nil {
 		printFindings(p.err, findings)
 		return errors.New("not started: mend the errors above; onbehalf check-config shows them too")
@@ -94,6 +98,9 @@ func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-ch
 	reloads := make(chan struct{}, 1)
 	defer close(reloads)
 	go d.reloadEach(reloads)
+	if d.again {
+		reloads <- struct{}{}
+	}
 	for {
 		select {
 		case s := <-signals:

@@ -55,8 +55,16 @@ func startProgram(t *testing.T, program string) *running {
 	return startCommand(t, func(config string) *exec.Cmd { return exec.Command(program, "serve", "--config", config) })
 }
 
-// startCommand runs a daemon by the command for its configuration.
+// startCommand runs a daemon by the command for its configuration, until it says READY.
 func startCommand(t *testing.T, command func(config string) *exec.Cmd) *running {
+	t.Helper()
+	d := launch(t, func(folder string) *exec.Cmd { return command(folder + "/onbehalf.yaml") })
+	d.hear("READY=1")
+	return d
+}
+
+// launch begins to run a daemon by the command for the folder of its installation.
+func launch(t *testing.T, command func(folder string) *exec.Cmd) *running {
 	t.Helper()
 	folder := t.TempDir()
 	if err := writeInstallation(folder); err != nil {
@@ -67,7 +75,7 @@ func startCommand(t *testing.T, command func(config string) *exec.Cmd) *running 
 	if d.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: folder + "/notify", Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
-	d.command = command(folder + "/onbehalf.yaml")
+	d.command = command(folder)
 	d.command.Env = append(os.Environ(), "NOTIFY_SOCKET="+folder+"/notify")
 	stderr, err := d.command.StderrPipe()
 	if err != nil {
@@ -78,7 +86,6 @@ func startCommand(t *testing.T, command func(config string) *exec.Cmd) *running 
 	}
 	go d.keep(bufio.NewScanner(stderr))
 	t.Cleanup(d.cleanUp)
-	d.hear("READY=1")
 	return d
 }
 
