@@ -21,10 +21,15 @@ import (
 // Store is the file that carries standings over a restart. It is lines of JSON: a
 // head with the version, a line for each domain, and a foot with their number,
 // without which the file was cut off.
-type Store struct{ Path string }
+type Store struct {
+	Path string
+	// Besides returns what time it may be besides, on a host whose clock has jumped: it is kept
+	// for the next start. Nil: no other.
+	Besides func() []time.Time
+}
 
 // StoreIn gives the store in a state_dir.
-func StoreIn(dir string) Store { return Store{filepath.Join(dir, "standings.jsonl")} }
+func StoreIn(dir string) Store { return Store{Path: filepath.Join(dir, "standings.jsonl")} }
 
 const (
 	storeFormat  = "onbehalf standings"
@@ -33,9 +38,10 @@ const (
 )
 
 type storeHead struct {
-	Format  string    `json:"format"`
-	Version int       `json:"version"`
-	Written time.Time `json:"written"`
+	Format  string      `json:"format"`
+	Version int         `json:"version"`
+	Written time.Time   `json:"written"`
+	Besides []time.Time `json:"besides,omitempty"`
 }
 
 type storeFoot struct {
@@ -65,7 +71,7 @@ func (s Store) Load() ([]tenant.Standing, time.Time, error) {
 		return nil, time.Time{}, err
 	}
 	defer file.Close()
-	all, head, err := readStore(file)
+	all, head, err := readStore(newLines(file))
 	if failed := new(fs.PathError); errors.As(err, &failed) {
 		return nil, time.Time{}, err // of reading, not of what was read
 	}
@@ -79,19 +85,45 @@ func (s Store) damaged(err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrDamaged, s.Path, err)
 }
 
-// readStore reads a line at a time, so that a file which is none of ours ends with its first.
-func readStore(r io.Reader) ([]tenant.Standing, storeHead, error) {
+// Times returns when standings were saved last, by the system's clock and by the others that
+// Besides returned; zero: nobody knows.
+func (s Store) Times() (written time.Time, besides []time.Time) {
+	file, _, err := disk.Open(s.Path, maxStore)
+	if err != nil {
+		return time.Time{}, nil
+	}
+	defer file.Close()
+	head, err := readHead(newLines(file))
+	if err != nil {
+		return time.Time{}, nil
+	}
+	return head.Written, head.Besides
+}
+
+// newLines reads a line at a time, so that a file which is none of ours ends with its first.
+func newLines(r io.Reader) *bufio.Scanner {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 1<<16), maxLine)
-	var head storeHead
+	return lines
+}
+
+func readHead(lines *bufio.Scanner) (head storeHead, err error) {
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Format != storeFormat {
 		if err := lines.Err(); errors.As(err, new(*fs.PathError)) {
-			return nil, head, err
+			return head, err
 		}
-		return nil, head, errors.New("it does not hold standings")
+		return head, errors.New("it does not hold standings")
 	}
 	if head.Version != storeVersion {
-		return nil, head, fmt.Errorf("it is of version %d, and this program reads version %d", head.Version, storeVersion)
+		return head, fmt.Errorf("it is of version %d, and this program reads version %d", head.Version, storeVersion)
+	}
+	return head, nil
+}
+
+func readStore(lines *bufio.Scanner) ([]tenant.Standing, storeHead, error) {
+	head, err := readHead(lines)
+	if err != nil {
+		return nil, head, err
 	}
 	var all []tenant.Standing
 	for lines.Scan() {
@@ -140,13 +172,17 @@ func (s Store) Lock() (*os.File, error) {
 
 // Save puts the standings in the place of the old ones: a crash leaves the one or the other.
 func (s Store) Save(all []tenant.Standing) error {
-	return disk.Replace(s.Path, storeMode, func(w io.Writer) error { return writeStore(w, all) })
+	return disk.Replace(s.Path, storeMode, func(w io.Writer) error { return s.write(w, all) })
 }
 
-func writeStore(w io.Writer, all []tenant.Standing) error {
+func (s Store) write(w io.Writer, all []tenant.Standing) error {
+	head := storeHead{Format: storeFormat, Version: storeVersion, Written: time.Now()}
+	if s.Besides != nil {
+		head.Besides = s.Besides()
+	}
 	buffer := bufio.NewWriterSize(w, 1<<16)
 	encoder := json.NewEncoder(buffer)
-	if err := encoder.Encode(storeHead{storeFormat, storeVersion, time.Now()}); err != nil {
+	if err := encoder.Encode(head); err != nil {
 		return err
 	}
 	for _, s := range all {

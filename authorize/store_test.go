@@ -66,6 +66,24 @@ func TestStoreKeepsEveryField(t *testing.T) {
 	}
 }
 
+// TestStoreKeepsTimes: what time it may be besides outlives a restart.
+func TestStoreKeepsTimes(t *testing.T) {
+	s := StoreIn(t.TempDir())
+	if written, besides := s.Times(); !written.IsZero() || besides != nil {
+		t.Errorf("before anything was saved: %s, %s", written, besides)
+	}
+	s.Besides = func() []time.Time { return []time.Time{noon} }
+	saved(t, s)
+	written, besides := s.Times()
+	if time.Since(written).Abs() > time.Minute || len(besides) != 1 || !besides[0].Equal(noon) {
+		t.Errorf("%s, %s", written, besides)
+	}
+	overwrite(t, s.Path, []byte("{\n"))
+	if written, _ := s.Times(); !written.IsZero() {
+		t.Errorf("of a torn file: %s", written)
+	}
+}
+
 func TestStoreOfNothing(t *testing.T) {
 	s := StoreIn(t.TempDir())
 	if _, _, err := s.Load(); !errors.Is(err, ErrNoStore) {

@@ -39,10 +39,11 @@ type Message struct {
 	Envelope  Envelope
 	Header    Header
 	Submitter Submitter
-	Host      Domain    // the mail host's own name (Postfix's macro j); zero: unknown
-	QueueID   string    // empty: not yet known
-	Received  time.Time // when MAIL came
-	Signed    bool      // it bears a signature that we have made for this header a moment ago
+	Host      Domain      // the mail host's own name (Postfix's macro j); zero: unknown
+	QueueID   string      // empty: not yet known
+	Received  time.Time   // when MAIL came
+	Besides   []time.Time // when it may have come, for the host's clock has jumped; mostly none
+	Signed    bool        // it bears a signature that we have made for this header a moment ago
 }
 
 // Path is a reverse-path or forward-path (RFC 5321 section 4.1.2): the text that

@@ -15,10 +15,11 @@ type rate struct {
 	most   int           // in a row
 	period time.Duration // in which so many are granted
 	seed   maphash.Seed  // so that nobody can choose whose slot he falls into
+	origin time.Time     // long before anything is taken; with the monotonic clock, so that a jump grants and takes nothing
 
 	mu sync.Mutex
 	// until is, for each slot, when all that was taken is granted again, in nanoseconds
-	// since 1970: the theoretical arrival time of the generic cell rate algorithm.
+	// since origin: the theoretical arrival time of the generic cell rate algorithm.
 	until []int64
 }
 
@@ -26,14 +27,14 @@ type rate struct {
 const slots = 1 << 16
 
 func newRate(most int, period time.Duration, slots int) *rate {
-	return &rate{most: most, period: period, seed: maphash.MakeSeed(), until: make([]int64, slots)}
+	return &rate{most: most, period: period, seed: maphash.MakeSeed(), origin: time.Now().Add(-100 * 365 * 24 * time.Hour), until: make([]int64, slots)}
 }
 
 // exceeded reports whether all is taken.
 func (r *rate) exceeded(key any, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.next(r.slot(key), now) > now.Add(r.period).UnixNano()
+	return r.next(r.slot(key), now) > r.at(now)+int64(r.period)
 }
 
 // take takes one, and reports whether it was there to be taken.
@@ -42,7 +43,7 @@ func (r *rate) take(key any, now time.Time) bool {
 	defer r.mu.Unlock()
 	slot := r.slot(key)
 	next := r.next(slot, now)
-	if next > now.Add(r.period).UnixNano() {
+	if next > r.at(now)+int64(r.period) {
 		return false
 	}
 	r.until[slot] = next
@@ -53,10 +54,13 @@ func (r *rate) slot(key any) int {
 	return int(maphash.Comparable(r.seed, key) % uint64(len(r.until)))
 }
 
-// next is until when one more would count. A clock that was set back must not lock anybody
-// out for longer than the period.
+// at returns a time as until has it.
+func (r *rate) at(now time.Time) int64 { return int64(now.Sub(r.origin)) }
+
+// next is until when one more would count. Times without the monotonic clock may go back, which
+// must not lock anybody out for longer than the period.
 func (r *rate) next(slot int, now time.Time) int64 {
-	at := now.UnixNano()
+	at := r.at(now)
 	r.until[slot] = min(max(r.until[slot], at), at+int64(r.period))
 	return r.until[slot] + int64(r.period)/int64(r.most)
 }

@@ -2,6 +2,7 @@ package milter
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,14 @@ func TestRate(t *testing.T) {
 	}
 	if now = now.Add(time.Hour); !r.take("a", now) {
 		t.Error("after a clock was set back nobody is let in again")
+	}
+}
+
+// TestRateByMonotonicClock: a time that Go prints with m= has the monotonic clock, and two such are
+// compared by it, whatever the clock on the wall was set to between them.
+func TestRateByMonotonicClock(t *testing.T) {
+	if r := newRate(1, time.Hour, 1); !strings.Contains(r.origin.String(), " m=") || r.at(time.Now()) <= int64(r.period) {
+		t.Errorf("it counts from %s", r.origin)
 	}
 }
 

@@ -481,6 +481,41 @@ func TestExpiryByClock(t *testing.T) {
 	}
 }
 
+// TestClockJump: neither addresses that were made before a clock jumped are refused, nor those that
+// are made before it is right again, while it is wrong and afterwards.
+func TestClockJump(t *testing.T) {
+	type times struct{ now, besides int } // days
+	at := func(days int) time.Time { return cases.Now.Add(time.Duration(days) * day) }
+	for name, c := range map[string]struct {
+		times
+		made int
+		good bool
+	}{
+		"ahead: made before":               {times{30, 0}, -1, true},
+		"ahead: made since":                {times{32, 2}, 31, true},
+		"ahead: too old by both":           {times{30, 0}, -31, false},
+		"ahead: of the future of both":     {times{30, 0}, 32, false},
+		"right again: made while ahead":    {times{5, 35}, 33, true},
+		"right again: made before":         {times{5, 35}, -1, true},
+		"back: made before":                {times{-30, 0}, 0, true},
+		"back: made since":                 {times{-28, 2}, -29, true},
+		"right again: made while back":     {times{5, -25}, -29, true},
+		"right again: never made":          {times{5, -25}, 7, false},
+		"right again: older than any time": {times{5, -25}, -56, false},
+	} {
+		h := open(t, func(h *house) {
+			h.Now = func() time.Time { return at(c.now) }
+			h.Besides = func() []time.Time { return []time.Time{at(c.besides)} }
+		})
+		for _, to := range []string{h.bounceAt(academy, home, c.made), h.bounceAt("SRS0=HHH=TT=orig.example=u@fwd.example", home, c.made)} {
+			m := bounce(to)
+			if got := h.send(h.client(m), m); (got.Reply == "") != c.good {
+				t.Errorf("%s: %s: %q", name, to, got.Reply)
+			}
+		}
+	}
+}
+
 // TestShadowLeadsHome: an address of ours was made when plans were carried out, and
 // has no other place to go.
 func TestShadowLeadsHome(t *testing.T) {

@@ -34,6 +34,8 @@ type Server struct {
 	Current func() State
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
+	// Besides returns what time it may be besides, on a host whose clock has jumped.
+	Besides func() []time.Time // nil: no other
 	// Seen is told whose standing a message was decided by, and must not wait.
 	Seen   func(message.Domain) // nil: nobody wants to know
 	Limits Limits
@@ -93,6 +95,9 @@ func (s *Server) init() {
 	s.Limits.setDefaults()
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if s.Besides == nil {
+		s.Besides = func() []time.Time { return nil }
 	}
 	if s.Seen == nil {
 		s.Seen = func(message.Domain) {}

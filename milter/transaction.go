@@ -54,6 +54,7 @@ func begin(s *session, login string) *transaction {
 		Submitter: message.Submitter{Client: s.client, Login: login, Local: s.local},
 		Host:      s.host,
 		Received:  s.server.Now(),
+		Besides:   s.server.Besides(),
 		Header:    make(message.Header, 0, usualFields),
 	}
 	if !t.hold(costMessage + 2*len(sender)) {
@@ -123,7 +124,7 @@ var (
 // (comments, blanks, routes), and cannot be told to take one back that it reads
 // otherwise: what it resolves to an address of ours must be written as one.
 func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
-	x, ours, err := rewrite.Lead(t.message.Envelope.ReversePath, to, t.snapshot, t.message.Received)
+	x, ours, err := rewrite.Lead(t.message.Envelope.ReversePath, to, t.snapshot, t.message.Received, t.message.Besides...)
 	hidden := !ours && rewrite.Ours(mailbox(to), t.snapshot)
 	if read := mailbox(resolved); !ours && !hidden && read != mailbox(to) {
 		hidden = rewrite.Ours(read, t.snapshot)

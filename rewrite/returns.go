@@ -54,15 +54,16 @@ func Ours(to message.Address, s *tenant.Snapshot) bool {
 // Lead says where mail from an envelope sender to a recipient goes. Ours is false for an
 // ordinary recipient, with which we have nothing to do. An error refuses the recipient: it is
 // ours to lead, and leads nowhere. This is no relay: an address leads to whom its MAC covers,
-// and to nobody else.
-func Lead(sender, to message.Path, s *tenant.Snapshot, now time.Time) (x Exchange, ours bool, err error) {
+// and to nobody else. An address is good that is so now, or at one of the times that it may be
+// besides.
+func Lead(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides ...time.Time) (x Exchange, ours bool, err error) {
 	if !Ours(to.Address, s) {
 		return Exchange{}, false, nil
 	}
 	if !to.Plain() {
 		return Exchange{}, true, ErrSpelling
 	}
-	decoded, err := decode(to.Address, s, now)
+	decoded, err := decode(to.Address, s, now, besides)
 	if err != nil {
 		return Exchange{}, true, err
 	}
@@ -92,12 +93,19 @@ func kindOf(to message.Address, d Decoded) Kind {
 
 // decode reads an address that is ours to lead. Bounce and reply addresses do not
 // work in each other's place; the role addresses lead to the platform.
-func decode(to message.Address, s *tenant.Snapshot, now time.Time) (Decoded, error) {
+func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []time.Time) (Decoded, error) {
 	forBounces, forReplies := s.TakesBounces(to.Domain), s.Platform().TakesReplies(to.Domain)
 	if isRole(to.Local) {
 		return Decoded{}, nil
 	}
 	decoded, err := NewCodec(s.Platform().SRS, now).Decode(to)
+	for _, at := range besides {
+		if err != nil {
+			if then, bad := NewCodec(s.Platform().SRS, at).Decode(to); bad == nil {
+				decoded, err = then, nil
+			}
+		}
+	}
 	switch {
 	case err != nil:
 		return Decoded{}, err
@@ -169,7 +177,7 @@ func (f *facts) readRecipients() {
 	f.destinations = make([]message.Domain, len(f.m.Envelope.ForwardPaths))
 	for i, to := range f.m.Envelope.ForwardPaths {
 		f.destinations[i] = to.Address.Domain
-		if x, ours, err := Lead(f.m.Envelope.ReversePath, to, f.s, f.m.Received); ours && err == nil && !stays {
+		if x, ours, err := Lead(f.m.Envelope.ReversePath, to, f.s, f.m.Received, f.m.Besides...); ours && err == nil && !stays {
 			f.exchanges = append(f.exchanges, x)
 			f.destinations[i] = x.To.Domain
 		}

@@ -20,8 +20,9 @@ const (
 	Recipients      = "recipients"
 )
 
-// Answer returns the answer to a request, "MAP KEY". It is "OK " and a value, or notFound.
-func Answer(s *tenant.Snapshot, request string, now time.Time) string {
+// Answer returns the answer to a request, "MAP KEY". It is "OK " and a value, or notFound. Besides are
+// other times that it may be, see rewrite.Lead.
+func Answer(s *tenant.Snapshot, request string, now time.Time, besides ...time.Time) string {
 	name, key, _ := strings.Cut(request, " ")
 	value := ""
 	switch name {
@@ -32,7 +33,7 @@ func Answer(s *tenant.Snapshot, request string, now time.Time) string {
 	case TLSPolicyTLSRPT:
 		value = tlsPolicyReported(s, key)
 	case Recipients:
-		value = recipient(s, key, now)
+		value = recipient(s, key, now, besides)
 	}
 	if value == "" { // Postfix takes "OK " without a value for an error
 		return notFound
@@ -94,8 +95,8 @@ func tlsPolicyReported(s *tenant.Snapshot, nextHop string) string {
 
 // recipient knows the addresses that are ours to route, as the milter does at RCPT. Postfix
 // uses of the value only that there is one.
-func recipient(s *tenant.Snapshot, address string, now time.Time) string {
-	if _, ours, err := rewrite.Lead(message.Path{}, message.ParsePath(address), s, now); !ours || err != nil {
+func recipient(s *tenant.Snapshot, address string, now time.Time, besides []time.Time) string {
+	if _, ours, err := rewrite.Lead(message.Path{}, message.ParsePath(address), s, now, besides...); !ours || err != nil {
 		return ""
 	}
 	return "known"

@@ -3,6 +3,7 @@ package socketmap_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"onbehalf/message"
 	"onbehalf/rewrite"
@@ -194,6 +195,24 @@ func TestSharedNextHop(t *testing.T) {
 // FuzzAnswer holds, for whatever a client writes into MAIL or RCPT, that an answer is one of two
 // words, that only mail for a proven domain is sent another way, and that Postfix and the milter
 // know the same recipients.
+// TestClockJump: the map of recipients and the milter agree about what time it may be.
+func TestClockJump(t *testing.T) {
+	table := cast(t)
+	codec := rewrite.NewCodec(table.Snapshot().Platform().SRS, cases.Now)
+	to := codec.Bounce(message.ParsePath("academy@yourorganisationname.nl"), "yourorg", table.Snapshot().Platform().Bounce, false)
+	for _, by := range []time.Duration{-40 * 24 * time.Hour, 40 * 24 * time.Hour} {
+		ask := func(besides ...time.Time) string {
+			return socketmap.Answer(table.Snapshot(), "recipients "+to.String(), cases.Now.Add(by), besides...)
+		}
+		if got := ask(); got != "NOTFOUND " {
+			t.Errorf("after %s: %s", by, got)
+		}
+		if got := ask(cases.Now); got != "OK known" {
+			t.Errorf("after a jump by %s: %s", by, got)
+		}
+	}
+}
+
 func FuzzAnswer(f *testing.F) {
 	table := cast(f)
 	set(f, table, "hospital.example dkim=cw1")

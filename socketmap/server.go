@@ -25,6 +25,8 @@ type Server struct {
 	Current func() *tenant.Snapshot
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
+	// Besides returns what time it may be besides, on a host whose clock has jumped.
+	Besides func() []time.Time // nil: no other
 	Limits  Limits
 
 	once sync.Once
@@ -55,6 +57,9 @@ func (s *Server) init() {
 	setDefault(&s.Limits.Stall, 10*time.Second)
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if s.Besides == nil {
+		s.Besides = func() []time.Time { return nil }
 	}
 	s.listeners = make(map[net.Listener]bool)
 	s.open = list.New()
@@ -220,7 +225,7 @@ func (s *Server) answer(request string) (answer string) {
 	if snapshot == nil {
 		return notFound
 	}
-	return Answer(snapshot, request, s.Now())
+	return Answer(snapshot, request, s.Now(), s.Besides()...)
 }
 
 // explain logs why a connection ends, unless that is its ordinary end: Postfix closes it

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/authorize"
+	"onbehalf/clock"
 	"onbehalf/milter"
 )
 
@@ -45,6 +46,7 @@ type daemon struct {
 	ballast ballast
 	signer  signer
 	memory  memory
+	clock   *clock.Clock
 	again   bool // a SIGHUP came during the first load
 }
 
@@ -76,7 +78,7 @@ func (p *program) runServe(ctx context.Context) error {
 		return err
 	}
 	defer endWatch()
-	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen}
+	d.server = &milter.Server{Current: d.state, Log: d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen}
 	d.memory.listen = addresses(sockets.milter)
 	failed := d.serveMilter(sockets.milter)
 	defer d.serveSocketmap(sockets.socketmap, first.Socketmap)()

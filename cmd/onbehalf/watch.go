@@ -12,6 +12,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/clock"
 	"onbehalf/config"
 	"onbehalf/remedy"
 	"onbehalf/tenant"
@@ -51,6 +52,7 @@ func (d *daemon) watch(first *loaded) (stop func(), err error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, fmt.Errorf("another onbehalf uses state_dir %s; stop it first, or give this one its own", first.StateDir)
 	}
+	d.rememberTime(&store)
 	d.watcher = &authorize.Watcher{Log: d.log}
 	known, usable := recall(store, d.log)
 	if err := d.watcher.Adopt(generation, known...); err != nil {
@@ -70,6 +72,17 @@ func (d *daemon) watch(first *loaded) (stop func(), err error) {
 		<-ended
 		lock.Close() // nil where state_dir cannot be written to: saving tells
 	}, nil
+}
+
+// rememberTime makes the clock, which goes on from what the store knows, and has the store keep it.
+func (d *daemon) rememberTime(store *authorize.Store) {
+	written, besides := store.Times()
+	d.clock = clock.New(written, besides...)
+	store.Besides = d.clock.Others
+	if others := d.clock.Others(); len(others) > 0 {
+		d.log.Info("the daemon was down for long, or the clock was set: bounce addresses are good that are so by one of several times",
+			"now", d.clock.Now().Format(time.RFC3339), "besides", fmt.Sprint(others))
+	}
 }
 
 // recall gives the standings of the last run. A damaged file is set aside: DNS will tell

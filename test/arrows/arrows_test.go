@@ -22,6 +22,7 @@ const module = "onbehalf"
 // one folder may import each other; cmd and test may import everything.
 var below = map[string][]string{
 	"remedy":    {},
+	"clock":     {},
 	"disk":      {"remedy"},
 	"message":   {"remedy"},
 	"receivers": {},
