@@ -15,8 +15,7 @@ type host struct {
 	passed, set time.Duration
 }
 
-func (h *host) system() time.Time        { return noon.Add(h.passed + h.set) }
-func (h *host) monotonic() time.Duration { return h.passed }
+func (h *host) system() time.Time { return noon.Add(h.passed + h.set) }
 func (h *host) clock(written time.Time, others ...time.Time) *Clock {
 	start := h.passed
 	return newClock(h.system, func() time.Duration { return h.passed - start }, written, others)

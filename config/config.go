@@ -13,7 +13,7 @@
 // three sieves, and what falls through one does not hide what the next one finds:
 //
 //   - file.go: is it a whole file, and one YAML document?
-//   - shape.go: are all keys known, each there once, each of the right type?
+//   - schema.go: are all keys known, each there once, each of the right type?
 //   - the rest: do the values mean something, alone and beside one another?
 //
 // Each mistake is a Finding that says where it is, what is wrong and what to do.
@@ -80,7 +80,7 @@ type KeyFile struct {
 	at         position
 }
 
-// Finding gives a finding about this key, to stand in line with those of Load.
+// Finding returns a finding about this key, to stand in line with those of Load.
 func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 	return Finding{Level: level, File: k.File, Item: k.Item, Key: k.Key, Cause: cause, Remedy: remedy, at: k.at}.redacted()
 }

@@ -108,7 +108,7 @@ func (d *document) add(f Finding) *Finding {
 	return &d.findings[len(d.findings)-1]
 }
 
-// place gives what a finding says of a path.
+// place returns what a finding says of a path.
 func (d *document) place(path string) (file, item, key string, at position) {
 	if variable, rest := d.variable(path); variable != "" {
 		return environment, "", variable + rest, position{file: d.rank + 1}
@@ -118,7 +118,7 @@ func (d *document) place(path string) (file, item, key string, at position) {
 	return d.file, item, key, at
 }
 
-// variable gives the variable that gave the value at a path, and what of the path
+// variable returns the variable that gave the value at a path, and what of the path
 // lies inside the value.
 func (d *document) variable(path string) (name, rest string) {
 	for key, name := range d.env {
@@ -142,13 +142,13 @@ func (d *document) item(path string) (item, key string) {
 	return item, key
 }
 
-// has tells whether the file or the environment gives a key.
+// has reports whether the file or the environment gives a key.
 func (d *document) has(path string) bool {
 	n, _ := d.find(path)
 	return n != nil || d.env[path] != ""
 }
 
-// find gives the value at a path, or nil, and the position of what is nearest to it.
+// find returns the value at a path, or nil, and the position of what is nearest to it.
 func (d *document) find(path string) (*yaml.Node, position) {
 	at := position{file: d.rank}
 	n := d.tree()
@@ -192,7 +192,7 @@ func cutStep(path string) (step, rest string) {
 	return path[:end], strings.TrimPrefix(path[end:], ".")
 }
 
-// child gives the node that one step leads to, and the node that stands for it in
+// child returns the node that one step leads to, and the node that stands for it in
 // the text.
 func (d *document) child(n *yaml.Node, step string) (label, value *yaml.Node) {
 	switch n.Kind {
@@ -238,5 +238,5 @@ func (d *document) label(n *yaml.Node, key string) (at int, found bool) {
 	return at, found
 }
 
-// index gives the path of an element of a list.
+// index returns the path of an element of a list.
 func index(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }

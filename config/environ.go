@@ -11,9 +11,9 @@ import (
 // envPrefix begins the variables that win over the main file.
 const envPrefix = "ONBEHALF_"
 
-// variables gives for each variable the key that it sets: every key of the main
+// variables returns for each variable the key that it sets: every key of the main
 // file that holds no other keys, save tenants.
-func (s *shape) variables() map[string]string {
+func (s *schema) variables() map[string]string {
 	keys := make(map[string]string)
 	s.eachLeaf("", func(key string) {
 		if key != "tenants" {
@@ -23,7 +23,7 @@ func (s *shape) variables() map[string]string {
 	return keys
 }
 
-func (s *shape) eachLeaf(path string, visit func(key string)) {
+func (s *schema) eachLeaf(path string, visit func(key string)) {
 	for _, key := range s.order {
 		if inner := s.keys[key]; inner.kind == record {
 			inner.eachLeaf(path+key+".", visit)
@@ -33,16 +33,16 @@ func (s *shape) eachLeaf(path string, visit func(key string)) {
 	}
 }
 
-// at gives the shape of a key.
-func (s *shape) at(key string) *shape {
+// at returns the schema of a key.
+func (s *schema) at(key string) *schema {
 	for step := range strings.SplitSeq(key, ".") {
 		s = s.keys[step]
 	}
 	return s
 }
 
-// environ gives the values that the environment sets, by key.
-func (s *shape) environ(d *document, env []string) map[string]any {
+// environ returns the values that the environment sets, by key.
+func (s *schema) environ(d *document, env []string) map[string]any {
 	values := make(map[string]any)
 	known := s.variables()
 	for _, entry := range slices.Sorted(slices.Values(env)) {
@@ -86,7 +86,7 @@ func (d *document) unknownVariable(name string, known map[string]string) {
 
 // parse reads the text of a variable: as it stands where a key takes text, as YAML
 // where it takes something else. A list may also be words with commas or spaces between.
-func (s *shape) parse(d *document, key, value string) (any, bool) {
+func (s *schema) parse(d *document, key, value string) (any, bool) {
 	switch {
 	case s.kind == text, s.kind == blank, s.kind == span:
 		return s.read(d, key, textNode(value))
@@ -101,7 +101,7 @@ func (s *shape) parse(d *document, key, value string) (any, bool) {
 	return s.read(d, key, n.Content[0])
 }
 
-func (s *shape) sample() string {
+func (s *schema) sample() string {
 	switch {
 	case s.kind == list && s.elem.kind == record:
 		return "[{selector: s1, key: s1.pem}]"

@@ -97,7 +97,7 @@ func (p pausing) Read(b []byte) (int, error) {
 	return p.Reader.Read(b)
 }
 
-// isMapping tells whether the document holds keys at all.
+// isMapping reports whether the document holds keys at all.
 func (d *document) isMapping() bool {
 	switch {
 	case d.root.Kind == yaml.MappingNode && len(d.root.Content) > 0:

@@ -18,7 +18,7 @@ const (
 	Warning              // nothing is stopped
 )
 
-// String gives the word that stands before a finding.
+// String returns the word that stands before a finding.
 func (l Level) String() string {
 	switch l {
 	case Error:
@@ -41,12 +41,12 @@ type Finding struct {
 	Key       string `json:"key,omitempty"`  // "platform.from"; within the item, if there is one: "dkim[0].key"
 	Cause     string `json:"cause"`
 	Remedy    string `json:"remedy,omitempty"`
-	Truncated bool   `json:"truncated,omitempty"` // the file looks cut off: a start may risk it, a reload must not
+	Truncated bool   `json:"truncated,omitempty"` // the file may be truncated: a start may risk it, a reload must not
 	More      int    `json:"more,omitempty"`      // it stands for so many that are not kept
 	at        position
 }
 
-// String gives "file: item: key: cause; remedy" without the parts that are empty, on
+// String returns "file: item: key: cause; remedy" without the parts that are empty, on
 // one line whatever the names of files hold.
 func (f Finding) String() string {
 	var b strings.Builder
@@ -71,12 +71,12 @@ func (f Finding) String() string {
 // many more.
 type Findings []Finding
 
-// Fatal tells whether start and reload must be refused.
+// Fatal reports whether start and reload must be refused.
 func (f Findings) Fatal() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Level == Error })
 }
 
-// Truncated tells whether a file looks cut off. A reload must be refused then, for
+// Truncated reports whether a file may be truncated. A reload must be refused then, for
 // the part that is missing would be tenants dropped.
 func (f Findings) Truncated() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Truncated })

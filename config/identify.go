@@ -2,7 +2,7 @@ package config
 
 import "onbehalf/tenant"
 
-// Identify gives the platform and each tenant the identities that they can sign
+// Identify returns the platform and each tenant the identities that they can sign
 // as: of those that the configuration names, the ones that held lets through, as it
 // returns them. Without it nobody has an identity.
 func (c *Config) Identify(held func([]tenant.Identity) []tenant.Identity) {

@@ -89,7 +89,7 @@ func layAll(t *testing.T, glob string) []testCase {
 // of the wrong kind, or an empty one, and holds that none is unknown.
 func TestEveryKeyHasVariable(t *testing.T) {
 	c := layAll(t, "testdata/good/minimal.txtar")[0]
-	variables := shapeOf(reflect.TypeFor[rawFile]()).variables()
+	variables := schemaOf(reflect.TypeFor[rawFile]()).variables()
 	for name, key := range variables {
 		_, findings := Load(c.main, []string{name + "={]"})
 		for _, f := range findings {
@@ -111,12 +111,12 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	reference := string(octets)
-	for name, key := range shapeOf(reflect.TypeFor[rawFile]()).variables() {
+	for name, key := range schemaOf(reflect.TypeFor[rawFile]()).variables() {
 		if !strings.Contains(reference, "`"+key+"`") {
 			t.Errorf("%s (%s) is not in the reference", key, name)
 		}
 	}
-	shapeOf(reflect.TypeFor[rawTenant]()).eachLeaf("", func(key string) {
+	schemaOf(reflect.TypeFor[rawTenant]()).eachLeaf("", func(key string) {
 		if !strings.Contains(reference, "`"+key+"`") {
 			t.Errorf("tenants' %s is not in the reference", key)
 		}
@@ -157,7 +157,7 @@ func TestKeyFinding(t *testing.T) {
 	}
 }
 
-// TestTruncated holds that a reload can tell a file that looks cut off.
+// TestTruncated holds that a reload can tell a file that may be truncated.
 func TestTruncated(t *testing.T) {
 	for _, c := range layAll(t, "testdata/bad/file-*.txtar") {
 		_, findings := Load(c.main, c.env)

@@ -18,7 +18,7 @@ type loader struct {
 	own        ownDomains
 	processors int    // how many files are read side by side
 	pause      func() // see LoadBeside
-	// trustKnown tells whether all of trust.networks could be read.
+	// trustKnown reports whether all of trust.networks could be read.
 	trustKnown bool
 	host       *host                     // this one; nil: not looked at yet
 	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
@@ -64,7 +64,7 @@ func (l *loader) load(path string, env []string) {
 // readMain reads the main file, lays the environment over it, and gives the tenants
 // that stand in it.
 func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
-	s := shapeOf(reflect.TypeFor[rawFile]())
+	s := schemaOf(reflect.TypeFor[rawFile]())
 	file, _ := s.read(main, "", main.root)
 	values, _ := file.(map[string]any)
 	var tenants rawTenants
@@ -114,7 +114,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
 	}
 	if raw.DNS.MaxPerSecond < 1 {
-		d.fail("dns.max_per_second", "allows no look-up at all", "write 1 or more")
+		d.fail("dns.max_per_second", "allows no lookup at all", "write 1 or more")
 	}
 }
 

@@ -89,7 +89,7 @@ func (d *document) pattern(path, text string) (tenant.Pattern, bool) {
 	return tenant.Pattern{Domain: domain, Wildcard: wildcard}, err == nil
 }
 
-// isPublicSuffix tells whether the names below a domain belong to anybody, by the
+// isPublicSuffix reports whether the names below a domain belong to anybody, by the
 // public suffix list. Of the suffixes that companies have put there (github.io)
 // the company may be the owner, so only their wildcards are refused.
 func isPublicSuffix(d message.Domain, wildcard bool) bool {
@@ -98,7 +98,7 @@ func isPublicSuffix(d message.Domain, wildcard bool) bool {
 }
 
 func publicSuffix(d message.Domain, text string) error {
-	return remedy.New("write the domain itself", "%s takes in domains of many owners, for %s is a public suffix", quoted(text), d.Unicode())
+	return remedy.New("write the domain itself", "%s covers domains of many owners, because %s is a public suffix", quoted(text), d.Unicode())
 }
 
 // patterns takes a list of patterns, each of them once.
@@ -119,7 +119,7 @@ func (d *document) patterns(path string, texts []string) []tenant.Pattern {
 	return patterns
 }
 
-// apexes gives the domains under which the owner of the patterns publishes.
+// apexes returns the domains under which the owner of the patterns publishes.
 func apexes(patterns []tenant.Pattern) []message.Domain {
 	var all []message.Domain
 	seen := make(map[message.Domain]bool, len(patterns))
@@ -169,7 +169,7 @@ func (d *document) require(path, text, example string) {
 	}
 }
 
-// validID tells whether an id is one: it stands in bounce addresses, in paths and
+// validID reports whether an id is one: it stands in bounce addresses, in paths and
 // in the names of metrics.
 func validID(id string) bool {
 	return 0 < len(id) && len(id) <= 40 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""

@@ -25,7 +25,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	case err != nil:
 		return p, remedy.New("write one like 192.0.2.0/24 or 2001:db8::/32", "%s is not a network", quoted(s))
 	case p.Addr().Is4In6():
-		return p, remedy.New("write it as IPv4", "%s is an IPv4 network in IPv6 clothes", quoted(s))
+		return p, remedy.New("write it as IPv4", "%s is an IPv4 network written as IPv6", quoted(s))
 	case p != p.Masked():
 		return p, remedy.New(fmt.Sprintf("write %s for the network or %s for the address", p.Masked(), p.Addr()), "%s has bits set behind its prefix", s)
 	}
@@ -89,7 +89,7 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 		addrs = append(addrs, addr)
 	}
 	if len(texts) == 0 {
-		d.fail(path, "names no address", "write the public addresses of the mail host, for SPF is checked for them")
+		d.fail(path, "names no address", "write the public addresses of the mail host: SPF is checked for them")
 	}
 	return addrs
 }
@@ -152,7 +152,7 @@ func (l *loader) checkTrust(d *document, path, whom string, s tenant.Submitters)
 	}
 }
 
-// inside tells whether a network lies in one of the others.
+// inside reports whether a network lies in one of the others.
 func inside(network netip.Prefix, others []netip.Prefix) bool {
 	return slices.ContainsFunc(others, func(o netip.Prefix) bool {
 		return o.Bits() <= network.Bits() && o.Contains(network.Addr())

@@ -37,7 +37,7 @@ func (d *document) policy(raw rawPolicy) tenant.Policy {
 	}
 }
 
-// override gives the platform's policy with what a tenant wants otherwise.
+// override returns the platform's policy with what a tenant wants otherwise.
 func (e *entry) override(p tenant.Policy) tenant.Policy {
 	if raw := e.raw.RewriteFrom; raw != nil {
 		p.RewriteFrom = e.doc.rewriteFrom(e.path+".rewrite_from", *raw)

@@ -29,7 +29,7 @@ func (e *entry) warnOfProviders() {
 		if err != nil || !providers[p.Domain.String()] {
 			continue
 		}
-		e.doc.warn(index(e.path+".domains", i), fmt.Sprintf("%s is the domain of a mail provider, so that nobody can publish SPF or a key for this platform there", p.Domain.Unicode()),
+		e.doc.warn(index(e.path+".domains", i), fmt.Sprintf("%s is the domain of a mail provider, so the tenant cannot publish SPF or a key for this platform there", p.Domain.Unicode()),
 			"take it out: mail of people who write from it leaves in the platform's name (policy.unknown_domain)")
 	}
 }

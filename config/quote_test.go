@@ -51,7 +51,7 @@ func strays(t *testing.T) map[string]string {
 }
 
 // settings are all places of the schema where a value belongs, lists by their first element.
-func (s *shape) settings(path []any, visit func(path []any)) {
+func (s *schema) settings(path []any, visit func(path []any)) {
 	switch s.kind {
 	case record:
 		for _, key := range s.order {
@@ -144,10 +144,10 @@ func TestKeyMaterialIsNotShown(t *testing.T) {
 		}
 		checkNotShown(t, where, secret, shownOf(findings))
 	}
-	variables := shapeOf(reflect.TypeFor[rawFile]()).variables()
+	variables := schemaOf(reflect.TypeFor[rawFile]()).variables()
 	places := 0
 	for name, secret := range strays(t) {
-		plant := func(path string, document any, s *shape) {
+		plant := func(path string, document any, s *schema) {
 			s.settings(nil, func(at []any) {
 				places++
 				where := fmt.Sprint(name, " at ", at, " of ", filepath.Base(path))
@@ -158,9 +158,9 @@ func TestKeyMaterialIsNotShown(t *testing.T) {
 				}
 			})
 		}
-		plant(c.main, main, shapeOf(reflect.TypeFor[rawFile]()))
+		plant(c.main, main, schemaOf(reflect.TypeFor[rawFile]()))
 		put(t, c.main, text)
-		plant(beside, tenants, shapeOf(reflect.TypeFor[rawTenants]()))
+		plant(beside, tenants, schemaOf(reflect.TypeFor[rawTenants]()))
 		for _, broken := range []string{"%s\n", "a: *%s\n", "a: !%s x\n", "a: &%s\n", "a: \"%s\n", "a: {%s\n", "a: [%s\n", "%s: [\n", "a: b\n %s\nc: d\n", "%% %s\n", "a: |\n%s\n", "? %s\n", "\t%s\n", "a: @%s\n"} {
 			text := strings.Replace(broken, "%s", secret, 1)
 			load(name+" in "+broken, secret, beside, []byte(text))

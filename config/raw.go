@@ -8,7 +8,7 @@ import (
 )
 
 // The configuration as it is written: every key, under the type it has in YAML.
-// shape.go reads these types, so a key added here is known everywhere.
+// schema.go reads these types, so a key added here is known everywhere.
 type (
 	rawFile struct {
 		Listen     []string    `mapstructure:"listen"`
@@ -74,19 +74,19 @@ type (
 		Mode           string   `mapstructure:"mode"`
 	}
 	rawSRS struct {
-		Secrets            string `mapstructure:"secrets"`
-		MaxAge             period `mapstructure:"max_age"`
-		AcceptClassic      bool   `mapstructure:"accept_classic"`
-		AcceptClassicUntil date   `mapstructure:"accept_classic_until"`
-		ClassicHashMin     int    `mapstructure:"classic_hash_min"`
+		Secrets            string   `mapstructure:"secrets"`
+		MaxAge             duration `mapstructure:"max_age"`
+		AcceptClassic      bool     `mapstructure:"accept_classic"`
+		AcceptClassicUntil date     `mapstructure:"accept_classic_until"`
+		ClassicHashMin     int      `mapstructure:"classic_hash_min"`
 	}
 	rawDNS struct {
 		Servers      []string `mapstructure:"servers"`
-		Timeout      period   `mapstructure:"timeout"`
+		Timeout      duration `mapstructure:"timeout"`
 		MaxPerSecond int      `mapstructure:"max_per_second"`
-		PendingEvery period   `mapstructure:"pending_every"`
-		ActiveEvery  period   `mapstructure:"active_every"`
-		DemoteAfter  period   `mapstructure:"demote_after"`
+		PendingEvery duration `mapstructure:"pending_every"`
+		ActiveEvery  duration `mapstructure:"active_every"`
+		DemoteAfter  duration `mapstructure:"demote_after"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {
@@ -117,7 +117,7 @@ type (
 	}
 
 	switchable string // empty: off
-	period     string // a duration
+	duration   string // a duration
 	size       string // of memory
 	date       string // a day; YAML has a type of its own for one that is not quoted
 )
@@ -172,10 +172,10 @@ func defaults() map[string]any {
 	}
 }
 
-// fill takes the list of tenants out of values that the shape has checked. It is
+// fill takes the list of tenants out of values that the schema has checked. It is
 // viper's work done by hand, for mapstructure takes ten times as long, which counts
 // for thousands of tenants; and viper has nothing to lay over them.
-func (r *rawTenants) fill(s *shape, values map[string]any) {
+func (r *rawTenants) fill(s *schema, values map[string]any) {
 	if tenants, found := values["tenants"]; found {
 		s.keys["tenants"].fill(reflect.ValueOf(&r.Tenants).Elem(), tenants)
 		delete(values, "tenants")
@@ -184,7 +184,7 @@ func (r *rawTenants) fill(s *shape, values map[string]any) {
 
 // decode lays defaults, a file and the environment over each other and gives them
 // as a raw type. It takes a new viper each time: an old one remembers keys that
-// the file has lost. The shapes have been checked, so an error here is a bug.
+// the file has lost. The schemas have been checked, so an error here is a bug.
 func decode(into any, defaults, file, env map[string]any) error {
 	v := viper.New()
 	for key, value := range defaults {

@@ -41,7 +41,7 @@ func (d *document) secrets(path, file string) []tenant.Secret {
 	return d.secretLines(path, file, octets)
 }
 
-// nameable gives the name of a file that could not be opened, unless what was given
+// nameable returns the name of a file that could not be opened, unless what was given
 // may be a secret that someone took for the name of its file.
 func nameable(file string) string {
 	folder, err := os.Stat(filepath.Dir(file))
@@ -61,7 +61,7 @@ func (d *document) secretLines(path, file string, octets []byte) []tenant.Secret
 		case len(bytes.TrimSpace(line)) == 0:
 			continue
 		case len(bytes.TrimSpace(line)) < minSecret:
-			d.fail(path, fmt.Sprintf("line %d of %s has fewer than %d octets", lines, file, minSecret), "write 32 random characters")
+			d.fail(path, fmt.Sprintf("line %d of %s has fewer than %d bytes", lines, file, minSecret), "write 32 random characters")
 		}
 		secrets = append(secrets, tenant.NewSecret(line))
 	}

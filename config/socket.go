@@ -17,10 +17,10 @@ type Socket struct {
 	Address string // a path, or host:port
 }
 
-// IsZero tells whether there is no socket.
+// IsZero reports whether there is no socket.
 func (s Socket) IsZero() bool { return s == Socket{} }
 
-// String gives the socket as Postfix has it: unix:PATH or inet:HOST:PORT.
+// String returns the socket as Postfix has it: unix:PATH or inet:HOST:PORT.
 func (s Socket) String() string {
 	switch s.Network {
 	case "unix":
@@ -48,7 +48,7 @@ func (l *loader) parseSocket(s string) (Socket, error) {
 			path = filepath.Join(l.folder, path)
 		}
 		if len(path) > maxSocketPath {
-			return Socket{}, remedy.New("choose a shorter one", "its path has %d octets, the system allows %d", len(path), maxSocketPath)
+			return Socket{}, remedy.New("choose a shorter one", "its path has %d bytes, the system allows %d", len(path), maxSocketPath)
 		}
 		return Socket{"unix", path}, nil
 	case family == "inet" && rest != "":
@@ -91,7 +91,7 @@ func parseHost(host string, bracketed bool) (string, error) {
 	return name.String(), nil
 }
 
-// looksLikeIP tells a mistyped IPv4 address from a host name: no top-level domain
+// looksLikeIP says a mistyped IPv4 address from a host name: no top-level domain
 // is all digits.
 func looksLikeIP(host string) bool {
 	last := host[strings.LastIndex(host, ".")+1:]
@@ -108,7 +108,7 @@ func (l *loader) sockets(d *document, raw *rawFile) {
 		}
 	}
 	if len(raw.Listen) == 0 {
-		d.fail("listen", "is empty", "name at least one socket, for Postfix cannot reach us otherwise")
+		d.fail("listen", "is empty", "name at least one socket: Postfix cannot reach the milter otherwise")
 	}
 	if raw.Socketmap != "" {
 		c.Socketmap = l.socket(d, "socketmap", string(raw.Socketmap), taken)
@@ -118,7 +118,7 @@ func (l *loader) sockets(d *document, raw *rawFile) {
 	}
 	if raw.Admin != "" {
 		c.Admin = l.socket(d, "admin", string(raw.Admin), taken)
-		d.warnIfOpen("admin", c.Admin, "whoever reaches it is answered, for it asks for no password")
+		d.warnIfOpen("admin", c.Admin, "whoever reaches it is answered, because it asks for no password")
 	}
 }
 

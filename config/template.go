@@ -26,7 +26,7 @@ func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Te
 	case err != nil:
 		d.failBy(path, err, "")
 	case !platform.IsZero() && !domain.Within(platform):
-		d.fail(path, "its domain is "+domain.Unicode()+", not platform.domain or below it", "write "+local+"@"+platform.Unicode()+", for that domain signs")
+		d.fail(path, "its domain is "+domain.Unicode()+", not platform.domain or below it", "write "+local+"@"+platform.Unicode()+", because that domain signs")
 	}
 	t, err := tenant.ParseTemplate(local, "local", "domain", "tenant", "reply")
 	if err == nil {
@@ -81,7 +81,7 @@ func (e *entry) nameTemplate() tenant.Template {
 	return t
 }
 
-// sampleOf gives a value that a placeholder of platform.from may have, to try a
+// sampleOf returns a value that a placeholder of platform.from may have, to try a
 // template out with.
 func sampleOf(placeholder string) string {
 	switch placeholder {
@@ -95,12 +95,12 @@ func sampleOf(placeholder string) string {
 	return "reply=aaaaaaaa=AA=example.org=academy"
 }
 
-// checkLocal tells whether text can be a local part without quotes (RFC 5321
+// checkLocal reports whether text can be a local part without quotes (RFC 5321
 // section 4.1.2), which some receivers do not understand.
 func checkLocal(local string) error {
 	switch {
 	case len(local) > 64:
-		return remedy.New("shorten it", "its local part is longer than 64 octets")
+		return remedy.New("shorten it", "its local part is longer than 64 bytes")
 	case message.QuoteLocal(local) != local:
 		return remedy.New("use letters, digits, dots and hyphens", "its local part needs quotes")
 	}

@@ -57,7 +57,7 @@ func Create(path string, k Key) error {
 	return nil
 }
 
-// encode gives the PEM text of a key that is in memory.
+// encode returns the PEM text of a key that is in memory.
 func encode(k Key) ([]byte, error) {
 	if k.IsZero() {
 		return nil, errors.New("no key")

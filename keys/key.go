@@ -18,7 +18,7 @@
 // and what is listed once can be added a second time, where many mail programs
 // show the wrong one. Package keys therefore lists important names once more than
 // they occur; see signedFields. Both canonicalizations are relaxed, so that a
-// server which folds a field anew or trims a line does no harm. There is no body
+// server which folds a field again or trims a line does no harm. There is no body
 // length (l=), which would let anyone append to a message, and no expiry (x=).
 package keys
 
@@ -98,7 +98,7 @@ func markOf(public crypto.PublicKey) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// measure gives the algorithm and size of a public key; no algorithm if DKIM has
+// measure returns the algorithm and size of a public key; no algorithm if DKIM has
 // none for it.
 func measure(public crypto.PublicKey) (tenant.Algorithm, int) {
 	switch public := public.(type) {
@@ -120,23 +120,23 @@ func unsupported() *remedy.Error {
 		"make one with onbehalf keygen, and publish it", nil)
 }
 
-// IsZero tells whether there is no key.
+// IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k.signer == nil }
 
-// Algorithm gives the algorithm that the key signs with.
+// Algorithm returns the algorithm that the key signs with.
 func (k Key) Algorithm() tenant.Algorithm { return k.algorithm }
 
-// Bits gives the size of the key: the modulus of RSA, 256 for Ed25519.
+// Bits returns the size of the key: the modulus of RSA, 256 for Ed25519.
 func (k Key) Bits() int { return k.bits }
 
 // Mark names the public key, in 16 hexadecimal digits: the beginning of the SHA-256 of its
 // DNS record. Two keys of one mark are the same key.
 func (k Key) Mark() string { return k.mark }
 
-// Public gives the public key: an *rsa.PublicKey or an ed25519.PublicKey.
+// Public returns the public key: an *rsa.PublicKey or an ed25519.PublicKey.
 func (k Key) Public() crypto.PublicKey { return k.public }
 
-// Warning tells what is unwise about a key that works, and what to do; empty when
+// Warning says what is unwise about a key that works, and what to do; empty when
 // nothing is.
 func (k Key) Warning() string {
 	switch {

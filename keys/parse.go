@@ -34,7 +34,7 @@ func find(text []byte) (*pem.Block, *remedy.Error) {
 	}
 	switch {
 	case len(blocks) < bytes.Count(text, []byte("-----BEGIN ")):
-		return nil, refuse("its PEM is damaged", "copy the key anew, from the line with BEGIN to the line with END", nil)
+		return nil, refuse("its PEM is damaged", "copy the key again, from the line with BEGIN to the line with END", nil)
 	case len(blocks) == 0:
 		return nil, notPEM(text)
 	case private > 1:
@@ -61,7 +61,7 @@ func relabel(block *pem.Block) {
 	}
 }
 
-// pemBlocks gives the blocks of a text that are whole.
+// pemBlocks returns the blocks of a text that are whole.
 func pemBlocks(text []byte) []*pem.Block {
 	var blocks []*pem.Block
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -74,7 +74,7 @@ func pemBlocks(text []byte) []*pem.Block {
 func notPEM(text []byte) *remedy.Error {
 	switch {
 	case len(text) == 0:
-		return refuse("it is empty", "make the key anew with onbehalf keygen", nil)
+		return refuse("it is empty", "make a key with onbehalf keygen", nil)
 	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
 		return refuse("it is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8", nil)
 	case text[0] == 0x30: // SEQUENCE
@@ -87,7 +87,7 @@ func notPEM(text []byte) *remedy.Error {
 func parseBlock(block *pem.Block) (crypto.Signer, *remedy.Error) {
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
-		return nil, refuse("it is encrypted, and nobody is there at start to type the passphrase", "decrypt it: openssl pkey", nil)
+		return nil, refuse("it is encrypted, and no one types the passphrase at start", "decrypt it: openssl pkey", nil)
 	case block.Type == pkcs8:
 		return parsePKCS8(block.Bytes)
 	case block.Type == pkcs1:

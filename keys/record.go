@@ -12,7 +12,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Record gives the text of the TXT record that publishes a public key: RFC 6376
+// Record returns the text of the TXT record that publishes a public key: RFC 6376
 // section 3.6.1 for RSA, RFC 8463 section 4.2 for Ed25519. It is one text; DNS
 // carries it in strings of at most 255 octets, which receivers put together again.
 func Record(public crypto.PublicKey) (string, error) {
@@ -35,13 +35,13 @@ func record(algorithm tenant.Algorithm, public []byte) string {
 	return fmt.Sprintf("v=DKIM1; k=%s; p=%s", algorithm, base64.StdEncoding.EncodeToString(public))
 }
 
-// ZoneLine gives a record as a master file has it (RFC 1035 section 5.1), under
+// ZoneLine returns a record as a master file has it (RFC 1035 section 5.1), under
 // the name of the identity. There is no line end after the last.
 func ZoneLine(id tenant.Identity, record string) string {
 	return id.String() + ". IN TXT " + TXT(record)
 }
 
-// TXT gives a text as a master file has the data of a TXT record. One too long for one
+// TXT returns a text as a master file has the data of a TXT record. One too long for one
 // string goes on over several lines in parentheses.
 func TXT(text string) string {
 	strs := txtStrings(text)

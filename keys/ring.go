@@ -38,7 +38,7 @@ func (r *Ring) Add(id tenant.Identity, k Key) error {
 	case !tenant.ValidSelector(id.Selector):
 		return remedy.New("choose one like cw1", "selector %q of %s is not made of letters, digits and inner hyphens", id.Selector, id.SDID)
 	case !id.Fits():
-		return remedy.New("choose a shorter selector", "%s is longer than the 253 octets of a DNS name", id)
+		return remedy.New("choose a shorter selector", "%s is longer than the 253 bytes of a DNS name", id)
 	case found && !samePublic(before, k):
 		return remedy.New("give one of them another selector", "%s names two different keys", id)
 	}
@@ -54,13 +54,13 @@ func samePublic(a, b Key) bool {
 	return ok && public.Equal(b.public)
 }
 
-// Key gives the key of that name; the identity's Algorithm is not looked at.
+// Key returns the key of that name; the identity's Algorithm is not looked at.
 func (r *Ring) Key(id tenant.Identity) (Key, bool) {
 	k, found := r.keys[nameOf(id)]
 	return k, found
 }
 
-// Held gives those of the identities whose key is in the ring, with the Algorithm
+// Held returns those of the identities whose key is in the ring, with the Algorithm
 // of the key, RSA before Ed25519, otherwise in the order given.
 func (r *Ring) Held(ids []tenant.Identity) []tenant.Identity {
 	var held []tenant.Identity
@@ -75,5 +75,5 @@ func (r *Ring) Held(ids []tenant.Identity) []tenant.Identity {
 	return held
 }
 
-// Len gives the number of names in the ring.
+// Len returns the number of names in the ring.
 func (r *Ring) Len() int { return len(r.keys) }

@@ -153,7 +153,7 @@ func (s *Signature) Fields() ([]message.Field, error) {
 	return fields, nil
 }
 
-// Close gives the signature up, if Fields has not ended it. It may be called at any
+// Close returns the signature up, if Fields has not ended it. It may be called at any
 // time, any number of times. The error is always nil; it is there for io.Closer.
 func (s *Signature) Close() error {
 	s.mu.Lock()

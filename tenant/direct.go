@@ -12,7 +12,7 @@ import (
 )
 
 // Direct is direct delivery: mail to Domains goes straight to NextHop, the tenant's own
-// mail server, which was told to accept it. The zero Direct is none.
+// mail server, which must accept it. The zero Direct is none.
 type Direct struct {
 	Domains  []message.Domain
 	NextHop  NextHop
@@ -113,7 +113,7 @@ func cutBrackets(s string) (host, port string, bracketed bool) {
 	return host, port, false
 }
 
-// allDigits tells a mistyped address from a name: no top-level domain is a number.
+// allDigits says a mistyped address from a name: no top-level domain is a number.
 func allDigits(d message.Domain) bool {
 	name := d.String()
 	return strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "0123456789") == ""

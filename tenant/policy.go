@@ -16,13 +16,13 @@ import (
 type (
 	// Authorization says who decides whether a tenant has authorized us.
 	Authorization string
-	// UnknownDomain says what becomes of a message from a domain of nobody's.
+	// UnknownDomain says what becomes of a message from a domain of no tenant.
 	UnknownDomain string
 	// UnreadableFrom says what becomes of a message whose author cannot be read.
 	UnreadableFrom string
 	// RewriteFrom says when the From of an unauthorized tenant is rewritten.
 	RewriteFrom string
-	// UnboundLogins says whether a login that belongs to nobody may send.
+	// UnboundLogins says whether a login that belongs to no tenant may send.
 	UnboundLogins string
 	// Mode says whether plans are carried out.
 	Mode string
@@ -71,10 +71,10 @@ type Submitters struct {
 	Networks []netip.Prefix // masked
 }
 
-// IsZero tells whether nobody is named.
+// IsZero reports whether nobody is named.
 func (s Submitters) IsZero() bool { return len(s.Logins) == 0 && len(s.Networks) == 0 }
 
-// Include tells whether the submitter is named, by login or by network.
+// Include reports whether the submitter is named, by login or by network.
 func (s Submitters) Include(who message.Submitter) bool {
 	named := func(login string) bool { return message.EqualFold(login, who.Login) }
 	if who.Login != "" && slices.ContainsFunc(s.Logins, named) {
@@ -142,25 +142,25 @@ func (s SRS) TakesClassic(now time.Time) bool {
 	return !s.ClassicUntil.IsZero() && now.Before(s.ClassicUntil.AddDate(0, 0, 1))
 }
 
-// Owns tells whether the domain is one of the platform's own From domains, the one
+// Owns reports whether the domain is one of the platform's own From domains, the one
 // of rewritten Froms included.
 func (p *Platform) Owns(d message.Domain) bool {
 	return !d.IsZero() && d == p.FromDomain || slices.ContainsFunc(p.Domains, func(own Pattern) bool { return own.Covers(d) })
 }
 
-// TakesReplies tells whether reply addresses of ours stand at the domain: where From
+// TakesReplies reports whether reply addresses of ours stand at the domain: where From
 // is made of them.
 func (p *Platform) TakesReplies(d message.Domain) bool {
 	return !d.IsZero() && d == p.FromDomain && p.From.Holds("reply")
 }
 
-// OnlyReplies tells whether nothing but reply addresses of ours, and the role
+// OnlyReplies reports whether nothing but reply addresses of ours, and the role
 // addresses, stand at the domain: it was given a name of its own.
 func (p *Platform) OnlyReplies(d message.Domain) bool {
 	return p.TakesReplies(d) && d != p.Domain && !slices.Contains(p.Domains, Pattern{Domain: d})
 }
 
-// Trusts tells whether mail of this submitter is decided about. Everyone else's
+// Trusts reports whether mail of this submitter is decided about. Everyone else's
 // passes untouched.
 func (p *Platform) Trusts(s message.Submitter) bool {
 	return s.Local || s.Login != "" && p.Trust.Authenticated || within(p.Trust.Networks, s.Client)
@@ -176,7 +176,7 @@ func NewSecret(octets []byte) Secret {
 	return Secret{&s}
 }
 
-// Octets gives the secret to who computes a MAC.
+// Octets returns the secret to who computes a MAC.
 func (s Secret) Octets() []byte { return []byte(*s.octets) }
 
 // Format hides the secret from every verb of package fmt.
@@ -233,10 +233,10 @@ func (t Template) Expand(value func(name string) string) string {
 // pattern of its own, or that has no tenant.
 func DefaultFromName() Template { return Template{"{name} via {platform}"} }
 
-// Holds tells whether the template has the placeholder.
+// Holds reports whether the template has the placeholder.
 func (t Template) Holds(placeholder string) bool {
 	return strings.Contains(t.text, "{"+placeholder+"}")
 }
 
-// String gives what ParseTemplate read.
+// String returns what ParseTemplate read.
 func (t Template) String() string { return t.text }

@@ -5,7 +5,7 @@ import "strings"
 // maxName is the longest domain name in text form (RFC 1035 section 2.3.4).
 const maxName = 253
 
-// ValidSelector tells whether s is a selector: labels of letters, digits and inner
+// ValidSelector reports whether s is a selector: labels of letters, digits and inner
 // hyphens, with dots between (RFC 6376 section 3.1, RFC 5321 section 4.1.2). Case
 // means nothing. Other characters would do harm: a semicolon ends the tag.
 func ValidSelector(s string) bool {
@@ -29,6 +29,6 @@ func validLabel(label string) bool {
 	return true
 }
 
-// Fits tells whether the name under which the key is published is one that DNS can
+// Fits reports whether the name under which the key is published is one that DNS can
 // hold.
 func (i Identity) Fits() bool { return len(i.String()) <= maxName }

@@ -14,7 +14,7 @@ const (
 	Unknown State = ""        // never looked, or no answer yet
 	Pending State = "pending" // not there
 	Active  State = "active"  // there
-	Warning State = "warning" // was there, one look-up found it gone
+	Warning State = "warning" // was there, one lookup found it gone
 )
 
 // Mechanism is one way in which a domain can authorize us. It was looked for under
@@ -23,19 +23,19 @@ type Mechanism struct {
 	State    State     `json:"state,omitempty"`
 	Of       string    `json:"of,omitempty"`
 	Since    time.Time `json:"since,omitzero"`     // of the state
-	Checked  time.Time `json:"checked,omitzero"`   // last look-up with a definitive answer
+	Checked  time.Time `json:"checked,omitzero"`   // last lookup with a definitive answer
 	Evidence string    `json:"evidence,omitempty"` // what that showed, for people
 	Trouble  `json:"trouble,omitzero"`
 }
 
-// Trouble is the last look-up without a definitive answer since the last one with
+// Trouble is the last lookup without a definitive answer since the last one with
 // it. It moves nothing. The zero Trouble is none.
 type Trouble struct {
 	Error string    `json:"error,omitempty"`
 	At    time.Time `json:"at,omitzero"`
 }
 
-// Holds tells whether mail may rely on the mechanism.
+// Holds reports whether mail may rely on the mechanism.
 func (m Mechanism) Holds() bool { return m.State == Active || m.State == Warning }
 
 // DMARCPolicy is the p= tag of a domain's DMARC record.
@@ -82,7 +82,7 @@ type Selector struct {
 	Mechanism `json:"key"`
 }
 
-// Key gives the standing of the key under a selector; zero: nothing is known.
+// Key returns the standing of the key under a selector; zero: nothing is known.
 func (s Standing) Key(selector string) Mechanism {
 	for _, key := range s.DKIM {
 		if key.Name == selector {
@@ -92,8 +92,8 @@ func (s Standing) Key(selector string) Mechanism {
 	return Mechanism{}
 }
 
-// LookedUp tells whether DNS has said anything definitive about the domain. Of a single
-// mechanism it may be silent for years.
+// LookedUp reports whether DNS has said anything definitive about the domain. Of a single
+// mechanism it may say nothing for years.
 func (s Standing) LookedUp() bool {
 	return !s.DMARC.Checked.IsZero() || !s.SPF.Checked.IsZero() || !s.ReturnPath.Checked.IsZero() ||
 		slices.ContainsFunc(s.DKIM, func(key Selector) bool { return !key.Checked.IsZero() })

@@ -189,7 +189,7 @@ func networkKey(addr netip.Addr, bits int) string {
 	return string(key)
 }
 
-// Tenants gives all tenants, in the order of the configuration.
+// Tenants returns all tenants, in the order of the configuration.
 func (t *Table) Tenants() []*Tenant { return t.tenants }
 
 // SetStandings puts what is now known of some domains into the table, all at
@@ -224,10 +224,10 @@ func (t *Table) Forget(all ...message.Domain) error {
 	return nil
 }
 
-// Platform gives the platform.
+// Platform returns the platform.
 func (t *Table) Platform() *Platform { return t.platform }
 
-// Standings gives all that is known, for the table that takes this one's place.
+// Standings returns all that is known, for the table that takes this one's place.
 func (t *Table) Standings() ([]Standing, error) {
 	rows, err := t.db.Txn(false).Get(standings, "id")
 	if err != nil {
@@ -240,7 +240,7 @@ func (t *Table) Standings() ([]Standing, error) {
 	return all, nil
 }
 
-// Snapshot gives the table as it is at this instant.
+// Snapshot returns the table as it is at this instant.
 func (t *Table) Snapshot() *Snapshot { return &Snapshot{t, t.db.Txn(false)} }
 
 // Snapshot is one instant of a Table: what a message sees from MAIL to the end.
@@ -250,12 +250,12 @@ type Snapshot struct {
 	txn   *memdb.Txn
 }
 
-// Platform gives the platform.
+// Platform returns the platform.
 func (s *Snapshot) Platform() *Platform { return s.table.platform }
 
-// Owner gives the tenant that a domain belongs to, and the apex under which that
+// Owner returns the tenant that a domain belongs to, and the apex under which that
 // tenant publishes keys for it: the domain itself, or for a wildcard its parent. The longest
-// match wins. Nil: nobody's.
+// match wins. Nil: of none.
 func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
 	if c, found := s.first(domains, "id", domainKey(Pattern{Domain: d})); found {
 		return c.Tenant, c.Apex
@@ -268,9 +268,9 @@ func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
 	return nil, message.Domain{}
 }
 
-// BoundTo gives the tenant that a submitter is bound to by login or, without a
+// BoundTo returns the tenant that a submitter is bound to by login or, without a
 // login that binds, by the smallest network that it comes from. Who is bound may send as that
-// tenant alone. Nil: nobody.
+// tenant alone. Nil: to none.
 func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 	if who.Login != "" {
 		if c, found := s.first(logins, "id", s.Platform().Trust.Login(who.Login)); found {
@@ -285,7 +285,7 @@ func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 	return nil
 }
 
-// Standing gives what is known of a domain. The zero Standing: nothing.
+// Standing returns what is known of a domain. The zero Standing: nothing.
 func (s *Snapshot) Standing(d message.Domain) Standing {
 	row, err := s.txn.First(standings, "id", d.String())
 	if err != nil || row == nil {
@@ -306,12 +306,12 @@ func (s *Snapshot) longest(table, key string) (*claim, bool) {
 	return c, found && err == nil
 }
 
-// Tenant gives the tenant of an id; nil: there is none.
+// Tenant returns the tenant of an id; nil: there is none.
 func (s *Snapshot) Tenant(id string) *Tenant {
 	return s.table.byID[id]
 }
 
-// TakesBounces tells whether bounce addresses of ours stand at the domain: the
+// TakesBounces reports whether bounce addresses of ours stand at the domain: the
 // platform's bounce domain, or a tenant's return path.
 func (s *Snapshot) TakesBounces(d message.Domain) bool {
 	return !d.IsZero() && (d == s.table.platform.Bounce || s.table.byPath[d] != nil)

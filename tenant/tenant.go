@@ -44,7 +44,7 @@ func ParsePattern(s string) (Pattern, error) {
 	return Pattern{domain, wildcard}, err
 }
 
-// String gives what ParsePattern reads.
+// String returns what ParsePattern reads.
 func (p Pattern) String() string {
 	if p.Wildcard {
 		return "*." + p.Domain.String()
@@ -52,7 +52,7 @@ func (p Pattern) String() string {
 	return p.Domain.String()
 }
 
-// Covers tells whether the domain is the pattern's.
+// Covers reports whether the domain is the pattern's.
 func (p Pattern) Covers(d message.Domain) bool {
 	if p.Wildcard {
 		return d.Below(p.Domain)
@@ -77,7 +77,7 @@ type Identity struct {
 	Algorithm Algorithm      `json:"algorithm"`
 }
 
-// String gives the name under which the public key is published.
+// String returns the name under which the public key is published.
 func (i Identity) String() string {
 	return i.Selector + "._domainkey." + i.SDID.String()
 }

@@ -83,7 +83,7 @@ func (p *program) need() (*loaded, error) {
 	now, findings := load(p.config)
 	if now == nil {
 		printFindings(p.err, findings)
-		return nil, fmt.Errorf("the configuration is not usable; mend the errors above, then: onbehalf check-config --config %s", p.config)
+		return nil, fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
 	}
 	return now, nil
 }

@@ -184,7 +184,7 @@ func rareOnly(conf *config.Config) config.Findings {
 		}
 		if !seen[file.Tenant] && len(ids) > 0 && ids[0].Algorithm == tenant.Ed25519 { // RSA comes first
 			findings = append(findings, file.Finding(config.Warning,
-				"is Ed25519, and no RSA key stands beside it, which is all that many receivers verify", "add an RSA key"))
+				"is an Ed25519 key without an RSA key beside it: many receivers verify RSA only", "add an RSA key"))
 		}
 		seen[file.Tenant] = true
 	}
@@ -218,7 +218,7 @@ func deafDirect(path string, conf *config.Config) config.Findings {
 	}
 	return config.Findings{{
 		Level: config.Warning, File: path, Key: "socketmap",
-		Cause:  fmt.Sprintf("is empty, and Postfix cannot ask where mail for direct domains goes: it takes the ordinary way, by MX (tenants with direct: %d)", direct),
+		Cause:  fmt.Sprintf("is empty, so Postfix cannot ask where mail for direct domains goes, and delivers it by MX (tenants with direct: %d)", direct),
 		Remedy: "write socketmap: " + config.DefaultSocketmap.String() + " and restart",
 	}}
 }

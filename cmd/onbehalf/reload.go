@@ -75,7 +75,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	last.Findings = told(findings)
 	d.logFindings(findings)
 	if !reloadable(next, findings) {
-		d.log.Error("reload refused, the old configuration stays", "remedy", "mend the errors above, then reload again; onbehalf check-config shows them too")
+		d.log.Error("reload refused, the old configuration stays", "remedy", "fix the errors above, then reload again; onbehalf check-config shows them too")
 		return "reload refused, the old configuration stays; " + before.summary()
 	}
 	generation, err := next.generation(before)
@@ -99,7 +99,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 }
 
 // reloadable tells whether a reload takes what was loaded. A start may risk a file that
-// looks cut off; a reload has something to lose.
+// may be truncated; a reload has something to lose.
 func reloadable(next *loaded, findings config.Findings) bool {
 	return next != nil && !findings.Truncated()
 }

@@ -61,7 +61,7 @@ func (p *program) runServe(ctx context.Context) error {
 	}
 	if first == nil {
 		printFindings(p.err, findings)
-		return errors.New("not started: mend the errors above; onbehalf check-config shows them too")
+		return errors.New("not started: fix the errors above; onbehalf check-config shows them too")
 	}
 	d.log = newLogger(p.err, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log

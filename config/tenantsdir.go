@@ -82,7 +82,7 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 
 // readTenants reads files side by side, for there may be thousands.
 func readTenants(files []*document, processors int) []*entry {
-	s := shapeOf(reflect.TypeFor[rawTenants]())
+	s := schemaOf(reflect.TypeFor[rawTenants]())
 	found := make([][]*entry, len(files))
 	next := make(chan int)
 	var workers sync.WaitGroup
@@ -101,7 +101,7 @@ func readTenants(files []*document, processors int) []*entry {
 	return slices.Concat(found...)
 }
 
-func (d *document) readTenants(s *shape) []*entry {
+func (d *document) readTenants(s *schema) []*entry {
 	if !d.read() {
 		return nil
 	}

@@ -25,55 +25,55 @@ const (
 	record
 )
 
-// shape is what the types in raw.go allow, derived from them so that there is one
+// schema is what the types in raw.go allow, derived from them so that there is one
 // truth.
-type shape struct {
+type schema struct {
 	kind  kind
-	elem  *shape            // of a list
-	keys  map[string]*shape // of a record
-	order []string          // its keys as raw.go has them
+	elem  *schema            // of a list
+	keys  map[string]*schema // of a record
+	order []string           // its keys as raw.go has them
 }
 
-func shapeOf(t reflect.Type) *shape {
+func schemaOf(t reflect.Type) *schema {
 	switch {
-	case t == reflect.TypeFor[period](), t == reflect.TypeFor[date](), t == reflect.TypeFor[size]():
-		return &shape{kind: span}
+	case t == reflect.TypeFor[duration](), t == reflect.TypeFor[date](), t == reflect.TypeFor[size]():
+		return &schema{kind: span}
 	case t == reflect.TypeFor[switchable]():
-		return &shape{kind: blank}
+		return &schema{kind: blank}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return shapeOf(t.Elem())
+		return schemaOf(t.Elem())
 	case reflect.Bool:
-		return &shape{kind: truth}
+		return &schema{kind: truth}
 	case reflect.Int:
-		return &shape{kind: number}
+		return &schema{kind: number}
 	case reflect.Slice:
-		return &shape{kind: list, elem: shapeOf(t.Elem())}
+		return &schema{kind: list, elem: schemaOf(t.Elem())}
 	case reflect.Struct:
-		return shapeOfRecord(t)
+		return schemaOfRecord(t)
 	}
-	return &shape{kind: text}
+	return &schema{kind: text}
 }
 
-func shapeOfRecord(t reflect.Type) *shape {
-	s := &shape{kind: record, keys: make(map[string]*shape)}
+func schemaOfRecord(t reflect.Type) *schema {
+	s := &schema{kind: record, keys: make(map[string]*schema)}
 	for field := range t.Fields() {
 		if field.Anonymous {
-			inner := shapeOfRecord(field.Type)
+			inner := schemaOfRecord(field.Type)
 			maps.Copy(s.keys, inner.keys)
 			s.order = append(s.order, inner.order...)
 			continue
 		}
 		key := field.Tag.Get("mapstructure")
-		s.keys[key] = shapeOf(field.Type)
+		s.keys[key] = schemaOf(field.Type)
 		s.order = append(s.order, key)
 	}
 	return s
 }
 
-// fill sets a value of the shape's own type to what read gave.
-func (s *shape) fill(to reflect.Value, from any) {
+// fill sets a value of the schema's own type to what read gave.
+func (s *schema) fill(to reflect.Value, from any) {
 	if to.Kind() == reflect.Pointer {
 		to.Set(reflect.New(to.Type().Elem()))
 		to = to.Elem()
@@ -99,10 +99,10 @@ func (s *shape) fill(to reflect.Value, from any) {
 	}
 }
 
-// read gives the value of a node as the shape wants it: string, bool, int, []any or
+// read returns the value of a node as the schema wants it: string, bool, int, []any or
 // map[string]any. What does not fit is reported and left out; false when that is
 // all of it.
-func (s *shape) read(d *document, path string, n *yaml.Node) (any, bool) {
+func (s *schema) read(d *document, path string, n *yaml.Node) (any, bool) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		d.spoil(path, n, "is a YAML alias", "write the value itself, aliases are not followed")
@@ -120,7 +120,7 @@ func (s *shape) read(d *document, path string, n *yaml.Node) (any, bool) {
 	return s.readScalar(d, path, n)
 }
 
-func (s *shape) readNull(d *document, path string, n *yaml.Node) (any, bool) {
+func (s *schema) readNull(d *document, path string, n *yaml.Node) (any, bool) {
 	switch s.kind {
 	case blank:
 		return "", true
@@ -132,7 +132,7 @@ func (s *shape) readNull(d *document, path string, n *yaml.Node) (any, bool) {
 	return nil, false
 }
 
-func (s *shape) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
+func (s *schema) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
 	if n.Kind != yaml.MappingNode {
 		d.spoil(path, n, "is "+s.what(n), s.wanted(n))
 		return nil, false
@@ -160,7 +160,7 @@ func (s *shape) readRecord(d *document, path string, n *yaml.Node) (any, bool) {
 	return values, true
 }
 
-func (s *shape) unknownKey(d *document, path string, label *yaml.Node) {
+func (s *schema) unknownKey(d *document, path string, label *yaml.Node) {
 	if d.isFull(Error) { // and looking for a key like it takes long
 		d.counts[Error]++
 		return
@@ -168,7 +168,7 @@ func (s *shape) unknownKey(d *document, path string, label *yaml.Node) {
 	d.spoil(join(path, label), label, "there is no such key", s.nearest(label.Value))
 }
 
-// join gives the path of a key, spelled so that nothing odd gets into a message.
+// join returns the path of a key, spelled so that nothing odd gets into a message.
 func join(path string, label *yaml.Node) string {
 	key := label.Value
 	if label.Kind != yaml.ScalarNode || strings.Trim(strings.ToLower(key), "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(key) > 40 {
@@ -182,7 +182,7 @@ func join(path string, label *yaml.Node) string {
 
 // readList keeps the places of elements that do not fit, so that an index in a
 // later finding is the one in the file.
-func (s *shape) readList(d *document, path string, n *yaml.Node) (any, bool) {
+func (s *schema) readList(d *document, path string, n *yaml.Node) (any, bool) {
 	if n.Kind != yaml.SequenceNode {
 		d.spoil(path, n, "is "+s.what(n), s.wanted(n))
 		return nil, false
@@ -200,14 +200,14 @@ func (s *shape) readList(d *document, path string, n *yaml.Node) (any, bool) {
 }
 
 // zero stands in for an element that could not be read.
-func (s *shape) zero() any {
+func (s *schema) zero() any {
 	if s.kind == record {
 		return map[string]any{}
 	}
 	return ""
 }
 
-func (s *shape) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
+func (s *schema) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
 	tag := n.ShortTag()
 	if tag == "!!str" && strings.IndexFunc(n.Value, unicode.IsControl) >= 0 {
 		d.spoil(path, n, "holds a line break or another control character", "write it on one line")
@@ -227,7 +227,7 @@ func (s *shape) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
 			return v, true
 		}
 	}
-	d.spoil(path, n, s.misfit(path, n, tag), s.remedy(path, n))
+	d.spoil(path, n, s.typeError(path, n, tag), s.remedy(path, n))
 	return nil, false
 }
 

@@ -29,7 +29,7 @@ func (o owner) String() string {
 	return item + " (" + o.entry.doc.file + ")"
 }
 
-// claim gives a name to an owner, unless another has it already.
+// claim returns a name to an owner, unless another has it already.
 func claim(of map[string]owner, name string, by owner) (other owner, taken bool) {
 	if other, found := of[name]; found {
 		return other, other != by
@@ -88,7 +88,7 @@ func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
 		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "take it out of the tenant or out of platform.domains")
 	}
 	if !own.Bounce.IsZero() && own.Bounce.Within(p.Domain) {
-		d.fail(path, "platform.bounce_domain "+own.Bounce.String()+" lies in "+p.String(), "choose a bounce domain that is nobody else's")
+		d.fail(path, "platform.bounce_domain "+own.Bounce.String()+" lies in "+p.String(), "choose a bounce domain that belongs to no tenant")
 	}
 }
 
@@ -145,7 +145,7 @@ func (l *loader) claimReturnPath(me owner) {
 // all tenants.
 func (l *loader) checkBouncesTo(d *document, path string, to message.Address) {
 	if where := l.comesRound(to.Domain); where != "" {
-		d.fail(path, to.String()+" is inside "+where+", so that a bounce would come round again", "name a mailbox of people elsewhere")
+		d.fail(path, to.String()+" is inside "+where+", so a bounce would come back again", "name a mailbox of people elsewhere")
 	}
 }
 
@@ -185,7 +185,7 @@ func (l *loader) checkOwnership(e *entry) {
 	}
 }
 
-// holder gives the tenant that a domain belongs to, as the tenant table will.
+// holder returns the tenant that a domain belongs to, as the tenant table will.
 func (l *loader) holder(domain message.Domain) (owner, bool) {
 	if o, found := l.claims.domains[domain.String()]; found {
 		return o, true

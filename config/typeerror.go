@@ -9,7 +9,7 @@ import (
 // What a value is and what it should have been, in words.
 
 // what says what a node is that is not of the kind wanted.
-func (s *shape) what(n *yaml.Node) string {
+func (s *schema) what(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a mapping of keys"
@@ -19,7 +19,7 @@ func (s *shape) what(n *yaml.Node) string {
 	return "a single value"
 }
 
-func (s *shape) wanted(n *yaml.Node) string {
+func (s *schema) wanted(n *yaml.Node) string {
 	switch s.kind {
 	case record:
 		return "write a mapping with keys like " + s.order[0] + ": ..."
@@ -34,8 +34,8 @@ func (s *shape) wanted(n *yaml.Node) string {
 	return "write a single value"
 }
 
-// misfit says as what YAML has read a scalar.
-func (s *shape) misfit(path string, n *yaml.Node, tag string) string {
+// typeError says as what YAML has read a scalar.
+func (s *schema) typeError(path string, n *yaml.Node, tag string) string {
 	shown := quoted(n.Value)
 	switch {
 	case isSecret(path):
@@ -60,7 +60,7 @@ func (s *shape) misfit(path string, n *yaml.Node, tag string) string {
 	return "is of the YAML type " + quoted(tag) + ", not text"
 }
 
-func (s *shape) remedy(path string, n *yaml.Node) string {
+func (s *schema) remedy(path string, n *yaml.Node) string {
 	switch {
 	case s.kind == truth:
 		return "write true or false, without quotes"
@@ -74,19 +74,19 @@ func (s *shape) remedy(path string, n *yaml.Node) string {
 	return "quote it: " + quoted(n.Value)
 }
 
-// isSecret tells whether a value may be a secret that someone took for the name of
+// isSecret reports whether a value may be a secret that someone took for the name of
 // its file. Such a value is not shown.
 func isSecret(path string) bool { return path == "srs.secrets" }
 
 // nearest says which key was probably meant.
-func (s *shape) nearest(key string) string {
+func (s *schema) nearest(key string) string {
 	if best := near(key, s.order); best != "" {
 		return "did you mean " + best + "?"
 	}
 	return "known here: " + strings.Join(s.order, ", ")
 }
 
-// near gives the word that is nearest to what was written, or "" when none is close.
+// near returns the word that is nearest to what was written, or "" when none is close.
 func near(written string, words []string) string {
 	written = strings.ToLower(written)
 	best, least := "", 2+len(written)/6

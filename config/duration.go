@@ -13,32 +13,32 @@ const day = 24 * time.Hour
 
 const aDuration = "write a duration like 30s, 5m, 1h or 30d"
 
-// parsePeriod reads a duration as Go has it, with days in front if need be: 30d,
+// parseDuration reads a duration as Go has it, with days in front if need be: 30d,
 // 1d12h, 90m.
-func parsePeriod(s string) (time.Duration, error) {
+func parseDuration(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, remedy.New(aDuration, "is empty")
 	}
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
-		return parseGoPeriod(s, s)
+		return parseGoDuration(s, s)
 	}
 	n, err := strconv.ParseInt(days, 10, 64)
 	whole := time.Duration(n) * day
 	if err != nil || whole/day != time.Duration(n) {
-		return 0, noPeriod(s)
+		return 0, noDuration(s)
 	}
 	if rest == "" {
 		return whole, nil
 	}
-	part, err := parseGoPeriod(rest, s)
+	part, err := parseGoDuration(rest, s)
 	if err == nil && (part < 0 || whole < 0 || whole+part < whole) {
-		err = noPeriod(s)
+		err = noDuration(s)
 	}
 	return whole + part, err
 }
 
-func parseGoPeriod(s, all string) (time.Duration, error) {
+func parseGoDuration(s, all string) (time.Duration, error) {
 	v, err := time.ParseDuration(s)
 	switch {
 	case err == nil && s != "0" && s != "+0" && s != "-0":
@@ -46,23 +46,23 @@ func parseGoPeriod(s, all string) (time.Duration, error) {
 	case strings.Trim(s, "0123456789.+-_") == "":
 		return 0, remedy.New("write "+bare(all)+"s, or with m, h or d", "%s has no unit", bare(all))
 	}
-	return 0, noPeriod(all)
+	return 0, noDuration(all)
 }
 
-func noPeriod(s string) error {
+func noDuration(s string) error {
 	return remedy.New("write one like 30s, 5m, 1h or 30d", "%s is not a duration", quoted(s))
 }
 
 // duration reads one; false: it has been reported.
-func (d *document) duration(path string, text period) (time.Duration, bool) {
-	v, err := parsePeriod(string(text))
+func (d *document) duration(path string, text duration) (time.Duration, bool) {
+	v, err := parseDuration(string(text))
 	if err != nil {
 		d.failBy(path, err, "")
 	}
 	return v, err == nil
 }
 
-func (d *document) positive(path string, text period) time.Duration {
+func (d *document) positive(path string, text duration) time.Duration {
 	v, ok := d.duration(path, text)
 	if ok && v <= 0 {
 		d.fail(path, bare(string(text))+" is not longer than nothing", aDuration)
@@ -70,7 +70,7 @@ func (d *document) positive(path string, text period) time.Duration {
 	return v
 }
 
-func (d *document) notNegative(path string, text period) time.Duration {
+func (d *document) notNegative(path string, text duration) time.Duration {
 	v, ok := d.duration(path, text)
 	if ok && v < 0 {
 		d.fail(path, bare(string(text))+" is negative", aDuration)
@@ -80,7 +80,7 @@ func (d *document) notNegative(path string, text period) time.Duration {
 
 // wholeDays reads a lifetime of bounce addresses. They say their day modulo 1024,
 // so one that lived longer than that would be young again.
-func (d *document) wholeDays(path string, text period) time.Duration {
+func (d *document) wholeDays(path string, text duration) time.Duration {
 	const most = 1000
 	v, ok := d.duration(path, text)
 	switch {
