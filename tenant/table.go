@@ -40,9 +40,9 @@ type claim struct {
 	Apex   message.Domain // domains: the pattern's domain, under which the tenant publishes
 }
 
-// NewTable makes a table. A platform without a secret is an error. One domain pattern, login or network in two tenants is
-// an error, and so are two tenants of one id: memdb itself would let the later
-// one win without a word.
+// NewTable makes a table. A platform without a secret is an error. One domain pattern, login or
+// network in two tenants is an error, and so are two tenants of one id: memdb itself would let
+// the later one win without a word.
 func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
 	return NewTableBeside(platform, tenants, func() {})
 }
