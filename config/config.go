@@ -1,22 +1,3 @@
-// Package config reads what the administrator has written and gives either one
-// checked Config or the list of all that is wrong with it.
-//
-// The configuration is YAML: a main file, and beside it a folder with files that
-// hold tenants alone. Variables of the environment win over the main file, and
-// defaults lose to both; viper lays these three over each other. Start, reload
-// and check-config all call Load, so that what one of them accepts, all do.
-//
-// YAML libraries forgive what an administrator must hear of. A key misspelled is
-// a default unnoticed; "selector: 2024_01" is the number 202401; an empty file is
-// a valid configuration of nobody, and a reload that took it would drop every
-// tenant. A mail server must not find that out by sending mail. So a file passes
-// three sieves, and what falls through one does not hide what the next one finds:
-//
-//   - file.go: is it a whole file, and one YAML document?
-//   - schema.go: are all keys known, each there once, each of the right type?
-//   - the rest: do the values mean something, alone and beside one another?
-//
-// Each mistake is a Finding that says where it is, what is wrong and what to do.
 package config
 
 import (
