@@ -24,12 +24,23 @@ type Daemon struct {
 	Now           time.Time     `json:"now"` // its clock, when it was asked
 	Listen        []string      `json:"listen"`
 	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
+	Sockets       []Socket      `json:"sockets"`
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
 	Signing       Signing       `json:"signing"`
+	Log           Log           `json:"log"`
 	DNS           DNS           `json:"dns"`
 	Changes       []Change      `json:"recent_changes"` // of standings, newest first
+}
+
+// Socket is one that the daemon answers on.
+type Socket struct {
+	Name     string    `json:"name"`              // milter, socketmap or admin
+	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
+	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
+	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
+	Reopened time.Time `json:"reopened,omitzero"` // when it was last opened again, because its file was gone
 }
 
 // Configuration is the one that mail is decided by.
@@ -79,6 +90,13 @@ type Signing struct {
 	Version string `json:"version,omitempty"` // of OpenSSL
 	Problem string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	StoodIn int64  `json:"stood_in"`          // how often OpenSSL failed and crypto/rsa did its work
+}
+
+// Log is what of the log was lost, since the start.
+type Log struct {
+	Dropped int64     `json:"dropped"` // lines
+	Last    time.Time `json:"last,omitzero"`
+	Problem string    `json:"problem,omitempty"` // why the last one was dropped
 }
 
 // DNS is how the watch over the tenants' DNS goes.

@@ -9,19 +9,19 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	library "github.com/emersion/go-milter"
 
 	"onbehalf/message"
+	"onbehalf/socket"
 )
 
 // guard is the connection that the library sees. It takes whole frames from the
 // socket (four octets of length, a command letter, data) and hands on only those
 // that are sound; holds back what the library writes until a reply is complete;
-// keeps the words of MAIL and RCPT, which the library drops; and knows whether a
-// message is under way, so that a shutdown can wait for it.
+// keeps the words of MAIL and RCPT, which the library drops; and says whether a
+// message is under way, so that it is not closed for another, and the end can wait for it.
 //
 // Most of what Postfix sends is macros, header fields and body. These go past the
 // library, which would copy each of them several times, to the session.
@@ -29,7 +29,7 @@ import (
 // A peer that breaks a rule loses its connection and nothing else: Postfix then
 // answers its client with milter_default_action.
 type guard struct {
-	net.Conn
+	*socket.Conn
 	server  *Server
 	session *session
 	in      *frameReader
@@ -49,15 +49,9 @@ type guard struct {
 
 	actions  library.OptAction // what we ask for of what the peer offers
 	protocol library.OptProtocol
-
-	onClose func()
-
-	mu       sync.Mutex
-	busy     bool // a message is under way: from MAIL to the reply at its end
-	draining bool
 }
 
-func newGuard(conn net.Conn, s *Server) *guard {
+func newGuard(conn *socket.Conn, s *Server) *guard {
 	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
 	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return s.Current().memory() })
 	g.session = &session{server: s, guard: g}
@@ -123,14 +117,18 @@ func (g *guard) next() error {
 		return g.unless(library.OptNoBodyReply)
 	case library.CodeMail:
 		g.keepWords(data)
-		if !g.begin() {
+		if !g.Enter(socket.Begun) {
 			return net.ErrClosed
 		}
 	case library.CodeRcpt:
 		g.keepWords(data)
+	case library.CodeEOH:
+		if !g.Enter(socket.Due) {
+			return net.ErrClosed
+		}
 	case library.CodeAbort:
 		g.frame = g.in.release(g.frame)
-		defer g.finish()
+		defer g.Enter(socket.Idle)
 	}
 	g.rest = g.frame
 	return nil
@@ -341,7 +339,7 @@ func (g *guard) flush(reply library.ActionCode) error {
 	}
 	if err == nil && endsMessage(g.command(), reply) {
 		g.step, g.frame, g.address = 0, g.in.release(g.frame), ""
-		g.finish()
+		g.Enter(socket.Idle)
 	}
 	return err
 }
@@ -352,45 +350,11 @@ func endsMessage(command library.Code, reply library.ActionCode) bool {
 	return command == library.CodeEOB || command == library.CodeEOH && reply != library.ActContinue
 }
 
-// Close is called by the library when its session has ended, and by nobody else:
-// what belongs to the session is then given up without a race. Others close Conn.
+// Close is called when the session has ended, by its own goroutine and by nobody else: what belongs
+// to the session is then given up without a race.
 func (g *guard) Close() error {
-	defer g.onClose()
-	return g.Conn.Close()
-}
-
-// begin notes that a message is under way, unless no more are wanted.
-func (g *guard) begin() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy = !g.draining
-	return g.busy
-}
-
-// finish notes the end of a message.
-func (g *guard) finish() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy = false
-	if g.draining {
-		g.Conn.Close()
-	}
-}
-
-// drain closes the connection now or at the end of the message under way.
-func (g *guard) drain() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.draining = true
-	if !g.busy {
-		g.Conn.Close()
-	}
-}
-
-// cut closes the connection, and tells whether a message was under way.
-func (g *guard) cut() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.Conn.Close()
-	return g.busy
+	defer g.Conn.Close()
+	g.session.end()
+	g.in.release(nil)
+	return nil
 }

@@ -26,6 +26,7 @@ import (
 
 	"onbehalf/message"
 	"onbehalf/milter/mta"
+	"onbehalf/socket"
 	"onbehalf/test/cases"
 )
 
@@ -72,7 +73,7 @@ func build(t testing.TB, changes ...func(*house)) *house {
 
 func (h *house) serve(network, address string) {
 	h.t.Helper()
-	listener, err := Listen(network, address)
+	listener, err := socket.Listen(network, address)
 	must(h.t, err)
 	h.serveOn(listener)
 }
@@ -317,7 +318,6 @@ func wantClosed(t testing.TB, conn net.Conn) {
 }
 
 func (h *house) connections() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.guards)
+	c := h.Connections()
+	return c.Idle + c.Begun + c.Due
 }

@@ -31,11 +31,12 @@ func Status(out io.Writer, s admin.Status) {
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
 	p.signing(s.Signing)
+	p.log(s.Log)
 	p.problems(s)
 	p.changes(s.Changes)
 }
 
-// sockets says where Postfix is answered.
+// sockets says where Postfix is answered, and what became of the files of sockets.
 func (p printer) sockets(d admin.Daemon) {
 	if len(d.Listen) == 0 {
 		return
@@ -43,9 +44,17 @@ func (p printer) sockets(d admin.Daemon) {
 	p.labelled("Sockets", beside, "milter at %s", strings.Join(d.Listen, ", "))
 	if d.Socketmap == "" {
 		p.below(beside, "no socketmap (off, or see the log), so nothing is delivered directly")
-		return
+	} else {
+		p.below(beside, "socketmap at %s", d.Socketmap)
 	}
-	p.below(beside, "socketmap at %s", d.Socketmap)
+	for _, s := range d.Sockets {
+		switch {
+		case s.Problem != "":
+			p.below(beside, "%s CANNOT BE REACHED at %s since %s: %s", s.Name, s.Address, stamp(s.Since), s.Problem)
+		case !s.Reopened.IsZero():
+			p.below(beside, "the file of %s was removed, and was made again %s", s.Address, p.ago(s.Reopened))
+		}
+	}
 }
 
 func (p printer) configuration(c admin.Configuration) {
@@ -203,5 +212,13 @@ func (p printer) signing(s admin.Signing) {
 	if s.StoodIn > 0 {
 		p.below(beside, "OpenSSL FAILED %s, and Go stood in: %s. If that goes on, write signing: {engine: go} and reload",
 			count(int(s.StoodIn), "time"), s.Problem)
+	}
+}
+
+// log says what of the log was lost, if anything.
+func (p printer) log(l admin.Log) {
+	if l.Dropped > 0 {
+		p.labelled("Log", beside, "%s DROPPED, the last %s, because %s. See what reads the daemon's standard error",
+			count(int(l.Dropped), "line"), p.ago(l.Last), l.Problem)
 	}
 }

@@ -23,6 +23,7 @@ type memory struct {
 	listen  []string      // sockets that the milter answers on
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.
 	socketmap string
+	sockets   []keptSocket                 // all that are answered on
 	last      atomic.Pointer[admin.Reload] // nil: none yet
 	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }
@@ -70,6 +71,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Daemon:   d.tell,
 		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
+	d.keep(adminName, listener) // before anybody can ask
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
 }
@@ -103,11 +105,21 @@ func (d *daemon) tell() admin.Daemon {
 		},
 		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
 		Reload:   d.memory.last.Load(),
+		Sockets:  d.tellSockets(),
 		Messages: messages(&d.server.Counts),
 		Signing:  d.tellSigning(),
+		Log:      d.out.Dropped(),
 	}
 	d.tellDNS(&doc)
 	return doc
+}
+
+func (d *daemon) tellSockets() []admin.Socket {
+	all := make([]admin.Socket, len(d.memory.sockets))
+	for i, one := range d.memory.sockets {
+		all[i] = one.tell()
+	}
+	return all
 }
 
 func messages(c *milter.Counts) admin.Messages {

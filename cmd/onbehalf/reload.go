@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
 // SIGTERM must not wait for it.
-func (d *daemon) reloadEach(requests <-chan struct{}) {
+func (d *daemon) reloadEach(requests <-chan os.Signal) {
 	for range requests {
 		d.reload()
 	}
