@@ -75,6 +75,7 @@ func buildServing(t testing.TB, far string, options postfix.Options, limits milt
 	if err != nil {
 		t.Fatal(err)
 	}
+	go listener.Watch(h.server.Log)
 	go h.server.Serve(listener)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
