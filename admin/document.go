@@ -25,6 +25,7 @@ type Daemon struct {
 	Listen        []string      `json:"listen"`
 	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
 	Sockets       []Socket      `json:"sockets"`
+	Connections   Connections   `json:"connections"`
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
@@ -41,6 +42,14 @@ type Socket struct {
 	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
 	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
 	Reopened time.Time `json:"reopened,omitzero"` // when it was last opened again, because its file was gone
+}
+
+// Connections are Postfix's to the milter. Its limit is 1000 at once.
+type Connections struct {
+	Open      int   `json:"open"`
+	InMessage int   `json:"in_message"`     // of these
+	Displaced int64 `json:"idle_displaced"` // since the start: closed between two messages, to make room for others
+	Refused   int64 `json:"refused"`        // since the start: closed at once, because all others were within a message
 }
 
 // Configuration is the one that mail is decided by.

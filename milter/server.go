@@ -101,7 +101,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	return s.gate.Serve(listener, s.converse)
 }
 
-// Connections returns how many there are.
+// Connections returns how many there are, and how many had to go.
 func (s *Server) Connections() socket.Counts { return s.gate.Counts() }
 
 // converse negotiates, and hands the connection over to a library server of its own: then NewMilter

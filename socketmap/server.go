@@ -65,9 +65,6 @@ func (s *Server) Serve(listener net.Listener) error {
 	return s.gate.Serve(listener, s.converse)
 }
 
-// Connections returns how many there are. All count as idle.
-func (s *Server) Connections() socket.Counts { return s.gate.Counts() }
-
 // Close closes the listeners and all connections, and waits until nobody works any more. There
 // is no answer to wait for: none takes longer than a look into memory, and Postfix asks again.
 func (s *Server) Close() {

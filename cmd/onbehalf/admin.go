@@ -13,6 +13,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/config"
 	"onbehalf/milter"
+	"onbehalf/socket"
 	"onbehalf/tenant"
 )
 
@@ -104,8 +105,8 @@ func (d *daemon) tell() admin.Daemon {
 			NeedRestart: needRestart(&d.memory.opened, now.Config),
 		},
 		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
-		Reload:   d.memory.last.Load(),
-		Sockets:  d.tellSockets(),
+		Reload:  d.memory.last.Load(),
+		Sockets: d.tellSockets(), Connections: connections(d.server.Connections()),
 		Messages: messages(&d.server.Counts),
 		Signing:  d.tellSigning(),
 		Log:      d.out.Dropped(),
@@ -120,6 +121,11 @@ func (d *daemon) tellSockets() []admin.Socket {
 		all[i] = one.tell()
 	}
 	return all
+}
+
+func connections(c socket.Counts) admin.Connections {
+	busy := c.Begun + c.Due
+	return admin.Connections{Open: c.Idle + busy, InMessage: busy, Displaced: c.Displaced, Refused: c.Refused}
 }
 
 func messages(c *milter.Counts) admin.Messages {
