@@ -193,6 +193,10 @@ func (g *guard) check(command library.Code, data []byte) error {
 		if len(data) == 0 || len(data) > maxMacros {
 			return fmt.Errorf("malformed D frame of %d octets", len(data))
 		}
+	case library.CodeConn:
+		if !isClient(data) { // the library would answer some, where silence was agreed
+			return errors.New("malformed C frame")
+		}
 	case library.CodeEOB:
 		if len(data) > 0 { // a last piece of the body in some dialects, and the library drops it
 			return errors.New("malformed E frame")
@@ -207,6 +211,16 @@ func (g *guard) check(command library.Code, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// isClient reports whether data is a name with its NUL, a family and, of an inet client, a port and an
+// address.
+func isClient(data []byte) bool {
+	_, client, named := bytes.Cut(data, []byte{0})
+	if !named || len(client) == 0 {
+		return false
+	}
+	return client[0] != '4' && client[0] != '6' || len(client) >= 3
 }
 
 // isField reports whether data is a name and a value, each with its NUL.
