@@ -16,7 +16,7 @@ type Status struct {
 	ProblemsTotal int       `json:"problems_total"`
 }
 
-// Daemon is what the daemon tells about itself.
+// Daemon is what the daemon says about itself.
 type Daemon struct {
 	Version       string        `json:"version"`
 	PID           int           `json:"pid"`
@@ -59,7 +59,7 @@ type Configuration struct {
 	Summary       string    `json:"summary"`  // as check-config has it
 	Findings      []Finding `json:"findings"` // that did not stop it; at most 100
 	FindingsTotal int       `json:"findings_total"`
-	// NeedRestart are keys that have another value than at the start, which only a restart heeds.
+	// NeedRestart are keys that have another value than at the start, which only a restart takes.
 	NeedRestart []string `json:"need_restart,omitempty"`
 }
 
@@ -85,7 +85,7 @@ type Messages struct {
 	Kept       int64 `json:"kept"` // signed; From and all else stayed
 	Rewritten  int64 `json:"rewritten"`
 	Passed     int64 `json:"passed"`    // untouched
-	Forwarded  int64 `json:"forwarded"` // bounces and replies, led home
+	Forwarded  int64 `json:"forwarded"` // bounces and replies, brought to the mailbox behind their address
 	Refused    int64 `json:"refused"`
 	Deferred   int64 `json:"deferred"`
 	Fragile    int64 `json:"fragile"`            // of those signed: later hosts may break the signature
@@ -137,8 +137,8 @@ type Change struct {
 // Tenants counts the tenants by the way in which their mail leaves: a tenant with
 // several domains by the worst of them.
 type Tenants struct {
-	Total int         `json:"total"`
-	By    map[Way]int `json:"by_way"`
+	Total int              `json:"total"`
+	By    map[Delivery]int `json:"by_delivery"`
 	// Mixed tenants have a domain whose mail leaves in a better way than that.
 	Mixed       int `json:"mixed"`
 	NotLookedUp int `json:"not_looked_up"` // of all: of a domain, DNS has said nothing yet
@@ -203,7 +203,7 @@ type Refusal struct {
 type Domain struct {
 	Domain   string          `json:"domain"` // as configured; or one below a wildcard that mail came from
 	Row      string          `json:"row"`    // of the decision table, for a message from Author
-	Way      Way             `json:"way"`
+	Delivery Delivery        `json:"delivery"`
 	Meaning  string          `json:"meaning"`
 	Author   message.Address `json:"author"`
 	Sender   message.Address `json:"sender,omitzero"`        // of the envelope, unless

@@ -45,7 +45,7 @@ type guard struct {
 
 	out        bytes.Buffer
 	scan       int         // octets of out that are known to be whole frames
-	afterReply func(error) // is told, once, how writing the next reply went
+	afterReply func(error) // called once, with how writing the next reply went
 
 	actions  library.OptAction // what we ask for of what the peer offers
 	protocol library.OptProtocol
@@ -76,7 +76,7 @@ func (g *guard) explain(err error) {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		g.server.Log.Warn("milter peer fell silent, connection closed", "peer", g.peer())
+		g.server.Log.Warn("milter peer sent nothing for too long, connection closed", "peer", g.peer())
 	default:
 		g.server.Log.Error("milter connection closed", "peer", g.peer(), "error", err)
 	}
@@ -181,7 +181,7 @@ func (g *guard) macro(name string) string {
 	return ""
 }
 
-// check refuses what the library would misread or pass over in silence.
+// check refuses what the library would misread or ignore.
 func (g *guard) check(command library.Code, data []byte) error {
 	if err := g.inOrder(command); err != nil {
 		return err
@@ -335,7 +335,7 @@ func (g *guard) pass() error {
 	return nil
 }
 
-// isEdit tells modifications, after which more follows, from replies.
+// isEdit reports whether a code is of a modification, after which more follows, and not of a reply.
 func isEdit(code byte) bool { return strings.IndexByte("+-2bhimqep", code) >= 0 }
 
 // flush sends a reply with the edits before it. It may be the last word on the
@@ -358,13 +358,13 @@ func (g *guard) flush(reply library.ActionCode) error {
 	return err
 }
 
-// endsMessage tells whether a reply to a command is the last word on the message: any
+// endsMessage reports whether a reply to a command is the last word on the message: any
 // to its end, and any to the end of its header but to go on.
 func endsMessage(command library.Code, reply library.ActionCode) bool {
 	return command == library.CodeEOB || command == library.CodeEOH && reply != library.ActContinue
 }
 
-// Close is called when the session has ended, by its own goroutine and by nobody else: what belongs
+// Close is called when the session has ended, and by its own goroutine alone: what belongs
 // to the session is then given up without a race.
 func (g *guard) Close() error {
 	defer g.Conn.Close()

@@ -139,7 +139,7 @@ func TestAnnouncedLength(t *testing.T) {
 	h.lives()
 }
 
-// heap gives the octets of live objects.
+// heap returns the octets of live objects.
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -187,7 +187,7 @@ func TestSilentPeer(t *testing.T) {
 			conn.Write(c.octets)
 			wantClosed(t, conn)
 			wantGoroutines(t, before)
-			if !h.book.has("milter peer fell silent") {
+			if !h.book.has("milter peer sent nothing for too long") {
 				t.Errorf("log is %s", h.book)
 			}
 		})
@@ -336,7 +336,7 @@ func TestEditsInOneWrite(t *testing.T) {
 	}
 }
 
-// codes gives the letters of frames.
+// codes returns the letters of frames.
 func codes(t *testing.T, octets []byte) string {
 	var all []byte
 	for r := bytes.NewReader(octets); r.Len() > 0; {
@@ -377,7 +377,7 @@ func TestAllEditsOrNone(t *testing.T) {
 			h.state.Store(sound)
 			h.wantSigned(good(), h.send(client, good()))
 			l := h.book.lines(t, "message")[0]
-			if l["outcome"] != "deferred" || l["level"] != "ERROR" || l["problem"] == nil || h.Counts.Deferred.Load() != 1 {
+			if l["result"] != "deferred" || l["level"] != "ERROR" || l["problem"] == nil || h.Counts.Deferred.Load() != 1 {
 				t.Errorf("log line is %v", l)
 			}
 		})

@@ -34,8 +34,8 @@ type Server struct {
 	Current func() State
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
-	// Seen is told whose standing a message was decided by, and must not wait.
-	Seen   func(message.Domain) // nil: nobody wants to know
+	// Seen is called with the domain whose standing a message was decided by, and must not wait.
+	Seen   func(message.Domain) // nil: not called
 	Limits Limits
 	Counts Counts
 

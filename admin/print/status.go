@@ -97,11 +97,11 @@ func (p printer) reload(r *admin.Reload) {
 			p.below(beside+2, "%s", r.Result)
 		}
 		p.findings(worstFirst(r.Findings))
-		p.below(beside, "Mend that, and reload: systemctl reload onbehalf")
+		p.below(beside, "Fix that, and reload: systemctl reload onbehalf")
 	}
 }
 
-// worstFirst gives the level of the findings that stopped a reload. A file that looks
+// worstFirst returns the level of the findings that stopped a reload. A file that looks
 // cut off is only warned of, and stops it too.
 func worstFirst(all []admin.Finding) ([]admin.Finding, string) {
 	for _, f := range all {
@@ -152,8 +152,8 @@ func (p printer) round(d admin.DNS) string {
 	return strings.Join(texts, ", ")
 }
 
-// ways says what the tenants' mail does, in the order of admin.Ways.
-var ways = map[admin.Way]string{
+// deliveries says what the tenants' mail does, in the order of admin.Deliveries.
+var deliveries = map[admin.Delivery]string{
 	admin.Signed:   "as themselves, with a DKIM signature of their own",
 	admin.ByPath:   "as themselves, by SPF of their return path alone",
 	admin.BySPF:    "as themselves, by SPF alone",
@@ -164,9 +164,9 @@ var ways = map[admin.Way]string{
 
 func (p printer) tenants(t admin.Tenants) {
 	p.labelled("Tenants", beside, "%d, whose mail leaves", t.Total)
-	for _, way := range admin.Ways {
-		if n := t.By[way]; n > 0 {
-			p.line("%*s%6d %s", beside, "", n, ways[way])
+	for _, delivery := range admin.Deliveries {
+		if n := t.By[delivery]; n > 0 {
+			p.line("%*s%6d %s", beside, "", n, deliveries[delivery])
 		}
 	}
 	for _, note := range []struct {
@@ -189,7 +189,7 @@ func (p printer) messages(m admin.Messages) {
 		n    int64
 		what string
 	}{
-		{m.Kept, "kept"}, {m.Rewritten, "rewritten"}, {m.Passed, "untouched"}, {m.Forwarded, "led home"},
+		{m.Kept, "kept"}, {m.Rewritten, "rewritten"}, {m.Passed, "untouched"}, {m.Forwarded, "forwarded"},
 		{m.Refused, "refused"}, {m.Deferred, "deferred"}, {m.Recipients, "recipients refused"}, {m.Fragile, "with a fragile signature"},
 	} {
 		if c.n > 0 {

@@ -47,7 +47,7 @@ func (m *memory) begin(first *loaded, findings config.Findings) {
 	m.remember(admin.Reload{At: m.started, OK: true, Findings: told(findings)})
 }
 
-// told gives findings as a document has them.
+// told returns findings as a document has them.
 func told(findings config.Findings) []admin.Finding {
 	var all []admin.Finding
 	for _, f := range findings {
@@ -91,7 +91,7 @@ func returned(r milter.Returned) admin.Returned {
 	return doc
 }
 
-// tell gives the daemon's part of a status.
+// tell returns the daemon's part of a status.
 func (d *daemon) tell() admin.Daemon {
 	now, good := d.current.Load(), d.memory.good.Load()
 	file, err := filepath.Abs(d.program.config)

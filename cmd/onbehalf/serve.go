@@ -95,7 +95,7 @@ func (p *program) runServe(ctx context.Context) error {
 	return d.wait(ctx, ends, failed)
 }
 
-// state gives a message what it is decided by.
+// state returns a message what it is decided by.
 func (d *daemon) state() milter.State {
 	now := d.current.Load()
 	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses, Memory: now.Limits.Memory}

@@ -150,7 +150,7 @@ func firstError(findings config.Findings) string {
 	return ""
 }
 
-// refusable gives the first finding that a reload would be refused for; empty: none. What only
+// refusable returns the first finding that a reload would be refused for; empty: none. What only
 // we may not read is none.
 func refusable(findings config.Findings) string {
 	for _, f := range findings {
@@ -202,7 +202,7 @@ func (a asked) explain(err error) error {
 	return fmt.Errorf("no answer at %s: %w", a.socket, err)
 }
 
-// answersPostfix gives a socket of the milter at which somebody answers.
+// answersPostfix returns a socket of the milter at which somebody answers.
 func (a asked) answersPostfix() string {
 	for _, socket := range a.listen {
 		if conn, err := net.DialTimeout(socket.Network, socket.Address, time.Second); err == nil {

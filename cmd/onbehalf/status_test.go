@@ -251,7 +251,7 @@ func TestStatusOfReloads(t *testing.T) {
 
 	d.reload(d.config() + "platfrom: {}\n")
 	_, out, talk = d.onbehalf("status")
-	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Mend that, and reload")
+	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Fix that, and reload")
 	if talk != "" {
 		t.Errorf("said twice: %s", talk)
 	}

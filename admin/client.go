@@ -59,5 +59,5 @@ func read(status int, body []byte, document any) error {
 	return ErrStranger
 }
 
-// Error gives the text.
+// Error returns the text.
 func (e Error) Error() string { return e.Text }
