@@ -44,8 +44,9 @@ type Socket struct {
 	Reopened time.Time `json:"reopened,omitzero"` // when it was last opened again, because its file was gone
 }
 
-// Connections are Postfix's to the milter. Its limit is 1000 at once.
+// Connections are Postfix's to the milter.
 type Connections struct {
+	Limit     int   `json:"limit"` // limits.connections
 	Open      int   `json:"open"`
 	InMessage int   `json:"in_message"`     // of these
 	Displaced int64 `json:"idle_displaced"` // since the start: closed between two messages, to make room for others

@@ -48,7 +48,7 @@ func (p printer) sockets(d admin.Daemon) {
 		p.below(beside, "socketmap at %s", d.Socketmap)
 	}
 	if c := d.Connections; c.Displaced+c.Refused > 0 {
-		p.below(beside, "MORE CONNECTIONS THAN THE LIMIT: %d refused, and %d closed between two messages, since the start; Postfix deferred that mail", c.Refused, c.Displaced)
+		p.below(beside, "MORE CONNECTIONS THAN limits.connections (%d): %d refused, and %d closed between two messages, since the start; Postfix deferred that mail", c.Limit, c.Refused, c.Displaced)
 	}
 	for _, s := range d.Sockets {
 		switch {

@@ -13,7 +13,6 @@ import (
 	"onbehalf/admin"
 	"onbehalf/config"
 	"onbehalf/milter"
-	"onbehalf/socket"
 	"onbehalf/tenant"
 )
 
@@ -43,7 +42,7 @@ func (m *memory) remember(r admin.Reload) {
 // begin notes the start.
 func (m *memory) begin(first *loaded, findings config.Findings) {
 	m.started = time.Now()
-	m.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log}
+	m.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
 	m.remember(admin.Reload{At: m.started, OK: true, Findings: told(findings)})
 }
 
@@ -106,7 +105,7 @@ func (d *daemon) tell() admin.Daemon {
 		},
 		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
 		Reload:  d.memory.last.Load(),
-		Sockets: d.tellSockets(), Connections: connections(d.server.Connections()),
+		Sockets: d.tellSockets(), Connections: connections(d.server),
 		Messages: messages(&d.server.Counts),
 		Signing:  d.tellSigning(),
 		Log:      d.out.Dropped(),
@@ -123,9 +122,10 @@ func (d *daemon) tellSockets() []admin.Socket {
 	return all
 }
 
-func connections(c socket.Counts) admin.Connections {
+func connections(s *milter.Server) admin.Connections {
+	c := s.Connections()
 	busy := c.Begun + c.Due
-	return admin.Connections{Open: c.Idle + busy, InMessage: busy, Displaced: c.Displaced, Refused: c.Refused}
+	return admin.Connections{Limit: s.Limits.Connections, Open: c.Idle + busy, InMessage: busy, Displaced: c.Displaced, Refused: c.Refused}
 }
 
 func messages(c *milter.Counts) admin.Messages {

@@ -123,7 +123,8 @@ func (w *logWriter) writeSome() bool {
 	if dropped == 0 {
 		return lines != nil
 	}
-	w.notice.Warn(fmt.Sprintf("%d log lines were dropped because %s", dropped, why), "remedy", "see what reads the daemon's standard error")
+	w.failed = nil
+	w.notice.Error(fmt.Sprintf("%d log lines were dropped because %s", dropped, why), "remedy", "see what reads the daemon's standard error")
 	if w.failed == nil {
 		return true
 	}

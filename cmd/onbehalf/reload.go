@@ -88,11 +88,12 @@ func (d *daemon) warnOfRestart(next *loaded) {
 func needRestart(before, next *config.Config) []string {
 	var names []string
 	for name, changed := range map[string]bool{
-		"listen":     !slices.Equal(before.Listen, next.Listen),
-		"socketmap":  before.Socketmap != next.Socketmap,
-		"admin":      before.Admin != next.Admin,
-		"state_dir":  before.StateDir != next.StateDir,
-		"log.format": before.Log.Format != next.Log.Format,
+		"listen":             !slices.Equal(before.Listen, next.Listen),
+		"socketmap":          before.Socketmap != next.Socketmap,
+		"admin":              before.Admin != next.Admin,
+		"state_dir":          before.StateDir != next.StateDir,
+		"log.format":         before.Log.Format != next.Log.Format,
+		"limits.connections": before.Limits.Connections != next.Limits.Connections,
 	} {
 		if changed {
 			names = append(names, name)

@@ -81,7 +81,7 @@ func (p *program) runServe(ctx context.Context) error {
 		return err
 	}
 	defer endWatch()
-	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen}
+	d.server = &milter.Server{Current: d.state, Log: d.log, Seen: d.watcher.Seen, Limits: milter.Limits{Connections: first.Limits.Connections}}
 	d.memory.listen = addresses(sockets.milter)
 	d.serving.Store(true)
 	failed := d.serveMilter(sockets.milter)
@@ -95,7 +95,7 @@ func (p *program) runServe(ctx context.Context) error {
 	return d.wait(ctx, ends, failed)
 }
 
-// state returns a message what it is decided by.
+// state returns what messages are decided by.
 func (d *daemon) state() milter.State {
 	now := d.current.Load()
 	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses, Memory: now.Limits.Memory}

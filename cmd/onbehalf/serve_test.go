@@ -405,6 +405,30 @@ func TestTermIsQuick(t *testing.T) {
 	}
 }
 
+// TestConnectionLimit: limits.connections is what the milter goes by, and status says what had to go.
+func TestConnectionLimit(t *testing.T) {
+	t.Setenv("ONBEHALF_LIMITS_CONNECTIONS", "10")
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	d := startServe(t)
+	var all []conversation
+	for range 10 {
+		c := d.converse()
+		c.envelope()
+		all = append(all, c)
+	}
+	if _, err := mta.Dial("unix", d.folder+"/milter.sock"); err == nil {
+		t.Error("one more is served")
+	}
+	_, out, _ := d.onbehalf("status")
+	has(t, out, "MORE CONNECTIONS THAN limits.connections (10): 1 refused, and 0 closed between two messages")
+	for _, c := range all {
+		c.header()
+		if code := c.ask('E'); code != 'h' && code != 'i' {
+			t.Errorf("answered %c", code)
+		}
+	}
+}
+
 // TestTermWhateverGoesOn: a message that never ends, questions that never end, reloads without a
 // pause and a log that nobody reads do not keep the daemon from its end.
 func TestTermWhateverGoesOn(t *testing.T) {
