@@ -105,8 +105,8 @@ func TestShutdownWaits(t *testing.T) {
 	}
 }
 
-// TestShutdownCuts the message that has not come to the end of its header, at once. It gets no answer,
-// so that Postfix defers it, and nothing of it is kept or counted.
+// TestShutdownCuts the message that has not come to the end of its header, at once. It gets no
+// answer, so that Postfix defers it, and nothing of it is kept or counted.
 func TestShutdownCuts(t *testing.T) {
 	for n := 3; n < 6; n++ {
 		h := open(t)
@@ -167,7 +167,7 @@ func TestShutdownNoNewMessage(t *testing.T) {
 	must(t, <-ended)
 }
 
-// TestShutdownGivesUp at the deadline, and tells what it cut.
+// TestShutdownGivesUp at the deadline, and says what it cut.
 func TestShutdownGivesUp(t *testing.T) {
 	h := open(t)
 	stuck, idle := h.dial(), h.dial()

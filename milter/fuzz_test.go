@@ -19,9 +19,9 @@ import (
 )
 
 // FuzzSession holds what is true of every session, whatever a peer sends: nothing panics, hangs or
-// is left behind; replies come in the order of their commands, at most one for each and never one that
-// the command has not; edits come before the accept at the end of a message and nowhere else, and
-// no message is accepted there without any. A session is text, see wire.
+// is left behind; replies come in the order of their commands, at most one for each and never one
+// that the command has not; edits come before the accept at the end of a message and nowhere else,
+// and no message is accepted there without any. A session is text, see wire.
 func FuzzSession(f *testing.F) {
 	for _, seed := range sessions {
 		f.Add([]byte(seed))

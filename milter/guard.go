@@ -213,8 +213,8 @@ func (g *guard) check(command library.Code, data []byte) error {
 	return nil
 }
 
-// isClient reports whether data is a name with its NUL, a family and, of an inet client, a port and an
-// address.
+// isClient reports whether data is a name with its NUL, a family and, of an inet client, a port and
+// an address.
 func isClient(data []byte) bool {
 	_, client, named := bytes.Cut(data, []byte{0})
 	if !named || len(client) == 0 {

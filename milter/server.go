@@ -50,7 +50,7 @@ type Server struct {
 
 // Limits bound what one peer, or all of them, can make us hold.
 type Limits struct {
-	Connections int           // served at once. For one more an idle one is closed, or it itself where all are within a message. Default 1000
+	Connections int           // served at once, see socket.Gate. Default 1000
 	Frame       int           // octets of one frame. Default 256 KiB; Postfix sends at most header_size_limit (100 KiB)
 	Header      int           // octets of one message's header. Default 1 MiB
 	Recipients  int           // of one message. Default 50000

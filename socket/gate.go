@@ -34,7 +34,7 @@ type Gate struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
 	conns     map[*Conn]bool // all, until their Close
-	places    *list.List     // of *Conn, those that were not closed by us: the one that was used longest ago first
+	places    *list.List     // of *Conn that were not cut, the one that was used longest ago first
 	closed    bool
 	empty     chan struct{} // closed when the gate is closed and conns is empty
 	warned    time.Time
@@ -238,8 +238,8 @@ func (g *Gate) Counts() Counts {
 	return all
 }
 
-// Close closes the listeners and all connections but those that are Due, each of which is closed when
-// it no longer is. It returns how many of those that it closed were Begun.
+// Close closes the listeners and all connections but those that are Due, each of which is closed
+// when it no longer is. It returns how many of those that it closed were Begun.
 func (g *Gate) Close() (begun int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -29,7 +29,7 @@ type State struct {
 	Reopened time.Time // when the socket was last opened again; zero: never
 }
 
-// Bounds of how long clients find no socket, and of how long those are answered who found the old one.
+// How long clients find no socket, and how long those are answered who found the old one.
 const (
 	checkEvery = 2 * time.Second
 	drainFor   = 200 * time.Millisecond

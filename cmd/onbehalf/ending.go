@@ -14,7 +14,7 @@ import (
 // (TimeoutStopSec= of the unit).
 const stopTime = 34 * time.Second
 
-// ending is told when the daemon ends. After that no reload takes effect, for what it would hand
+// ending knows whether the daemon ends. After that no reload takes effect, for what it would hand
 // over to may be gone.
 type ending struct {
 	mu    sync.Mutex

@@ -13,10 +13,10 @@ import (
 // maxUnread is how much of the log may wait for who reads it, in bytes.
 const maxUnread = 1 << 20
 
-// logWriter writes log lines to what may stall or go away, such as a pipe to a log daemon. Write never
-// waits: lines for which there is no room are dropped and counted, and when the reader goes on, a
-// line of its own says how many. Each Write must be one line, which is written whole or not at all.
-// It may be used by many goroutines.
+// logWriter writes log lines to what may stall or go away, such as a pipe to a log daemon. Write
+// never waits: lines for which there is no room are dropped and counted, and when the reader goes
+// on, a line of its own says how many. Each Write must be one line, which is written whole or not
+// at all. It may be used by many goroutines.
 type logWriter struct {
 	out    io.Writer
 	notice *slog.Logger // writes to out; like failed and rest, for the goroutine of the logWriter alone
@@ -113,8 +113,8 @@ func (w *logWriter) isClosed() bool {
 	return w.closed
 }
 
-// writeSome writes what waits, and how many lines were dropped behind it. It reports whether there may
-// be more to write.
+// writeSome writes what waits, and how many lines were dropped behind it. It reports whether there
+// may be more to write.
 func (w *logWriter) writeSome() bool {
 	lines, dropped, why := w.take()
 	for _, line := range lines {

@@ -133,7 +133,7 @@ func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited 
 	}
 }
 
-// serveMilter answers on all of them, and gives where the first to fail is told.
+// serveMilter answers on all of them, and returns where each that fails says so.
 func (d *daemon) serveMilter(listeners []net.Listener) <-chan error {
 	failed := make(chan error, len(listeners))
 	for _, listener := range listeners {

@@ -83,8 +83,8 @@ func (p *program) find(conf *config.Config, findings config.Findings, flag strin
 		return asked{}, fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, defaultAdmin)
 	default:
 		daemon.socket, daemon.doubt = defaultAdmin, firstError(findings)
-		if named := p.salvage(); !named.IsZero() && named.answers() {
-			daemon.socket = named.Socket
+		if named := p.salvage(); !named.IsZero() && mayAnswer(named) {
+			daemon.socket = named
 		}
 	}
 	return daemon, nil
@@ -92,7 +92,7 @@ func (p *program) find(conf *config.Config, findings config.Findings, flag strin
 
 // salvage returns the admin socket that the environment or a line of a configuration names that
 // cannot be read as a whole; zero: none is found.
-func (p *program) salvage() (named salvaged) {
+func (p *program) salvage() config.Socket {
 	texts := []string{os.Getenv("ONBEHALF_ADMIN")}
 	file, err := os.Open(p.config)
 	if err == nil {
@@ -106,17 +106,14 @@ func (p *program) salvage() (named salvaged) {
 	}
 	for _, text := range texts {
 		if s, err := config.ParseSocket(filepath.Dir(p.config), text); err == nil {
-			return salvaged{s}
+			return s
 		}
 	}
-	return salvaged{}
+	return config.Socket{}
 }
 
-// salvaged is a socket from a configuration that is broken.
-type salvaged struct{ config.Socket }
-
-// answers reports whether somebody listens there, or may: we might not be allowed to connect.
-func (s salvaged) answers() bool {
+// mayAnswer reports whether somebody listens at a socket, or may: we might not be allowed to connect.
+func mayAnswer(s config.Socket) bool {
 	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
 	if err == nil {
 		conn.Close()
