@@ -53,6 +53,9 @@ func FuzzSession(f *testing.F) {
 
 // sessions are where fuzzing starts from.
 var sessions = []string{
+	"O\nCmx|4..192.0.2.10|\nM<courses@university.example>|\nR<b@c.example>|\nE\nU\nN\nE",
+	"O\nCmx|4..192.0.2.10|\nM<courses@university.example>|\nR<b@c.example>|\nLFrom| courses@university.example|\nN\nLTo| x|\nR<b@c.example>|\nE\nM<>|\nB.\nE\nO",
+	"Cmx|4..192.0.2.10|\nO\nU",
 	"O\nCmx|4..192.0.2.10|\nM<courses@university.example>|\nR<student@receiver.example>|\nLFrom| courses@university.example|\nN\nBIt starts\nE\nQ",
 	"O\nDCj|mail.courseware.nl|\nCmx|4..192.0.2.10|\nDM{auth_authen}|lms-yourorg|\nM<academy@yourorganisationname.nl>|SIZE=3|SMTPUTF8|\nDR{rcpt_addr}|student@receiver.example|\nR<student@receiver.example>|\nDNi|4X1|\nLFrom| \"A, B\"~ <academy@yourorganisationname.nl>|\nN\nE\nA",
 	"O\nCmx|4..203.0.113.5|\nM<>|\nR<SRS0=cx6zzieh=D5=yourorganisationname.nl=academy@bounces.courseware.nl>|\nLFrom| MAILER-DAEMON@x.example|\nLContent-Type| multipart/report; boundary=b|\nN\nB--b\nE\nA\nM<>|\nR<x@bounces.courseware.nl>|\nA",
@@ -127,7 +130,7 @@ func exchange(h *house, octets []byte, abrupt bool) ([]byte, error) {
 // inReplies returns what is wrong with the answers to what was sent; empty: nothing.
 func inReplies(sent, got []byte, abrupt bool) string {
 	expected := expectations(sent, agreed(got))
-	edits := 0
+	edits, over := 0, false // over: the message was answered at the end of its header
 	for len(got) > 0 {
 		code, rest := cut(got)
 		if code == 0 {
@@ -150,6 +153,11 @@ func inReplies(sent, got []byte, abrupt bool) string {
 			return fmt.Sprintf("%d edits before reply %c to %c", edits, code, expected[0].command)
 		case edits == 0 && expected[0].command == 'E' && code == 'a':
 			return "a message is accepted at its end, and nothing is done to it"
+		case over && expected[0].command == 'E':
+			return "a message is answered twice"
+		}
+		if expected[0].command == 'N' {
+			over = code != 'c'
 		}
 		edits, expected = 0, expected[1:]
 	}
@@ -170,16 +178,28 @@ var replies = map[byte]string{
 	'O': "O", 'R': "cy", 'N': "cay", 'E': "ay", 'U': "c", 'H': "c", 'T': "c", 'C': "c", 'M': "c", 'L': "c", 'B': "c",
 }
 
+// orders are the commands of a message, and those that may come right before each; NUL is none.
+var orders = map[byte]string{'M': "\x00MRLNB", 'R': "MR", 'L': "MRL", 'N': "MRL", 'B': "NB", 'E': "NB"}
+
 // silences are the bits of the protocol by which commands have none.
 var silences = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'B': 0x80000}
 
-// expectations are those of the frames in what was sent, of which these bits were agreed. A server
-// that closes the connection owes none any more.
+// expectations are those of the frames in what was sent, of which these bits were agreed, up to the
+// first that is out of order. A server that closes the connection owes none any more.
 func expectations(octets []byte, protocol uint32) (all []expectation) {
-	for {
+	step := byte(0) // the last command of the message under way
+	for first := true; ; first = false {
 		code, rest := cut(octets)
-		if code == 0 || code == 'Q' {
+		if code == 0 || code == 'Q' || first != (code == 'O') {
 			return all
+		}
+		switch order, ordered := orders[code]; {
+		case ordered && !strings.ContainsRune(order, rune(step)):
+			return all
+		case code == 'A', code == 'E':
+			step = 0
+		case ordered:
+			step = code
 		}
 		if letters := replies[code]; letters != "" && protocol&silences[code] == 0 {
 			all = append(all, expectation{code, letters})

@@ -248,6 +248,8 @@ func (g *guard) inOrder(command library.Code) error {
 	switch {
 	case command == library.CodeOptNeg && g.actions != 0:
 		return errors.New("second negotiation")
+	case command != library.CodeOptNeg && g.actions == 0:
+		return errors.New("the first frame is not a negotiation; is this peer a mail server?")
 	case ordered && strings.IndexByte(allowed, byte(g.step)) < 0:
 		return fmt.Errorf("command %c out of order", command)
 	case ordered, command == library.CodeMail:
@@ -259,15 +261,7 @@ func (g *guard) inOrder(command library.Code) error {
 }
 
 // negotiate reads the peer's offer, before the library answers it.
-func (g *guard) negotiate() error {
-	if err := g.next(); err != nil {
-		return err
-	}
-	if g.command() != library.CodeOptNeg {
-		return errors.New("the first frame is not a negotiation; is this peer a mail server?")
-	}
-	return nil
-}
+func (g *guard) negotiate() error { return g.next() }
 
 // takeOffer notes what the peer can do. Without the needed actions nothing can be
 // carried out; each protocol step only saves time or keeps more detail.

@@ -32,6 +32,7 @@ func TestBadFrames(t *testing.T) {
 		"one octet too many":     {raw("\x00\x04\x00\x01B"), "frame of 262145 octets"},
 		"HTTP":                   {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "frame of 1195725856 octets"},
 		"no negotiation":         {frames(stages[1]), "the first frame is not a negotiation"},
+		"question first":         {frames("U", stages[0]), "the first frame is not a negotiation"},
 		"short negotiation":      {frames(stages[0][:9]), "malformed negotiation"},
 		"second negotiation":     {after(2, stages[0]), "second negotiation"},
 		"negotiation within":     {after(5, stages[0]), "second negotiation"},
