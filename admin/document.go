@@ -16,7 +16,7 @@ type Status struct {
 	ProblemsTotal int       `json:"problems_total"`
 }
 
-// Daemon is what the daemon tells about itself.
+// Daemon is what the daemon says about itself.
 type Daemon struct {
 	Version       string        `json:"version"`
 	PID           int           `json:"pid"`
@@ -24,12 +24,33 @@ type Daemon struct {
 	Now           time.Time     `json:"now"` // its clock, when it was asked
 	Listen        []string      `json:"listen"`
 	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
+	Sockets       []Socket      `json:"sockets"`
+	Connections   Connections   `json:"connections"`
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
 	Signing       Signing       `json:"signing"`
+	Log           Log           `json:"log"`
 	DNS           DNS           `json:"dns"`
 	Changes       []Change      `json:"recent_changes"` // of standings, newest first
+}
+
+// Socket is one that the daemon answers on.
+type Socket struct {
+	Name     string    `json:"name"`              // milter, socketmap or admin
+	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
+	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
+	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
+	Reopened time.Time `json:"reopened,omitzero"` // when it was last opened again, because its file was gone
+}
+
+// Connections are Postfix's to the milter.
+type Connections struct {
+	Limit     int   `json:"limit"` // limits.connections
+	Open      int   `json:"open"`
+	InMessage int   `json:"in_message"`     // of these
+	Displaced int64 `json:"idle_displaced"` // since the start: closed between two messages, to make room for others
+	Refused   int64 `json:"refused"`        // since the start: closed at once, because all others were within a message
 }
 
 // Configuration is the one that mail is decided by.
@@ -39,7 +60,7 @@ type Configuration struct {
 	Summary       string    `json:"summary"`  // as check-config has it
 	Findings      []Finding `json:"findings"` // that did not stop it; at most 100
 	FindingsTotal int       `json:"findings_total"`
-	// NeedRestart are keys that have another value than at the start, which only a restart heeds.
+	// NeedRestart are keys that have another value than at the start, which only a restart takes.
 	NeedRestart []string `json:"need_restart,omitempty"`
 }
 
@@ -65,7 +86,7 @@ type Messages struct {
 	Kept       int64 `json:"kept"` // signed; From and all else stayed
 	Rewritten  int64 `json:"rewritten"`
 	Passed     int64 `json:"passed"`    // untouched
-	Forwarded  int64 `json:"forwarded"` // bounces and replies, led home
+	Forwarded  int64 `json:"forwarded"` // bounces and replies, brought to the mailbox behind their address
 	Refused    int64 `json:"refused"`
 	Deferred   int64 `json:"deferred"`
 	Fragile    int64 `json:"fragile"`            // of those signed: later hosts may break the signature
@@ -79,6 +100,13 @@ type Signing struct {
 	Version string `json:"version,omitempty"` // of OpenSSL
 	Problem string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	StoodIn int64  `json:"stood_in"`          // how often OpenSSL failed and crypto/rsa did its work
+}
+
+// Log is what of the log was lost, since the start.
+type Log struct {
+	Dropped int64     `json:"dropped"` // lines
+	Last    time.Time `json:"last,omitzero"`
+	Problem string    `json:"problem,omitempty"` // why the last one was dropped
 }
 
 // DNS is how the watch over the tenants' DNS goes.
@@ -110,8 +138,8 @@ type Change struct {
 // Tenants counts the tenants by the way in which their mail leaves: a tenant with
 // several domains by the worst of them.
 type Tenants struct {
-	Total int         `json:"total"`
-	By    map[Way]int `json:"by_way"`
+	Total int              `json:"total"`
+	By    map[Delivery]int `json:"by_delivery"`
 	// Mixed tenants have a domain whose mail leaves in a better way than that.
 	Mixed       int `json:"mixed"`
 	NotLookedUp int `json:"not_looked_up"` // of all: of a domain, DNS has said nothing yet
@@ -176,7 +204,7 @@ type Refusal struct {
 type Domain struct {
 	Domain   string          `json:"domain"` // as configured; or one below a wildcard that mail came from
 	Row      string          `json:"row"`    // of the decision table, for a message from Author
-	Way      Way             `json:"way"`
+	Delivery Delivery        `json:"delivery"`
 	Meaning  string          `json:"meaning"`
 	Author   message.Address `json:"author"`
 	Sender   message.Address `json:"sender,omitzero"`        // of the envelope, unless

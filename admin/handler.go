@@ -13,7 +13,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Source is where a Handler finds what it tells. Its funcs are called for each
+// Source is where a Handler finds what it says. Its funcs are called for each
 // question, by many goroutines.
 type Source struct {
 	Table    func() *tenant.Table // the current one
@@ -71,7 +71,7 @@ func (h *Handler) status() (any, *refusal) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
-	v, err := newSurvey(table, time.Now())
+	v, err := newSummary(table, time.Now())
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
@@ -87,7 +87,7 @@ func (h *Handler) status() (any, *refusal) {
 func (h *Handler) tenant(id string) (any, *refusal) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
-	v, err := newSurvey(h.source.Table(), time.Now())
+	v, err := newSummary(h.source.Table(), time.Now())
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
@@ -118,13 +118,13 @@ func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
 }
 
-// overInet tells whether a web browser could have sent the request.
+// overInet reports whether a web browser could have sent the request.
 func overInet(r *http.Request) bool {
 	at, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return !known || at.Network() != "unix"
 }
 
-// local tells whether a Host field can only have been meant for this host: no name
+// local reports whether a Host field can only have been meant for this host: no name
 // that someone else's DNS leads here.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"onbehalf/admin"
@@ -164,8 +165,8 @@ func TestAskOverSockets(t *testing.T) {
 	}
 }
 
-// TestConnections: whoever connects and says nothing keeps others waiting for seconds, not
-// for ever, and nobody keeps a connection.
+// TestConnections: whoever connects and says nothing, or half of a question, keeps nobody waiting,
+// and nobody keeps a connection.
 func TestConnections(t *testing.T) {
 	path := t.TempDir() + "/a.sock"
 	listener, err := net.Listen("unix", path)
@@ -174,24 +175,62 @@ func TestConnections(t *testing.T) {
 	}
 	server := admin.Serve(listener, newDesk(t, nil).handler(), quiet())
 	defer server.Close()
-	for range 20 {
+	dial := func() net.Conn {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	for _, half := range []string{"", "G", "GET /status HTTP/1.1\r\nHost: x\r\n"} {
+		for range 100 {
+			io.WriteString(dial(), half)
+		}
+		began := time.Now()
+		if err := admin.Ask("unix", path, "/status", new(admin.Status)); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("an answer took %v behind %q", took, half)
+		}
+	}
+	conn := dial()
+	fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+	if text, err := io.ReadAll(conn); err != nil || !strings.Contains(string(text), "Connection: close") {
+		t.Errorf("%v: %s", err, text)
+	}
+}
+
+// TestAnswerIsNotCut: a question that has come is answered, however many connect meanwhile.
+func TestAnswerIsNotCut(t *testing.T) {
+	path := t.TempDir() + "/a.sock"
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, others := make(chan bool), make(chan bool)
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- true
+		<-others
+		w.Header().Set("Server", "onbehalf")
+		io.WriteString(w, "{}")
+	})
+	defer admin.Serve(listener, h, quiet()).Close()
+	answered := make(chan error, 1)
+	go func() { answered <- admin.Ask("unix", path, "/status", new(admin.Status)) }()
+	<-asked
+	for range 200 {
 		conn, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		io.WriteString(conn, "GET")
 	}
-	if err := admin.Ask("unix", path, "/status", new(admin.Status)); err != nil {
+	close(others)
+	if err := <-answered; err != nil {
 		t.Error(err)
-	}
-	conn, err := net.Dial("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
-	if text, err := io.ReadAll(conn); err != nil || !strings.Contains(string(text), "Connection: close") {
-		t.Errorf("%v: %s", err, text)
 	}
 }
 

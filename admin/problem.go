@@ -20,29 +20,29 @@ const (
 // take notes what should be better in a standing, given how mail of its domain leaves.
 // A mechanism that is merely not there is no problem to a domain that needs it for
 // nothing.
-func (all *problems) take(id string, s tenant.Standing, way Way) {
+func (all *problems) take(id string, s tenant.Standing, delivery Delivery) {
 	note := func(mechanism string, m tenant.Mechanism, missed bool) {
 		troubled := m.Trouble != tenant.Trouble{}
 		if m.State == tenant.Warning || troubled || missed && m.State == tenant.Pending {
 			*all = append(*all, Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.Trouble})
 		}
 	}
-	unsigned := way != Signed
+	unsigned := delivery != Signed
 	if s.SPF.Of != "" {
-		note("spf", s.SPF, unsigned && way != BySPF && way != ByPath)
+		note("spf", s.SPF, unsigned && delivery != BySPF && delivery != ByPath)
 	}
 	for _, key := range s.DKIM {
 		note("dkim "+key.Name, key.Mechanism, unsigned)
 	}
 	if s.ReturnPath.Of != "" {
-		note("return_path", s.ReturnPath, unsigned && way != BySPF)
+		note("return_path", s.ReturnPath, unsigned && delivery != BySPF)
 	}
 	if s.DMARC.Trouble != (tenant.Trouble{}) {
 		*all = append(*all, Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.Trouble})
 	}
 }
 
-// worst gives as many as a document holds: what concerns the platform, then what may
+// worst returns as many as a document holds: what concerns the platform, then what may
 // soon be lost, what DNS does not tell about, and what is not there, each the
 // latest first.
 func (all problems) worst() []Problem {
@@ -65,7 +65,7 @@ func (p Problem) weight() int {
 	return 3
 }
 
-// when gives the instant that the problem is known by.
+// when returns the instant that the problem is known by.
 func (p Problem) when() time.Time {
 	if p.Since.IsZero() {
 		return p.Trouble.At

@@ -6,8 +6,8 @@ import (
 	"onbehalf/tenant"
 )
 
-// tenant gives all about one tenant that the table knows.
-func (v *survey) tenant(t *tenant.Tenant) Tenant {
+// tenant returns all about one tenant that the table knows.
+func (v *summary) tenant(t *tenant.Tenant) Tenant {
 	doc := Tenant{
 		ID: t.ID, Name: t.Name, Now: v.now, Authorization: t.Authorization,
 		Shadow: t.Policy.Mode == tenant.Shadow,
@@ -27,7 +27,7 @@ func (v *survey) tenant(t *tenant.Tenant) Tenant {
 }
 
 // direct says which of a tenant's domains DNS proves to be its own.
-func (v *survey) direct(t *tenant.Tenant) *Direct {
+func (v *summary) direct(t *tenant.Tenant) *Direct {
 	if t.Direct.NextHop.IsZero() {
 		return nil
 	}
@@ -43,12 +43,12 @@ func (v *survey) direct(t *tenant.Tenant) *Direct {
 }
 
 // domain says what becomes of mail from a domain.
-func (v *survey) domain(t *tenant.Tenant, d message.Domain) Domain {
+func (v *summary) domain(t *tenant.Tenant, d message.Domain) Domain {
 	m := letter(t, d, v.now)
 	plan := rewrite.Decide(m, v.snapshot)
-	way := wayOf(plan)
+	delivery := deliveryOf(plan)
 	doc := Domain{
-		Row: plan.Row.String(), Way: way, Meaning: way.meaning(plan),
+		Row: plan.Row.String(), Delivery: delivery, Meaning: delivery.meaning(plan),
 		Author: m.Envelope.ReversePath.Address, Sender: plan.Sender(m).Address,
 	}
 	if at := doc.Sender.Domain; v.snapshot.TakesBounces(at) { // who has the address can use it

@@ -36,7 +36,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, document any) {
 	}
 }
 
-// Marshal gives a document as JSON that may be let through to a terminal: strangers
+// Marshal returns a document as JSON that may be let through to a terminal: strangers
 // write some of the texts in it, by their DNS. Control characters are escaped, and so
 // is all else that nobody would see.
 func Marshal(document any) ([]byte, error) {

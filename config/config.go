@@ -35,7 +35,8 @@ type Log struct {
 
 // Limits bound what the daemon uses.
 type Limits struct {
-	Memory int64 // octets that messages under way may hold together
+	Connections int   // of Postfix to the milter, at once
+	Memory      int64 // octets that messages under way may hold together
 }
 
 // DNS is how the tenants' DNS is watched.

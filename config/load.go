@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -104,7 +105,10 @@ func (l *loader) general(d *document, raw *rawFile) {
 		Addresses: raw.Log.Addresses,
 	}
 	c.Engine = choice(d, "signing.engine", raw.Signing.Engine, "auto", "openssl", "go")
-	c.Limits = Limits{Memory: d.memory("limits.memory", raw.Limits.Memory)}
+	c.Limits = Limits{Connections: raw.Limits.Connections, Memory: d.memory("limits.memory", raw.Limits.Memory)}
+	if n := c.Limits.Connections; n < minConnections || n > maxConnections {
+		d.fail("limits.connections", fmt.Sprintf("%d is not between %d and %d", n, minConnections, maxConnections), "write as many as Postfix may have SMTP sessions at once")
+	}
 	c.DNS = DNS{
 		Servers:      d.servers("dns.servers", raw.DNS.Servers),
 		Timeout:      d.positive("dns.timeout", raw.DNS.Timeout),
@@ -117,6 +121,12 @@ func (l *loader) general(d *document, raw *rawFile) {
 		d.fail("dns.max_per_second", "allows no lookup at all", "write 1 or more")
 	}
 }
+
+// What limits.connections may be: each takes some 40 KiB and a file descriptor.
+const (
+	minConnections = 10
+	maxConnections = 100_000
+)
 
 func (l *loader) folderAt(d *document, path, name string) string {
 	if name == "" {

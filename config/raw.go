@@ -36,7 +36,8 @@ type (
 		Engine string `mapstructure:"engine"`
 	}
 	rawLimits struct {
-		Memory size `mapstructure:"memory"`
+		Connections int  `mapstructure:"connections"`
+		Memory      size `mapstructure:"memory"`
 	}
 	rawPlatform struct {
 		Name         string        `mapstructure:"name"`
@@ -144,6 +145,7 @@ func defaults() map[string]any {
 		"state_dir":              "/var/lib/onbehalf",
 		"keys_dir":               "/etc/onbehalf/keys",
 		"tenants_dir":            "/etc/onbehalf/tenants.d",
+		"limits.connections":     1000,
 		"limits.memory":          "512MiB",
 		"log.level":              "info",
 		"log.format":             "text",

@@ -59,7 +59,7 @@ func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result)
 	}
 }
 
-// ledHome gives the recipients after the exchanges: those that stay, then the homes,
+// ledHome returns the recipients after the exchanges: those that stay, then the homes,
 // each once.
 func ledHome(recipients []string, exchanges []rewrite.Exchange) []string {
 	var stay, homes []string
@@ -76,7 +76,7 @@ func ledHome(recipients []string, exchanges []rewrite.Exchange) []string {
 	return append(stay, homes...)
 }
 
-// mailOf gives a case as a mail server hands it over.
+// mailOf returns a case as a mail server hands it over.
 func mailOf(c cases.Case) mta.Mail {
 	e := c.Message.Envelope
 	m := mta.Mail{

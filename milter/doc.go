@@ -14,16 +14,20 @@
 //
 // The way of a message through this package:
 //
-//	listen.go       a socket, where Postfix finds it
-//	server.go       accepts connections, bounds their number, drains them at the end
+//	server.go       serves the connections that package socket lets in, and ends them
 //	frames.go       frames from the socket: bounds, deadlines, memory
 //	guard.go        order and soundness of frames, macros, what goes past the library
 //	session.go      what the library calls: facts of the connection, then of a message
 //	transaction.go  one message: facts, plan, signature
-//	perform.go      the plan, in the words of the protocol
+//	apply.go        the plan, in the words of the protocol
+//	fragile.go      what later hosts would change, and so break the signature
 //	reply.go        refusals and deferrals, in the words of SMTP
 //	report.go       one log line a message
 //	returns.go      counts of what came back, by tenant
+//	memory.go       one budget for what all messages hold
+//	rate.go         how often strangers may do what they may
+//	decided.go      messages that were signed here a moment ago
+//	headless.go     notices a Postfix that shows no messages
 //
 // The protocol itself is emersion/go-milter's work. What it leaves open is closed
 // by the guard, which stands between the socket and the library.

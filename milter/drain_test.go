@@ -13,8 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"onbehalf/milter/mta"
-	"onbehalf/test/peer"
+	"onbehalf/socket"
 )
 
 // shutdown starts one in the background.
@@ -52,7 +51,7 @@ func TestShutdownWhenIdle(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			defer cancel()
 			must(t, <-h.shutdown(ctx))
-			if err := <-h.served; !errors.Is(err, ErrClosed) {
+			if err := <-h.served; !errors.Is(err, socket.ErrClosed) {
 				t.Errorf("Serve returned %v", err)
 			}
 			if _, err := os.Lstat(h.address); !errors.Is(err, fs.ErrNotExist) {
@@ -66,38 +65,32 @@ func TestShutdownWhenIdle(t *testing.T) {
 	}
 }
 
-// idle tells whether no message is under way, as far as has been read.
+// idle reports whether no message is under way, as far as has been read.
 func (h *house) idle() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for g := range h.guards {
-		g.mu.Lock()
-		busy := g.busy
-		g.mu.Unlock()
-		if busy {
-			return false
-		}
-	}
-	return true
+	c := h.Connections()
+	return c.Begun+c.Due == 0
 }
 
-// TestShutdownWaits for the message under way, and for no other.
+// due reports whether a message has come to the end of its header.
+func (h *house) due() bool { return h.Connections().Due > 0 }
+
+// TestShutdownWaits for the message that has come to the end of its header, and for no other.
 func TestShutdownWaits(t *testing.T) {
-	for n := 3; n < len(stages); n++ {
+	for n := 6; n < len(stages); n++ {
 		h := open(t)
 		conn := h.dial()
 		_, err := conn.Write(frames(stages[:n]...))
 		must(t, err)
-		wait(t, "a message under way", func() bool { return !h.idle() })
+		wait(t, "a message under way", h.due)
 		ended := h.shutdown(context.Background())
 		err = <-h.served
-		if !errors.Is(err, ErrClosed) {
+		if !errors.Is(err, socket.ErrClosed) {
 			t.Errorf("Serve returned %v", err)
 		}
 		select {
 		case err := <-ended:
 			t.Fatalf("after %d frames: Shutdown did not wait: %v", n, err)
-		default:
+		case <-time.After(20 * time.Millisecond):
 		}
 		_, err = conn.Write(frames(stages[n:]...))
 		must(t, err)
@@ -106,6 +99,36 @@ func TestShutdownWaits(t *testing.T) {
 			t.Errorf("after %d frames: answers %s", n, got)
 		}
 		must(t, <-ended)
+		if h.Counts.Kept.Load() != 1 || !h.settled() {
+			t.Errorf("after %d frames: %d messages are kept, and %d octets", n, h.Counts.Kept.Load(), h.budget.held.Load())
+		}
+	}
+}
+
+// TestShutdownCuts the message that has not come to the end of its header, at once. It gets no
+// answer, so that Postfix defers it, and nothing of it is kept or counted.
+func TestShutdownCuts(t *testing.T) {
+	for n := 3; n < 6; n++ {
+		h := open(t)
+		conn := h.dial()
+		_, err := conn.Write(frames(stages[:n]...))
+		must(t, err)
+		wait(t, "a message under way", func() bool { return !h.idle() })
+		before := time.Now()
+		if err := h.Shutdown(context.Background()); err == nil || err.Error() != "milter: 1 messages were under way and are deferred by Postfix" {
+			t.Errorf("after %d frames: error is %v", n, err)
+		}
+		if took := time.Since(before); took > 5*time.Second {
+			t.Errorf("after %d frames: Shutdown took %v", n, took)
+		}
+		conn.Write(frames(stages[n:]...))
+		answers, _ := io.ReadAll(conn)
+		if got := codes(t, answers); strings.Trim(got, "Oc") != "" {
+			t.Errorf("after %d frames: answers %s", n, got)
+		}
+		if lines := h.book.lines(t, "message"); len(lines) > 0 || h.Counts.Kept.Load() != 0 || !h.settled() {
+			t.Errorf("after %d frames: %v, and %d octets are held", n, lines, h.budget.held.Load())
+		}
 	}
 }
 
@@ -120,7 +143,7 @@ func TestShutdownAborted(t *testing.T) {
 		h := open(t)
 		conn := h.dial()
 		conn.Write(frames(stages[:6]...))
-		wait(t, "a message under way", func() bool { return !h.idle() })
+		wait(t, "a message under way", h.due)
 		ended := h.shutdown(context.Background())
 		<-h.served
 		end(conn)
@@ -135,7 +158,7 @@ func TestShutdownNoNewMessage(t *testing.T) {
 	h := open(t)
 	conn := h.dial()
 	conn.Write(frames(stages[:6]...))
-	wait(t, "a message under way", func() bool { return !h.idle() })
+	wait(t, "a message under way", h.due)
 	ended := h.shutdown(context.Background())
 	<-h.served
 	h.connections() // not before every connection has been told
@@ -144,13 +167,13 @@ func TestShutdownNoNewMessage(t *testing.T) {
 	must(t, <-ended)
 }
 
-// TestShutdownGivesUp at the deadline, and tells what it cut.
+// TestShutdownGivesUp at the deadline, and says what it cut.
 func TestShutdownGivesUp(t *testing.T) {
 	h := open(t)
 	stuck, idle := h.dial(), h.dial()
 	stuck.Write(frames(stages[:6]...))
 	idle.Write(frames(stages[:2]...))
-	wait(t, "a message under way", func() bool { return !h.idle() })
+	wait(t, "a message under way", h.due)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	err := h.Shutdown(ctx)
@@ -179,7 +202,7 @@ func TestShutdownBeforeServe(t *testing.T) {
 	h := build(t)
 	must(t, h.Shutdown(context.Background()))
 	h.serve("unix", filepath.Join(socketFolder(t), "s"))
-	if err := <-h.served; !errors.Is(err, ErrClosed) {
+	if err := <-h.served; !errors.Is(err, socket.ErrClosed) {
 		t.Errorf("Serve returned %v", err)
 	}
 	if _, err := os.Lstat(h.address); err == nil {
@@ -187,28 +210,35 @@ func TestShutdownBeforeServe(t *testing.T) {
 	}
 }
 
-// TestConnectionLimit: connections above it wait, and are served when others end.
+// TestConnectionLimit: above it an idle connection is closed for a new one. While all are within a
+// message, a new one is closed at once, and none of theirs.
 func TestConnectionLimit(t *testing.T) {
 	h := open(t, func(h *house) { h.Limits.Connections = 2 })
-	first, second := h.client(good()), h.client(good())
-	done := make(chan error)
-	for range 3 {
-		go func() { done <- sendMany(h, 2) }()
+	first, second := h.dial(), h.dial()
+	for _, conn := range []net.Conn{first, second} {
+		_, err := conn.Write(frames(stages[:3]...))
+		must(t, err)
 	}
-	wait(t, "a line about the limit", func() bool { return h.book.has("connection limit reached") })
-	h.wantSigned(good(), h.send(first, good()))
-	select {
-	case err := <-done:
-		t.Fatalf("a third connection is served: %v", err)
-	default:
+	wait(t, "two messages under way", func() bool { return h.Connections().Begun == 2 })
+	for range 10 {
+		wantClosed(t, h.dial())
 	}
-	first.Close()
-	for range 3 {
-		must(t, <-done)
+	if !h.book.has("connection limit reached") || h.Connections().Refused != 10 {
+		t.Errorf("%+v, and the log says %s", h.Connections(), h.book)
 	}
-	h.wantSigned(good(), h.send(second, good()))
-	if n := h.connections(); n > 2 {
-		t.Errorf("%d connections", n)
+	_, err := first.Write(frames(stages[3:]...))
+	must(t, err)
+	wait(t, "one message to be over", func() bool { return h.Connections().Idle == 1 })
+	h.lives() // in the place of the first
+	wantClosed(t, first)
+	for range 5 {
+		h.lives() // in the place of each other
+	}
+	_, err = second.Write(frames(append(stages[3:], "Q")...))
+	must(t, err)
+	answers, _ := io.ReadAll(second)
+	if got := codes(t, answers); got != "Occhhiia" {
+		t.Errorf("the message that was under way all the time is answered %s", got)
 	}
 }
 
@@ -220,17 +250,16 @@ func TestLimitIsForAllListeners(t *testing.T) {
 	h.lives()
 }
 
-// TestShutdownAtLimit: one that waits at the limit does not hold up the end.
+// TestShutdownAtLimit: nothing that the limit does holds up the end.
 func TestShutdownAtLimit(t *testing.T) {
 	h := open(t, func(h *house) { h.Limits.Connections = 1 })
+	displaced := h.dial()
 	h.client(good())
-	waiting := h.dial()
-	wait(t, "a line about the limit", func() bool { return h.book.has("connection limit reached") })
+	wantClosed(t, displaced)
 	must(t, h.Shutdown(context.Background()))
-	if err := <-h.served; !errors.Is(err, ErrClosed) {
+	if err := <-h.served; !errors.Is(err, socket.ErrClosed) {
 		t.Errorf("Serve returned %v", err)
 	}
-	wantClosed(t, waiting)
 }
 
 // failing is a listener whose next accepts fail.
@@ -252,7 +281,7 @@ func (f failing) Accept() (net.Conn, error) {
 // goes deaf.
 func TestAcceptErrors(t *testing.T) {
 	h := build(t)
-	listener, err := Listen("unix", filepath.Join(socketFolder(t), "s"))
+	listener, err := socket.Listen("unix", filepath.Join(socketFolder(t), "s"))
 	must(t, err)
 	errs := make(chan error, 3)
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED} {
@@ -266,107 +295,9 @@ func TestAcceptErrors(t *testing.T) {
 	}
 }
 
-// TestListen: the socket's mode is exact whatever the umask is, a socket left behind
-// is replaced, and what somebody uses is not touched.
-func TestListen(t *testing.T) {
-	folder := socketFolder(t)
-	path := filepath.Join(folder, "s")
-	for _, umask := range []int{0, 0o022, 0o777} {
-		old := syscall.Umask(umask)
-		listener, err := Listen("unix", path)
-		if left := syscall.Umask(old); left != umask {
-			t.Errorf("umask is left at %#o", left)
-		}
-		must(t, err)
-		if info, _ := os.Lstat(path); info.Mode().Perm() != 0o660 {
-			t.Errorf("umask %#o: mode is %v", umask, info.Mode())
-		}
-		if _, err := Listen("unix", path); err == nil || !strings.Contains(err.Error(), "another process answers at") {
-			t.Errorf("a living socket: %v", err)
-		}
-		must(t, dialable(path))
-		listener.(*net.UnixListener).SetUnlinkOnClose(false) // as a process that was killed
-		listener.Close()
-	}
-	listener, err := Listen("unix", path)
-	must(t, err)
-	must(t, dialable(path))
-	listener.Close()
-	if _, err := os.Lstat(path); err == nil {
-		t.Error("the socket is still there")
-	}
-}
-
-func dialable(path string) error {
-	conn, err := net.Dial("unix", path)
-	if err == nil {
-		conn.Close()
-	}
-	return err
-}
-
-// TestListenSparesFiles: what is no socket is refused and stays.
-func TestListenSparesFiles(t *testing.T) {
-	folder := socketFolder(t)
-	file, dir, link := filepath.Join(folder, "file"), filepath.Join(folder, "dir"), filepath.Join(folder, "link")
-	must(t, os.WriteFile(file, []byte("precious"), 0o600))
-	must(t, os.Mkdir(dir, 0o700))
-	must(t, os.Symlink(file, link))
-	for _, path := range []string{file, dir, link} {
-		if _, err := Listen("unix", path); err == nil || !strings.Contains(err.Error(), "is not a socket; remove it or choose another path") {
-			t.Errorf("%s: %v", path, err)
-		}
-		if _, err := os.Lstat(path); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := Listen("unix", filepath.Join(folder, "none", "s")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no folder: %v", err)
-	}
-}
-
-// TestListenGroup: in a folder with the set-group-ID bit the socket has its group,
-// so that Postfix may connect.
-func TestListenGroup(t *testing.T) {
-	folder := socketFolder(t)
-	group, ok := anotherGroup()
-	if !ok {
-		peer.NeedRoot(t) // or a member of two groups
-	}
-	must(t, os.Chown(folder, -1, group))
-	must(t, os.Chmod(folder, 0o750|fs.ModeSetgid))
-	listener, err := Listen("unix", filepath.Join(folder, "s"))
-	must(t, err)
-	defer listener.Close()
-	info, err := os.Lstat(listener.Addr().String())
-	must(t, err)
-	if got := info.Sys().(*syscall.Stat_t).Gid; int(got) != group {
-		t.Errorf("group is %d, want %d", got, group)
-	}
-}
-
-// anotherGroup gives a group that is not this process's own but may be given to files.
-func anotherGroup() (id int, ok bool) {
-	if os.Geteuid() == 0 {
-		return 4242, true
-	}
-	groups, _ := os.Getgroups()
-	for _, id := range groups {
-		if id != os.Getegid() {
-			return id, true
-		}
-	}
-	return 0, false
-}
-
-// TestListenTCP takes a host and a port.
-func TestListenTCP(t *testing.T) {
-	listener, err := Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer listener.Close()
+// TestServeTCP: a listener of another network does as well.
+func TestServeTCP(t *testing.T) {
 	h := build(t)
-	h.serveOn(listener)
-	client, err := mta.Dial("tcp", listener.Addr().String())
-	must(t, err)
-	client.Close()
+	h.serve("tcp", "127.0.0.1:0")
+	h.lives()
 }

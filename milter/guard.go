@@ -9,19 +9,19 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	library "github.com/emersion/go-milter"
 
 	"onbehalf/message"
+	"onbehalf/socket"
 )
 
 // guard is the connection that the library sees. It takes whole frames from the
 // socket (four octets of length, a command letter, data) and hands on only those
 // that are sound; holds back what the library writes until a reply is complete;
-// keeps the words of MAIL and RCPT, which the library drops; and knows whether a
-// message is under way, so that a shutdown can wait for it.
+// keeps the words of MAIL and RCPT, which the library drops; and says whether a
+// message is under way, so that it is not closed for another, and the end can wait for it.
 //
 // Most of what Postfix sends is macros, header fields and body. These go past the
 // library, which would copy each of them several times, to the session.
@@ -29,7 +29,7 @@ import (
 // A peer that breaks a rule loses its connection and nothing else: Postfix then
 // answers its client with milter_default_action.
 type guard struct {
-	net.Conn
+	*socket.Conn
 	server  *Server
 	session *session
 	in      *frameReader
@@ -45,19 +45,13 @@ type guard struct {
 
 	out        bytes.Buffer
 	scan       int         // octets of out that are known to be whole frames
-	afterReply func(error) // is told, once, how writing the next reply went
+	afterReply func(error) // called once, with how writing the next reply went
 
 	actions  library.OptAction // what we ask for of what the peer offers
 	protocol library.OptProtocol
-
-	onClose func()
-
-	mu       sync.Mutex
-	busy     bool // a message is under way: from MAIL to the reply at its end
-	draining bool
 }
 
-func newGuard(conn net.Conn, s *Server) *guard {
+func newGuard(conn *socket.Conn, s *Server) *guard {
 	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
 	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return s.Current().memory() })
 	g.session = &session{server: s, guard: g}
@@ -82,7 +76,7 @@ func (g *guard) explain(err error) {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		g.server.Log.Warn("milter peer fell silent, connection closed", "peer", g.peer())
+		g.server.Log.Warn("milter peer sent nothing for too long, connection closed", "peer", g.peer())
 	default:
 		g.server.Log.Error("milter connection closed", "peer", g.peer(), "error", err)
 	}
@@ -123,14 +117,18 @@ func (g *guard) next() error {
 		return g.unless(library.OptNoBodyReply)
 	case library.CodeMail:
 		g.keepWords(data)
-		if !g.begin() {
+		if !g.Enter(socket.Begun) {
 			return net.ErrClosed
 		}
 	case library.CodeRcpt:
 		g.keepWords(data)
+	case library.CodeEOH:
+		if !g.Enter(socket.Due) {
+			return net.ErrClosed
+		}
 	case library.CodeAbort:
 		g.frame = g.in.release(g.frame)
-		defer g.finish()
+		defer g.Enter(socket.Idle)
 	}
 	g.rest = g.frame
 	return nil
@@ -183,7 +181,7 @@ func (g *guard) macro(name string) string {
 	return ""
 }
 
-// check refuses what the library would misread or pass over in silence.
+// check refuses what the library would misread or ignore.
 func (g *guard) check(command library.Code, data []byte) error {
 	if err := g.inOrder(command); err != nil {
 		return err
@@ -194,6 +192,10 @@ func (g *guard) check(command library.Code, data []byte) error {
 	case library.CodeMacro:
 		if len(data) == 0 || len(data) > maxMacros {
 			return fmt.Errorf("malformed D frame of %d octets", len(data))
+		}
+	case library.CodeConn:
+		if !isClient(data) { // the library would answer some, where silence was agreed
+			return errors.New("malformed C frame")
 		}
 	case library.CodeEOB:
 		if len(data) > 0 { // a last piece of the body in some dialects, and the library drops it
@@ -209,6 +211,16 @@ func (g *guard) check(command library.Code, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// isClient reports whether data is a name with its NUL, a family and, of an inet client, a port and
+// an address.
+func isClient(data []byte) bool {
+	_, client, named := bytes.Cut(data, []byte{0})
+	if !named || len(client) == 0 {
+		return false
+	}
+	return client[0] != '4' && client[0] != '6' || len(client) >= 3
 }
 
 // isField reports whether data is a name and a value, each with its NUL.
@@ -236,6 +248,8 @@ func (g *guard) inOrder(command library.Code) error {
 	switch {
 	case command == library.CodeOptNeg && g.actions != 0:
 		return errors.New("second negotiation")
+	case command != library.CodeOptNeg && g.actions == 0:
+		return errors.New("the first frame is not a negotiation; is this peer a mail server?")
 	case ordered && strings.IndexByte(allowed, byte(g.step)) < 0:
 		return fmt.Errorf("command %c out of order", command)
 	case ordered, command == library.CodeMail:
@@ -247,15 +261,7 @@ func (g *guard) inOrder(command library.Code) error {
 }
 
 // negotiate reads the peer's offer, before the library answers it.
-func (g *guard) negotiate() error {
-	if err := g.next(); err != nil {
-		return err
-	}
-	if g.command() != library.CodeOptNeg {
-		return errors.New("the first frame is not a negotiation; is this peer a mail server?")
-	}
-	return nil
-}
+func (g *guard) negotiate() error { return g.next() }
 
 // takeOffer notes what the peer can do. Without the needed actions nothing can be
 // carried out; each protocol step only saves time or keeps more detail.
@@ -323,7 +329,7 @@ func (g *guard) pass() error {
 	return nil
 }
 
-// isEdit tells modifications, after which more follows, from replies.
+// isEdit reports whether a code is of a modification, after which more follows, and not of a reply.
 func isEdit(code byte) bool { return strings.IndexByte("+-2bhimqep", code) >= 0 }
 
 // flush sends a reply with the edits before it. It may be the last word on the
@@ -341,56 +347,22 @@ func (g *guard) flush(reply library.ActionCode) error {
 	}
 	if err == nil && endsMessage(g.command(), reply) {
 		g.step, g.frame, g.address = 0, g.in.release(g.frame), ""
-		g.finish()
+		g.Enter(socket.Idle)
 	}
 	return err
 }
 
-// endsMessage tells whether a reply to a command is the last word on the message: any
+// endsMessage reports whether a reply to a command is the last word on the message: any
 // to its end, and any to the end of its header but to go on.
 func endsMessage(command library.Code, reply library.ActionCode) bool {
 	return command == library.CodeEOB || command == library.CodeEOH && reply != library.ActContinue
 }
 
-// Close is called by the library when its session has ended, and by nobody else:
-// what belongs to the session is then given up without a race. Others close Conn.
+// Close is called when the session has ended, and by its own goroutine alone: what belongs
+// to the session is then given up without a race.
 func (g *guard) Close() error {
-	defer g.onClose()
-	return g.Conn.Close()
-}
-
-// begin notes that a message is under way, unless no more are wanted.
-func (g *guard) begin() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy = !g.draining
-	return g.busy
-}
-
-// finish notes the end of a message.
-func (g *guard) finish() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy = false
-	if g.draining {
-		g.Conn.Close()
-	}
-}
-
-// drain closes the connection now or at the end of the message under way.
-func (g *guard) drain() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.draining = true
-	if !g.busy {
-		g.Conn.Close()
-	}
-}
-
-// cut closes the connection, and tells whether a message was under way.
-func (g *guard) cut() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.Conn.Close()
-	return g.busy
+	defer g.Conn.Close()
+	g.session.end()
+	g.in.release(nil)
+	return nil
 }

@@ -32,15 +32,17 @@ func TestBadFrames(t *testing.T) {
 		"one octet too many":     {raw("\x00\x04\x00\x01B"), "frame of 262145 octets"},
 		"HTTP":                   {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "frame of 1195725856 octets"},
 		"no negotiation":         {frames(stages[1]), "the first frame is not a negotiation"},
+		"question first":         {frames("U", stages[0]), "the first frame is not a negotiation"},
 		"short negotiation":      {frames(stages[0][:9]), "malformed negotiation"},
 		"second negotiation":     {after(2, stages[0]), "second negotiation"},
 		"negotiation within":     {after(5, stages[0]), "second negotiation"},
 		"letter K":               {after(2, "K"), ""},
 		"letter NUL":             {after(2, "\x00"), ""},
 		"letter \\xff":           {after(4, "\xff"), ""},
-		"empty connect":          {after(1, "C"), ""},
-		"connect without NUL":    {after(1, "Chost"), ""},
-		"connect without family": {after(1, "Chost\x00"), ""},
+		"empty connect":          {after(1, "C"), "malformed C frame"},
+		"connect without NUL":    {after(1, "Chost"), "malformed C frame"},
+		"connect without family": {after(1, "Chost\x00"), "malformed C frame"},
+		"connect without port":   {after(1, "Chost\x004\x00"), "malformed C frame"},
 		"empty macros":           {after(2, "D"), "malformed D"},
 		"field without NUL":      {after(4, "LFrom"), "malformed header frame"},
 		"field without value":    {after(4, "LFrom\x00"), "malformed header frame"},
@@ -138,7 +140,7 @@ func TestAnnouncedLength(t *testing.T) {
 	h.lives()
 }
 
-// heap gives the octets of live objects.
+// heap returns the octets of live objects.
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -186,7 +188,7 @@ func TestSilentPeer(t *testing.T) {
 			conn.Write(c.octets)
 			wantClosed(t, conn)
 			wantGoroutines(t, before)
-			if !h.book.has("milter peer fell silent") {
+			if !h.book.has("milter peer sent nothing for too long") {
 				t.Errorf("log is %s", h.book)
 			}
 		})
@@ -335,7 +337,7 @@ func TestEditsInOneWrite(t *testing.T) {
 	}
 }
 
-// codes gives the letters of frames.
+// codes returns the letters of frames.
 func codes(t *testing.T, octets []byte) string {
 	var all []byte
 	for r := bytes.NewReader(octets); r.Len() > 0; {
@@ -376,7 +378,7 @@ func TestAllEditsOrNone(t *testing.T) {
 			h.state.Store(sound)
 			h.wantSigned(good(), h.send(client, good()))
 			l := h.book.lines(t, "message")[0]
-			if l["outcome"] != "deferred" || l["level"] != "ERROR" || l["problem"] == nil || h.Counts.Deferred.Load() != 1 {
+			if l["result"] != "deferred" || l["level"] != "ERROR" || l["problem"] == nil || h.Counts.Deferred.Load() != 1 {
 				t.Errorf("log line is %v", l)
 			}
 		})

@@ -38,7 +38,7 @@ func TestMemoryOfLargeBody(t *testing.T) {
 	}
 }
 
-// stream sends a message with a body of that size and gives the peak of the heap in use.
+// stream sends a message with a body of that size and returns the peak of the heap in use.
 func stream(t *testing.T, client *mta.Client, chunk []byte, size int) (peak uint64) {
 	t.Helper()
 	must(t, client.WriteRaw(frames(stages[2:6]...)))
@@ -61,7 +61,7 @@ func stream(t *testing.T, client *mta.Client, chunk []byte, size int) (peak uint
 	return peak
 }
 
-// takenFromSystem gives the largest size that the heap has had.
+// takenFromSystem returns the largest size that the heap has had.
 func takenFromSystem() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -70,7 +70,7 @@ func takenFromSystem() uint64 {
 
 // BenchmarkMessage is one message from MAIL to the reply at its end, the mail
 // server's side included: signed by RSA-2048 and Ed25519; decided and passed, which
-// is what the protocol costs; led home.
+// is what the protocol costs; forwarded.
 func BenchmarkMessage(b *testing.B) {
 	for name, address := range map[string]string{"unix": "", "tcp": "127.0.0.1:0"} {
 		h := build(b)

@@ -52,7 +52,7 @@ func (t *transaction) hold(n int) bool {
 	return false
 }
 
-// release gives back what the message holds.
+// release returns what the message holds to the budget.
 func (t *transaction) release() {
 	t.server.budget.give(t.held)
 	t.held = 0

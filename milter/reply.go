@@ -10,7 +10,7 @@ import (
 )
 
 // Reply is the one place where a plan that refuses becomes an SMTP reply (RFC 5321
-// section 4.2, enhanced codes by RFC 3463). Each tells the sender what to do.
+// section 4.2, enhanced codes by RFC 3463). Each says what the sender can do.
 func Reply(plan rewrite.Plan) string {
 	switch plan.Row {
 	case rewrite.RowReturn:
@@ -49,9 +49,9 @@ func refusedRecipient(err error) library.Response {
 	case errors.Is(err, rewrite.ErrClassic):
 		return refusal("550", "5.7.1", "this address is closed to you: "+err.Error())
 	case errors.Is(err, rewrite.ErrSpelling):
-		return refusal("550", "5.1.3", "this address leads to nobody: "+err.Error())
+		return refusal("550", "5.1.3", "there is no mailbox behind this address: "+err.Error())
 	}
-	return refusal("550", "5.1.1", "this address leads to nobody: "+err.Error())
+	return refusal("550", "5.1.1", "there is no mailbox behind this address: "+err.Error())
 }
 
 // deferral asks to try again later: the fault is ours (RFC 3463, X.7.5).

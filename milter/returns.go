@@ -14,7 +14,7 @@ import (
 
 // Returned counts the mail that came back for one tenant.
 type Returned struct {
-	Messages  int64            // led home, of any kind
+	Messages  int64            // forwarded, of any kind
 	Automatic int64            // of these: with Auto-Submitted (RFC 3834), such as vacation replies
 	Reports   map[string]int64 // of delivery status notifications, by action (RFC 3464 section 2.3.3)
 	// Refusals are what receivers say against the tenant's mail, by the number of the entry
@@ -30,14 +30,14 @@ type Refusal struct {
 	Last    time.Time
 }
 
-// Returns counts by tenant id; empty: the platform's, or nobody's. The zero value is
+// Returns counts by tenant id; empty: the platform's, or what belongs to no tenant. The zero value is
 // ready. It may be used by many goroutines.
 type Returns struct {
 	mu       sync.Mutex
 	byTenant map[string]*Returned
 }
 
-// actionOf gives the action of a report: one of RFC 3464, or "other".
+// actionOf returns the action of a report: one of RFC 3464, or "other".
 func actionOf(r message.Report) string {
 	switch r.Action {
 	case "failed", "delayed", "delivered", "relayed", "expanded":
@@ -74,7 +74,7 @@ func findingOf(m receivers.Meaning) string {
 	return m.Means
 }
 
-// add counts a message for each tenant that it is led home to, which need not be the
+// add counts a message for each tenant that it is forwarded to, which need not be the
 // one that sent it.
 func (r *Returns) add(exchanges []rewrite.Exchange, status *message.StatusReader, h message.Header, now time.Time) {
 	said := refusals(status)
@@ -119,7 +119,7 @@ func (r *Returned) note(said []Refusal, now time.Time) {
 	}
 }
 
-// ByTenant gives a copy of all counts.
+// ByTenant returns a copy of all counts.
 func (r *Returns) ByTenant() map[string]Returned {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -145,7 +145,7 @@ func checkRefused(t *testing.T, got mta.Result, want map[string]string) {
 		t.Errorf("refused %v, want %v", got.Refused, want)
 	}
 	for to, reason := range want {
-		if reply := got.Refused[to]; !strings.HasPrefix(reply, "550 5.1.1 this address leads to nobody: ") || !strings.Contains(reply, reason) {
+		if reply := got.Refused[to]; !strings.HasPrefix(reply, "550 5.1.1 there is no mailbox behind this address: ") || !strings.Contains(reply, reason) {
 			t.Errorf("%s is answered %q, want %q", to, reply, reason)
 		}
 	}
@@ -244,7 +244,7 @@ func TestManyMessages(t *testing.T) {
 }
 
 // TestTrustedToBounce: mail of a trusted submitter to an address of ours is decided
-// about like any other, signed, and led home; the hop is under the signature.
+// about like any other, signed, and forwarded; the hop is under the signature.
 func TestTrustedToBounce(t *testing.T) {
 	h := open(t)
 	m := good()
@@ -275,7 +275,7 @@ func localBounce(to string) mta.Mail {
 	return m
 }
 
-// TestLocalBounce: one to a valid address is led home. One to an invalid one is not
+// TestLocalBounce: one to a valid address is forwarded. One to an invalid one is not
 // refused: Postfix would keep it in its queue for ever.
 func TestLocalBounce(t *testing.T) {
 	h := open(t)
@@ -298,7 +298,7 @@ func TestLocalBounce(t *testing.T) {
 	}
 }
 
-// replying gives a house whose rewritten From is a reply address.
+// replying returns a house whose rewritten From is a reply address.
 func replying(t *testing.T) *house {
 	t.Helper()
 	h := open(t)
@@ -416,7 +416,7 @@ func TestHops(t *testing.T) {
 	}
 	lines := h.book.lines(t, "message")
 	for _, l := range []line{lines[3], lines[9]} {
-		if l["row"] != "loop" || l["outcome"] != "refused" || l["verdict"] != "refuse" || l["tenant"] != "yourorg" {
+		if l["row"] != "loop" || l["result"] != "refused" || l["action"] != "refuse" || l["tenant"] != "yourorg" {
 			t.Errorf("log line is %v", l)
 		}
 	}
@@ -436,7 +436,7 @@ func TestGuessing(t *testing.T) {
 	for n := range maxRefused + 5 {
 		m := bounce("<help@courseware.nl>", guess(n), h.bounceTo(academy))
 		got := h.send(client, m)
-		want, led, refused := "550 5.1.1 this address", []string{"<help@courseware.nl>", "<" + academy + ">"}, 1
+		want, led, refused := "550 5.1.1 there is no mailbox behind this address", []string{"<help@courseware.nl>", "<" + academy + ">"}, 1
 		if n >= maxRefused-1 { // the good one behind the last guess is refused already
 			led, refused = led[:1], 2
 		}
@@ -575,7 +575,7 @@ func TestSecretRotation(t *testing.T) {
 	}
 }
 
-// TestReloadWithinMessage: a recipient is judged, and led home, by what was current at
+// TestReloadWithinMessage: a recipient is judged, and forwarded, by what was current at
 // MAIL.
 func TestReloadWithinMessage(t *testing.T) {
 	h := open(t)
@@ -688,7 +688,7 @@ func TestStatus(t *testing.T) {
 	}
 	lines := h.book.lines(t, "message")
 	for cut, l := range lines {
-		if l["dsn"] != want || l["verdict"] != "forward" || l["tenant"] != "yourorg" || l["led_home"] != 1.0 || l["to"] != academy {
+		if l["dsn"] != want || l["action"] != "forward" || l["tenant"] != "yourorg" || l["forwarded"] != 1.0 || l["to"] != academy {
 			t.Fatalf("cut at %d: log line is %v", cut, l)
 		}
 	}
@@ -800,8 +800,8 @@ func TestReturnsInLog(t *testing.T) {
 	h.send(h.client(m), m)
 	got := h.book.lines(t, "message")[0]
 	for key, want := range map[string]any{
-		"level": "INFO", "outcome": "done", "row": "return", "verdict": "forward", "tenant": "yourorg", "signed": "", "rewrote": "sender, add X-Onbehalf-Hop",
-		"led_home": 2.0, "to": academy + ", " + student, "new_sender": strings.Trim(h.overflowOf(""), "<>"), "dsn": nil, "queue_id": "4XQUEUE",
+		"level": "INFO", "result": "done", "row": "return", "action": "forward", "tenant": "yourorg", "signed": "", "rewrote": "sender, add X-Onbehalf-Hop",
+		"forwarded": 2.0, "to": academy + ", " + student, "new_sender": strings.Trim(h.overflowOf(""), "<>"), "dsn": nil, "queue_id": "4XQUEUE",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %v, want %v", key, got[key], want)

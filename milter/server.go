@@ -2,7 +2,6 @@ package milter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 
 	"onbehalf/keys"
 	"onbehalf/message"
+	"onbehalf/socket"
 	"onbehalf/tenant"
 )
 
@@ -36,8 +36,8 @@ type Server struct {
 	Now     func() time.Time // nil: time.Now
 	// Besides returns what time it may be besides, on a host whose clock has jumped.
 	Besides func() []time.Time // nil: no other
-	// Seen is told whose standing a message was decided by, and must not wait.
-	Seen   func(message.Domain) // nil: nobody wants to know
+	// Seen is called with the domain whose standing a message was decided by, and must not wait.
+	Seen   func(message.Domain) // nil: not called
 	Limits Limits
 	Counts Counts
 
@@ -47,18 +47,12 @@ type Server struct {
 	budget    budget
 
 	once sync.Once
-	free chan struct{} // holds one token for each connection that is served
-
-	mu        sync.Mutex
-	listeners map[net.Listener]bool
-	guards    map[*guard]bool
-	draining  bool
-	empty     chan struct{} // closed when draining and no guard is left
+	gate socket.Gate
 }
 
 // Limits bound what one peer, or all of them, can make us hold.
 type Limits struct {
-	Connections int           // served at once; more wait, in the kernel's queue but for one a listener. Default 1000
+	Connections int           // served at once, see socket.Gate. Default 1000
 	Frame       int           // octets of one frame. Default 256 KiB; Postfix sends at most header_size_limit (100 KiB)
 	Header      int           // octets of one message's header. Default 1 MiB
 	Recipients  int           // of one message. Default 50000
@@ -103,78 +97,22 @@ func (s *Server) init() {
 		s.Seen = func(message.Domain) {}
 	}
 	s.strangers = newStrangers(s.Limits)
-	s.free = make(chan struct{}, s.Limits.Connections)
-	s.listeners = make(map[net.Listener]bool)
-	s.guards = make(map[*guard]bool)
-	s.empty = make(chan struct{})
+	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log
 }
 
-// ErrClosed is what Serve returns after Shutdown.
-var ErrClosed = errors.New("milter: server is shut down")
-
-// Serve accepts connections until Shutdown. A failing accept (no file descriptor
-// left, a peer that went away) is logged and tried again after a pause: a milter
-// that no longer listens would stop all mail.
+// Serve answers at a listener until Shutdown. Then it returns socket.ErrClosed.
 func (s *Server) Serve(listener net.Listener) error {
 	s.once.Do(s.init)
-	if !s.track(listener) {
-		listener.Close()
-		return ErrClosed
-	}
-	pause := time.Duration(0)
-	for {
-		conn, err := listener.Accept()
-		if err == nil {
-			pause = 0
-			s.takeToken(listener)
-			s.handle(conn)
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return ErrClosed
-		}
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.Log.Error("accept failed, trying again", "socket", listener.Addr().String(), "error", err, "pause", pause)
-		time.Sleep(pause)
-	}
+	return s.gate.Serve(listener, s.converse)
 }
 
-// takeToken waits until another connection may be served.
-func (s *Server) takeToken(listener net.Listener) {
-	select {
-	case s.free <- struct{}{}:
-		return
-	default:
-	}
-	s.Log.Warn("connection limit reached, new connections wait", "limit", s.Limits.Connections, "socket", listener.Addr().String())
-	s.free <- struct{}{}
-}
+// Connections returns how many there are, and how many had to go.
+func (s *Server) Connections() socket.Counts { return s.gate.Counts() }
 
-// handle gives one connection a library server of its own: then NewMilter knows
-// its connection, and an error on one ends nothing else.
-func (s *Server) handle(conn net.Conn) {
+// converse negotiates, and hands the connection over to a library server of its own: then NewMilter
+// knows its connection, and an error on one ends nothing else.
+func (s *Server) converse(conn *socket.Conn) {
 	g := newGuard(conn, s)
-	s.mu.Lock()
-	refused := s.draining
-	if !refused {
-		s.guards[g] = true
-	}
-	s.mu.Unlock()
-	if refused {
-		conn.Close()
-		<-s.free
-		return
-	}
-	go s.converse(g)
-}
-
-// converse negotiates and hands the connection over to the library.
-func (s *Server) converse(g *guard) {
-	g.onClose = func() {
-		g.session.end()
-		g.in.release(nil)
-		s.forget(g)
-	}
 	if err := g.negotiate(); err != nil {
 		g.explain(err)
 		g.Close()
@@ -204,64 +142,25 @@ func (o *oneConn) Accept() (net.Conn, error) {
 func (*oneConn) Close() error   { return nil }
 func (*oneConn) Addr() net.Addr { return nil }
 
-func (s *Server) track(listener net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining {
-		return false
-	}
-	s.listeners[listener] = true
-	return true
-}
+// lastWait is for the goroutines of connections that have been cut off.
+const lastWait = 2 * time.Second
 
-func (s *Server) forget(g *guard) {
-	<-s.free
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.guards, g)
-	if s.draining && len(s.guards) == 0 {
-		close(s.empty)
-	}
-}
-
-// Shutdown closes the listeners and idle connections, and lets each message under
-// way come to its end. When ctx ends first, the rest is cut off and the number of
-// messages that met is in the error: Postfix defers those.
+// Shutdown closes the listeners and all connections, but lets each message that has come to the end
+// of its header come to its own end. When ctx ends first, the rest is cut off. The number of
+// messages that were cut is in the error: Postfix defers those, and their clients send them again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.once.Do(s.init)
-	if s.drain() {
-		return nil
-	}
-	select {
-	case <-s.empty:
-		return nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	cut := 0
-	for g := range s.guards {
-		if g.cut() {
-			cut++
+	cut := s.gate.Close()
+	if s.gate.Wait(ctx) != nil {
+		cut += s.gate.Cut()
+		last, cancel := context.WithTimeout(context.Background(), lastWait)
+		defer cancel()
+		if s.gate.Wait(last) != nil {
+			s.Log.Error("a connection does not end", "connections", fmt.Sprintf("%+v", s.gate.Counts()))
 		}
 	}
-	s.mu.Unlock()
-	<-s.empty
 	if cut == 0 {
 		return nil
 	}
 	return fmt.Errorf("milter: %d messages were under way and are deferred by Postfix", cut)
-}
-
-// drain tells everyone to end, and whether all have already.
-func (s *Server) drain() (done bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.draining = true
-	for listener := range s.listeners {
-		listener.Close()
-	}
-	for g := range s.guards {
-		g.drain()
-	}
-	return len(s.guards) == 0
 }

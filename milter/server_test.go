@@ -26,6 +26,7 @@ import (
 
 	"onbehalf/message"
 	"onbehalf/milter/mta"
+	"onbehalf/socket"
 	"onbehalf/test/cases"
 )
 
@@ -53,7 +54,7 @@ func open(t testing.TB, changes ...func(*house)) *house {
 	return h
 }
 
-// build gives a house that does not serve yet.
+// build returns a house that does not serve yet.
 func build(t testing.TB, changes ...func(*house)) *house {
 	t.Helper()
 	cast := cases.NewCast(t)
@@ -72,7 +73,7 @@ func build(t testing.TB, changes ...func(*house)) *house {
 
 func (h *house) serve(network, address string) {
 	h.t.Helper()
-	listener, err := Listen(network, address)
+	listener, err := socket.Listen(network, address)
 	must(h.t, err)
 	h.serveOn(listener)
 }
@@ -259,7 +260,7 @@ func (b *logBook) String() string {
 // line is one line of the log.
 type line map[string]any
 
-// lines gives those with that text.
+// lines returns those with that text.
 func (b *logBook) lines(t testing.TB, msg string) []line {
 	t.Helper()
 	var all []line
@@ -275,7 +276,7 @@ func (b *logBook) lines(t testing.TB, msg string) []line {
 	return all
 }
 
-// has tells whether some line holds all the words.
+// has reports whether some line holds all the words.
 func (b *logBook) has(words ...string) bool {
 	for text := range strings.Lines(b.String()) {
 		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) }) {
@@ -317,7 +318,6 @@ func wantClosed(t testing.TB, conn net.Conn) {
 }
 
 func (h *house) connections() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.guards)
+	c := h.Connections()
+	return c.Idle + c.Begun + c.Due
 }

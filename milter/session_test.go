@@ -336,7 +336,7 @@ func TestLimits(t *testing.T) {
 		h.wantSigned(m, h.send(client, m))
 	}
 	for _, l := range h.book.lines(t, "message") {
-		if l["outcome"] == "refused" && (l["verdict"] != "refuse" || l["reason"] != "message is too large" || l["problem"] == nil) {
+		if l["result"] == "refused" && (l["action"] != "refuse" || l["reason"] != "message is too large" || l["problem"] == nil) {
 			t.Errorf("log line is %v", l)
 		}
 	}

@@ -38,7 +38,7 @@ type transaction struct {
 	problem   error           // why nothing is signed that should be
 	body      inspector
 	status    *message.StatusReader // of a message on its way home; nil: any other
-	outcome   outcome
+	result    result
 }
 
 // usualFields is how many fields a header has room for from the start.
@@ -68,7 +68,7 @@ func begin(s *session, login string) *transaction {
 const maxPath = 256
 
 // addRecipient notes a recipient, as RCPT gave it and as Postfix resolved it (null:
-// not told). The error is why mail to it leads nowhere, or that its client has guessed
+// not known). The error is why mail to it leads nowhere, or that its client has guessed
 // enough. One of a local submission is never refused: Postfix would keep the message
 // in its queue for ever.
 func (t *transaction) addRecipient(to, resolved message.Path, guessing bool) error {
@@ -168,7 +168,7 @@ func (t *transaction) isLetter(x rewrite.Exchange) bool {
 	return x.Kind == rewrite.KindBounce && !t.message.Envelope.ReversePath.Null() && !t.snapshot.Platform().Trusts(t.message.Submitter)
 }
 
-// mailbox gives the address of a path or, of one that cannot be read, what stands
+// mailbox returns the address of a path or, of one that cannot be read, what stands
 // behind the last @ with an empty local part.
 func mailbox(p message.Path) message.Address {
 	if p.Readable() {
@@ -240,11 +240,11 @@ func (t *transaction) decide() library.Response {
 
 // answer ends the message with a reply. It is reported when the reply is on its way,
 // for until then Postfix may still defer the message.
-func (t *transaction) answer(o outcome, r library.Response) library.Response {
-	t.outcome = o
+func (t *transaction) answer(o result, r library.Response) library.Response {
+	t.result = o
 	t.guard.afterReply = func(err error) {
 		if err != nil {
-			t.problem, t.outcome = fmt.Errorf("the answer did not reach Postfix: %w", err), deferred
+			t.problem, t.result = fmt.Errorf("the answer did not reach Postfix: %w", err), deferred
 		}
 		t.report()
 	}
@@ -287,12 +287,12 @@ func (t *transaction) finish(e editor) library.Response {
 			return t.unsigned(err)
 		}
 	}
-	e.perform(t.plan, signed)
+	e.apply(t.plan, signed)
 	t.server.decided.remember(signed, t.leaving)
 	return t.answer(carriedOut, accept)
 }
 
-// sign gives the DKIM-Signature fields. A message that is carried out is signed, or
+// sign returns the DKIM-Signature fields. A message that is carried out is signed, or
 // there is an error.
 func (t *transaction) sign() ([]message.Field, error) {
 	switch {

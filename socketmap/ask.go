@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// errLong is an answer that no server of ours gives.
+// errLong is an answer that no server of ours writes.
 var errLong = errors.New("an answer longer than any of ours")
 
 // Ask sends one request, "MAP KEY", and returns the answer, "OK VALUE" or "NOTFOUND ". The

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/socket"
 	"onbehalf/socketmap"
 	"onbehalf/tenant"
 )
@@ -70,7 +71,7 @@ func TestServeAfterClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Serve(listener); !errors.Is(err, socketmap.ErrClosed) {
+	if err := f.Serve(listener); !errors.Is(err, socket.ErrClosed) {
 		t.Error(err)
 	}
 	if _, err := net.Dial("unix", path); err == nil {
@@ -134,7 +135,7 @@ func TestAcceptFails(t *testing.T) {
 		t.Error("a late one:", err)
 	}
 	listener <- func() (net.Conn, error) { return nil, net.ErrClosed }
-	if err := <-ended; !errors.Is(err, socketmap.ErrClosed) {
+	if err := <-ended; !errors.Is(err, socket.ErrClosed) {
 		t.Error(err)
 	}
 }

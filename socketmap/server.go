@@ -2,7 +2,6 @@ package socketmap
 
 import (
 	"bufio"
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"onbehalf/socket"
 	"onbehalf/tenant"
 )
 
@@ -30,13 +30,7 @@ type Server struct {
 	Limits  Limits
 
 	once sync.Once
-
-	mu        sync.Mutex
-	listeners map[net.Listener]bool
-	open      *list.List // of *conn, the one that was asked longest ago first
-	closed    bool
-	warned    time.Time
-	left      sync.WaitGroup
+	gate socket.Gate
 }
 
 // Limits bound what those who ask can make us hold: some 10 KiB a connection.
@@ -61,8 +55,7 @@ func (s *Server) init() {
 	if s.Besides == nil {
 		s.Besides = func() []time.Time { return nil }
 	}
-	s.listeners = make(map[net.Listener]bool)
-	s.open = list.New()
+	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log
 }
 
 func setDefault[T int | time.Duration](value *T, otherwise T) {
@@ -71,118 +64,39 @@ func setDefault[T int | time.Duration](value *T, otherwise T) {
 	}
 }
 
-// ErrClosed is what Serve returns after Close.
-var ErrClosed = errors.New("socketmap: server is closed")
-
-// Serve accepts connections until Close. A failing accept (no file descriptor left) is logged
-// and tried again after a pause.
+// Serve answers at a listener until Close. Then it returns socket.ErrClosed.
 func (s *Server) Serve(listener net.Listener) error {
 	s.once.Do(s.init)
-	if !s.track(listener) {
-		listener.Close()
-		return ErrClosed
-	}
-	pause := time.Duration(0)
-	for {
-		c, err := listener.Accept()
-		if err == nil {
-			pause = 0
-			s.admit(c)
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return ErrClosed
-		}
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.Log.Error("accept failed, trying again", "socket", listener.Addr().String(), "error", err, "pause", pause)
-		time.Sleep(pause)
-	}
-}
-
-func (s *Server) track(listener net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.listeners[listener] = true
-	return true
+	return s.gate.Serve(listener, s.converse)
 }
 
 // Close closes the listeners and all connections, and waits until nobody works any more. There
 // is no answer to wait for: none takes longer than a look into memory, and Postfix asks again.
 func (s *Server) Close() {
 	s.once.Do(s.init)
-	s.mu.Lock()
-	s.closed = true
-	for listener := range s.listeners {
-		listener.Close()
-	}
-	for e := s.open.Front(); e != nil; e = e.Next() {
-		e.Value.(*conn).Close()
-	}
-	s.mu.Unlock()
-	s.left.Wait()
+	s.gate.Close()
+	s.gate.Wait(context.Background())
 }
 
 // conn is one of Postfix's processes.
 type conn struct {
-	net.Conn
+	*socket.Conn
 	server *Server
 	in     *bufio.Reader
-	place  *list.Element // in open
 }
 
-// admit begins to serve a connection; at the limit another gives way.
-func (s *Server) admit(inner net.Conn) {
+// converse serves a connection. All give way to new ones, the one that was asked longest ago first:
+// Postfix connects again when it needs one, and what stalls in the middle of a request is none
+// of Postfix's.
+func (s *Server) converse(inner *socket.Conn) {
 	c := &conn{Conn: inner, server: s, in: bufio.NewReader(inner)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		c.Close()
-		return
-	}
-	if s.open.Len() >= s.Limits.Connections {
-		s.evict()
-	}
-	c.place = s.open.PushBack(c)
-	s.left.Go(c.serve)
-}
-
-// evict closes the connection that was asked longest ago: Postfix connects again when it needs
-// one, and what stalls in the middle of a request is none of Postfix's.
-func (s *Server) evict() {
-	oldest := s.open.Front()
-	s.open.Remove(oldest)
-	oldest.Value.(*conn).Close()
-	if now := time.Now(); now.Sub(s.warned) > time.Minute {
-		s.warned = now
-		s.Log.Warn("socketmap connection limit reached, the one that was idle longest is closed", "limit", s.Limits.Connections)
-	}
-}
-
-// asked notes a request.
-func (c *conn) asked() {
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
-	c.server.open.MoveToBack(c.place)
-}
-
-func (c *conn) serve() {
-	defer c.leave()
+	defer c.Close()
 	for {
 		if err := c.exchange(); err != nil {
 			c.explain(err)
 			return
 		}
 	}
-}
-
-func (c *conn) leave() {
-	c.Close()
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
-	c.server.open.Remove(c.place) // of one that was evicted: nothing
 }
 
 // errMilter is a peer that speaks another protocol of Postfix's: a frame of the milter
@@ -204,7 +118,9 @@ func (c *conn) exchange() error {
 	if err != nil {
 		return fmt.Errorf("in the middle of a request: %w", err)
 	}
-	c.asked()
+	if !c.Enter(socket.Idle) {
+		return net.ErrClosed
+	}
 	answer := notFound
 	if !tooLong {
 		answer = c.server.answer(string(request))

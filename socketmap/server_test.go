@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/socket"
 	"onbehalf/socketmap"
 	"onbehalf/tenant"
 	"onbehalf/test/cases"
@@ -49,7 +50,7 @@ func serveTable(t testing.TB, limits socketmap.Limits, current func() *tenant.Sn
 	go func() { ended <- f.Serve(listener) }()
 	t.Cleanup(func() {
 		f.Close()
-		if err := <-ended; !errors.Is(err, socketmap.ErrClosed) {
+		if err := <-ended; !errors.Is(err, socket.ErrClosed) {
 			t.Error(err)
 		}
 	})

@@ -3,7 +3,7 @@ package test
 import (
 	"testing"
 
-	"onbehalf/milter"
+	"onbehalf/socket"
 	"onbehalf/test/peer"
 )
 
@@ -19,7 +19,7 @@ func BenchmarkPostfix(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			h := buildWith(b, func(string) string { return settings + "default_transport = discard:\n" })
-			listener, err := milter.Listen("tcp", addr)
+			listener, err := socket.Listen("tcp", addr)
 			if err != nil {
 				b.Fatal(err)
 			}

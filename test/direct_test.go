@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"onbehalf/message"
-	"onbehalf/milter"
 	"onbehalf/tenant"
 	"onbehalf/test/nameserver"
 	"onbehalf/test/postfix"
@@ -491,11 +490,14 @@ func TestDirectKilled(t *testing.T) {
 func (s *street) hold() {
 	s.t.Helper()
 	for _, name := range []string{"milter", "socketmap"} {
-		listener, err := milter.Listen("unix", s.postfix.QueueDir+"/onbehalf/"+name+".sock")
+		listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.postfix.QueueDir + "/onbehalf/" + name + ".sock", Net: "unix"})
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		file, err := listener.(*net.UnixListener).File()
+		if err := os.Chmod(listener.Addr().String(), 0o660); err != nil { // as SocketMode= of the unit
+			s.t.Fatal(err)
+		}
+		file, err := listener.File()
 		if err != nil {
 			s.t.Fatal(err)
 		}

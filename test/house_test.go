@@ -19,6 +19,7 @@ import (
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/rewrite"
+	"onbehalf/socket"
 	"onbehalf/tenant"
 	"onbehalf/test/cases"
 	"onbehalf/test/nameserver"
@@ -70,10 +71,11 @@ func buildServing(t testing.TB, far string, options postfix.Options, limits milt
 		Now:     func() time.Time { return cases.Now },
 		Limits:  limits,
 	}
-	listener, err := milter.Listen("unix", filepath.Join(h.postfix.QueueDir, "onbehalf", "milter.sock"))
+	listener, err := socket.Listen("unix", filepath.Join(h.postfix.QueueDir, "onbehalf", "milter.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	go listener.Watch(h.server.Log)
 	go h.server.Serve(listener)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

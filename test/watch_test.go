@@ -95,7 +95,7 @@ func (w *watched) arrives(want expectation) {
 		w.t.Errorf("row %s: %d signatures, want 1", want.row, len(got.signatures))
 	}
 	w.house.verify(w.t, got.Data, []tenant.Identity{{SDID: sdid, Selector: "cw1", Algorithm: tenant.RSA}})
-	if line := "queue_id=" + got.queueID + " outcome=done row=" + want.row + " "; !strings.Contains(w.log.String(), line) {
+	if line := "queue_id=" + got.queueID + " result=done row=" + want.row + " "; !strings.Contains(w.log.String(), line) {
 		w.t.Errorf("the log does not say %s", line)
 	}
 }

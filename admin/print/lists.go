@@ -42,7 +42,7 @@ func (p printer) trouble(indent int, t tenant.Trouble) {
 	}
 }
 
-// stateOf gives the state of a problem.
+// stateOf returns the state of a problem.
 func stateOf(one admin.Problem) string {
 	if one.State == "" {
 		return unknown(one.Trouble)
@@ -50,7 +50,7 @@ func stateOf(one admin.Problem) string {
 	return word(one.Mechanism, string(one.State))
 }
 
-// word gives a state for people; that of dmarc is a policy, and what may stand behind it.
+// word returns a state for people; that of dmarc is a policy, and what may stand behind it.
 func word(mechanism, state string) string {
 	switch {
 	case state == "":
@@ -72,7 +72,7 @@ func unknown(t tenant.Trouble) string {
 	return "not looked up yet"
 }
 
-// policy gives what a DMARC record asks for as it stands there.
+// policy returns what a DMARC record asks for as it stands there.
 func policy(p tenant.DMARCPolicy) string {
 	if p == tenant.DMARCAbsent {
 		return "no record"

@@ -92,7 +92,7 @@ func (p printer) row(cells []string, widths []int) {
 	p.line("%s", b.String())
 }
 
-// ago gives how long ago something was.
+// ago returns how long ago something was.
 func (p printer) ago(at time.Time) string {
 	if p.now.Sub(at) < time.Second {
 		return "just now"
@@ -100,7 +100,7 @@ func (p printer) ago(at time.Time) string {
 	return span(p.now.Sub(at)) + " ago"
 }
 
-// span gives a duration as people say it.
+// span returns a duration as people say it.
 func span(d time.Duration) string {
 	d = max(d, 0)
 	switch {
@@ -114,7 +114,7 @@ func span(d time.Duration) string {
 	return count(int(d/(24*time.Hour)), "day")
 }
 
-// count gives a number of things.
+// count returns a number of things.
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -122,10 +122,10 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// stamp gives an instant as the clock on the wall has it.
+// stamp returns an instant as the clock on the wall has it.
 func stamp(at time.Time) string { return at.Local().Format("2006-01-02 15:04") }
 
-// unicodeOf gives a domain as people write it, with what stands before it ("*.").
+// unicodeOf returns a domain as people write it, with what stands before it ("*.").
 func unicodeOf(name string) string {
 	bare, wildcard := strings.CutPrefix(name, "*.")
 	d, err := message.ParseDomain(bare)
@@ -138,7 +138,7 @@ func unicodeOf(name string) string {
 	return d.Unicode()
 }
 
-// owner gives whose something is.
+// owner returns whose something is.
 func owner(id string) string {
 	if id == "" {
 		return "(platform)"

@@ -31,11 +31,12 @@ func Status(out io.Writer, s admin.Status) {
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
 	p.signing(s.Signing)
+	p.log(s.Log)
 	p.problems(s)
 	p.changes(s.Changes)
 }
 
-// sockets says where Postfix is answered.
+// sockets says where Postfix is answered, and what became of the files of sockets.
 func (p printer) sockets(d admin.Daemon) {
 	if len(d.Listen) == 0 {
 		return
@@ -43,9 +44,20 @@ func (p printer) sockets(d admin.Daemon) {
 	p.labelled("Sockets", beside, "milter at %s", strings.Join(d.Listen, ", "))
 	if d.Socketmap == "" {
 		p.below(beside, "no socketmap (off, or see the log), so nothing is delivered directly")
-		return
+	} else {
+		p.below(beside, "socketmap at %s", d.Socketmap)
 	}
-	p.below(beside, "socketmap at %s", d.Socketmap)
+	if c := d.Connections; c.Displaced+c.Refused > 0 {
+		p.below(beside, "MORE CONNECTIONS THAN limits.connections (%d): %d refused, and %d closed between two messages, since the start; Postfix deferred that mail", c.Limit, c.Refused, c.Displaced)
+	}
+	for _, s := range d.Sockets {
+		switch {
+		case s.Problem != "":
+			p.below(beside, "%s CANNOT BE REACHED at %s since %s: %s", s.Name, s.Address, stamp(s.Since), s.Problem)
+		case !s.Reopened.IsZero():
+			p.below(beside, "the file of %s was removed, and was made again %s", s.Address, p.ago(s.Reopened))
+		}
+	}
 }
 
 func (p printer) configuration(c admin.Configuration) {
@@ -85,11 +97,11 @@ func (p printer) reload(r *admin.Reload) {
 			p.below(beside+2, "%s", r.Result)
 		}
 		p.findings(worstFirst(r.Findings))
-		p.below(beside, "Mend that, and reload: systemctl reload onbehalf")
+		p.below(beside, "Fix that, and reload: systemctl reload onbehalf")
 	}
 }
 
-// worstFirst gives the level of the findings that stopped a reload. A file that looks
+// worstFirst returns the level of the findings that stopped a reload. A file that looks
 // cut off is only warned of, and stops it too.
 func worstFirst(all []admin.Finding) ([]admin.Finding, string) {
 	for _, f := range all {
@@ -140,8 +152,8 @@ func (p printer) round(d admin.DNS) string {
 	return strings.Join(texts, ", ")
 }
 
-// ways says what the tenants' mail does, in the order of admin.Ways.
-var ways = map[admin.Way]string{
+// deliveries says what the tenants' mail does, in the order of admin.Deliveries.
+var deliveries = map[admin.Delivery]string{
 	admin.Signed:   "as themselves, with a DKIM signature of their own",
 	admin.ByPath:   "as themselves, by SPF of their return path alone",
 	admin.BySPF:    "as themselves, by SPF alone",
@@ -152,9 +164,9 @@ var ways = map[admin.Way]string{
 
 func (p printer) tenants(t admin.Tenants) {
 	p.labelled("Tenants", beside, "%d, whose mail leaves", t.Total)
-	for _, way := range admin.Ways {
-		if n := t.By[way]; n > 0 {
-			p.line("%*s%6d %s", beside, "", n, ways[way])
+	for _, delivery := range admin.Deliveries {
+		if n := t.By[delivery]; n > 0 {
+			p.line("%*s%6d %s", beside, "", n, deliveries[delivery])
 		}
 	}
 	for _, note := range []struct {
@@ -177,7 +189,7 @@ func (p printer) messages(m admin.Messages) {
 		n    int64
 		what string
 	}{
-		{m.Kept, "kept"}, {m.Rewritten, "rewritten"}, {m.Passed, "untouched"}, {m.Forwarded, "led home"},
+		{m.Kept, "kept"}, {m.Rewritten, "rewritten"}, {m.Passed, "untouched"}, {m.Forwarded, "forwarded"},
 		{m.Refused, "refused"}, {m.Deferred, "deferred"}, {m.Recipients, "recipients refused"}, {m.Fragile, "with a fragile signature"},
 	} {
 		if c.n > 0 {
@@ -203,5 +215,13 @@ func (p printer) signing(s admin.Signing) {
 	if s.StoodIn > 0 {
 		p.below(beside, "OpenSSL FAILED %s, and Go stood in: %s. If that goes on, write signing: {engine: go} and reload",
 			count(int(s.StoodIn), "time"), s.Problem)
+	}
+}
+
+// log says what of the log was lost, if anything.
+func (p printer) log(l admin.Log) {
+	if l.Dropped > 0 {
+		p.labelled("Log", beside, "%s DROPPED, the last %s, because %s. See what reads the daemon's standard error",
+			count(int(l.Dropped), "line"), p.ago(l.Last), l.Problem)
 	}
 }

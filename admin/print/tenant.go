@@ -59,7 +59,7 @@ func (p printer) domain(d admin.Domain, auto bool) {
 	if d.Guessed {
 		p.below(label, "(of a name such as %s, that no mail came from yet)", d.Author.Domain)
 	}
-	if d.Way != admin.Refused {
+	if d.Delivery != admin.Refused {
 		p.below(label, "Envelope sender: %s. Signed by: %s", sender(d), strings.Join(d.Sign, ", "))
 	}
 	if auto && !d.Standing.Domain.IsZero() {
@@ -105,7 +105,7 @@ func (p printer) mechanism(name string, m tenant.Mechanism) {
 	p.trouble(label, m.Trouble)
 }
 
-// stateFor gives a state, and for how long.
+// stateFor returns a state, and for how long.
 func (p printer) stateFor(m tenant.Mechanism) string {
 	switch {
 	case m.State == tenant.Unknown:

@@ -23,6 +23,7 @@ type memory struct {
 	listen  []string      // sockets that the milter answers on
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.
 	socketmap string
+	sockets   []keptSocket                 // all that are answered on
 	last      atomic.Pointer[admin.Reload] // nil: none yet
 	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }
@@ -41,11 +42,11 @@ func (m *memory) remember(r admin.Reload) {
 // begin notes the start.
 func (m *memory) begin(first *loaded, findings config.Findings) {
 	m.started = time.Now()
-	m.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log}
+	m.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
 	m.remember(admin.Reload{At: m.started, OK: true, Findings: told(findings)})
 }
 
-// told gives findings as a document has them.
+// told returns findings as a document has them.
 func told(findings config.Findings) []admin.Finding {
 	var all []admin.Finding
 	for _, f := range findings {
@@ -70,6 +71,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Daemon:   d.tell,
 		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
+	d.keep(adminName, listener) // before anybody can ask
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
 }
@@ -88,7 +90,7 @@ func returned(r milter.Returned) admin.Returned {
 	return doc
 }
 
-// tell gives the daemon's part of a status.
+// tell returns the daemon's part of a status.
 func (d *daemon) tell() admin.Daemon {
 	now, good := d.current.Load(), d.memory.good.Load()
 	file, err := filepath.Abs(d.program.config)
@@ -102,12 +104,28 @@ func (d *daemon) tell() admin.Daemon {
 			NeedRestart: needRestart(&d.memory.opened, now.Config),
 		},
 		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
-		Reload:   d.memory.last.Load(),
+		Reload:  d.memory.last.Load(),
+		Sockets: d.tellSockets(), Connections: connections(d.server),
 		Messages: messages(&d.server.Counts),
 		Signing:  d.tellSigning(),
+		Log:      d.out.Dropped(),
 	}
 	d.tellDNS(&doc)
 	return doc
+}
+
+func (d *daemon) tellSockets() []admin.Socket {
+	all := make([]admin.Socket, len(d.memory.sockets))
+	for i, one := range d.memory.sockets {
+		all[i] = one.tell()
+	}
+	return all
+}
+
+func connections(s *milter.Server) admin.Connections {
+	c := s.Connections()
+	busy := c.Begun + c.Due
+	return admin.Connections{Limit: s.Limits.Connections, Open: c.Idle + busy, InMessage: busy, Displaced: c.Displaced, Refused: c.Refused}
 }
 
 func messages(c *milter.Counts) admin.Messages {

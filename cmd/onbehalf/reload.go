@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
@@ -18,35 +17,9 @@ import (
 	"onbehalf/config"
 )
 
-// firstLoad is the load of a start, during which signals are heard: with a million tenants it takes
-// a while. The error says that a signal ended it.
-func (d *daemon) firstLoad(ctx context.Context, signals <-chan os.Signal) (first *loaded, findings config.Findings, err error) {
-	sdnotify.SdNotify(false, "STATUS=loading the configuration")
-	done := make(chan struct{})
-	var result *loaded
-	var found config.Findings
-	go func() {
-		defer close(done)
-		result, found = loadAfter(nil, d.program.config, d.loader)
-	}()
-	for {
-		select {
-		case <-done:
-			return result, found, nil
-		case s := <-signals:
-			if s != syscall.SIGHUP {
-				return nil, nil, fmt.Errorf("not started: %s came while the configuration was loaded", s)
-			}
-			d.again = true // what was read before it may have changed
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-	}
-}
-
 // reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
 // SIGTERM must not wait for it.
-func (d *daemon) reloadEach(requests <-chan struct{}) {
+func (d *daemon) reloadEach(requests <-chan os.Signal) {
 	for range requests {
 		d.reload()
 	}
@@ -115,11 +88,12 @@ func (d *daemon) warnOfRestart(next *loaded) {
 func needRestart(before, next *config.Config) []string {
 	var names []string
 	for name, changed := range map[string]bool{
-		"listen":     !slices.Equal(before.Listen, next.Listen),
-		"socketmap":  before.Socketmap != next.Socketmap,
-		"admin":      before.Admin != next.Admin,
-		"state_dir":  before.StateDir != next.StateDir,
-		"log.format": before.Log.Format != next.Log.Format,
+		"listen":             !slices.Equal(before.Listen, next.Listen),
+		"socketmap":          before.Socketmap != next.Socketmap,
+		"admin":              before.Admin != next.Admin,
+		"state_dir":          before.StateDir != next.StateDir,
+		"log.format":         before.Log.Format != next.Log.Format,
+		"limits.connections": before.Limits.Connections != next.Limits.Connections,
 	} {
 		if changed {
 			names = append(names, name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"onbehalf/authorize"
@@ -23,15 +25,16 @@ func (p *program) serve() *cobra.Command {
 		Use:   "serve",
 		Short: "Answer Postfix: the daemon",
 		Long: `Answer Postfix on the sockets that systemd hands over or, without such, on those in
-listen, in the foreground, with the log on standard error. SIGHUP reloads the configuration, keys and secrets; when anything is wrong with
-them, all stays as it was. SIGTERM lets messages under way finish (30 seconds at most)
-and ends.`,
+listen, in the foreground, with the log on standard error. SIGHUP reloads the configuration, keys
+and secrets; when anything is wrong with them, all stays as it was. SIGTERM cuts messages that have
+not come to the end of their header, which their clients send again, lets the others finish (30
+seconds at most) and ends.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runServe(cmd.Context()) },
 	}
 }
 
-// drainTime is what messages under way get when the daemon ends.
+// drainTime is what messages get that have come to the end of their header when the daemon ends.
 const drainTime = 30 * time.Second
 
 // daemon is serve, running.
@@ -40,6 +43,8 @@ type daemon struct {
 	current atomic.Pointer[loaded]
 	level   slog.LevelVar
 	log     *slog.Logger
+	out     *logWriter
+	serving atomic.Bool
 	server  *milter.Server
 	watcher *authorize.Watcher
 	ending  ending
@@ -47,23 +52,25 @@ type daemon struct {
 	signer  signer
 	memory  memory
 	clock   *clock.Clock
-	again   bool // a SIGHUP came during the first load
 }
 
 func (p *program) runServe(ctx context.Context) error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+	reloads := make(chan os.Signal, 1) // one that has not begun yet will see all that is there
+	signal.Notify(reloads, syscall.SIGHUP)
+	defer signal.Stop(reloads)
+	signal.Ignore(syscall.SIGPIPE) // it would end a daemon whose log nobody reads any more
 	d := &daemon{program: p, ballast: newBallast()}
-	first, findings, err := d.firstLoad(ctx, signals)
-	if err != nil {
-		return err
-	}
+	ends, cancel := d.awaitEnd()
+	defer cancel()
+	sdnotify.SdNotify(false, "STATUS=loading the configuration") // a failure shows at READY=1
+	first, findings := loadAfter(nil, p.config, d.loader)
 	if first == nil {
 		printFindings(p.err, findings)
 		return errors.New("not started: fix the errors above; onbehalf check-config shows them too")
 	}
-	d.log = newLogger(p.err, first.Log, &d.level)
+	d.out = newLogWriter(p.err, func(w io.Writer) *slog.Logger { return newLogger(w, first.Log, &d.level) })
+	defer d.out.Close()
+	d.log = newLogger(d.out, first.Log, &d.level)
 	slog.SetDefault(d.log) // the milter library logs by package log
 	d.current.Store(first)
 	boundMemory(first.Limits.Memory)
@@ -78,8 +85,10 @@ func (p *program) runServe(ctx context.Context) error {
 		return err
 	}
 	defer endWatch()
-	d.server = &milter.Server{Current: d.state, Log: d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen}
+	d.server = &milter.Server{Current: d.state, Log: d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen,
+		Limits: milter.Limits{Connections: first.Limits.Connections}}
 	d.memory.listen = addresses(sockets.milter)
+	d.serving.Store(true)
 	failed := d.serveMilter(sockets.milter)
 	defer d.serveSocketmap(sockets.socketmap, first.Socketmap)()
 	defer d.serveAdmin(sockets.admin, first.Admin)()
@@ -87,51 +96,40 @@ func (p *program) runServe(ctx context.Context) error {
 	d.logEngine(first.loader.Engine)
 	d.log.Info("serving", "version", version, "config", first.summary(), "listen", fmt.Sprint(d.memory.listen), "socketmap", d.memory.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.summary())
-	return d.wait(ctx, signals, failed)
+	go d.reloadEach(reloads)
+	return d.wait(ctx, ends, failed)
 }
 
-// state gives a message what it is decided by.
+// state returns what messages are decided by.
 func (d *daemon) state() milter.State {
 	now := d.current.Load()
 	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses, Memory: now.Limits.Memory}
 }
 
-func (d *daemon) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {
-	reloads := make(chan struct{}, 1)
-	defer close(reloads)
-	go d.reloadEach(reloads)
-	if d.again {
-		reloads <- struct{}{}
-	}
-	for {
-		select {
-		case s := <-signals:
-			if s != syscall.SIGHUP {
-				return d.stop(s.String())
-			}
-			select {
-			case reloads <- struct{}{}:
-			default: // one that has not begun yet will see all that is there
-			}
-		case <-ctx.Done():
-			return d.stop("cancelled")
-		case err := <-failed:
-			return errors.Join(err, d.stop("a socket failed"))
-		}
+func (d *daemon) wait(ctx context.Context, ends <-chan string, failed <-chan error) error {
+	select {
+	case why := <-ends:
+		return d.stop(why)
+	case <-ctx.Done():
+		return d.stop("cancelled")
+	case err := <-failed:
+		return errors.Join(err, d.stop("a socket failed"))
 	}
 }
 
-// stop lets messages under way finish.
+// stop lets messages that have come to the end of their header finish.
 func (d *daemon) stop(why string) error {
-	d.ending.begin()
 	d.notify("STOPPING=1\nSTATUS=letting messages under way finish")
 	d.log.Info("stopping", "why", why)
+	noReload := make(chan struct{})
+	go func() { d.ending.begin(); close(noReload) }()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	err := d.server.Shutdown(ctx)
 	if err != nil {
 		d.log.Warn("not all messages could finish", "error", err)
 	}
+	<-noReload
 	c := &d.server.Counts
 	d.log.Info("stopped", "kept", c.Kept.Load(), "rewritten", c.Rewritten.Load(), "passed", c.Passed.Load(),
 		"forwarded", c.Forwarded.Load(), "refused", c.Refused.Load(), "deferred", c.Deferred.Load(), "fragile", c.Fragile.Load())

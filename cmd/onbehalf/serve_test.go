@@ -305,36 +305,74 @@ func TestReloadUnderLoad(t *testing.T) {
 	senders.Wait()
 }
 
-// TestTermDrains: a message under way at SIGTERM comes to its end, new connections
-// are not taken, the socket is gone, and the exit status is 0.
-func TestTermDrains(t *testing.T) {
-	d := startServe(t)
+// conversation is a connection to a daemon, frame by frame.
+type conversation struct {
+	*mta.Client
+	t *testing.T
+}
+
+// converse connects, and says who the client is.
+func (d *running) converse() conversation {
+	d.t.Helper()
 	client, err := mta.Dial("unix", d.folder+"/milter.sock")
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
+	d.t.Cleanup(func() { client.Close() })
 	if err := client.Connect(letter("a@university.example")); err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	ask := func(command byte, words ...string) byte {
-		t.Helper()
-		code, _, err := client.Ask(command, words...)
-		if err != nil {
-			t.Fatalf("%c: %v", command, err)
-		}
-		return code
+	return conversation{client, d.t}
+}
+
+func (c conversation) ask(command byte, words ...string) byte {
+	c.t.Helper()
+	code, _, err := c.Ask(command, words...)
+	if err != nil {
+		c.t.Fatalf("%c: %v", command, err)
 	}
-	ask('M', "<a@university.example>")
-	ask('U', "settle") // MAIL has no answer: this one comes when it was read
+	return code
+}
+
+// envelope says MAIL and RCPT.
+func (c conversation) envelope() {
+	c.t.Helper()
+	c.ask('M', "<a@university.example>")
+	c.ask('R', "<student@receiver.example>")
+}
+
+// header says the header to its end.
+func (c conversation) header() {
+	c.t.Helper()
+	c.ask('L', "From", " a@university.example")
+	c.ask('N')
+}
+
+// TestTermDrains: at SIGTERM a message that has come to the end of its header comes to its end. One
+// that has not is cut at once, unanswered, so that Postfix defers it. New connections are not taken,
+// the socket is gone, and the exit status is 0.
+func TestTermDrains(t *testing.T) {
+	d := startServe(t)
+	due, begun := d.converse(), d.converse()
+	begun.envelope()
+	due.envelope()
+	due.header()
 	d.command.Process.Signal(syscall.SIGTERM)
 	d.hear("STOPPING=1")
 	if !soon(func() bool { _, err := os.Stat(d.folder + "/milter.sock"); return os.IsNotExist(err) }) {
 		t.Fatal("the socket stays")
 	}
-	ask('R', "<student@receiver.example>")
-	ask('L', "From", " a@university.example")
-	ask('N')
-	if code := ask('E'); code != 'h' && code != 'i' {
+	begun.Write('L', []byte("From\x00 a@university.example\x00"))
+	begun.Write('N', nil)
+	if code, _, err := begun.Read(); err == nil {
+		t.Errorf("the message that had not come to the end of its header is answered %c", code)
+	}
+	select {
+	case err := <-d.ended:
+		t.Fatalf("ended before the message that is due: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if code := due.ask('E'); code != 'h' && code != 'i' {
 		t.Errorf("the message under way was answered %c, want edits", code)
 	}
 	select {
@@ -345,9 +383,127 @@ func TestTermDrains(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("did not end")
 	}
-	if !d.saysSoon("kept=1") {
-		t.Error("the message under way is not counted")
+	if !d.saysSoon("kept=1") || strings.Count(d.said(), "msg=message") != 1 {
+		t.Error("the message under way is not counted, or the other is")
 	}
+	if !d.saysSoon("1 messages were under way and are deferred by Postfix") {
+		t.Error("the message that was cut is not told of")
+	}
+}
+
+// TestTermIsQuick: who is idle behind MAIL or RCPT, or between messages, holds up nothing.
+func TestTermIsQuick(t *testing.T) {
+	d := startServe(t)
+	idle, begun := d.converse(), d.converse()
+	idle.ask('U', "settle")
+	begun.envelope()
+	before := time.Now()
+	d.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-d.ended:
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("did not end")
+	}
+	if took := time.Since(before); took > 10*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+}
+
+// TestConnectionLimit: limits.connections is what the milter goes by, and status says what had to go.
+func TestConnectionLimit(t *testing.T) {
+	t.Setenv("ONBEHALF_LIMITS_CONNECTIONS", "10")
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	d := startServe(t)
+	var all []conversation
+	for range 10 {
+		c := d.converse()
+		c.envelope()
+		all = append(all, c)
+	}
+	if _, err := mta.Dial("unix", d.folder+"/milter.sock"); err == nil {
+		t.Error("one more is served")
+	}
+	_, out, _ := d.onbehalf("status")
+	has(t, out, "MORE CONNECTIONS THAN limits.connections (10): 1 refused, and 0 closed between two messages")
+	for _, c := range all {
+		c.header()
+		if code := c.ask('E'); code != 'h' && code != 'i' {
+			t.Errorf("answered %c", code)
+		}
+	}
+}
+
+// TestTermWhateverGoesOn: a message that never ends, questions that never end, reloads without a
+// pause and a log that nobody reads do not keep the daemon from its end.
+func TestTermWhateverGoesOn(t *testing.T) {
+	t.Parallel() // it takes its half a minute
+	d, unread := startUnread(t)
+	d.stall(unread)
+	stuck := d.converse()
+	stuck.envelope()
+	stuck.header()
+	for _, name := range []string{"/admin.sock", "/socketmap.sock"} {
+		conn, err := net.Dial("unix", d.folder+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.Write([]byte("2"))
+	}
+	done := make(chan bool)
+	go func() {
+		for d.command.Process.Signal(syscall.SIGHUP) == nil {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	time.Sleep(200 * time.Millisecond)
+	before := time.Now()
+	d.command.Process.Signal(syscall.SIGTERM)
+	d.command.Wait()
+	close(done)
+	if took := time.Since(before); took < drainTime || took > 36*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+}
+
+// TestTermWhileLoading: what does not serve yet ends at once.
+func TestTermWhileLoading(t *testing.T) {
+	loading := exec.Command("onbehalf-loading")
+	out, err := loading.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := loading.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Read(make([]byte, 1))
+	loading.Process.Signal(syscall.SIGTERM)
+	ended := make(chan error, 1)
+	go func() { ended <- loading.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		loading.Process.Kill()
+		t.Error("did not end")
+	}
+}
+
+// loadsForEver is a daemon that never comes to serve.
+func loadsForEver() {
+	d := &daemon{program: &program{err: os.Stderr}}
+	d.awaitEnd()
+	os.Stdout.Write([]byte("x"))
+	select {}
 }
 
 func TestServeRefusesBadConfiguration(t *testing.T) {

@@ -84,7 +84,7 @@ func TestTermDuringStart(t *testing.T) {
 	d.hear("STATUS=loading")
 	d.command.Process.Signal(syscall.SIGHUP)
 	d.command.Process.Signal(syscall.SIGTERM)
-	if err := d.endsSoon(); err == nil || !strings.Contains(d.said(), "not started: terminated") {
+	if err := d.endsSoon(); err != nil || !strings.Contains(d.said(), "ended before it served anybody: terminated") {
 		t.Errorf("it ended with %v:\n%s", err, d.said())
 	}
 }

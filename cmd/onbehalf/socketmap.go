@@ -26,6 +26,7 @@ func (d *daemon) serveSocketmap(inherited net.Listener, socket config.Socket) (s
 		return func() {}
 	}
 	d.memory.socketmap = addresses([]net.Listener{listener})[0]
+	d.keep(socketmapName, listener)
 	server := &socketmap.Server{Current: current, Log: d.log, Now: d.clock.Now, Besides: d.clock.Others}
 	go server.Serve(listener)
 	return server.Close

@@ -11,10 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
+	"onbehalf/admin"
 	"onbehalf/config"
-	"onbehalf/milter"
+	"onbehalf/socket"
 )
 
 // sockets are those that the daemon answers on.
@@ -42,69 +41,86 @@ const (
 	formerName = "onbehalf.socket"
 )
 
-// openSockets returns the sockets that systemd hands over (sd_listen_fds(3)): they outlive the
-// daemon, so that no connection is lost over a restart. Only when there are none for the
-// milter are those in listen opened, all of them or none.
+// openSockets returns the sockets that systemd hands over: they outlive the daemon, so that no
+// connection is lost over a restart. Only when there are none for the milter are those in listen
+// opened, all of them or none.
 func (d *daemon) openSockets(listen []config.Socket) (s sockets, err error) {
-	for name, files := range activation.FilesWithNames() {
-		for _, file := range files {
-			if failed := s.take(name, file); failed != nil {
-				err = errors.Join(err, failed)
-			}
-		}
+	handed, err := socket.Inherited()
+	for name, listeners := range handed {
+		err = errors.Join(err, s.take(name, listeners))
 	}
-	if err != nil {
-		s.close()
-		return sockets{}, err
-	}
-	if len(s.milter) > 0 {
+	if err == nil && len(s.milter) > 0 {
 		d.warnOfIdle("listen", "onbehalf.socket", listen, s.milter)
 		return s, nil
 	}
-	if s.milter, err = openAll(listen); err != nil {
+	if err == nil {
+		s.milter, err = openAll(listen)
+	}
+	if err != nil {
 		s.close()
 		return sockets{}, err
 	}
 	return s, nil
 }
 
-// take finds out what a socket is for by its name, and by nothing else: a milter's client that
+// take finds out what sockets are for by their name, and by nothing else: a milter's client that
 // meets the socketmap, or the reverse, is mail deferred. The milter may have several, like listen.
-func (s *sockets) take(name string, file *os.File) error {
-	defer file.Close()
-	listener, err := net.FileListener(file) // a copy of it
-	if err != nil {
-		return fmt.Errorf("socket %q, handed over by systemd, is not one to accept connections at; take it out of the socket unit: %w", name, err)
-	}
+func (s *sockets) take(name string, listeners []net.Listener) error {
 	one := map[string]*net.Listener{socketmapName: &s.socketmap, adminName: &s.admin}[name]
 	switch {
 	case name == milterName, name == formerName:
-		s.milter = append(s.milter, listener)
+		s.milter = append(s.milter, listeners...)
 		return nil
-	case one == nil:
-		err = fmt.Errorf("socket %s, handed over by systemd, is named %q, which says nothing; set FileDescriptorName= in its unit to milter, socketmap or admin", listener.Addr(), name)
-	case *one != nil:
-		err = fmt.Errorf("systemd hands over two sockets named %q, %s and %s; leave one ListenStream= in the units of that name", name, (*one).Addr(), listener.Addr())
-	default:
-		*one = listener
+	case one != nil && len(listeners) == 1:
+		*one = listeners[0]
 		return nil
 	}
-	listener.Close()
-	return err
+	for _, listener := range listeners {
+		listener.Close()
+	}
+	if one == nil {
+		return fmt.Errorf("socket %s, handed over by systemd, is named %q, which says nothing; set FileDescriptorName= in its unit to milter, socketmap or admin", listeners[0].Addr(), name)
+	}
+	return fmt.Errorf("systemd hands over two sockets named %q, %s and %s; leave one ListenStream= in the units of that name", name, listeners[0].Addr(), listeners[1].Addr())
 }
 
 // openAll opens all sockets, or none.
 func openAll(listen []config.Socket) ([]net.Listener, error) {
 	var listeners []net.Listener
-	for _, socket := range listen {
-		listener, err := milter.Listen(socket.Network, socket.Address)
+	for _, one := range listen {
+		listener, err := socket.Listen(one.Network, one.Address)
 		if err != nil {
 			sockets{milter: listeners}.close()
-			return nil, fmt.Errorf("listen: %s: %w", socket, err)
+			return nil, fmt.Errorf("listen: %s: %w", one, err)
 		}
 		listeners = append(listeners, listener)
 	}
 	return listeners, nil
+}
+
+// keep notes a socket that is answered on, for those who ask, and has the file of one that we opened
+// watched.
+func (d *daemon) keep(name string, listener net.Listener) {
+	d.memory.sockets = append(d.memory.sockets, keptSocket{name, listener})
+	if ours, ok := listener.(*socket.Listener); ok {
+		go ours.Watch(d.log)
+	}
+}
+
+// keptSocket is a socket that the daemon answers on.
+type keptSocket struct {
+	name     string
+	listener net.Listener
+}
+
+// tell says how the socket is.
+func (k keptSocket) tell() admin.Socket {
+	doc := admin.Socket{Name: k.name, Address: addresses([]net.Listener{k.listener})[0]}
+	if ours, ok := k.listener.(*socket.Listener); ok {
+		state := ours.State()
+		doc.Problem, doc.Since, doc.Reopened = state.Problem, state.Since, state.Reopened
+	}
+	return doc
 }
 
 // warnOfIdle names the sockets in the configuration that systemd did not hand over, by their key.
@@ -117,10 +133,11 @@ func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited 
 	}
 }
 
-// serveMilter answers on all of them, and gives where the first to fail is told.
+// serveMilter answers on all of them, and returns where each that fails says so.
 func (d *daemon) serveMilter(listeners []net.Listener) <-chan error {
 	failed := make(chan error, len(listeners))
 	for _, listener := range listeners {
+		d.keep(milterName, listener)
 		go func() { failed <- d.server.Serve(listener) }()
 	}
 	return failed
@@ -137,14 +154,14 @@ func addresses(listeners []net.Listener) []string {
 
 // openBeside opens a socket that mail does not depend on, unless systemd handed it over. When
 // that fails, it is logged with what is lost by it, and all else goes on; nil: there is none.
-func (d *daemon) openBeside(key string, inherited net.Listener, socket config.Socket, lost string) net.Listener {
-	if inherited != nil || socket.IsZero() {
+func (d *daemon) openBeside(key string, inherited net.Listener, wanted config.Socket, lost string) net.Listener {
+	if inherited != nil || wanted.IsZero() {
 		return inherited
 	}
-	listener, err := milter.Listen(socket.Network, socket.Address)
+	listener, err := socket.Listen(wanted.Network, wanted.Address)
 	if err != nil {
-		level, remedy := openRemedy(key, socket, err)
-		d.log.Log(context.Background(), level, "no "+key+" socket: "+lost, key, socket.String(), "error", err, "remedy", remedy)
+		level, remedy := openRemedy(key, wanted, err)
+		d.log.Log(context.Background(), level, "no "+key+" socket: "+lost, key, wanted.String(), "error", err, "remedy", remedy)
 		return nil
 	}
 	return listener

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -19,10 +20,11 @@ import (
 	"onbehalf/admin/print"
 	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
+	"onbehalf/disk"
 )
 
 func (p *program) status() *cobra.Command {
-	var asJSON bool
+	var options statusOptions
 	cmd := &cobra.Command{
 		Use:   "status [TENANT]",
 		Short: "Show how the running daemon is: reload, DNS, tenants, problems",
@@ -30,34 +32,94 @@ func (p *program) status() *cobra.Command {
 what became of the last reload, whether DNS answers, in which ways the tenants' mail
 leaves, what is wrong, and what has changed. With TENANT (an id): each of its domains,
 what DNS has shown and when, and what that means for its mail. Exit status 0 when the
-daemon answers, however it is.`,
+daemon answers, however it is.
+
+When the configuration cannot be read, its line "admin:" counts if it can be found, then
+the default socket; --socket says where to ask whatever the configuration says.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return p.runStatus(strings.Join(args, ""), len(args) > 0, asJSON)
+			return p.runStatus(strings.Join(args, ""), len(args) > 0, options)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the daemon's answer as JSON")
+	cmd.Flags().BoolVar(&options.json, "json", false, "print the daemon's answer as JSON")
+	cmd.Flags().StringVar(&options.socket, "socket", "", "the daemon's admin socket: unix:PATH or inet:HOST:PORT")
 	return cmd
 }
 
-func (p *program) runStatus(id string, ofTenant, asJSON bool) error {
+// statusOptions are the flags of status.
+type statusOptions struct {
+	json   bool
+	socket string
+}
+
+func (p *program) runStatus(id string, ofTenant bool, options statusOptions) error {
 	conf, findings := config.Load(p.config, os.Environ())
-	daemon := asked{socket: conf.Admin, listen: conf.Listen}
-	if conf.Admin.IsZero() {
-		if !findings.Fatal() {
-			return fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, config.DefaultAdmin)
-		}
-		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
+	daemon, err := p.find(conf, findings, options.socket)
+	if err != nil {
+		return err
 	}
 	if ofTenant {
-		return answer(p, daemon, "/tenants/"+url.PathEscape(id), asJSON, print.Tenant)
+		return answer(p, daemon, "/tenants/"+url.PathEscape(id), options.json, print.Tenant)
 	}
-	return answer(p, daemon, "/status", asJSON, func(out io.Writer, s admin.Status) {
+	return answer(p, daemon, "/status", options.json, func(out io.Writer, s admin.Status) {
 		print.Status(out, s)
 		if why := refusable(findings); why != "" && (s.Reload == nil || s.Reload.OK) {
 			fmt.Fprintf(p.err, "\nThe configuration on disk would be refused now: %s\nonbehalf check-config shows all that is wrong.\n", why)
 		}
 	})
+}
+
+// find finds out where to ask the daemon: at the socket that a flag names, else at the one in the
+// configuration or, where that cannot be read, in what is left of it.
+func (p *program) find(conf *config.Config, findings config.Findings, flag string) (asked, error) {
+	daemon := asked{socket: conf.Admin, listen: conf.Listen}
+	switch {
+	case flag != "":
+		var err error
+		if daemon.socket, err = config.ParseSocket("", flag); err != nil {
+			return asked{}, misuse("--socket: %v", err)
+		}
+	case !conf.Admin.IsZero():
+	case !findings.Fatal():
+		return asked{}, fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, config.DefaultAdmin)
+	default:
+		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
+		if named := p.salvage(); !named.IsZero() && mayAnswer(named) {
+			daemon.socket = named
+		}
+	}
+	return daemon, nil
+}
+
+// salvage returns the admin socket that the environment or a line of a configuration names that
+// cannot be read as a whole; zero: none is found.
+func (p *program) salvage() config.Socket {
+	texts := []string{os.Getenv("ONBEHALF_ADMIN")}
+	file, _, err := disk.Open(p.config, config.MaxFile)
+	if err == nil {
+		defer file.Close()
+		for lines := bufio.NewScanner(file); lines.Scan(); {
+			if value, found := strings.CutPrefix(lines.Text(), "admin:"); found {
+				value, _, _ = strings.Cut(value, " #")
+				texts = append(texts, strings.Trim(value, " \t\r\"'"))
+			}
+		}
+	}
+	for _, text := range texts {
+		if s, err := config.ParseSocket(filepath.Dir(p.config), text); err == nil {
+			return s
+		}
+	}
+	return config.Socket{}
+}
+
+// mayAnswer reports whether somebody listens at a socket, or may: we might not be allowed to connect.
+func mayAnswer(s config.Socket) bool {
+	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // answer gets a document and prints it.
@@ -82,7 +144,7 @@ func firstError(findings config.Findings) string {
 	return ""
 }
 
-// refusable gives the first finding that a reload would be refused for; empty: none. What only
+// refusable returns the first finding that a reload would be refused for; empty: none. What only
 // we may not read is none.
 func refusable(findings config.Findings) string {
 	for _, f := range findings {
@@ -134,7 +196,7 @@ func (a asked) explain(err error) error {
 	return fmt.Errorf("no answer at %s: %w", a.socket, err)
 }
 
-// answersPostfix gives a socket of the milter at which somebody answers.
+// answersPostfix returns a socket of the milter at which somebody answers.
 func (a asked) answersPostfix() string {
 	for _, socket := range a.listen {
 		if conn, err := net.DialTimeout(socket.Network, socket.Address, time.Second); err == nil {

@@ -251,7 +251,7 @@ func TestStatusOfReloads(t *testing.T) {
 
 	d.reload(d.config() + "platfrom: {}\n")
 	_, out, talk = d.onbehalf("status")
-	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Mend that, and reload")
+	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Fix that, and reload")
 	if talk != "" {
 		t.Errorf("said twice: %s", talk)
 	}
@@ -345,6 +345,103 @@ func TestStatusGuesses(t *testing.T) {
 	has(t, talk, "onbehalf is not running: nobody answers at unix:/run/onbehalf/admin.sock", "the configuration does not tell: "+d.folder+"/onbehalf.yaml: does not exist")
 	if status != 1 {
 		t.Errorf("status %d", status)
+	}
+}
+
+// TestStatusWithBrokenConfiguration: the daemon is found by what is left of the file, by the environment, or
+// by a flag.
+func TestStatusWithBrokenConfiguration(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/admin.sock")
+	d := startServe(t)
+	broken := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(d.folder+"/onbehalf.yaml", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fine := func(args ...string) {
+		t.Helper()
+		status, out, talk := d.onbehalf(append([]string{"status"}, args...)...)
+		has(t, out, "is running, pid ", "Configuration  ok: 2 tenants")
+		has(t, talk, "The configuration on disk would be refused now: ")
+		if status != 0 {
+			t.Errorf("status %d: %s", status, talk)
+		}
+	}
+	broken("{")
+	fine() // by the environment
+	t.Setenv("ONBEHALF_ADMIN", "")
+	os.Unsetenv("ONBEHALF_ADMIN")
+	socket := "unix:" + folder + "/admin.sock"
+	for _, line := range []string{"admin: " + socket, `admin:   "` + socket + "\" # ours", "admin: '" + socket + "'\r"} {
+		broken("listen: [\nplatform: {{\n" + line + "\n\t}")
+		fine()
+	}
+	broken("{")
+	fine("--socket", socket)
+	if status, out, _ := d.onbehalf("status", "university", "--socket", socket); status != 0 || !strings.Contains(out, "university, authorization: authorized") {
+		t.Errorf("status %d: %s", status, out)
+	}
+	status, _, talk := d.onbehalf("status", "--socket", "/run/onbehalf/admin.sock")
+	has(t, talk, "--socket: ", "write unix:/run/onbehalf/admin.sock")
+	if status != 2 {
+		t.Errorf("status %d", status)
+	}
+	d.onbehalf("status", "--socket", "unix:"+folder+"/gone.sock")
+	status, _, talk = d.onbehalf("status", "--socket", "unix:"+folder+"/gone.sock")
+	has(t, talk, "nobody answers at unix:"+folder+"/gone.sock")
+	if status != 1 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// TestRemovedSockets: whoever removes the daemon's sockets stops mail for seconds. The log and status
+// say so.
+func TestRemovedSockets(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/admin.sock")
+	t.Setenv("ONBEHALF_SOCKETMAP", "unix:"+folder+"/socketmap.sock")
+	d := startServe(t)
+	for _, path := range []string{d.folder + "/milter.sock", folder + "/admin.sock", folder + "/socketmap.sock"} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if !soon(func() bool { conn, err := net.Dial("unix", path); return err == nil && conn.Close() == nil }) {
+			t.Fatal("it is not opened again")
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+	if got := from(t, d.send("a@university.example")); got != "a@university.example" {
+		t.Errorf("From: %s", got)
+	}
+	if got := look(t, folder+"/socketmap.sock", "transport *"); got != "NOTFOUND " {
+		t.Errorf("the socketmap answers %q", got)
+	}
+	_, out, _ := d.onbehalf("status")
+	has(t, out, "the file of unix:"+d.folder+"/milter.sock was removed, and was made again")
+	has(t, out, "the file of unix:"+folder+"/socketmap.sock was removed, and was made again")
+	if n := strings.Count(d.said(), "a socket file was removed, and is opened again"); n != 3 {
+		t.Errorf("%d lines: %s", n, d.said())
+	}
+	if err := os.Remove(folder + "/socketmap.sock"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(folder+"/socketmap.sock", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if !soon(func() bool { _, out, _ = d.onbehalf("status"); return strings.Contains(out, "CANNOT BE REACHED") }) {
+		t.Fatal(out)
+	}
+	has(t, out, "socketmap CANNOT BE REACHED at unix:"+folder+"/socketmap.sock since ", "is not a socket; remove it or choose another path")
+	d.command.Process.Signal(syscall.SIGTERM)
+	if err := <-d.ended; err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(d.folder + "/milter.sock"); !os.IsNotExist(err) {
+		t.Errorf("the socket stays: %v", err)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package mta plays the mail server's side of the milter protocol, as Postfix 3.7
-// does it, and gives the message as it would leave. The demonstration, self-tests
+// does it, and returns the message as it would leave. The demonstration, self-tests
 // and the tests of package milter use it; mail does not pass through here.
 package mta
 
@@ -52,7 +52,7 @@ func DialOffer(network, address string, offer Offer) (*Client, error) {
 	return c, nil
 }
 
-// Octets gives the offer as it travels.
+// Octets returns the offer as it travels.
 func (o Offer) Octets() []byte {
 	var octets []byte
 	for _, word := range []uint32{o.Version, o.Actions, o.Protocol} {

@@ -31,9 +31,10 @@ var below = map[string][]string{
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
 	"config":    {"tenant", "message", "disk", "remedy"},
 	"authorize": {"rewrite", "keys", "tenant", "message", "receivers", "disk", "remedy"},
-	"milter":    {"rewrite", "keys", "tenant", "message", "receivers"},
-	"socketmap": {"rewrite", "keys", "tenant", "message"},
-	"admin":     {"rewrite", "keys", "tenant", "message", "receivers"},
+	"socket":    {},
+	"milter":    {"rewrite", "keys", "tenant", "message", "receivers", "socket"},
+	"socketmap": {"rewrite", "keys", "tenant", "message", "socket"},
+	"admin":     {"rewrite", "keys", "tenant", "message", "receivers", "socket"},
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
@@ -172,6 +173,7 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/milter/mta", "onbehalf/admin", "arrows point down only"},
 		{"onbehalf/socketmap", "onbehalf/milter", "arrows point down only"},
 		{"onbehalf/admin", "onbehalf/milter/mta", "arrows point down only"},
+		{"onbehalf/socket", "onbehalf/message", "arrows point down only, from socket to nothing of ours"},
 		{"onbehalf/authorize", "onbehalf/socketmap", "arrows point down only"},
 		{"onbehalf/message", "onbehalf/cmd/onbehalf", "arrows point down only"},
 		{"onbehalf/milter", "onbehalf/test/cases", "what is for tests stays out"},
@@ -189,6 +191,7 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/config", "onbehalf/tenant", ""},
 		{"onbehalf/milter", "onbehalf/keys", ""},
 		{"onbehalf/milter", "onbehalf/receivers", ""},
+		{"onbehalf/socketmap", "onbehalf/socket", ""},
 		{"onbehalf/milter/mta", "onbehalf/milter", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/milter/mta", ""},
 		{"onbehalf/cmd/onbehalf/demo", "onbehalf/config", ""},

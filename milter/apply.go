@@ -18,10 +18,10 @@ type editor struct {
 	leadingSpace bool // values travel with it; else Postfix adds one
 }
 
-// perform sends the plan's edits: the reverse-path, the recipients, the header, the
+// apply sends the plan's edits: the reverse-path, the recipients, the header, the
 // signatures on top with the first of them uppermost. The guard holds them back until
 // the reply, so that Postfix gets all of them or none.
-func (e editor) perform(plan rewrite.Plan, signatures []message.Field) {
+func (e editor) apply(plan rewrite.Plan, signatures []message.Field) {
 	if plan.ReversePath != nil {
 		e.frame(library.ActChangeFrom, "<"+plan.ReversePath.String()+">")
 	}
@@ -35,8 +35,8 @@ func (e editor) perform(plan rewrite.Plan, signatures []message.Field) {
 }
 
 // exchange adds before it deletes: a message without recipients would vanish. The
-// recipient to delete is named as RCPT gave it; Postfix passes over any other
-// spelling in silence.
+// recipient to delete is named as RCPT gave it; Postfix ignores any other
+// spelling.
 func (e editor) exchange(exchanges []rewrite.Exchange) {
 	done := make(map[string]bool, 2*len(exchanges))
 	for _, x := range exchanges {

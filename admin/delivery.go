@@ -10,28 +10,28 @@ import (
 	"onbehalf/tenant"
 )
 
-// Way is how mail of a domain leaves, in one word.
-type Way string
+// Delivery is how mail of a domain leaves, in one word.
+type Delivery string
 
 // The ways, from the best to the worst.
 const (
-	Signed   Way = "signed"   // as its own, with a DKIM signature of its own
-	ByPath   Way = "path"     // as its own, by SPF of its return path alone
-	BySPF    Way = "spf"      // as its own, by SPF alone
-	Platform Way = "platform" // in the platform's name
-	Bare     Way = "bare"     // From is kept by policy, and nothing authenticates it
-	Refused  Way = "refused"  // not at all
+	Signed   Delivery = "signed"   // as its own, with a DKIM signature of its own
+	ByPath   Delivery = "path"     // as its own, by SPF of its return path alone
+	BySPF    Delivery = "spf"      // as its own, by SPF alone
+	Platform Delivery = "platform" // in the platform's name
+	Bare     Delivery = "bare"     // From is kept by policy, and nothing authenticates it
+	Refused  Delivery = "refused"  // not at all
 )
 
-// Ways are all, from the best to the worst.
-var Ways = [...]Way{Signed, ByPath, BySPF, Platform, Bare, Refused}
+// Deliveries are all, from the best to the worst.
+var Deliveries = [...]Delivery{Signed, ByPath, BySPF, Platform, Bare, Refused}
 
 // compare orders ways, the best first.
-func (w Way) compare(other Way) int {
-	return slices.Index(Ways[:], w) - slices.Index(Ways[:], other)
+func (d Delivery) compare(other Delivery) int {
+	return slices.Index(Deliveries[:], d) - slices.Index(Deliveries[:], other)
 }
 
-func wayOf(p rewrite.Plan) Way {
+func deliveryOf(p rewrite.Plan) Delivery {
 	switch {
 	case p.Verdict == rewrite.Refuse:
 		return Refused
@@ -48,8 +48,8 @@ func wayOf(p rewrite.Plan) Way {
 }
 
 // meaning says for people what a plan makes of the mail.
-func (w Way) meaning(p rewrite.Plan) string {
-	switch w {
+func (d Delivery) meaning(p rewrite.Plan) string {
+	switch d {
 	case Signed:
 		return "leaves as its own, with a DKIM signature of its own"
 	case ByPath:
@@ -76,7 +76,7 @@ func letter(t *tenant.Tenant, d message.Domain, now time.Time) message.Message {
 	}
 }
 
-// submitter gives one of the tenant's own. That it is local makes it trusted, wherever
+// submitter returns one of the tenant's own. That it is local makes it trusted, wherever
 // it comes from.
 func submitter(t *tenant.Tenant) message.Submitter {
 	who := message.Submitter{Local: true}

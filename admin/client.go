@@ -16,7 +16,7 @@ const (
 	maxAnswer  = 64 << 20
 )
 
-// ErrStranger is what Ask gives when the answer is not one of ours.
+// ErrStranger is what Ask returns when the answer is not one of ours.
 var ErrStranger = errors.New("what answers is not onbehalf, or of another version")
 
 // Ask gets the document at a path from the daemon that listens at a socket ("unix" or
@@ -59,5 +59,5 @@ func read(status int, body []byte, document any) error {
 	return ErrStranger
 }
 
-// Error gives the text.
+// Error returns the text.
 func (e Error) Error() string { return e.Text }

@@ -9,22 +9,22 @@ import (
 	"onbehalf/tenant"
 )
 
-// survey is one look at all tenants.
-type survey struct {
+// summary is one look at all tenants.
+type summary struct {
 	snapshot *tenant.Snapshot
 	below    map[string][]message.Domain // by tenant: names below a wildcard that mail came from
 	platform []tenant.Standing           // of its own domains
 	now      time.Time
 }
 
-// newSurvey looks at a table at one instant. Standings that come in while it is made may
+// newSummary looks at a table at one instant. Standings that come in while it is made may
 // be missed, and are seen by the next one.
-func newSurvey(table *tenant.Table, now time.Time) (*survey, error) {
+func newSummary(table *tenant.Table, now time.Time) (*summary, error) {
 	all, err := table.Standings()
 	if err != nil {
 		return nil, err
 	}
-	v := &survey{snapshot: table.Snapshot(), below: make(map[string][]message.Domain), now: now}
+	v := &summary{snapshot: table.Snapshot(), below: make(map[string][]message.Domain), now: now}
 	for _, s := range all {
 		if v.isPlatforms(s.Domain) {
 			v.platform = append(v.platform, s)
@@ -35,8 +35,8 @@ func newSurvey(table *tenant.Table, now time.Time) (*survey, error) {
 	return v, nil
 }
 
-// isPlatforms tells whether the platform's own mail depends on the domain.
-func (v *survey) isPlatforms(d message.Domain) bool {
+// isPlatforms reports whether the platform's own mail depends on the domain.
+func (v *summary) isPlatforms(d message.Domain) bool {
 	p := v.snapshot.Platform()
 	return d == p.Domain || d == p.FromDomain || d == p.Bounce
 }
@@ -45,15 +45,15 @@ func (v *survey) isPlatforms(d message.Domain) bool {
 type source struct {
 	pattern tenant.Pattern // a wildcard: no mail came from there yet
 	domain  message.Domain // of the author; a wildcard's is one that might come
-	at      message.Domain // whose standing tells what the tenant publishes; zero: of another source
+	at      message.Domain // whose standing says what the tenant publishes; zero: of another source
 }
 
 func exactly(d message.Domain) source { return source{tenant.Pattern{Domain: d}, d, d} }
 
-// sources gives where mail of a tenant comes from, as far as it is known: the domains
+// sources returns where mail of a tenant comes from, as far as it is known: the domains
 // that it names, those that a wildcard covers and mail came from, and below a
 // wildcard any other.
-func (v *survey) sources(t *tenant.Tenant) []source {
+func (v *summary) sources(t *tenant.Tenant) []source {
 	var named, wild []source
 	exact := make(map[message.Domain]bool)
 	for _, p := range t.Domains {
@@ -78,7 +78,7 @@ func (v *survey) sources(t *tenant.Tenant) []source {
 	return append(named, wild...)
 }
 
-// Sample gives a domain that a wildcard covers; where there is no room for one, its own.
+// Sample returns a domain that a wildcard covers; where there is no room for one, its own.
 func Sample(p tenant.Pattern) message.Domain {
 	below, err := message.ParseDomain("any-name." + p.Domain.String())
 	if err != nil { // there is no room for it
@@ -88,56 +88,56 @@ func Sample(p tenant.Pattern) message.Domain {
 }
 
 // all counts all tenants, and gathers what is wrong with them.
-func (v *survey) all(tenants []*tenant.Tenant) (Tenants, problems) {
-	count := Tenants{By: make(map[Way]int)}
+func (v *summary) all(tenants []*tenant.Tenant) (Tenants, problems) {
+	count := Tenants{By: make(map[Delivery]int)}
 	var found problems
 	for _, s := range v.platform {
 		found.take("", s, Platform)
 	}
 	for _, t := range tenants {
 		from := v.sources(t)
-		count.take(t, v.waysOf(t, from, &found), v.waits(t, from))
+		count.take(t, v.deliveriesOf(t, from, &found), v.waits(t, from))
 	}
 	return count, found
 }
 
-// waysOf gives the ways of a tenant's mail, guesses only where there is nothing
+// deliveriesOf returns the ways of a tenant's mail, guesses only where there is nothing
 // better, and notes what is wrong.
-func (v *survey) waysOf(t *tenant.Tenant, all []source, found *problems) []Way {
-	var ways []Way
+func (v *summary) deliveriesOf(t *tenant.Tenant, all []source, found *problems) []Delivery {
+	var deliveries []Delivery
 	for _, from := range all {
-		way := wayOf(v.decide(t, from.domain))
+		delivery := deliveryOf(v.decide(t, from.domain))
 		if t.Authorization == tenant.Auto && !from.at.IsZero() {
-			found.take(t.ID, v.snapshot.Standing(from.at), way)
+			found.take(t.ID, v.snapshot.Standing(from.at), delivery)
 		}
 		if !from.pattern.Wildcard || all[0].pattern.Wildcard {
-			ways = append(ways, way)
+			deliveries = append(deliveries, delivery)
 		}
 	}
-	return ways
+	return deliveries
 }
 
-// waits tells whether a domain of the tenant has not been looked up yet.
-func (v *survey) waits(t *tenant.Tenant, all []source) bool {
+// waits reports whether a domain of the tenant has not been looked up yet.
+func (v *summary) waits(t *tenant.Tenant, all []source) bool {
 	return t.Authorization == tenant.Auto && slices.ContainsFunc(all, func(from source) bool {
 		return !from.at.IsZero() && !v.snapshot.Standing(from.at).LookedUp()
 	})
 }
 
-// decide gives the plan for mail of a domain.
-func (v *survey) decide(t *tenant.Tenant, d message.Domain) rewrite.Plan {
+// decide returns the plan for mail of a domain.
+func (v *summary) decide(t *tenant.Tenant, d message.Domain) rewrite.Plan {
 	return rewrite.Decide(letter(t, d, v.now), v.snapshot)
 }
 
 // take counts one tenant.
-func (c *Tenants) take(t *tenant.Tenant, ways []Way, waits bool) {
+func (c *Tenants) take(t *tenant.Tenant, deliveries []Delivery, waits bool) {
 	c.Total++
-	if len(ways) == 0 {
+	if len(deliveries) == 0 {
 		return
 	}
-	worst := slices.MaxFunc(ways, Way.compare)
+	worst := slices.MaxFunc(deliveries, Delivery.compare)
 	c.By[worst]++
-	if slices.MinFunc(ways, Way.compare) != worst {
+	if slices.MinFunc(deliveries, Delivery.compare) != worst {
 		c.Mixed++
 	}
 	if waits {

@@ -21,7 +21,7 @@ func TestWays(t *testing.T) {
 		spf, key     tenant.State
 		path         tenant.State
 		change       func(*tenant.Tenant)
-		way          admin.Way
+		delivery     admin.Delivery
 		row, problem string
 	}{
 		{"everything", active, active, active, nil, admin.Signed, "1", ""},
@@ -52,7 +52,7 @@ func TestWays(t *testing.T) {
 			}
 			d := newDesk(t, []*tenant.Tenant{one}, standing(t, "one.example", test.spf, test.key, test.path))
 			s := d.status(t)
-			if want := map[admin.Way]int{test.way: 1}; !maps.Equal(s.Tenants.By, want) || s.Tenants.Total != 1 {
+			if want := map[admin.Delivery]int{test.delivery: 1}; !maps.Equal(s.Tenants.By, want) || s.Tenants.Total != 1 {
 				t.Errorf("counted %v, want %v", s.Tenants, want)
 			}
 			var got []string
@@ -67,7 +67,7 @@ func TestWays(t *testing.T) {
 			}
 			var page admin.Tenant
 			d.ask(t, "/tenants/one", &page)
-			if len(page.Domains) != 1 || page.Domains[0].Row != test.row || page.Domains[0].Way != test.way || page.Domains[0].Meaning == "" {
+			if len(page.Domains) != 1 || page.Domains[0].Row != test.row || page.Domains[0].Delivery != test.delivery || page.Domains[0].Meaning == "" {
 				t.Errorf("domains %+v, want row %s", page.Domains, test.row)
 			}
 			if known := !page.Domains[0].Standing.Domain.IsZero(); known != (one.Authorization == tenant.Auto) {
@@ -118,7 +118,7 @@ both.example: row 5 for postmaster@both.example, standing of both.example, guess
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 	s := d.status(t)
-	if want := map[admin.Way]int{admin.BySPF: 2, admin.Platform: 1}; !maps.Equal(s.Tenants.By, want) {
+	if want := map[admin.Delivery]int{admin.BySPF: 2, admin.Platform: 1}; !maps.Equal(s.Tenants.By, want) {
 		t.Errorf("counted %v, want %v", s.Tenants.By, want)
 	}
 	if s.ProblemsTotal != 2 || s.Problems[0].Tenant != "wide" || s.Problems[0].Domain != domain(t, "wide.example") || s.Problems[1].Tenant != "both" {
