@@ -40,7 +40,7 @@ func TestLookedUp(t *testing.T) {
 		"return path": func(s *tenant.Standing) { s.ReturnPath = full.ReturnPath },
 		"nothing":     func(s *tenant.Standing) {},
 	} {
-		one := tenant.Standing{Domain: full.Domain, DMARC: tenant.DMARC{Trouble: tenant.Trouble{Error: "SERVFAIL", At: time.Now()}}}
+		one := tenant.Standing{Domain: full.Domain, DMARC: tenant.DMARC{LookupError: tenant.LookupError{Error: "SERVFAIL", At: time.Now()}}}
 		take(&one)
 		s := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")}, one).status(t)
 		if waits := s.Tenants.NotLookedUp == 1; waits != (name == "nothing") || one.LookedUp() == waits {

@@ -148,13 +148,13 @@ type Tenants struct {
 
 // Problem is a mechanism that should be better than it is.
 type Problem struct {
-	Tenant    string         `json:"tenant,omitempty"` // id; empty: the platform
-	Domain    message.Domain `json:"domain"`
-	Mechanism string         `json:"mechanism"`
-	State     tenant.State   `json:"state,omitempty"` // of dmarc: the policy; empty: not known
-	Since     time.Time      `json:"since,omitzero"`
-	Evidence  string         `json:"evidence,omitempty"`
-	Trouble   tenant.Trouble `json:"trouble,omitzero"` // DNS does not answer
+	Tenant    string             `json:"tenant,omitempty"` // id; empty: the platform
+	Domain    message.Domain     `json:"domain"`
+	Mechanism string             `json:"mechanism"`
+	State     tenant.State       `json:"state,omitempty"` // of dmarc: the policy; empty: not known
+	Since     time.Time          `json:"since,omitzero"`
+	Evidence  string             `json:"evidence,omitempty"`
+	Trouble   tenant.LookupError `json:"trouble,omitzero"` // DNS does not answer
 }
 
 // Tenant is the document at /tenants/ID.

@@ -62,7 +62,7 @@ func mechanism(state tenant.State) tenant.Mechanism {
 // a state for them.
 func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Standing {
 	s := tenant.Standing{
-		Domain: domain(t, name), SPF: mechanism(spf), DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism(key)}},
+		Domain: domain(t, name), SPF: mechanism(spf), DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: mechanism(key)}},
 		DMARC: tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: noon},
 	}
 	if path != tenant.Unknown {

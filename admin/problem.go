@@ -22,9 +22,9 @@ const (
 // nothing.
 func (all *problems) take(id string, s tenant.Standing, delivery Delivery) {
 	note := func(mechanism string, m tenant.Mechanism, missed bool) {
-		troubled := m.Trouble != tenant.Trouble{}
+		troubled := m.LookupError != tenant.LookupError{}
 		if m.State == tenant.Warning || troubled || missed && m.State == tenant.Pending {
-			*all = append(*all, Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.Trouble})
+			*all = append(*all, Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.LookupError})
 		}
 	}
 	unsigned := delivery != Signed
@@ -37,8 +37,8 @@ func (all *problems) take(id string, s tenant.Standing, delivery Delivery) {
 	if s.ReturnPath.Of != "" {
 		note("return_path", s.ReturnPath, unsigned && delivery != BySPF)
 	}
-	if s.DMARC.Trouble != (tenant.Trouble{}) {
-		*all = append(*all, Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.Trouble})
+	if s.DMARC.LookupError != (tenant.LookupError{}) {
+		*all = append(*all, Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.LookupError})
 	}
 }
 
@@ -59,7 +59,7 @@ func (p Problem) weight() int {
 		return 0
 	case p.State == tenant.Warning:
 		return 1
-	case p.Trouble != tenant.Trouble{}:
+	case p.Trouble != tenant.LookupError{}:
 		return 2
 	}
 	return 3

@@ -149,7 +149,7 @@ func TestWorstFirst(t *testing.T) {
 	}
 	shaky := &standings[31]
 	shaky.SPF.State = tenant.Warning
-	standings[41].DMARC.Trouble = tenant.Trouble{Error: "i/o timeout", At: noon.Add(time.Hour)}
+	standings[41].DMARC.LookupError = tenant.LookupError{Error: "i/o timeout", At: noon.Add(time.Hour)}
 	s := newDesk(t, tenants, standings...).status(t)
 	if len(s.Problems) != 100 || s.ProblemsTotal != 1+2*60+1 {
 		t.Errorf("%d of %d problems", len(s.Problems), s.ProblemsTotal)

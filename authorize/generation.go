@@ -145,7 +145,7 @@ func (r *round) add(s Subject, wild bool, old *item) {
 	if wild {
 		insertBelow(r.below, it)
 	}
-	if standing.DMARC.Trouble == (tenant.Trouble{}) && standing.DMARC.Checked.After(r.answered) {
+	if standing.DMARC.LookupError == (tenant.LookupError{}) && standing.DMARC.Checked.After(r.answered) {
 		r.liveliest, r.answered = it, standing.DMARC.Checked
 	}
 }
@@ -205,7 +205,7 @@ func (it *item) goOn(old *item, interval time.Duration, now time.Time) {
 // sameWants tells whether a known standing is of all that is wanted, and of no more.
 func sameWants(known, wanted tenant.Standing) bool {
 	return known.SPF.Of == wanted.SPF.Of && known.ReturnPath.Of == wanted.ReturnPath.Of &&
-		slices.EqualFunc(known.DKIM, wanted.DKIM, func(a, b tenant.Selector) bool { return a.Name == b.Name && a.Of == b.Of })
+		slices.EqualFunc(known.DKIM, wanted.DKIM, func(a, b tenant.KeyStanding) bool { return a.Name == b.Name && a.Of == b.Of })
 }
 
 // subjects gives all domains to watch: those that the configuration names, and those

@@ -38,7 +38,7 @@ func isNotable(s tenant.Standing, now time.Time) bool {
 // isUntried tells whether no look at the domain has ended yet. Name servers that were
 // silent once are not asked again and again because there is mail.
 func isUntried(s tenant.Standing) bool {
-	return s.DMARC.Checked.IsZero() && s.DMARC.Trouble == tenant.Trouble{}
+	return s.DMARC.Checked.IsZero() && s.DMARC.LookupError == tenant.LookupError{}
 }
 
 // notice takes note of a domain that Seen told of.

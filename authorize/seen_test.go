@@ -278,7 +278,7 @@ func TestRoomOfTheTried(t *testing.T) {
 		}
 		tried := func(i int) {
 			s := w.standing(nameBelow(t, i).String())
-			s.SPF.State, s.SPF.Trouble, s.DMARC.Trouble = tenant.Unknown, tenant.Trouble{Error: "silence", At: time.Now()}, tenant.Trouble{Error: "silence", At: time.Now()}
+			s.SPF.State, s.SPF.LookupError, s.DMARC.LookupError = tenant.Unknown, tenant.LookupError{Error: "silence", At: time.Now()}, tenant.LookupError{Error: "silence", At: time.Now()}
 			w.set(s)
 		}
 		for range 2 {

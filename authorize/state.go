@@ -37,7 +37,7 @@ type Change struct {
 // mail still relies on the mechanism.
 func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechanism {
 	if f.Verdict == Unanswered {
-		m.Trouble = tenant.Trouble{Error: f.Text, At: now}
+		m.LookupError = tenant.LookupError{Error: f.Text, At: now}
 		return m
 	}
 	if m.Since.After(now) {
@@ -54,7 +54,7 @@ func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechani
 	if next != m.State {
 		m.State, m.Since = next, now
 	}
-	m.Checked, m.Evidence, m.Trouble = now, f.Text, tenant.Trouble{}
+	m.Checked, m.Evidence, m.LookupError = now, f.Text, tenant.LookupError{}
 	return m
 }
 
@@ -76,9 +76,9 @@ func (r Rules) Apply(before tenant.Standing, report Report, now time.Time) (tena
 		after.SPF = r.stepSPF(before.SPF, report, now)
 		note(subject.Tenant, "spf", before.SPF, after.SPF)
 	}
-	after.DKIM = make([]tenant.Selector, len(before.DKIM)) // the one before is in snapshots
+	after.DKIM = make([]tenant.KeyStanding, len(before.DKIM)) // the one before is in snapshots
 	for i, key := range before.DKIM {
-		after.DKIM[i] = tenant.Selector{Name: key.Name, Mechanism: r.step(key.Mechanism, report.Keys[i], now)}
+		after.DKIM[i] = tenant.KeyStanding{Name: key.Name, Mechanism: r.step(key.Mechanism, report.Keys[i], now)}
 		note(subject.Keys[i].Tenant, "dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
 	}
 	if before.ReturnPath.Of != "" {
@@ -115,7 +115,7 @@ func (r Report) Standing(now time.Time) tenant.Standing {
 // moment that it asks.
 func policyAfter(before tenant.DMARC, report Report, now time.Time) tenant.DMARC {
 	if report.Policy.Verdict == Unanswered {
-		before.Trouble = tenant.Trouble{Error: report.Policy.Text, At: now}
+		before.LookupError = tenant.LookupError{Error: report.Policy.Text, At: now}
 		return before
 	}
 	after := report.DMARC

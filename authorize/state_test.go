@@ -48,14 +48,14 @@ func TestStep(t *testing.T) {
 	}
 	for _, test := range tests {
 		before := tenant.Mechanism{State: test.state, Of: "something", Since: noon.Add(-test.age), Checked: morning,
-			Evidence: "before", Trouble: tenant.Trouble{Error: "trouble", At: morning}}
+			Evidence: "before", LookupError: tenant.LookupError{Error: "trouble", At: morning}}
 		if test.state == unknown {
 			before = tenant.Mechanism{Of: "something"}
 		}
 		want := before
 		switch {
 		case test.v == Unanswered:
-			want.Trouble = tenant.Trouble{Error: "what was seen", At: noon}
+			want.LookupError = tenant.LookupError{Error: "what was seen", At: noon}
 		default:
 			want = tenant.Mechanism{State: test.want, Of: "something", Since: before.Since, Checked: noon, Evidence: "what was seen"}
 			if test.want != test.state || test.age < 0 {
@@ -86,7 +86,7 @@ func fullStanding(t testing.TB, state tenant.State) tenant.Standing {
 	}
 	return tenant.Standing{
 		Domain: dom(t, "customer.example"), SPF: m("192.0.2.1"), ReturnPath: m("bounce.customer.example"),
-		DKIM:  []tenant.Selector{{Name: "cw1", Mechanism: m("key one")}, {Name: "cw2", Mechanism: m("key two")}},
+		DKIM:  []tenant.KeyStanding{{Name: "cw1", Mechanism: m("key one")}, {Name: "cw2", Mechanism: m("key two")}},
 		DMARC: tenant.DMARC{Policy: tenant.DMARCReject, StrictSPF: true, Organizational: dom(t, "customer.example"), Checked: morning, Evidence: "before"},
 	}
 }
@@ -197,8 +197,8 @@ func TestSilenceMovesNothing(t *testing.T) {
 		if after.SPF.At != now || after.DKIM[1].At != now || after.ReturnPath.At != now || after.DMARC.At != now {
 			t.Errorf("trouble is not told: %+v", after)
 		}
-		after.SPF.Trouble, after.DKIM[0].Trouble, after.DKIM[1].Trouble = tenant.Trouble{}, tenant.Trouble{}, tenant.Trouble{}
-		after.ReturnPath.Trouble, after.DMARC.Trouble = tenant.Trouble{}, tenant.Trouble{}
+		after.SPF.LookupError, after.DKIM[0].LookupError, after.DKIM[1].LookupError = tenant.LookupError{}, tenant.LookupError{}, tenant.LookupError{}
+		after.ReturnPath.LookupError, after.DMARC.LookupError = tenant.LookupError{}, tenant.LookupError{}
 		if !reflect.DeepEqual(after, s) {
 			t.Fatalf("silence made\n%+v of\n%+v", after, s)
 		}
@@ -209,7 +209,7 @@ func TestPolicyAfter(t *testing.T) {
 	before := tenant.DMARC{Policy: tenant.DMARCReject, StrictDKIM: true, Checked: morning, Evidence: "before"}
 	silent := Report{Policy: Finding{Verdict: Unanswered, Text: "silence"}}
 	want := before
-	want.Trouble = tenant.Trouble{Error: "silence", At: noon}
+	want.LookupError = tenant.LookupError{Error: "silence", At: noon}
 	if got := policyAfter(before, silent, noon); got != want {
 		t.Errorf("after silence %+v", got)
 	}
@@ -229,7 +229,7 @@ func TestPolicyAfter(t *testing.T) {
 func TestFit(t *testing.T) {
 	wanted := func(change func(*tenant.Standing)) tenant.Standing {
 		w := tenant.Standing{Domain: dom(t, "customer.example"), SPF: tenant.Mechanism{Of: "192.0.2.1"}, ReturnPath: tenant.Mechanism{Of: "bounce.customer.example"},
-			DKIM: []tenant.Selector{{Name: "cw1", Mechanism: tenant.Mechanism{Of: "key one"}}, {Name: "cw2", Mechanism: tenant.Mechanism{Of: "key two"}}}}
+			DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: tenant.Mechanism{Of: "key one"}}, {Name: "cw2", Mechanism: tenant.Mechanism{Of: "key two"}}}}
 		change(&w)
 		return w
 	}
@@ -248,7 +248,7 @@ func TestFit(t *testing.T) {
 		}, true},
 		{"selector", wanted(func(w *tenant.Standing) { w.DKIM[0].Name = "cw3" }),
 			func(s *tenant.Standing) {
-				s.DKIM[0] = tenant.Selector{Name: "cw3", Mechanism: tenant.Mechanism{Of: "key one"}}
+				s.DKIM[0] = tenant.KeyStanding{Name: "cw3", Mechanism: tenant.Mechanism{Of: "key one"}}
 			}, true},
 		{"one key less", wanted(func(w *tenant.Standing) { w.DKIM = w.DKIM[1:] }), func(s *tenant.Standing) { s.DKIM = s.DKIM[1:] }, false},
 		{"no keys", wanted(func(w *tenant.Standing) { w.DKIM = nil }), func(s *tenant.Standing) { s.DKIM = nil }, false},

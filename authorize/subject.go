@@ -164,7 +164,7 @@ func (s Subject) wants(ips string) tenant.Standing {
 		w.SPF.Of = ips
 	}
 	for _, k := range s.Keys {
-		w.DKIM = append(w.DKIM, tenant.Selector{Name: k.Selector, Mechanism: tenant.Mechanism{Of: k.Mark}})
+		w.DKIM = append(w.DKIM, tenant.KeyStanding{Name: k.Selector, Mechanism: tenant.Mechanism{Of: k.Mark}})
 	}
 	w.ReturnPath.Of = s.ReturnPath.String()
 	return w

@@ -94,7 +94,7 @@ func manyTenants(b *testing.B, n int) *tenant.Table {
 		})
 		s := tenant.Standing{Domain: d}
 		if i == n/2 {
-			s.SPF, s.DKIM = active, []tenant.Selector{{Name: "cw1", Mechanism: active}}
+			s.SPF, s.DKIM = active, []tenant.KeyStanding{{Name: "cw1", Mechanism: active}}
 		}
 		standings = append(standings, s)
 	}

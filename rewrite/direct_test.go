@@ -28,7 +28,7 @@ func TestProven(t *testing.T) {
 	}
 	rival := &tenant.Tenant{ID: "rival", Authorization: tenant.Authorized, Domains: []tenant.Pattern{{Domain: domain("rival.school.example")}}}
 	key := func(d message.Domain, selector string, state tenant.State) tenant.Standing {
-		return tenant.Standing{Domain: d, DKIM: []tenant.Selector{{Name: selector, Mechanism: tenant.Mechanism{State: state}}}}
+		return tenant.Standing{Domain: d, DKIM: []tenant.KeyStanding{{Name: selector, Mechanism: tenant.Mechanism{State: state}}}}
 	}
 	returns := func(d message.Domain, of string, state tenant.State) tenant.Standing {
 		return tenant.Standing{Domain: d, ReturnPath: tenant.Mechanism{State: state, Of: of}}

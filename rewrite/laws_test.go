@@ -64,7 +64,7 @@ func (d draw) standings() []tenant.Standing {
 		path.Of = d.of("bounce.yourorganisationname.nl", "bounce.yourorganisationname.nl", "bounce.other.example")
 		all = append(all, tenant.Standing{
 			Domain: must(message.ParseDomain(name)), SPF: mechanism(), ReturnPath: path,
-			DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism()}, {Name: "cw2", Mechanism: mechanism()}},
+			DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: mechanism()}, {Name: "cw2", Mechanism: mechanism()}},
 			DMARC: tenant.DMARC{
 				Policy:     []tenant.DMARCPolicy{tenant.DMARCUnknown, tenant.DMARCAbsent, tenant.DMARCNone, tenant.DMARCReject}[d.IntN(4)],
 				StrictDKIM: d.oneIn(3), StrictSPF: d.oneIn(3),

@@ -88,7 +88,7 @@ func manyDirect(b *testing.B, n int) *tenant.Table {
 			Identities: []tenant.Identity{{SDID: d, Selector: "cw1", Algorithm: tenant.RSA}},
 			Direct:     tenant.Direct{Domains: []message.Domain{d}, NextHop: hop, TLS: tenant.TLSEncrypt},
 		})
-		standings = append(standings, tenant.Standing{Domain: d, DKIM: []tenant.Selector{{Name: "cw1", Mechanism: tenant.Mechanism{State: tenant.Active}}}})
+		standings = append(standings, tenant.Standing{Domain: d, DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: tenant.Mechanism{State: tenant.Active}}}})
 	}
 	table, err := tenant.NewTable(cases.NewCast(b).Table(b).Platform(), tenants)
 	if err == nil {

@@ -20,17 +20,17 @@ const (
 // Mechanism is one way in which a domain can authorize us. It was looked for under
 // the name, key or addresses in Of: of something else it says nothing.
 type Mechanism struct {
-	State    State     `json:"state,omitempty"`
-	Of       string    `json:"of,omitempty"`
-	Since    time.Time `json:"since,omitzero"`     // of the state
-	Checked  time.Time `json:"checked,omitzero"`   // last lookup with a definitive answer
-	Evidence string    `json:"evidence,omitempty"` // what that showed, for people
-	Trouble  `json:"trouble,omitzero"`
+	State       State     `json:"state,omitempty"`
+	Of          string    `json:"of,omitempty"`
+	Since       time.Time `json:"since,omitzero"`     // of the state
+	Checked     time.Time `json:"checked,omitzero"`   // last lookup with a definitive answer
+	Evidence    string    `json:"evidence,omitempty"` // what that showed, for people
+	LookupError `json:"trouble,omitzero"`
 }
 
-// Trouble is the last lookup without a definitive answer since the last one with
-// it. It moves nothing. The zero Trouble is none.
-type Trouble struct {
+// LookupError is the last lookup without a definitive answer since the last one with
+// it. It moves nothing. The zero LookupError is none.
+type LookupError struct {
 	Error string    `json:"error,omitempty"`
 	At    time.Time `json:"at,omitzero"`
 }
@@ -60,7 +60,7 @@ type DMARC struct {
 	Organizational message.Domain `json:"organizational,omitzero"`
 	Checked        time.Time      `json:"checked,omitzero"`
 	Evidence       string         `json:"evidence,omitempty"`
-	Trouble        `json:"trouble,omitzero"`
+	LookupError    `json:"trouble,omitzero"`
 }
 
 // Standing is what the DNS of one domain says about us. It is not changed once it
@@ -68,7 +68,7 @@ type DMARC struct {
 type Standing struct {
 	Domain     message.Domain `json:"domain"`
 	SPF        Mechanism      `json:"spf,omitzero"`         // every sending IP passes for the domain
-	DKIM       []Selector     `json:"dkim,omitempty"`       // each at most once
+	DKIM       []KeyStanding  `json:"dkim,omitempty"`       // each at most once
 	ReturnPath Mechanism      `json:"return_path,omitzero"` // the tenant's return-path name is ours, and its SPF passes
 	DMARC      DMARC          `json:"dmarc,omitzero"`
 	// Seen is the day of the last mail from a domain that no pattern names, but a
@@ -76,8 +76,8 @@ type Standing struct {
 	Seen time.Time `json:"seen,omitzero"`
 }
 
-// Selector is the standing of one DKIM key: our public key is published under it.
-type Selector struct {
+// KeyStanding is the standing of one DKIM key: our public key is published under it.
+type KeyStanding struct {
 	Name      string `json:"selector"`
 	Mechanism `json:"key"`
 }
@@ -96,5 +96,5 @@ func (s Standing) Key(selector string) Mechanism {
 // mechanism it may say nothing for years.
 func (s Standing) LookedUp() bool {
 	return !s.DMARC.Checked.IsZero() || !s.SPF.Checked.IsZero() || !s.ReturnPath.Checked.IsZero() ||
-		slices.ContainsFunc(s.DKIM, func(key Selector) bool { return !key.Checked.IsZero() })
+		slices.ContainsFunc(s.DKIM, func(key KeyStanding) bool { return !key.Checked.IsZero() })
 }

@@ -280,7 +280,7 @@ func TestTakesBounces(t *testing.T) {
 }
 
 func standing(t testing.TB, name string, state tenant.State) tenant.Standing {
-	return tenant.Standing{Domain: domain(t, name), SPF: tenant.Mechanism{State: state}, DKIM: []tenant.Selector{{Name: "cw1", Mechanism: tenant.Mechanism{State: state}}}}
+	return tenant.Standing{Domain: domain(t, name), SPF: tenant.Mechanism{State: state}, DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: tenant.Mechanism{State: state}}}}
 }
 
 func TestStandings(t *testing.T) {

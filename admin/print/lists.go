@@ -36,8 +36,8 @@ func (p printer) since(one admin.Problem) string {
 }
 
 // trouble says that DNS did not answer.
-func (p printer) trouble(indent int, t tenant.Trouble) {
-	if t != (tenant.Trouble{}) {
+func (p printer) trouble(indent int, t tenant.LookupError) {
+	if t != (tenant.LookupError{}) {
 		p.below(indent, "Asked %s: %s. That changes nothing.", p.ago(t.At), t.Error)
 	}
 }
@@ -65,8 +65,8 @@ func word(mechanism, state string) string {
 const notKnown = "not known"
 
 // unknown says of what nothing is known whether anybody has asked.
-func unknown(t tenant.Trouble) string {
-	if t != (tenant.Trouble{}) {
+func unknown(t tenant.LookupError) string {
+	if t != (tenant.LookupError{}) {
 		return notKnown
 	}
 	return "not looked up yet"

@@ -87,13 +87,13 @@ func (p printer) standing(s tenant.Standing) {
 	if s.ReturnPath.Of != "" {
 		p.mechanism("  Return path", s.ReturnPath)
 	}
-	request := unknown(s.DMARC.Trouble)
+	request := unknown(s.DMARC.LookupError)
 	if s.DMARC.Policy != tenant.DMARCUnknown {
 		request = policy(s.DMARC.Policy)
 	}
 	p.labelled("  DMARC", label, "%s%s", request, p.lookedUp(s.DMARC.Checked))
 	p.below(label, "%s", s.DMARC.Evidence)
-	p.trouble(label, s.DMARC.Trouble)
+	p.trouble(label, s.DMARC.LookupError)
 }
 
 func (p printer) mechanism(name string, m tenant.Mechanism) {
@@ -102,14 +102,14 @@ func (p printer) mechanism(name string, m tenant.Mechanism) {
 		p.below(label, "Mail still relies on it, until a later look finds it gone, too (dns.demote_after).")
 	}
 	p.below(label, "%s", m.Evidence)
-	p.trouble(label, m.Trouble)
+	p.trouble(label, m.LookupError)
 }
 
 // stateFor returns a state, and for how long.
 func (p printer) stateFor(m tenant.Mechanism) string {
 	switch {
 	case m.State == tenant.Unknown:
-		return unknown(m.Trouble)
+		return unknown(m.LookupError)
 	case m.Since.IsZero():
 		return string(m.State)
 	}

@@ -157,7 +157,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 		s.ReturnPath.Of = cmp.Or(value, "bounce."+s.Domain.String())
 	case "dkim":
 		for selector := range strings.SplitSeq(value, ",") {
-			s.DKIM = append(s.DKIM, tenant.Selector{Name: selector, Mechanism: active})
+			s.DKIM = append(s.DKIM, tenant.KeyStanding{Name: selector, Mechanism: active})
 		}
 	case "dmarc":
 		s.DMARC.Policy = tenant.DMARCPolicy(value)

@@ -112,7 +112,7 @@ func TestBelowWildcard(t *testing.T) {
 			h.add("one", "*.wide.example")
 			absent := tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: time.Now()}
 			below := tenant.Standing{Domain: domain(t, "dept.wide.example"), SPF: mechanism(tenant.Pending), DMARC: absent, Seen: time.Now()}
-			apex := tenant.Standing{Domain: domain(t, "wide.example"), DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism(test.apex)}}, DMARC: absent}
+			apex := tenant.Standing{Domain: domain(t, "wide.example"), DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: mechanism(test.apex)}}, DMARC: absent}
 			h.known = []tenant.Standing{below, apex}
 			h.zone += "dept.wide.example TXT \"hello\"\n" + test.zone
 			table := h.table()

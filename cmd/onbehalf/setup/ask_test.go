@@ -40,7 +40,7 @@ func TestAskAgain(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"write one.", `"nl" is`, "choose a name that nothing else uses", "write x@courseware.nl", "come round again",
+	for _, want := range []string{"write one.", `"nl" is`, "choose a name that nothing else uses", "write x@courseware.nl", "come back again",
 		"None is offered: this host tells no address", "is a network", "Taken, but mind: 10.0.0.1 is a private address"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing:\n%s", want, out)
