@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onbehalf/authorize"
+	"onbehalf/authorize/watch"
 	"onbehalf/milter"
 )
 
@@ -40,7 +40,7 @@ type daemon struct {
 	level   slog.LevelVar
 	log     *slog.Logger
 	server  *milter.Server
-	watcher *authorize.Watcher
+	watcher *watch.Watcher
 	ending  ending
 	ballast ballast
 	signer  signer
