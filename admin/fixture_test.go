@@ -94,6 +94,8 @@ func (d *desk) handler() *admin.Handler {
 	return admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.table },
 		Daemon:   func() admin.Daemon { return d.daemon },
+		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
+		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 	})
 }

@@ -5,26 +5,28 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
 // Source is where a Handler finds what it tells. Its funcs are called for each
 // question, by many goroutines.
 type Source struct {
-	Table    func() *tenant.Table // the current one
-	Daemon   func() Daemon        // with all findings: the Handler cuts them to size
+	Table    func() *tenant.Table           // the current one
+	Daemon   func() Daemon                  // with all findings: the Handler cuts them to size
+	Findings func() []Finding               // all of the current configuration
+	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
 type Handler struct {
 	source Source
-	// turn lets in one question at a time: that of 10,000 tenants keeps a processor
+	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn sync.Mutex
 }
@@ -71,34 +73,36 @@ func (h *Handler) status() (any, *refusal) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
-	v, err := newSurvey(table, time.Now())
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
-	}
+	v := newSurvey(table, time.Now())
 	doc := Status{Daemon: h.source.Daemon()}
 	doc.Now = v.now
 	doc.cut()
 	var found problems
 	doc.Tenants, found = v.all(table.Tenants())
+	if v.err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
+	}
 	doc.Problems, doc.ProblemsTotal = found.worst(), len(found)
 	return doc, nil
 }
 
 func (h *Handler) tenant(id string) (any, *refusal) {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	v, err := newSurvey(h.source.Table(), time.Now())
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
-	}
+	v := newSurvey(h.source.Table(), time.Now())
 	t := v.snapshot.Tenant(id)
 	if t == nil {
 		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
 	}
-	doc := v.tenant(t)
+	doc := v.tenant(t, h.source.Next)
+	if v.err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
+	}
 	doc.Returned = h.source.Returned(id)
-	all := h.source.Daemon().Configuration.Findings
-	own := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return f.Tenant != id })
+	var own []Finding
+	for _, f := range h.source.Findings() {
+		if f.Tenant == id {
+			own = append(own, f)
+		}
+	}
 	doc.Findings, doc.FindingsTotal = firstFew(own)
 	return doc, nil
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"onbehalf/message"
@@ -9,36 +10,27 @@ import (
 	"onbehalf/tenant"
 )
 
-// survey is one look at all tenants.
+// survey is one look at tenants, at one instant. It asks for no more than it is asked.
 type survey struct {
 	snapshot *tenant.Snapshot
-	below    map[string][]message.Domain // by tenant: names below a wildcard that mail came from
-	platform []tenant.Standing           // of its own domains
 	now      time.Time
+	err      error // of the table: something is missing
 }
 
-// newSurvey looks at a table at one instant. Standings that come in while it is made may
-// be missed, and are seen by the next one.
-func newSurvey(table *tenant.Table, now time.Time) (*survey, error) {
-	all, err := table.Standings()
-	if err != nil {
-		return nil, err
-	}
-	v := &survey{snapshot: table.Snapshot(), below: make(map[string][]message.Domain), now: now}
-	for _, s := range all {
-		if v.isPlatforms(s.Domain) {
-			v.platform = append(v.platform, s)
-		} else if owner, _ := v.snapshot.Owner(s.Domain); owner != nil && !s.Seen.IsZero() {
-			v.below[owner.ID] = append(v.below[owner.ID], s.Domain)
+func newSurvey(table *tenant.Table, now time.Time) *survey {
+	return &survey{snapshot: table.Snapshot(), now: now}
+}
+
+// platform returns the standings of the domains that the platform's own mail depends on.
+func (v *survey) platform() (all []tenant.Standing) {
+	p := v.snapshot.Platform()
+	for _, d := range []message.Domain{p.Domain, p.FromDomain, p.Bounce} {
+		if !slices.ContainsFunc(all, func(s tenant.Standing) bool { return s.Domain == d }) {
+			all = append(all, v.snapshot.Standing(d))
 		}
 	}
-	return v, nil
-}
-
-// isPlatforms tells whether the platform's own mail depends on the domain.
-func (v *survey) isPlatforms(d message.Domain) bool {
-	p := v.snapshot.Platform()
-	return d == p.Domain || d == p.FromDomain || d == p.Bounce
+	slices.SortFunc(all, func(a, b tenant.Standing) int { return strings.Compare(a.Domain.String(), b.Domain.String()) })
+	return all
 }
 
 // source is where mail of a tenant comes from.
@@ -70,10 +62,12 @@ func (v *survey) sources(t *tenant.Tenant) []source {
 			wild = append(wild, source{p, Sample(p), p.Domain})
 		}
 	}
-	for _, d := range v.below[t.ID] {
-		if !exact[d] {
-			named = append(named, exactly(d))
-		}
+	below, err := v.snapshot.Discovered(t)
+	if err != nil {
+		v.err = err
+	}
+	for _, d := range below {
+		named = append(named, exactly(d))
 	}
 	return append(named, wild...)
 }
@@ -91,7 +85,7 @@ func Sample(p tenant.Pattern) message.Domain {
 func (v *survey) all(tenants []*tenant.Tenant) (Tenants, problems) {
 	count := Tenants{By: make(map[Way]int)}
 	var found problems
-	for _, s := range v.platform {
+	for _, s := range v.platform() {
 		found.take("", s, Platform)
 	}
 	for _, t := range tenants {

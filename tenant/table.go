@@ -131,8 +131,10 @@ func schema() *memdb.DBSchema {
 			"id": {Name: "id", Unique: true, Indexer: keyIndexer{}},
 		}}
 	}
+	known := byKey(standings)
+	known.Indexes[discovered] = &memdb.IndexSchema{Name: discovered, AllowMissing: true, Indexer: discoveredIndexer{}}
 	return &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{
-		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks), standings: byKey(standings),
+		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks), standings: known,
 	}}
 }
 
@@ -158,6 +160,20 @@ func (keyIndexer) FromArgs(args ...any) ([]byte, error) {
 }
 
 func (i keyIndexer) PrefixFromArgs(args ...any) ([]byte, error) { return i.FromArgs(args...) }
+
+// discovered is the index of the standings of names that mail came from and a wildcard covers.
+const discovered = "discovered"
+
+// discoveredIndexer orders them by labels from the root, so that those below a wildcard stand together.
+type discoveredIndexer struct{ keyIndexer }
+
+func (discoveredIndexer) FromObject(record any) (bool, []byte, error) {
+	s, ok := record.(Standing)
+	if !ok || s.Seen.IsZero() {
+		return false, nil, nil
+	}
+	return true, []byte(domainKey(Pattern{Domain: s.Domain})), nil
+}
 
 // domainKey orders labels from the root, so that a wildcard is a prefix of all
 // that it covers: "*.example.org" is "org.example.", and "example.org", which
@@ -227,17 +243,11 @@ func (t *Table) Forget(all ...message.Domain) error {
 // Platform gives the platform.
 func (t *Table) Platform() *Platform { return t.platform }
 
-// Standings gives all that is known, for the table that takes this one's place.
+// Standings returns all that is known, ordered by domain.
 func (t *Table) Standings() ([]Standing, error) {
-	rows, err := t.db.Txn(false).Get(standings, "id")
-	if err != nil {
-		return nil, err
-	}
 	var all []Standing
-	for row := rows.Next(); row != nil; row = rows.Next() {
-		all = append(all, row.(Standing))
-	}
-	return all, nil
+	err := t.Snapshot().EachStanding(func(s Standing) { all = append(all, s) })
+	return all, err
 }
 
 // Snapshot gives the table as it is at this instant.
@@ -292,6 +302,41 @@ func (s *Snapshot) Standing(d message.Domain) Standing {
 		return Standing{Domain: d}
 	}
 	return row.(Standing)
+}
+
+// EachStanding visits all that is known, ordered by domain.
+func (s *Snapshot) EachStanding(visit func(Standing)) error {
+	rows, err := s.txn.Get(standings, "id")
+	if err != nil {
+		return err
+	}
+	for row := rows.Next(); row != nil; row = rows.Next() {
+		visit(row.(Standing))
+	}
+	return nil
+}
+
+// Discovered returns the domains of a tenant that no pattern names, but one of its wildcards covers and
+// mail came from, in order. It visits these alone.
+func (s *Snapshot) Discovered(t *Tenant) ([]message.Domain, error) {
+	var all []message.Domain
+	for _, p := range t.Domains {
+		if !p.Wildcard {
+			continue
+		}
+		rows, err := s.txn.Get(standings, discovered+"_prefix", domainKey(p))
+		if err != nil {
+			return nil, err
+		}
+		for row := rows.Next(); row != nil; row = rows.Next() {
+			d := row.(Standing).Domain
+			if owner, apex := s.Owner(d); owner == t && apex != d {
+				all = append(all, d)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b message.Domain) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(all), nil // a wildcard may stand below another
 }
 
 func (s *Snapshot) first(table, index, key string) (*claim, bool) {

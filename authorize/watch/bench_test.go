@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"onbehalf/authorize"
 	"onbehalf/keys"
@@ -124,6 +125,40 @@ func BenchmarkTake(b *testing.B) {
 			e, _, _ = w.next()
 		}
 		w.take(context.Background(), e, reportOf(e.subject, authorize.There))
+	}
+}
+
+// BenchmarkScan is what the watch costs once a second: where nothing is due, where as many are as
+// usual, and where all are, which is once, for they are looked up before the next scan.
+func BenchmarkScan(b *testing.B) {
+	s, _ := scheduleOf(b, benchDomains)
+	for name, now := range map[string]time.Duration{"none due": -1, "one of 3600 due": time.Second, "all due": time.Hour} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.scan(now)
+			}
+			b.ReportMetric(float64(len(s.ready)), "due")
+		})
+	}
+}
+
+// BenchmarkStart is a start with what the last run has saved.
+func BenchmarkStart(b *testing.B) {
+	table, ring := bigHouse(b)
+	store := authorize.StoreIn(b.TempDir())
+	if err := store.Save(lookedAt(b, table, ring)); err != nil {
+		b.Fatal(err)
+	}
+	gen := newTown().generation(table, ring)
+	for b.Loop() {
+		known, _, err := store.Load()
+		if err == nil {
+			err = quietWatcher().Adopt(gen, known...)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

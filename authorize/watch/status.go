@@ -1,6 +1,10 @@
 package watch
 
-import "time"
+import (
+	"time"
+
+	"onbehalf/tenant"
+)
 
 // Status is how the watch goes.
 type Status struct {
@@ -26,16 +30,14 @@ func (w *Watcher) Status() (Status, error) {
 	if table == nil {
 		return s, nil
 	}
-	all, err := table.Standings()
-	for _, standing := range all {
+	err := table.Snapshot().EachStanding(func(standing tenant.Standing) {
 		checked := standing.DMARC.Checked // that every look looks at
-		if !standing.LookedUp() {
+		switch {
+		case !standing.LookedUp():
 			s.NotLookedUp++
-		} else if checked.IsZero() {
-			continue
-		} else if s.Oldest.IsZero() || checked.Before(s.Oldest) {
+		case !checked.IsZero() && (s.Oldest.IsZero() || checked.Before(s.Oldest)):
 			s.Oldest = checked
 		}
-	}
+	})
 	return s, err
 }

@@ -68,6 +68,8 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 	handler := admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.current.Load().table },
 		Daemon:   d.tell,
+		Findings: func() []admin.Finding { return d.memory.good.Load().Findings },
+		Next:     d.watcher.Next,
 		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	server := admin.Serve(listener, handler, d.log)
