@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -16,10 +15,13 @@ type Carried struct {
 	Same     bool            // it was of all that is wanted, and of no more
 }
 
-// Carry fits a known standing to the subject, on a platform that sends from the IPs. The zero
+// AddressesOf names the platform's sending IPs as the SPF of a standing is of them (Mechanism.Of).
+func AddressesOf(p *tenant.Platform) string { return addresses(p.SendingIPs) }
+
+// Carry fits a known standing to the subject, on a platform that sends from the addresses. The zero
 // Standing is known of a domain that was never looked up.
-func (s Subject) Carry(known tenant.Standing, ips []netip.Addr) Carried {
-	wanted := s.wants(addresses(ips))
+func (s Subject) Carry(known tenant.Standing, addresses string) Carried {
+	wanted := s.wants(addresses)
 	fitted := fit(known, wanted)
 	same := known.SPF.Of == wanted.SPF.Of && known.ReturnPath.Of == wanted.ReturnPath.Of &&
 		slices.EqualFunc(known.DKIM, wanted.DKIM, func(a, b tenant.Selector) bool { return a.Name == b.Name && a.Of == b.Of })

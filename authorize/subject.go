@@ -95,7 +95,7 @@ func (s Subject) Same(other Subject) bool {
 // names below it to another, and both look for keys there.
 func Merge(all []Subject) []Subject {
 	at := make(map[message.Domain]int, len(all))
-	var one []Subject
+	one := make([]Subject, 0, len(all))
 	for _, s := range all {
 		i, found := at[s.Domain]
 		if !found {

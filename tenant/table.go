@@ -267,7 +267,7 @@ func (s *Snapshot) Platform() *Platform { return s.table.platform }
 // tenant publishes keys for it: the domain itself, or for a wildcard its parent. The longest
 // match wins. Nil: nobody's.
 func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
-	if c, found := s.first(domains, "id", domainKey(Pattern{Domain: d})); found {
+	if c, found := s.first(domains, domainKey(Pattern{Domain: d})); found {
 		return c.Tenant, c.Apex
 	}
 	if parent := d.Parent(); !parent.IsZero() {
@@ -283,7 +283,7 @@ func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
 // tenant alone. Nil: nobody.
 func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 	if who.Login != "" {
-		if c, found := s.first(logins, "id", s.Platform().Trust.Login(who.Login)); found {
+		if c, found := s.first(logins, s.Platform().Trust.Login(who.Login)); found {
 			return c.Tenant
 		}
 	}
@@ -339,8 +339,8 @@ func (s *Snapshot) Discovered(t *Tenant) ([]message.Domain, error) {
 	return slices.Compact(all), nil // a wildcard may stand below another
 }
 
-func (s *Snapshot) first(table, index, key string) (*claim, bool) {
-	row, err := s.txn.First(table, index, key)
+func (s *Snapshot) first(table, key string) (*claim, bool) {
+	row, err := s.txn.First(table, "id", key)
 	c, found := row.(*claim)
 	return c, found && err == nil
 }

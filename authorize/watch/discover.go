@@ -72,7 +72,8 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 	}
 	e := &entry{subject: authorize.Below(owner, d)}
 	w.below.add(owner.ID, d)
-	if !w.set(e, w.gen.carry(e.subject, tenant.Standing{Domain: d, Seen: now}).Standing) {
+	addresses := authorize.AddressesOf(w.gen.Table.Platform())
+	if !w.set(e, e.subject.Carry(tenant.Standing{Domain: d, Seen: now}, addresses).Standing) {
 		w.below.forget(owner.ID, d)
 		return
 	}

@@ -42,11 +42,6 @@ func (look Look) carefully(ctx context.Context, s authorize.Subject, log *slog.L
 	return look(ctx, s)
 }
 
-// carry returns what a known standing is worth for a subject.
-func (g Generation) carry(s authorize.Subject, known tenant.Standing) authorize.Carried {
-	return s.Carry(known, g.Table.Platform().SendingIPs)
-}
-
 // asksLike reports whether lookups of both generations ask the same, for the same platform.
 func (g Generation) asksLike(last Generation) bool {
 	if last.Table == nil || g.DNS != last.DNS {

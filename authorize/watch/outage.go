@@ -28,13 +28,6 @@ const (
 	probeEvery = 30 * time.Second
 )
 
-// stopped reports whether the round has stopped, and until when. Zero: a probe is to come at once.
-func (o *outage) stopped() (stopped bool, until time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.count >= tooMany, o.until
-}
-
 // next returns what begins: with no outage what the schedule has, else a probe. Nil: nothing begins
 // before the wait has passed, or a lookup has ended.
 func (o *outage) next(s *schedule) (*entry, time.Duration) {

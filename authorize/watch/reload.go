@@ -22,6 +22,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	}
 	next := w.newRound(gen, known)
 	named, below := gen.subjects(known)
+	next.fitted = make([]tenant.Standing, 0, len(named)+len(below))
 	for _, s := range named {
 		next.add(s, false)
 	}
@@ -56,13 +57,14 @@ func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
 
 // round is what a generation begins with.
 type round struct {
-	gen    Generation
-	now    time.Time
-	due    time.Duration // now, on the schedule's clock
-	reload bool          // there was a generation before
-	same   bool          // and a lookup of that one is as good as one of this
-	before map[message.Domain]*tenant.Standing
-	old    map[message.Domain]*entry
+	gen       Generation
+	addresses string // that the platform sends from
+	now       time.Time
+	due       time.Duration // now, on the schedule's clock
+	reload    bool          // there was a generation before
+	same      bool          // and a lookup of that one is as good as one of this
+	before    map[message.Domain]*tenant.Standing
+	old       map[message.Domain]*entry
 
 	fitted    []tenant.Standing
 	entries   map[message.Domain]*entry
@@ -72,7 +74,7 @@ type round struct {
 }
 
 func (w *Watcher) newRound(gen Generation, known []tenant.Standing) *round {
-	r := &round{gen: gen, now: time.Now(), due: w.schedule.now(), reload: w.gen.Table != nil, same: gen.asksLike(w.gen),
+	r := &round{gen: gen, addresses: authorize.AddressesOf(gen.Table.Platform()), now: time.Now(), due: w.schedule.now(), reload: w.gen.Table != nil, same: gen.asksLike(w.gen),
 		before: make(map[message.Domain]*tenant.Standing, len(known)), old: w.schedule.entries,
 		entries: make(map[message.Domain]*entry, len(known)), below: newBelow()}
 	for i := range known {
@@ -87,7 +89,7 @@ func (r *round) add(s authorize.Subject, discovered bool) {
 	if before := r.before[s.Domain]; before != nil {
 		known = *before
 	}
-	c := r.gen.carry(s, known)
+	c := s.Carry(known, r.addresses)
 	if !discovered {
 		c.Standing.Seen = time.Time{}
 	}
