@@ -28,7 +28,8 @@ type Handler struct {
 	source Source
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
-	turn sync.Mutex
+	turn    sync.Mutex
+	summary summary
 }
 
 // NewHandler makes a Handler.
@@ -73,16 +74,14 @@ func (h *Handler) status() (any, *refusal) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
-	v := newSurvey(table, time.Now())
 	doc := Status{Daemon: h.source.Daemon()}
-	doc.Now = v.now
+	doc.Now = time.Now()
 	doc.cut()
-	var found problems
-	doc.Tenants, found = v.all(table.Tenants())
-	if v.err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
+	tenants, found, err := h.summary.of(table, doc.Now)
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
-	doc.Problems, doc.ProblemsTotal = found.worst(), len(found)
+	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
 	return doc, nil
 }
 

@@ -81,63 +81,7 @@ func Sample(p tenant.Pattern) message.Domain {
 	return below
 }
 
-// all counts all tenants, and gathers what is wrong with them.
-func (v *survey) all(tenants []*tenant.Tenant) (Tenants, problems) {
-	count := Tenants{By: make(map[Way]int)}
-	var found problems
-	for _, s := range v.platform() {
-		found.take("", s, Platform)
-	}
-	for _, t := range tenants {
-		from := v.sources(t)
-		count.take(t, v.waysOf(t, from, &found), v.waits(t, from))
-	}
-	return count, found
-}
-
-// waysOf gives the ways of a tenant's mail, guesses only where there is nothing
-// better, and notes what is wrong.
-func (v *survey) waysOf(t *tenant.Tenant, all []source, found *problems) []Way {
-	var ways []Way
-	for _, from := range all {
-		way := wayOf(v.decide(t, from.domain))
-		if t.Authorization == tenant.Auto && !from.at.IsZero() {
-			found.take(t.ID, v.snapshot.Standing(from.at), way)
-		}
-		if !from.pattern.Wildcard || all[0].pattern.Wildcard {
-			ways = append(ways, way)
-		}
-	}
-	return ways
-}
-
-// waits tells whether a domain of the tenant has not been looked up yet.
-func (v *survey) waits(t *tenant.Tenant, all []source) bool {
-	return t.Authorization == tenant.Auto && slices.ContainsFunc(all, func(from source) bool {
-		return !from.at.IsZero() && !v.snapshot.Standing(from.at).LookedUp()
-	})
-}
-
-// decide gives the plan for mail of a domain.
+// decide returns the plan for mail of a domain.
 func (v *survey) decide(t *tenant.Tenant, d message.Domain) rewrite.Plan {
 	return rewrite.Decide(letter(t, d, v.now), v.snapshot)
-}
-
-// take counts one tenant.
-func (c *Tenants) take(t *tenant.Tenant, ways []Way, waits bool) {
-	c.Total++
-	if len(ways) == 0 {
-		return
-	}
-	worst := slices.MaxFunc(ways, Way.compare)
-	c.By[worst]++
-	if slices.MinFunc(ways, Way.compare) != worst {
-		c.Mixed++
-	}
-	if waits {
-		c.NotLookedUp++
-	}
-	if t.Policy.Mode == tenant.Shadow {
-		c.Shadow++
-	}
 }

@@ -167,34 +167,3 @@ func TestWorstFirst(t *testing.T) {
 		t.Error(s.Problems[2])
 	}
 }
-
-// bigDesk answers for 100,000 tenants that have published nothing, each with a wildcard and a name
-// below it that mail came from.
-func bigDesk(b *testing.B) *desk {
-	b.Helper()
-	var tenants []*tenant.Tenant
-	var standings []tenant.Standing
-	for i := range 100_000 {
-		name := fmt.Sprintf("n%d.example", i)
-		tenants = append(tenants, customer(b, fmt.Sprint("n", i), name, "*."+name))
-		below := standing(b, "dept."+name, tenant.Active, "", "")
-		below.Seen, below.DKIM = noon, nil
-		standings = append(standings, standing(b, name, tenant.Pending, tenant.Pending, ""), below)
-	}
-	return newDesk(b, tenants, standings...)
-}
-
-// BenchmarkAnswers is what the daemon does for a status, and for that of one tenant.
-func BenchmarkAnswers(b *testing.B) {
-	h := bigDesk(b).handler()
-	for _, path := range []string{"/status", "/tenants/n777"} {
-		b.Run(path, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if answer := get(h, "GET", path, "", "unix"); answer.Code != 200 {
-					b.Fatal(answer.Body)
-				}
-			}
-		})
-	}
-}

@@ -146,7 +146,7 @@ func (keyIndexer) FromObject(record any) (bool, []byte, error) {
 	switch r := record.(type) {
 	case *claim:
 		return true, []byte(r.Key), nil
-	case Standing:
+	case *Standing:
 		return true, []byte(r.Domain.String()), nil
 	}
 	return false, nil, fmt.Errorf("a %T does not belong here", record)
@@ -168,7 +168,7 @@ const discovered = "discovered"
 type discoveredIndexer struct{ keyIndexer }
 
 func (discoveredIndexer) FromObject(record any) (bool, []byte, error) {
-	s, ok := record.(Standing)
+	s, ok := record.(*Standing)
 	if !ok || s.Seen.IsZero() {
 		return false, nil, nil
 	}
@@ -214,7 +214,7 @@ func (t *Table) SetStandings(all ...Standing) error {
 	txn := t.db.Txn(true)
 	defer txn.Abort()
 	for _, s := range all {
-		if err := txn.Insert(standings, s); err != nil {
+		if err := txn.Insert(standings, &s); err != nil {
 			return err
 		}
 	}
@@ -246,7 +246,7 @@ func (t *Table) Platform() *Platform { return t.platform }
 // Standings returns all that is known, ordered by domain.
 func (t *Table) Standings() ([]Standing, error) {
 	var all []Standing
-	err := t.Snapshot().EachStanding(func(s Standing) { all = append(all, s) })
+	err := t.Snapshot().EachStanding(func(s *Standing) { all = append(all, *s) })
 	return all, err
 }
 
@@ -297,21 +297,31 @@ func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 
 // Standing gives what is known of a domain. The zero Standing: nothing.
 func (s *Snapshot) Standing(d message.Domain) Standing {
-	row, err := s.txn.First(standings, "id", d.String())
-	if err != nil || row == nil {
-		return Standing{Domain: d}
+	if known := s.Known(d); known != nil {
+		return *known
 	}
-	return row.(Standing)
+	return Standing{Domain: d}
 }
 
-// EachStanding visits all that is known, ordered by domain.
-func (s *Snapshot) EachStanding(visit func(Standing)) error {
+// Known returns what is known of a domain; nil: nothing. It is one pointer as long as it is one
+// standing, and not to be changed.
+func (s *Snapshot) Known(d message.Domain) *Standing {
+	row, err := s.txn.First(standings, "id", d.String())
+	known, found := row.(*Standing)
+	if err != nil || !found {
+		return nil
+	}
+	return known
+}
+
+// EachStanding visits all that is known, as Known returns it, ordered by domain.
+func (s *Snapshot) EachStanding(visit func(*Standing)) error {
 	rows, err := s.txn.Get(standings, "id")
 	if err != nil {
 		return err
 	}
 	for row := rows.Next(); row != nil; row = rows.Next() {
-		visit(row.(Standing))
+		visit(row.(*Standing))
 	}
 	return nil
 }
@@ -329,7 +339,7 @@ func (s *Snapshot) Discovered(t *Tenant) ([]message.Domain, error) {
 			return nil, err
 		}
 		for row := rows.Next(); row != nil; row = rows.Next() {
-			d := row.(Standing).Domain
+			d := row.(*Standing).Domain
 			if owner, apex := s.Owner(d); owner == t && apex != d {
 				all = append(all, d)
 			}

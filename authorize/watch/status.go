@@ -30,7 +30,7 @@ func (w *Watcher) Status() (Status, error) {
 	if table == nil {
 		return s, nil
 	}
-	err := table.Snapshot().EachStanding(func(standing tenant.Standing) {
+	err := table.Snapshot().EachStanding(func(standing *tenant.Standing) {
 		checked := standing.DMARC.Checked // that every look looks at
 		switch {
 		case !standing.LookedUp():
