@@ -80,6 +80,29 @@ func BenchmarkAdopt(b *testing.B) {
 	b.ReportMetric(weight/benchDomains, "B/domain")
 }
 
+// BenchmarkStatus is what the watch says of itself.
+func BenchmarkStatus(b *testing.B) {
+	table, ring := bigHouse(b)
+	w := quietWatcher()
+	if err := w.Adopt(newTown().generation(table, ring), lookedAt(b, table, ring)...); err != nil {
+		b.Fatal(err)
+	}
+	d := dom(b, crowdDomain(777))
+	b.Run("all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := w.Status(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("next", func(b *testing.B) {
+		for b.Loop() {
+			w.Next(d)
+		}
+	})
+}
+
 // BenchmarkSeen is what a message pays.
 func BenchmarkSeen(b *testing.B) {
 	table, ring := bigHouse(b)
@@ -131,12 +154,16 @@ func BenchmarkTake(b *testing.B) {
 // BenchmarkScan is what the watch costs once a second: where nothing is due, where as many are as
 // usual, and where all are, which is once, for they are looked up before the next scan.
 func BenchmarkScan(b *testing.B) {
-	s, _ := scheduleOf(b, benchDomains)
-	for name, now := range map[string]time.Duration{"none due": -1, "one of 3600 due": time.Second, "all due": time.Hour} {
-		b.Run(name, func(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		now  time.Duration
+	}{{"none due", -1}, {"as usual", time.Second}, {"all due", time.Hour}} {
+		b.Run(test.name, func(b *testing.B) {
+			s, _ := scheduleOf(b, benchDomains)
+			s.scan(test.now) // ready has the room from now on
 			b.ReportAllocs()
 			for b.Loop() {
-				s.scan(now)
+				s.scan(test.now)
 			}
 			b.ReportMetric(float64(len(s.ready)), "due")
 		})

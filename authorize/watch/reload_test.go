@@ -59,6 +59,37 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestWrongClock starts when the clock was wrong before, or is now: no domain's turn comes at once, and
+// each comes within the usual time.
+func TestWrongClock(t *testing.T) {
+	const domains, year = 300, 365 * 24 * time.Hour
+	for _, wrong := range []time.Duration{10 * year, 24 * time.Hour, -24 * time.Hour, -10 * year} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newTown()
+			known := longAgo(t, domains, time.Now().Add(5*time.Hour+wrong))
+			w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil), known...)
+			for i := range domains {
+				d := crowdDomain(i)
+				if wait := time.Until(w.Next(dom(t, d))); wait > time.Hour {
+					t.Errorf("%s wrong: %s is to be looked up in %s", wrong, d, wait)
+				}
+			}
+			w.run()
+			after(time.Minute)
+			if looks := n.count(); looks > domains/10 {
+				t.Errorf("%s wrong: %d lookups in the first minute", wrong, looks)
+			}
+			after(time.Hour)
+			w.stop()
+			for i := range domains {
+				if looks := len(n.at(crowdDomain(i))); looks != 1 && looks != 2 {
+					t.Errorf("%s wrong: %d lookups of domain %d in an hour", wrong, looks, i)
+				}
+			}
+		})
+	}
+}
+
 // TestManyReloads reloads so often that no interval ever passes between two.
 func TestManyReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

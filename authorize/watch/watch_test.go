@@ -192,6 +192,20 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// TestStatusWaitsForNothing holds the lock that a reload of many domains holds for long.
+func TestStatusWaitsForNothing(t *testing.T) {
+	n := newTown()
+	w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 3)...), nil))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s, err := w.Status(); err != nil || s.Domains != 5 || s.Due != 5 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if at := w.Next(dom(t, crowdDomain(0))); at.IsZero() || at.After(time.Now()) {
+		t.Errorf("a new domain is looked up at %s", at)
+	}
+}
+
 // TestNoDNSHost watches nothing where no tenant's DNS decides.
 func TestNoDNSHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
