@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"onbehalf/authorize"
 	"onbehalf/tenant"
@@ -45,23 +44,11 @@ func levelOf(c authorize.Change) slog.Level {
 	return slog.LevelInfo
 }
 
-// Event is a Change as status shows it.
-type Event struct {
-	At        time.Time `json:"at"`
-	Tenant    string    `json:"tenant,omitempty"` // id; empty: the platform
-	Domain    string    `json:"domain"`
-	Mechanism string    `json:"mechanism"`
-	Before    string    `json:"before,omitempty"` // empty: unknown, as in a Change
-	After     string    `json:"after,omitempty"`
-	Evidence  string    `json:"evidence,omitempty"`
-}
-
-// events returns the last few, newest first.
-func (c *changes) events() (all []Event) {
+// newestFirst returns the last few.
+func (c *changes) newestFirst() []authorize.Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, one := range slices.Backward(c.last) {
-		all = append(all, Event{one.At, one.Tenant, one.Domain.String(), one.Mechanism, one.Before, one.After, one.Evidence})
-	}
+	all := slices.Clone(c.last)
+	slices.Reverse(all)
 	return all
 }

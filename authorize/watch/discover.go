@@ -61,7 +61,7 @@ func (w *Watcher) notice(d message.Domain) {
 // discover begins to watch a domain that a wildcard covers.
 func (w *Watcher) discover(d message.Domain, now time.Time) {
 	owner, _ := w.gen.Table.Snapshot().Owner(d)
-	if owner == nil || owner.Authorization != tenant.Auto || w.schedule.isEmpty() {
+	if owner == nil || owner.Authorization != tenant.Auto {
 		return
 	}
 	if w.below.isFull(owner.ID) && !w.makeRoom(owner.ID) {
@@ -86,15 +86,16 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 // than there are lookups.
 func (w *Watcher) makeRoom(id string) bool {
 	oldest := w.below.oldest(id, w.schedule.waiting)
-	if oldest.IsZero() || !w.schedule.drop(oldest) {
+	if oldest.IsZero() {
 		return false
 	}
 	w.forget(id, oldest)
 	return true
 }
 
-// forget ends what is known of a domain that only a wildcard covers.
+// forget ends the watch of a domain that only a wildcard covers, and what is known of it.
 func (w *Watcher) forget(id string, d message.Domain) {
+	w.schedule.remove(d)
 	w.below.forget(id, d)
 	if err := w.gen.Table.Forget(d); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", d.String(), "error", err)

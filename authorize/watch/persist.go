@@ -3,7 +3,7 @@ package watch
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,11 +17,9 @@ const (
 
 // persistence says when standings are saved, and knows how that goes.
 type persistence struct {
-	log *slog.Logger
-
-	mu      sync.Mutex
-	moved   bool   // there is something to save that matters
-	unsaved string // why standings cannot be saved; empty: they can
+	log     *slog.Logger
+	moved   atomic.Bool  // there is something to save that matters
+	unsaved atomic.Value // the problem, a string
 }
 
 // run saves until ctx ends.
@@ -35,7 +33,7 @@ func (p *persistence) run(ctx context.Context, save func() error) {
 			return
 		case <-ticker.C:
 		}
-		if calm := time.Since(last); calm >= saveCalm || calm >= saveShare*took && p.hasMoved() {
+		if calm := time.Since(last); calm >= saveCalm || calm >= saveShare*took && p.moved.Load() {
 			took = p.do(save)
 			last = time.Now()
 		}
@@ -45,51 +43,25 @@ func (p *persistence) run(ctx context.Context, save func() error) {
 // do saves, and logs it once when that begins to fail. What moves from here on is saved the next
 // time.
 func (p *persistence) do(save func() error) (took time.Duration) {
-	failing := p.begin()
-	began := time.Now()
+	p.moved.Store(false)
+	began, failing, problem := time.Now(), p.problem() != "", ""
 	err := save()
+	if err != nil {
+		problem = err.Error()
+		p.moved.Store(true)
+	}
+	p.unsaved.Store(problem)
 	if err != nil && !failing {
 		p.log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err,
 			"remedy", "let the user that the daemon runs as write to the state_dir")
 	} else if err == nil && failing {
 		p.log.Info("standings can be saved again")
 	}
-	p.end(err)
 	return time.Since(began)
-}
-
-// begin returns whether the last save failed.
-func (p *persistence) begin() (failing bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.moved = false
-	return p.unsaved != ""
-}
-
-func (p *persistence) end(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.unsaved = ""; err != nil {
-		p.unsaved, p.moved = err.Error(), true
-	}
-}
-
-// touch notes that there is something to save that matters.
-func (p *persistence) touch() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.moved = true
-}
-
-func (p *persistence) hasMoved() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.moved
 }
 
 // problem returns why standings cannot be saved; empty: they can.
 func (p *persistence) problem() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.unsaved
+	text, _ := p.unsaved.Load().(string)
+	return text
 }

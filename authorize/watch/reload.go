@@ -33,7 +33,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 		return err
 	}
 	w.tell(gen.directChanges(w.gen.Table, next.now))
-	w.persistence.touch()
+	w.persistence.moved.Store(true)
 	w.direct = proofsOf(gen.Table.Tenants())
 	w.parked = next.park(known)
 	w.gen, w.below = gen, next.below

@@ -202,23 +202,26 @@ func (s *schedule) hasten(e *entry) {
 	s.ready = slices.Insert(s.ready, at, e)
 }
 
-// drop ends the watch of a domain, unless it is being looked up.
-func (s *schedule) drop(d message.Domain) (dropped bool) {
+// remove ends the watch of a domain.
+func (s *schedule) remove(d message.Domain) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.entries, d)
+}
+
+// watched returns the entry of a domain; nil: it is not watched.
+func (s *schedule) watched(d message.Domain) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries[d]
+}
+
+// waiting reports whether a domain is watched and not being looked up.
+func (s *schedule) waiting(d message.Domain) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[d]
-	if e == nil || e.looking {
-		return false
-	}
-	delete(s.entries, d)
-	return true
-}
-
-// forget ends the watch of a domain whose lookup has just ended.
-func (s *schedule) forget(e *entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.entries, e.subject.Domain)
+	return e != nil && !e.looking
 }
 
 // again makes those due whose last lookup had no answer: an outage was to blame.
@@ -232,27 +235,6 @@ func (s *schedule) again() {
 		}
 	}
 	s.scanAt = 0
-}
-
-// watched returns the entry of a domain; nil: it is not watched.
-func (s *schedule) watched(d message.Domain) *entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.entries[d]
-}
-
-func (s *schedule) isEmpty() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.entries) == 0
-}
-
-// waiting reports whether a domain is watched and not being looked up.
-func (s *schedule) waiting(d message.Domain) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.entries[d]
-	return e != nil && !e.looking
 }
 
 // nextLookup returns when a domain is looked up next: now, if it is due or in a hurry or being looked

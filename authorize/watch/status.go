@@ -3,27 +3,28 @@ package watch
 import (
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/tenant"
 )
 
 // Status is how the watch goes.
 type Status struct {
-	Domains     int       `json:"domains"`                  // watched
-	NotLookedUp int       `json:"not_looked_up"`            // of these: no look has had an answer yet
-	Oldest      time.Time `json:"oldest,omitzero"`          // of the last answers, one for each domain
-	Looking     int       `json:"looking"`                  // looks under way
-	Due         int       `json:"due"`                      // domains whose next look should have begun
-	DueSince    time.Time `json:"due_since,omitzero"`       // when the first of them was due, those in a hurry aside
-	Silent      int       `json:"silent"`                   // looks in a row without any answer
-	SilentSince time.Time `json:"silent_since,omitzero"`    // the first of them
-	PausedUntil time.Time `json:"paused_until,omitzero"`    // too many without: then DNS is tried again
-	Unsaved     string    `json:"unsaved,omitempty"`        // why standings cannot be saved; empty: they can
-	Events      []Event   `json:"recent_changes,omitempty"` // the last few, newest first
+	Domains     int                // watched
+	NotLookedUp int                // of these: no lookup has had an answer yet
+	Oldest      time.Time          // of the last answers, one for each domain
+	Looking     int                // lookups under way
+	Due         int                // domains whose next lookup should have begun
+	DueSince    time.Time          // when the first of them was due, those in a hurry aside
+	Silent      int                // lookups in a row without any answer
+	SilentSince time.Time          // the first of them
+	PausedUntil time.Time          // there were too many of them: then DNS is tried again
+	Unsaved     string             // why standings cannot be saved; empty: they can
+	Events      []authorize.Change // the last few, newest first
 }
 
 // Status returns how the watch goes. It holds up nobody, and waits for no reload.
 func (w *Watcher) Status() (Status, error) {
-	s := Status{Unsaved: w.persistence.problem(), Events: w.changes.events()}
+	s := Status{Unsaved: w.persistence.problem(), Events: w.changes.newestFirst()}
 	s.Domains, s.Looking, s.Due, s.DueSince = w.schedule.progress()
 	s.Silent, s.SilentSince, s.PausedUntil = w.outage.status()
 	table := w.table.Load()
@@ -31,7 +32,7 @@ func (w *Watcher) Status() (Status, error) {
 		return s, nil
 	}
 	err := table.Snapshot().EachStanding(func(standing *tenant.Standing) {
-		checked := standing.DMARC.Checked // that every look looks at
+		checked := standing.DMARC.Checked // that every lookup looks at
 		switch {
 		case !standing.LookedUp():
 			s.NotLookedUp++

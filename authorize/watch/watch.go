@@ -104,7 +104,6 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 		before.Seen = now // the clock was wrong, and must not keep it for ever
 	}
 	if !before.Seen.IsZero() && now.Sub(before.Seen) > forgotten {
-		w.schedule.forget(e)
 		w.forget(e.subject.Tenant, domain)
 		return
 	}
@@ -129,7 +128,7 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 func (w *Watcher) tell(all []authorize.Change) {
 	if len(all) > 0 {
 		w.changes.add(all)
-		w.persistence.touch()
+		w.persistence.moved.Store(true)
 	}
 }
 

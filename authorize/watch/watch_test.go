@@ -174,7 +174,7 @@ func TestStop(t *testing.T) {
 		n.mu.Unlock()
 		after(40 * time.Second)
 		n.mu.Lock()
-		under, events := n.under, len(w.changes.events())
+		under, events := n.under, len(w.changes.newestFirst())
 		n.mu.Unlock()
 		began := time.Now()
 		w.stop()

@@ -130,6 +130,7 @@ func (d *daemon) tellDNS(doc *admin.Daemon) {
 	}
 	doc.Changes = []admin.Change{}
 	for _, e := range s.Events {
-		doc.Changes = append(doc.Changes, admin.Change(e))
+		doc.Changes = append(doc.Changes, admin.Change{At: e.At, Tenant: e.Tenant, Domain: e.Domain.String(), Mechanism: e.Mechanism,
+			Before: e.Before, After: e.After, Evidence: e.Evidence})
 	}
 }
