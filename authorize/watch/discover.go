@@ -66,7 +66,7 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 	}
 	if w.below.isFull(owner.ID) && !w.makeRoom(owner.ID) {
 		if w.below.firstRefused(owner.ID) {
-			w.Log.Warn("too many domains below a wildcard, no more are looked at", "tenant", owner.ID, "limit", maxBelow)
+			w.Log.Warn("too many domains below a wildcard, no more are looked up", "tenant", owner.ID, "limit", maxBelow)
 		}
 		return
 	}

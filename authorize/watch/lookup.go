@@ -33,8 +33,8 @@ type Look func(context.Context, authorize.Subject) authorize.Report
 func (look Look) carefully(ctx context.Context, s authorize.Subject, log *slog.Logger) (r authorize.Report) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			log.Error("look failed, the standing stays as it is", "domain", s.Domain.String(), "panic", fault, "stack", string(debug.Stack()))
-			none := authorize.Finding{Text: "no look was possible: there is a fault in this program"}
+			log.Error("lookup failed, the standing stays as it is", "domain", s.Domain.String(), "panic", fault, "stack", string(debug.Stack()))
+			none := authorize.Finding{Text: "no lookup was possible because of a fault in this program"}
 			r = authorize.Report{Subject: s, SPF: none, ReturnPath: none, Policy: none, Answered: true} // the resolver is not to blame
 			r.Keys = slices.Repeat([]authorize.Finding{none}, len(s.Keys))
 		}

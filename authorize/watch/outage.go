@@ -56,7 +56,7 @@ func (o *outage) note(e *entry, answered bool) (ended bool) {
 	sure := !o.until.IsZero()
 	if answered {
 		if sure {
-			o.log.Warn("DNS answers again", "silent_for", now.Sub(o.since).Round(time.Second))
+			o.log.Warn("DNS answers again", "outage", now.Sub(o.since).Round(time.Second))
 		}
 		o.count, o.since, o.until, o.probe, o.liveliest = 0, time.Time{}, time.Time{}, nil, e.subject.Domain
 		return sure
@@ -69,7 +69,7 @@ func (o *outage) note(e *entry, answered bool) (ended bool) {
 	}
 	o.probe, o.until = nil, now.Add(probeEvery)
 	if !sure {
-		o.log.Error("no answer from DNS, all standings stay as they are", "looks", o.count, "since", o.since,
+		o.log.Error("no answer from DNS, all standings stay as they are", "lookups", o.count, "since", o.since,
 			"remedy", "check the servers in dns.servers, or those of /etc/resolv.conf")
 	}
 	return false
