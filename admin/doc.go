@@ -19,6 +19,7 @@
 //
 // Questions are worked out when they are asked, from one Snapshot of the tenant
 // table: what this package says of a domain's mail is what rewrite.Decide would do
-// with it at that instant. Few may ask at a time, each for seconds at most, and mail never
+// with it at that instant. Of all tenants, those are decided about again whose standings have
+// changed since somebody asked last (summary.go). Few may ask at a time, each for seconds at most, and mail never
 // waits for them.
 package admin

@@ -211,7 +211,9 @@ type Domain struct {
 	BounceAt message.Domain  `json:"bounce_domain,omitzero"` // it is a bounce address there
 	Sign     []string        `json:"sign,omitempty"`         // names of the keys
 	Standing tenant.Standing `json:"standing"`               // a wildcard's: of the domain above, where its keys are
-	Guessed  bool            `json:"guessed,omitempty"`      // a wildcard; Author is of a name below it that might come
+	// NextLookup is when that domain is looked up next. Absent: it is not.
+	NextLookup time.Time `json:"next_lookup,omitzero"`
+	Guessed    bool      `json:"guessed,omitempty"` // a wildcard; Author is of a name below it that might come
 }
 
 // Error is the document of an answer that is none.

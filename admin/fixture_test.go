@@ -94,6 +94,8 @@ func (d *desk) handler() *admin.Handler {
 	return admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.table },
 		Daemon:   func() admin.Daemon { return d.daemon },
+		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
+		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 	})
 }
@@ -101,7 +103,12 @@ func (d *desk) handler() *admin.Handler {
 // ask asks the handler itself, as if over a unix socket.
 func (d *desk) ask(t testing.TB, path string, document any) {
 	t.Helper()
-	answer := get(d.handler(), http.MethodGet, path, "", "unix")
+	askOf(t, d.handler(), path, document)
+}
+
+func askOf(t testing.TB, h http.Handler, path string, document any) {
+	t.Helper()
+	answer := get(h, http.MethodGet, path, "", "unix")
 	if answer.Code != http.StatusOK {
 		t.Fatalf("%s: %d %s", path, answer.Code, answer.Body)
 	}
@@ -110,7 +117,9 @@ func (d *desk) ask(t testing.TB, path string, document any) {
 	}
 }
 
-func (d *desk) status(t testing.TB) (s admin.Status) { d.ask(t, "/status", &s); return s }
+func (d *desk) status(t testing.TB) (s admin.Status) { return statusOf(t, d.handler()) }
+
+func statusOf(t testing.TB, h http.Handler) (s admin.Status) { askOf(t, h, "/status", &s); return s }
 
 // get makes a request that has come over a network of that name.
 func get(h http.Handler, method, path, host, network string) *httptest.ResponseRecorder {

@@ -5,28 +5,31 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
-// Source is where a Handler finds what it says. Its funcs are called for each
+// Source is where a Handler finds what it tells. Its funcs are called for each
 // question, by many goroutines.
 type Source struct {
-	Table    func() *tenant.Table // the current one
-	Daemon   func() Daemon        // with all findings: the Handler cuts them to size
+	Table    func() *tenant.Table           // the current one
+	Daemon   func() Daemon                  // with all findings: the Handler cuts them to size
+	Findings func() []Finding               // all of the current configuration
+	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
 type Handler struct {
 	source Source
-	// turn lets in one question at a time: that of 10,000 tenants keeps a processor
+	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
-	turn sync.Mutex
+	turn    sync.Mutex
+	summary summary
 }
 
 // NewHandler makes a Handler.
@@ -71,34 +74,34 @@ func (h *Handler) status() (any, *refusal) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
-	v, err := newSummary(table, time.Now())
+	doc := Status{Daemon: h.source.Daemon()}
+	doc.Now = time.Now()
+	doc.cut()
+	tenants, found, err := h.summary.of(table, doc.Now)
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
-	doc := Status{Daemon: h.source.Daemon()}
-	doc.Now = v.now
-	doc.cut()
-	var found problems
-	doc.Tenants, found = v.all(table.Tenants())
-	doc.Problems, doc.ProblemsTotal = found.worst(), len(found)
+	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
 	return doc, nil
 }
 
 func (h *Handler) tenant(id string) (any, *refusal) {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	v, err := newSummary(h.source.Table(), time.Now())
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
-	}
+	v := newSurvey(h.source.Table(), time.Now())
 	t := v.snapshot.Tenant(id)
 	if t == nil {
 		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
 	}
-	doc := v.tenant(t)
+	doc := v.tenant(t, h.source.Next)
+	if v.err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
+	}
 	doc.Returned = h.source.Returned(id)
-	all := h.source.Daemon().Configuration.Findings
-	own := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return f.Tenant != id })
+	var own []Finding
+	for _, f := range h.source.Findings() {
+		if f.Tenant == id {
+			own = append(own, f)
+		}
+	}
 	doc.Findings, doc.FindingsTotal = firstFew(own)
 	return doc, nil
 }
@@ -118,13 +121,13 @@ func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
 }
 
-// overInet reports whether a web browser could have sent the request.
+// overInet tells whether a web browser could have sent the request.
 func overInet(r *http.Request) bool {
 	at, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return !known || at.Network() != "unix"
 }
 
-// local reports whether a Host field can only have been meant for this host: no name
+// local tells whether a Host field can only have been meant for this host: no name
 // that someone else's DNS leads here.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -8,52 +8,75 @@ import (
 	"onbehalf/tenant"
 )
 
-// problems are gathered first, and then cut to what a document holds.
-type problems []Problem
-
 // Bounds of the lists in a document.
 const (
 	maxListed  = 100
 	maxDomains = 1000 // of one tenant
 )
 
+// worst are the problems that a document has room for, of all that were taken: what concerns the
+// platform, then what may soon be lost, what DNS does not tell about, and what is not there, each the
+// latest first.
+type worst struct {
+	total  int
+	listed []*Problem // the worst first
+}
+
 // take notes what should be better in a standing, given how mail of its domain leaves.
 // A mechanism that is merely not there is no problem to a domain that needs it for
 // nothing.
-func (all *problems) take(id string, s tenant.Standing, delivery Delivery) {
-	note := func(mechanism string, m tenant.Mechanism, missed bool) {
+func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
+	note := func(mechanism, selector string, m *tenant.Mechanism, missed bool) {
 		troubled := m.LookupError != tenant.LookupError{}
 		if m.State == tenant.Warning || troubled || missed && m.State == tenant.Pending {
-			*all = append(*all, Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.LookupError})
+			w.note(Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.LookupError}, selector)
 		}
 	}
 	unsigned := delivery != Signed
 	if s.SPF.Of != "" {
-		note("spf", s.SPF, unsigned && delivery != BySPF && delivery != ByPath)
+		note("spf", "", &s.SPF, unsigned && delivery != BySPF && delivery != ByPath)
 	}
-	for _, key := range s.DKIM {
-		note("dkim "+key.Name, key.Mechanism, unsigned)
+	for i := range s.DKIM {
+		note("dkim ", s.DKIM[i].Name, &s.DKIM[i].Mechanism, unsigned)
 	}
 	if s.ReturnPath.Of != "" {
-		note("return_path", s.ReturnPath, unsigned && delivery != BySPF)
+		note("return_path", "", &s.ReturnPath, unsigned && delivery != BySPF)
 	}
 	if s.DMARC.LookupError != (tenant.LookupError{}) {
-		*all = append(*all, Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.LookupError})
+		w.note(Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.LookupError}, "")
 	}
 }
 
-// worst returns as many as a document holds: what concerns the platform, then what may
-// soon be lost, what DNS does not tell about, and what is not there, each the
-// latest first.
-func (all problems) worst() []Problem {
-	slices.SortStableFunc(all, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.weight(), b.weight()), b.when().Compare(a.when()))
-	})
-	return append([]Problem{}, all[:min(len(all), maxListed)]...)
+// note counts a problem, and lists it if it is among the worst. Of two that are as bad, the one that was
+// noted first stands first.
+func (w *worst) note(p Problem, selector string) {
+	w.total++
+	if len(w.listed) == maxListed && compare(w.listed[maxListed-1], &p) <= 0 {
+		return
+	}
+	one := p // else each that is not listed would be on the heap
+	one.Mechanism += selector
+	at, _ := slices.BinarySearchFunc(w.listed, &one, func(listed, p *Problem) int { return cmp.Or(compare(listed, p), -1) })
+	w.listed = slices.Insert(w.listed, at, &one)
+	w.listed = w.listed[:min(len(w.listed), maxListed)]
+}
+
+// problems returns those that are listed.
+func (w *worst) problems() []Problem {
+	all := make([]Problem, len(w.listed))
+	for i, p := range w.listed {
+		all[i] = *p
+	}
+	return all
+}
+
+// compare orders problems, the worst first.
+func compare(a, b *Problem) int {
+	return cmp.Or(cmp.Compare(a.weight(), b.weight()), b.when().Compare(a.when()))
 }
 
 // weight is the less, the worse the problem is.
-func (p Problem) weight() int {
+func (p *Problem) weight() int {
 	switch {
 	case p.Tenant == "":
 		return 0
@@ -65,8 +88,8 @@ func (p Problem) weight() int {
 	return 3
 }
 
-// when returns the instant that the problem is known by.
-func (p Problem) when() time.Time {
+// when gives the instant that the problem is known by.
+func (p *Problem) when() time.Time {
 	if p.Since.IsZero() {
 		return p.Trouble.At
 	}

@@ -2,148 +2,179 @@ package admin
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"onbehalf/message"
-	"onbehalf/rewrite"
 	"onbehalf/tenant"
 )
 
-// summary is one look at all tenants.
+// summary is what all tenants come to, kept from one question to the next: only those tenants are
+// decided about again whose standings have changed. For 100,000 of them that is milliseconds, where all
+// take seconds.
 type summary struct {
-	snapshot *tenant.Snapshot
-	below    map[string][]message.Domain // by tenant: names below a wildcard that mail came from
-	platform []tenant.Standing           // of its own domains
-	now      time.Time
+	table     *tenant.Table
+	known     []*tenant.Standing                  // of the last question, ordered by domain
+	position  map[*tenant.Tenant]int              // in the table's list, and in accounts
+	wildcards map[message.Domain][]*tenant.Tenant // by the domain that they stand below
+	accounts  []account
 }
 
-// newSummary looks at a table at one instant. Standings that come in while it is made may
-// be missed, and are seen by the next one.
-func newSummary(table *tenant.Table, now time.Time) (*summary, error) {
-	all, err := table.Standings()
+// account is what one tenant comes to.
+type account struct {
+	worst  Delivery // empty: it has no domain
+	mixed  bool
+	waits  bool // a domain has not been looked up yet
+	listed []listed
+}
+
+// listed is a standing that may hold problems, given how mail of its domain leaves.
+type listed struct {
+	standing *tenant.Standing
+	delivery      Delivery
+}
+
+// of returns what all tenants of a table come to now, and the worst that is wrong with them.
+func (s *summary) of(table *tenant.Table, now time.Time) (Tenants, worst, error) {
+	v := newSurvey(table, now)
+	changed, err := s.update(v.snapshot)
 	if err != nil {
-		return nil, err
+		return Tenants{}, worst{}, err
 	}
-	v := &summary{snapshot: table.Snapshot(), below: make(map[string][]message.Domain), now: now}
-	for _, s := range all {
-		if v.isPlatforms(s.Domain) {
-			v.platform = append(v.platform, s)
-		} else if owner, _ := v.snapshot.Owner(s.Domain); owner != nil && !s.Seen.IsZero() {
-			v.below[owner.ID] = append(v.below[owner.ID], s.Domain)
+	if s.table != table || slices.ContainsFunc(changed, v.isPlatforms) {
+		s.begin(table)
+		for i, t := range table.Tenants() {
+			s.accounts[i] = v.account(t)
+		}
+	} else {
+		for t := range s.concerned(v.snapshot, changed) {
+			s.accounts[s.position[t]] = v.account(t)
 		}
 	}
-	return v, nil
+	if v.err != nil {
+		s.table = nil // all is worked out the next time
+		return Tenants{}, worst{}, v.err
+	}
+	count, found := s.add(v)
+	return count, found, nil
 }
 
-// isPlatforms reports whether the platform's own mail depends on the domain.
-func (v *summary) isPlatforms(d message.Domain) bool {
-	p := v.snapshot.Platform()
-	return d == p.Domain || d == p.FromDomain || d == p.Bounce
-}
-
-// source is where mail of a tenant comes from.
-type source struct {
-	pattern tenant.Pattern // a wildcard: no mail came from there yet
-	domain  message.Domain // of the author; a wildcard's is one that might come
-	at      message.Domain // whose standing says what the tenant publishes; zero: of another source
-}
-
-func exactly(d message.Domain) source { return source{tenant.Pattern{Domain: d}, d, d} }
-
-// sources returns where mail of a tenant comes from, as far as it is known: the domains
-// that it names, those that a wildcard covers and mail came from, and below a
-// wildcard any other.
-func (v *summary) sources(t *tenant.Tenant) []source {
-	var named, wild []source
-	exact := make(map[message.Domain]bool)
-	for _, p := range t.Domains {
-		if !p.Wildcard {
-			exact[p.Domain] = true
-			named = append(named, exactly(p.Domain))
+// begin prepares for a table that nothing was asked of yet.
+func (s *summary) begin(table *tenant.Table) {
+	all := table.Tenants()
+	s.table, s.accounts = table, make([]account, len(all))
+	s.position, s.wildcards = make(map[*tenant.Tenant]int, len(all)), make(map[message.Domain][]*tenant.Tenant)
+	for i, t := range all {
+		s.position[t] = i
+		for _, p := range t.Domains {
+			if p.Wildcard {
+				s.wildcards[p.Domain] = append(s.wildcards[p.Domain], t)
+			}
 		}
 	}
-	for _, p := range t.Domains {
+}
+
+// update takes in what is known now, and returns the domains of which that is something else than it was.
+func (s *summary) update(snapshot *tenant.Snapshot) (changed []message.Domain, err error) {
+	before, now := s.known, make([]*tenant.Standing, 0, len(s.known))
+	err = snapshot.EachStanding(func(one *tenant.Standing) {
+		now = append(now, one)
+		for len(before) > 0 && strings.Compare(before[0].Domain.String(), one.Domain.String()) < 0 {
+			changed, before = append(changed, before[0].Domain), before[1:] // it was forgotten
+		}
 		switch {
-		case p.Wildcard && exact[p.Domain]:
-			wild = append(wild, source{p, Sample(p), message.Domain{}})
-		case p.Wildcard:
-			wild = append(wild, source{p, Sample(p), p.Domain})
+		case len(before) == 0 || before[0].Domain != one.Domain:
+			changed = append(changed, one.Domain)
+		case before[0] != one:
+			changed, before = append(changed, one.Domain), before[1:]
+		default:
+			before = before[1:]
 		}
+	})
+	for _, one := range before {
+		changed = append(changed, one.Domain)
 	}
-	for _, d := range v.below[t.ID] {
-		if !exact[d] {
-			named = append(named, exactly(d))
-		}
-	}
-	return append(named, wild...)
+	s.known = now
+	return changed, err
 }
 
-// Sample returns a domain that a wildcard covers; where there is no room for one, its own.
-func Sample(p tenant.Pattern) message.Domain {
-	below, err := message.ParseDomain("any-name." + p.Domain.String())
-	if err != nil { // there is no room for it
-		return p.Domain
+// concerned returns the tenants whose mail is decided by the standings of some domains: who owns
+// them, and who publishes its keys there for all names below.
+func (s *summary) concerned(snapshot *tenant.Snapshot, changed []message.Domain) map[*tenant.Tenant]bool {
+	all := make(map[*tenant.Tenant]bool)
+	for _, d := range changed {
+		if owner, _ := snapshot.Owner(d); owner != nil {
+			all[owner] = true
+		}
+		for _, t := range s.wildcards[d] {
+			all[t] = true
+		}
 	}
-	return below
+	return all
 }
 
-// all counts all tenants, and gathers what is wrong with them.
-func (v *summary) all(tenants []*tenant.Tenant) (Tenants, problems) {
+// add counts all tenants, and gathers the worst that is wrong with them.
+func (s *summary) add(v *survey) (Tenants, worst) {
 	count := Tenants{By: make(map[Delivery]int)}
-	var found problems
-	for _, s := range v.platform {
-		found.take("", s, Platform)
+	var found worst
+	for _, one := range v.platform() {
+		found.take("", &one, Platform)
 	}
-	for _, t := range tenants {
-		from := v.sources(t)
-		count.take(t, v.deliveriesOf(t, from, &found), v.waits(t, from))
+	for i, t := range s.table.Tenants() {
+		a := &s.accounts[i]
+		for _, one := range a.listed {
+			found.take(t.ID, one.standing, one.delivery)
+		}
+		count.take(t, a)
 	}
 	return count, found
 }
 
-// deliveriesOf returns the ways of a tenant's mail, guesses only where there is nothing
-// better, and notes what is wrong.
-func (v *summary) deliveriesOf(t *tenant.Tenant, all []source, found *problems) []Delivery {
-	var deliveries []Delivery
-	for _, from := range all {
-		delivery := deliveryOf(v.decide(t, from.domain))
-		if t.Authorization == tenant.Auto && !from.at.IsZero() {
-			found.take(t.ID, v.snapshot.Standing(from.at), delivery)
-		}
-		if !from.pattern.Wildcard || all[0].pattern.Wildcard {
-			deliveries = append(deliveries, delivery)
-		}
-	}
-	return deliveries
-}
-
-// waits reports whether a domain of the tenant has not been looked up yet.
-func (v *summary) waits(t *tenant.Tenant, all []source) bool {
-	return t.Authorization == tenant.Auto && slices.ContainsFunc(all, func(from source) bool {
-		return !from.at.IsZero() && !v.snapshot.Standing(from.at).LookedUp()
-	})
-}
-
-// decide returns the plan for mail of a domain.
-func (v *summary) decide(t *tenant.Tenant, d message.Domain) rewrite.Plan {
-	return rewrite.Decide(letter(t, d, v.now), v.snapshot)
-}
-
 // take counts one tenant.
-func (c *Tenants) take(t *tenant.Tenant, deliveries []Delivery, waits bool) {
+func (c *Tenants) take(t *tenant.Tenant, a *account) {
 	c.Total++
-	if len(deliveries) == 0 {
+	if a.worst == "" {
 		return
 	}
-	worst := slices.MaxFunc(deliveries, Delivery.compare)
-	c.By[worst]++
-	if slices.MinFunc(deliveries, Delivery.compare) != worst {
+	c.By[a.worst]++
+	if a.mixed {
 		c.Mixed++
 	}
-	if waits {
+	if a.waits {
 		c.NotLookedUp++
 	}
 	if t.Policy.Mode == tenant.Shadow {
 		c.Shadow++
 	}
+}
+
+// account works out what a tenant comes to. Guesses count only where there is nothing better.
+func (v *survey) account(t *tenant.Tenant) (a account) {
+	all := v.sources(t)
+	var deliveries []Delivery
+	for _, from := range all {
+		delivery := deliveryOf(v.decide(t, from.domain))
+		if !from.pattern.Wildcard || all[0].pattern.Wildcard {
+			deliveries = append(deliveries, delivery)
+		}
+		if t.Authorization != tenant.Auto || from.at.IsZero() {
+			continue
+		}
+		known := v.snapshot.Known(from.at)
+		if known != nil {
+			a.listed = append(a.listed, listed{known, delivery})
+		}
+		a.waits = a.waits || known == nil || !known.LookedUp()
+	}
+	if len(deliveries) > 0 {
+		a.worst = slices.MaxFunc(deliveries, Delivery.compare)
+		a.mixed = slices.MinFunc(deliveries, Delivery.compare) != a.worst
+	}
+	return a
+}
+
+// isPlatforms reports whether the platform's own mail depends on the domain, and with it that of all.
+func (v *survey) isPlatforms(d message.Domain) bool {
+	p := v.snapshot.Platform()
+	return d == p.Domain || d == p.FromDomain || d == p.Bounce
 }

@@ -1,13 +1,15 @@
 package admin
 
 import (
+	"time"
+
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
 )
 
-// tenant returns all about one tenant that the table knows.
-func (v *summary) tenant(t *tenant.Tenant) Tenant {
+// tenant returns all about one tenant that the table knows, and when its domains are looked up next.
+func (v *survey) tenant(t *tenant.Tenant, next func(message.Domain) time.Time) Tenant {
 	doc := Tenant{
 		ID: t.ID, Name: t.Name, Now: v.now, Authorization: t.Authorization,
 		Shadow: t.Policy.Mode == tenant.Shadow,
@@ -18,7 +20,7 @@ func (v *summary) tenant(t *tenant.Tenant) Tenant {
 		one := v.domain(t, from.domain)
 		one.Domain, one.Guessed = from.pattern.String(), from.pattern.Wildcard
 		if t.Authorization == tenant.Auto && !from.at.IsZero() {
-			one.Standing = v.snapshot.Standing(from.at)
+			one.Standing, one.NextLookup = v.snapshot.Standing(from.at), next(from.at)
 		}
 		doc.Domains = append(doc.Domains, one)
 	}
@@ -27,7 +29,7 @@ func (v *summary) tenant(t *tenant.Tenant) Tenant {
 }
 
 // direct says which of a tenant's domains DNS proves to be its own.
-func (v *summary) direct(t *tenant.Tenant) *Direct {
+func (v *survey) direct(t *tenant.Tenant) *Direct {
 	if t.Direct.NextHop.IsZero() {
 		return nil
 	}
@@ -43,7 +45,7 @@ func (v *summary) direct(t *tenant.Tenant) *Direct {
 }
 
 // domain says what becomes of mail from a domain.
-func (v *summary) domain(t *tenant.Tenant, d message.Domain) Domain {
+func (v *survey) domain(t *tenant.Tenant, d message.Domain) Domain {
 	m := letter(t, d, v.now)
 	plan := rewrite.Decide(m, v.snapshot)
 	delivery := deliveryOf(plan)

@@ -8,7 +8,7 @@
 // mail that has none.
 //
 // A Looker looks at one domain now, and reports a Finding for each mechanism: a
-// typed reason, and words for people. A Watcher looks again and again at all
+// typed reason, and words for people. Package watch looks again and again at all
 // domains, without haste (max_per_second), and keeps the standings in the tenant
 // table up to date; that is how mail changes its way by itself.
 //

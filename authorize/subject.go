@@ -82,8 +82,8 @@ func keysOf(whose string, ids []tenant.Identity, d message.Domain, ring Keyring)
 	return wanted
 }
 
-// same tells whether a look at the one is a look at the other.
-func (s Subject) same(other Subject) bool {
+// Same reports whether a lookup of the one is a lookup of the other.
+func (s Subject) Same(other Subject) bool {
 	return s.Domain == other.Domain && s.Tenant == other.Tenant && s.SPF == other.SPF &&
 		s.ReturnPath == other.ReturnPath && s.PathTenant == other.PathTenant &&
 		slices.EqualFunc(s.Keys, other.Keys, func(a, b Key) bool {
@@ -91,11 +91,11 @@ func (s Subject) same(other Subject) bool {
 		})
 }
 
-// merged makes one subject of several of one domain. It can belong to one tenant, all
+// Merge makes one subject of several of one domain. It can belong to one tenant, all
 // names below it to another, and both look for keys there.
-func merged(all []Subject) []Subject {
+func Merge(all []Subject) []Subject {
 	at := make(map[message.Domain]int, len(all))
-	var one []Subject
+	one := make([]Subject, 0, len(all))
 	for _, s := range all {
 		i, found := at[s.Domain]
 		if !found {

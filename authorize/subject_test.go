@@ -3,10 +3,7 @@ package authorize
 import (
 	"reflect"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -15,7 +12,7 @@ import (
 func TestMerged(t *testing.T) {
 	id := func(selector string) Key { return Key{Identity: tenant.Identity{Selector: selector}} }
 	one, other := dom(t, "one.example"), dom(t, "other.example")
-	all := merged([]Subject{
+	all := Merge([]Subject{
 		{Domain: one, Tenant: "a", SPF: true, Keys: []Key{id("a1"), id("both")}, ReturnPath: dom(t, "r.one.example"), PathTenant: "a"},
 		{Domain: other, Tenant: "a"},
 		{Domain: one, Tenant: "b", Keys: []Key{id("both"), id("b1")}},
@@ -33,34 +30,6 @@ func TestMerged(t *testing.T) {
 	two := Subject{ReturnPath: dom(t, "r.one.example")}.with(Subject{ReturnPath: dom(t, "s.one.example")})
 	if two.ReturnPath != (message.Domain{}) {
 		t.Errorf("one tenant would rely on the return path %s of the other", two.ReturnPath)
-	}
-}
-
-// TestTwoTenantsOneApex gives a domain to one tenant, and all below it to another.
-func TestTwoTenantsOneApex(t *testing.T) {
-	for _, order := range [][2]int{{0, 1}, {1, 0}} {
-		synctest.Test(t, func(t *testing.T) {
-			ring := new(keys.Ring)
-			both := []*tenant.Tenant{
-				signing(t, ofTown(t, "town", "town.example"), ring, "town.example", "cw1"),
-				signing(t, ofTown(t, "schools", "*.town.example"), ring, "town.example", "cw2"),
-			}
-			both[1].ReturnPath = dom(t, "bounce.town.example")
-			n := newTown()
-			w := watchIn(t, n, n.generation(tableOf(t, both[order[0]], both[order[1]]), ring)).run()
-			after(time.Minute)
-			s := w.standing("town.example")
-			if s.SPF.State != tenant.Active || !s.Key("cw1").Holds() || !s.Key("cw2").Holds() || !s.ReturnPath.Holds() || len(n.at("town.example")) != 1 {
-				t.Errorf("%+v after %d looks", s, len(n.at("town.example")))
-			}
-			w.stop()
-			for mechanism, whose := range map[string]string{"spf": "town", `"dkim cw1"`: "town", `"dkim cw2"`: "schools", "return_path": "schools", "dmarc": "town"} {
-				lines := w.log.with("domain=town.example tenant=" + whose + " mechanism=" + mechanism)
-				if len(lines) != 1 {
-					t.Errorf("%s of %s is logged as %q", mechanism, whose, w.log.with("domain=town.example"))
-				}
-			}
-		})
 	}
 }
 

@@ -131,8 +131,10 @@ func schema() *memdb.DBSchema {
 			"id": {Name: "id", Unique: true, Indexer: keyIndexer{}},
 		}}
 	}
+	known := byKey(standings)
+	known.Indexes[discovered] = &memdb.IndexSchema{Name: discovered, AllowMissing: true, Indexer: discoveredIndexer{}}
 	return &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{
-		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks), standings: byKey(standings),
+		domains: byKey(domains), logins: byKey(logins), networks: byKey(networks), standings: known,
 	}}
 }
 
@@ -144,7 +146,7 @@ func (keyIndexer) FromObject(record any) (bool, []byte, error) {
 	switch r := record.(type) {
 	case *claim:
 		return true, []byte(r.Key), nil
-	case Standing:
+	case *Standing:
 		return true, []byte(r.Domain.String()), nil
 	}
 	return false, nil, fmt.Errorf("a %T does not belong here", record)
@@ -158,6 +160,20 @@ func (keyIndexer) FromArgs(args ...any) ([]byte, error) {
 }
 
 func (i keyIndexer) PrefixFromArgs(args ...any) ([]byte, error) { return i.FromArgs(args...) }
+
+// discovered is the index of the standings of names that mail came from and a wildcard covers.
+const discovered = "discovered"
+
+// discoveredIndexer orders them by labels from the root, so that those below a wildcard stand together.
+type discoveredIndexer struct{ keyIndexer }
+
+func (discoveredIndexer) FromObject(record any) (bool, []byte, error) {
+	s, ok := record.(*Standing)
+	if !ok || s.Seen.IsZero() {
+		return false, nil, nil
+	}
+	return true, []byte(domainKey(Pattern{Domain: s.Domain})), nil
+}
 
 // domainKey orders labels from the root, so that a wildcard is a prefix of all
 // that it covers: "*.example.org" is "org.example.", and "example.org", which
@@ -198,7 +214,7 @@ func (t *Table) SetStandings(all ...Standing) error {
 	txn := t.db.Txn(true)
 	defer txn.Abort()
 	for _, s := range all {
-		if err := txn.Insert(standings, s); err != nil {
+		if err := txn.Insert(standings, &s); err != nil {
 			return err
 		}
 	}
@@ -227,17 +243,11 @@ func (t *Table) Forget(all ...message.Domain) error {
 // Platform returns the platform.
 func (t *Table) Platform() *Platform { return t.platform }
 
-// Standings returns all that is known, for the table that takes this one's place.
+// Standings returns all that is known, ordered by domain.
 func (t *Table) Standings() ([]Standing, error) {
-	rows, err := t.db.Txn(false).Get(standings, "id")
-	if err != nil {
-		return nil, err
-	}
 	var all []Standing
-	for row := rows.Next(); row != nil; row = rows.Next() {
-		all = append(all, row.(Standing))
-	}
-	return all, nil
+	err := t.Snapshot().EachStanding(func(s *Standing) { all = append(all, *s) })
+	return all, err
 }
 
 // Snapshot returns the table as it is at this instant.
@@ -257,7 +267,7 @@ func (s *Snapshot) Platform() *Platform { return s.table.platform }
 // tenant publishes keys for it: the domain itself, or for a wildcard its parent. The longest
 // match wins. Nil: of none.
 func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
-	if c, found := s.first(domains, "id", domainKey(Pattern{Domain: d})); found {
+	if c, found := s.first(domains, domainKey(Pattern{Domain: d})); found {
 		return c.Tenant, c.Apex
 	}
 	if parent := d.Parent(); !parent.IsZero() {
@@ -273,7 +283,7 @@ func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
 // tenant alone. Nil: to none.
 func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 	if who.Login != "" {
-		if c, found := s.first(logins, "id", s.Platform().Trust.Login(who.Login)); found {
+		if c, found := s.first(logins, s.Platform().Trust.Login(who.Login)); found {
 			return c.Tenant
 		}
 	}
@@ -287,15 +297,60 @@ func (s *Snapshot) BoundTo(who message.Submitter) *Tenant {
 
 // Standing returns what is known of a domain. The zero Standing: nothing.
 func (s *Snapshot) Standing(d message.Domain) Standing {
-	row, err := s.txn.First(standings, "id", d.String())
-	if err != nil || row == nil {
-		return Standing{Domain: d}
+	if known := s.Known(d); known != nil {
+		return *known
 	}
-	return row.(Standing)
+	return Standing{Domain: d}
 }
 
-func (s *Snapshot) first(table, index, key string) (*claim, bool) {
-	row, err := s.txn.First(table, index, key)
+// Known returns what is known of a domain; nil: nothing. It is one pointer as long as it is one
+// standing, and not to be changed.
+func (s *Snapshot) Known(d message.Domain) *Standing {
+	row, err := s.txn.First(standings, "id", d.String())
+	known, found := row.(*Standing)
+	if err != nil || !found {
+		return nil
+	}
+	return known
+}
+
+// EachStanding visits all that is known, as Known returns it, ordered by domain.
+func (s *Snapshot) EachStanding(visit func(*Standing)) error {
+	rows, err := s.txn.Get(standings, "id")
+	if err != nil {
+		return err
+	}
+	for row := rows.Next(); row != nil; row = rows.Next() {
+		visit(row.(*Standing))
+	}
+	return nil
+}
+
+// Discovered returns the domains of a tenant that no pattern names, but one of its wildcards covers and
+// mail came from, in order. It visits these alone.
+func (s *Snapshot) Discovered(t *Tenant) ([]message.Domain, error) {
+	var all []message.Domain
+	for _, p := range t.Domains {
+		if !p.Wildcard {
+			continue
+		}
+		rows, err := s.txn.Get(standings, discovered+"_prefix", domainKey(p))
+		if err != nil {
+			return nil, err
+		}
+		for row := rows.Next(); row != nil; row = rows.Next() {
+			d := row.(*Standing).Domain
+			if owner, apex := s.Owner(d); owner == t && apex != d {
+				all = append(all, d)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b message.Domain) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(all), nil // a wildcard may stand below another
+}
+
+func (s *Snapshot) first(table, key string) (*claim, bool) {
+	row, err := s.txn.First(table, "id", key)
 	c, found := row.(*claim)
 	return c, found && err == nil
 }

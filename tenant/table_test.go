@@ -340,6 +340,47 @@ func TestMechanismHolds(t *testing.T) {
 	}
 }
 
+// TestDiscovered gives each tenant the names below its wildcards that mail came from, and no other's.
+func TestDiscovered(t *testing.T) {
+	wide := customer(t, "wide", "named.wide.example", "*.wide.example", "*.deep.wide.example", "*.far.example")
+	other := customer(t, "other", "wide.example", "*.other.wide.example", "*.wide.example.org")
+	none := customer(t, "none", "none.example")
+	made, err := tenant.NewTable(platform(t), []*tenant.Tenant{wide, other, none})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"z.wide.example", "a.wide.example", "x.deep.wide.example", "deep.wide.example", "far.example", "b.far.example",
+		"named.wide.example", "wide.example", "a.other.wide.example", "other.wide.example", "xwide.example", "a.none.example", "a.wide.example.org"} {
+		one := standing(t, name, tenant.Active)
+		one.Seen = time.Now()
+		if err := made.SetStandings(one, standing(t, "unseen."+name, tenant.Active)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := made.Snapshot()
+	if err := made.Forget(domain(t, "z.wide.example")); err != nil {
+		t.Fatal(err)
+	}
+	seen := standing(t, "a.wide.example", tenant.Active) // the configuration names it now
+	if err := made.SetStandings(seen); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		at   *tenant.Snapshot
+		of   *tenant.Tenant
+		want string
+	}{
+		{before, wide, "[a.wide.example b.far.example deep.wide.example other.wide.example x.deep.wide.example z.wide.example]"},
+		{made.Snapshot(), wide, "[b.far.example deep.wide.example other.wide.example x.deep.wide.example]"},
+		{before, other, "[a.other.wide.example a.wide.example.org]"},
+		{before, none, "[]"},
+	} {
+		if got, err := test.at.Discovered(test.of); err != nil || fmt.Sprint(got) != test.want {
+			t.Errorf("%s: %v, %v, want %s", test.of.ID, got, err, test.want)
+		}
+	}
+}
+
 // TestConcurrentStandings lets snapshots be taken while standings change. All that is
 // set at once must be seen at once, and a snapshot must not change.
 func TestConcurrentStandings(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/authorize/watch"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -82,8 +83,9 @@ func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, store
 	if err != nil && !errors.Is(err, authorize.ErrNoStore) {
 		t.Fatal(err)
 	}
-	watcher := &authorize.Watcher{Log: slog.New(slog.NewTextHandler(&w.log, nil)), Save: store.Save}
-	if err := watcher.Adopt(authorize.Generation{
+	watcher := watch.New(slog.New(slog.NewTextHandler(&w.log, nil)))
+	watcher.Save = store.Save
+	if err := watcher.Adopt(watch.Generation{
 		Table: w.table, Keys: cast.Keys,
 		Look:  authorize.Looker{DNS: client, Platform: w.table.Platform()}.Look,
 		Rules: authorize.Rules{PendingEvery: 5 * time.Minute, ActiveEvery: time.Hour, DemoteAfter: time.Hour},

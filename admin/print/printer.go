@@ -100,6 +100,14 @@ func (p printer) ago(at time.Time) string {
 	return span(p.now.Sub(at)) + " ago"
 }
 
+// in returns when something will be.
+func (p printer) in(at time.Time) string {
+	if at.Sub(p.now) < time.Second {
+		return "now"
+	}
+	return "in " + span(at.Sub(p.now))
+}
+
 // span returns a duration as people say it.
 func span(d time.Duration) string {
 	d = max(d, 0)

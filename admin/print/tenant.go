@@ -65,6 +65,9 @@ func (p printer) domain(d admin.Domain, auto bool) {
 	if auto && !d.Standing.Domain.IsZero() {
 		p.standing(d.Standing)
 	}
+	if !d.NextLookup.IsZero() {
+		p.labelled("  Next lookup", label, "%s", p.in(d.NextLookup))
+	}
 }
 
 func sender(d admin.Domain) string {

@@ -69,6 +69,8 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 	handler := admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.current.Load().table },
 		Daemon:   d.tell,
+		Findings: func() []admin.Finding { return d.memory.good.Load().Findings },
+		Next:     d.watcher.Next,
 		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	d.keep(adminName, listener) // before anybody can ask
@@ -146,6 +148,7 @@ func (d *daemon) tellDNS(doc *admin.Daemon) {
 	}
 	doc.Changes = []admin.Change{}
 	for _, e := range s.Events {
-		doc.Changes = append(doc.Changes, admin.Change(e))
+		doc.Changes = append(doc.Changes, admin.Change{At: e.At, Tenant: e.Tenant, Domain: e.Domain.String(), Mechanism: e.Mechanism,
+			Before: e.Before, After: e.After, Evidence: e.Evidence})
 	}
 }

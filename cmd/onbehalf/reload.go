@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
-	"golang.org/x/sys/unix"
 
 	"onbehalf/admin"
 	"onbehalf/config"
@@ -28,7 +26,7 @@ func (d *daemon) reloadEach(requests <-chan os.Signal) {
 // reload builds a new generation aside and swaps it in, or leaves all as it was.
 // Messages under way keep the generation that they began with.
 func (d *daemon) reload() {
-	d.notify("RELOADING=1\n" + monotonic())
+	d.notify(sdnotify.SdNotifyReloading + "\n" + sdnotify.SdNotifyMonotonicUsec())
 	last := admin.Reload{At: time.Now()}
 	last.Result = d.tryReload(&last)
 	d.memory.remember(last)
@@ -118,15 +116,6 @@ func (d *daemon) notify(state string) {
 	if _, err := sdnotify.SdNotify(false, state); err != nil {
 		d.log.Warn("systemd does not take notifications", "error", err)
 	}
-}
-
-// monotonic gives the instant that RELOADING=1 must come with.
-func monotonic() string {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return ""
-	}
-	return fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000)
 }
 
 // newLogger logs as the configuration asks. The level may change later.

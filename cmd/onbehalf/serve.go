@@ -15,7 +15,7 @@ import (
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"onbehalf/authorize"
+	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/milter"
 )
@@ -46,7 +46,7 @@ type daemon struct {
 	out     *logWriter
 	serving atomic.Bool
 	server  *milter.Server
-	watcher *authorize.Watcher
+	watcher *watch.Watcher
 	ending  ending
 	ballast ballast
 	signer  signer

@@ -18,7 +18,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/admin"
-	"onbehalf/authorize"
+	"onbehalf/authorize/watch"
 	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/tenant"
@@ -498,7 +498,7 @@ func TestWatcherStatus(t *testing.T) {
 	if now == nil {
 		t.Fatal(findings)
 	}
-	w := &authorize.Watcher{Log: slog.New(slog.DiscardHandler)}
+	w := watch.New(slog.New(slog.DiscardHandler))
 	if s, err := w.Status(); err != nil || s.Domains != 0 || s.Due != 0 {
 		t.Errorf("of nothing: %+v, %v", s, err)
 	}
@@ -506,7 +506,7 @@ func TestWatcherStatus(t *testing.T) {
 		one.Authorization = tenant.Auto
 	}
 	began := time.Now()
-	if err := w.Adopt(authorize.Generation{Table: now.table, Keys: now.ring}); err != nil {
+	if err := w.Adopt(watch.Generation{Table: now.table, Keys: now.ring}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := w.Status()

@@ -12,6 +12,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/config"
 	"onbehalf/remedy"
@@ -25,15 +26,15 @@ func newResolver(c config.DNS) (*resolve.Client, error) {
 
 // generation gives the watcher what it works by. A reload that leaves dns as it was keeps the
 // resolver, and with it the count of questions a second.
-func (l *loaded) generation(before *loaded) (authorize.Generation, error) {
+func (l *loaded) generation(before *loaded) (watch.Generation, error) {
 	var err error
 	if before != nil && reflect.DeepEqual(before.DNS, l.DNS) {
 		l.resolver = before.resolver
 	} else if l.resolver, err = newResolver(l.DNS); err != nil {
-		return authorize.Generation{}, err
+		return watch.Generation{}, err
 	}
 	looker := authorize.Looker{DNS: l.resolver, Platform: l.Platform}
-	return authorize.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: looker.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
+	return watch.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: looker.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
 }
 
 func rules(c config.DNS) authorize.Rules {
@@ -53,7 +54,7 @@ func (d *daemon) watch(first *loaded) (stop func(), err error) {
 		return nil, fmt.Errorf("another onbehalf uses state_dir %s; stop it first, or give this one its own", first.StateDir)
 	}
 	d.rememberTime(&store)
-	d.watcher = &authorize.Watcher{Log: d.log}
+	d.watcher = watch.New(d.log)
 	known, usable := recall(store, d.log)
 	if err := d.watcher.Adopt(generation, known...); err != nil {
 		return nil, err
@@ -117,8 +118,8 @@ func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, u
 func (p *program) recall(now *loaded) {
 	saved, _, err := authorize.StoreIn(now.StateDir).Load()
 	if err == nil {
-		quiet := &authorize.Watcher{Log: slog.New(slog.DiscardHandler)}
-		err = quiet.Adopt(authorize.Generation{Table: now.table, Keys: now.ring}, saved...)
+		quiet := watch.New(slog.New(slog.DiscardHandler))
+		err = quiet.Adopt(watch.Generation{Table: now.table, Keys: now.ring}, saved...)
 	}
 	if err != nil && !errors.Is(err, authorize.ErrNoStore) {
 		fmt.Fprintf(p.err, "onbehalf: what the daemon knows of tenants' DNS is not known here: %v\n", err)

@@ -1,10 +1,8 @@
-package authorize
+package watch
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
-	"slices"
 	"testing"
 	"time"
 )
@@ -73,38 +71,5 @@ func TestLater(t *testing.T) {
 		if got := later(test.interval, test.silent); got != test.want {
 			t.Errorf("after %d silent looks at every %s the next is in %s, want %s", test.silent, test.interval, got, test.want)
 		}
-	}
-}
-
-func TestQueue(t *testing.T) {
-	now := time.Now()
-	var q queue
-	var all []*item
-	for i := range 1000 {
-		it := &item{subject: Subject{Tenant: fmt.Sprint(i)}}
-		q.put(it, now.Add(spread(time.Hour, it.subject.Tenant)))
-		all = append(all, it)
-	}
-	for _, i := range []int{500, 20, 999} {
-		all[i].hurry(now)
-		now = now.Add(time.Second)
-	}
-	heap.Remove(&q, all[7].place)
-	if all[7].in != nil {
-		t.Error("an item that was taken out believes that it is queued")
-	}
-	var order []*item
-	for len(q) > 0 {
-		it := q.next()
-		if it.in != nil {
-			t.Fatal("an item that was taken believes that it is queued")
-		}
-		order = append(order, it)
-	}
-	if len(order) != 999 || order[0] != all[500] || order[1] != all[20] || order[2] != all[999] {
-		t.Error("those in a hurry were not first, in the order in which they came")
-	}
-	if !slices.IsSortedFunc(order, func(a, b *item) int { return a.due.Compare(b.due) }) {
-		t.Error("the others were not in the order in which they are due")
 	}
 }

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"net/netip"
@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/keys"
 	"onbehalf/tenant"
 )
@@ -19,7 +20,7 @@ func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, stop := range []time.Duration{0, 10 * time.Minute, 100 * time.Hour} {
 			n := newTown()
-			store := StoreIn(t.TempDir())
+			store := authorize.StoreIn(t.TempDir())
 			w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil))
 			w.Save = store.Save
 			w.run()
@@ -58,15 +59,46 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestWrongClock starts when the clock was wrong before, or is now: no domain's turn comes at once, and
+// each comes within the usual time.
+func TestWrongClock(t *testing.T) {
+	const domains, year = 300, 365 * 24 * time.Hour
+	for _, wrong := range []time.Duration{10 * year, 24 * time.Hour, -24 * time.Hour, -10 * year} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newTown()
+			known := longAgo(t, domains, time.Now().Add(5*time.Hour+wrong))
+			w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil), known...)
+			for i := range domains {
+				d := crowdDomain(i)
+				if wait := time.Until(w.Next(dom(t, d))); wait > time.Hour {
+					t.Errorf("%s wrong: %s is to be looked up in %s", wrong, d, wait)
+				}
+			}
+			w.run()
+			after(time.Minute)
+			if looks := n.count(); looks > domains/10 {
+				t.Errorf("%s wrong: %d lookups in the first minute", wrong, looks)
+			}
+			after(time.Hour)
+			w.stop()
+			for i := range domains {
+				if looks := len(n.at(crowdDomain(i))); looks != 1 && looks != 2 {
+					t.Errorf("%s wrong: %d lookups of domain %d in an hour", wrong, looks, i)
+				}
+			}
+		})
+	}
+}
+
 // TestManyReloads reloads so often that no interval ever passes between two.
 func TestManyReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const domains = 50
 		n := newTown()
-		n.set(crowdDomain(1), Unanswered)
+		n.set(crowdDomain(1), authorize.Unanswered)
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
 		after(2 * time.Hour)
-		n.set(crowdDomain(2), Unanswered) // is active
+		n.set(crowdDomain(2), authorize.Unanswered) // is active
 		n.forget()
 		for range 100 {
 			after(7 * time.Minute)
@@ -256,7 +288,7 @@ func TestReloadsWhileLooking(t *testing.T) {
 		const domains = 5
 		n := newTown()
 		n.takes = 30 * time.Second
-		n.set(crowdDomain(1), Unanswered)
+		n.set(crowdDomain(1), authorize.Unanswered)
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
 		for range 10 {
 			after(7 * time.Second)
@@ -277,8 +309,8 @@ func TestReloadsWhileLooking(t *testing.T) {
 			t.Errorf("looks at %v", at)
 		}
 		w.stop()
-		if w.doing != 0 || len(w.doingFor) != 0 {
-			t.Errorf("%d looks are said to be under way, for tenants %v", w.doing, w.doingFor)
+		if w.schedule.looking != 0 || len(w.schedule.busy) != 0 {
+			t.Errorf("%d looks are said to be under way, for tenants %v", w.schedule.looking, w.schedule.busy)
 		}
 	})
 }
@@ -326,8 +358,8 @@ func TestReloadChangesLook(t *testing.T) {
 					t.Error("there was no other look")
 				}
 				w.stop()
-				if w.doing != 0 || len(w.doingFor) != 0 {
-					t.Errorf("%d looks are said to be under way, for tenants %v", w.doing, w.doingFor)
+				if w.schedule.looking != 0 || len(w.schedule.busy) != 0 {
+					t.Errorf("%d looks are said to be under way, for tenants %v", w.schedule.looking, w.schedule.busy)
 				}
 			})
 		})
@@ -407,6 +439,34 @@ func TestAuthorizedForAnAfternoon(t *testing.T) {
 				w.mu.Unlock()
 				w.stop()
 			})
+		})
+	}
+}
+
+// TestTwoTenantsOneApex gives a domain to one tenant, and all below it to another.
+func TestTwoTenantsOneApex(t *testing.T) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			ring := new(keys.Ring)
+			both := []*tenant.Tenant{
+				signing(t, ofTown(t, "town", "town.example"), ring, "town.example", "cw1"),
+				signing(t, ofTown(t, "schools", "*.town.example"), ring, "town.example", "cw2"),
+			}
+			both[1].ReturnPath = dom(t, "bounce.town.example")
+			n := newTown()
+			w := watchIn(t, n, n.generation(tableOf(t, both[order[0]], both[order[1]]), ring)).run()
+			after(time.Minute)
+			s := w.standing("town.example")
+			if s.SPF.State != tenant.Active || !s.Key("cw1").Holds() || !s.Key("cw2").Holds() || !s.ReturnPath.Holds() || len(n.at("town.example")) != 1 {
+				t.Errorf("%+v after %d looks", s, len(n.at("town.example")))
+			}
+			w.stop()
+			for mechanism, whose := range map[string]string{"spf": "town", `"dkim cw1"`: "town", `"dkim cw2"`: "schools", "return_path": "schools", "dmarc": "town"} {
+				lines := w.log.with("domain=town.example tenant=" + whose + " mechanism=" + mechanism)
+				if len(lines) != 1 {
+					t.Errorf("%s of %s is logged as %q", mechanism, whose, w.log.with("domain=town.example"))
+				}
+			}
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -70,7 +71,7 @@ func TestSaving(t *testing.T) {
 			t.Errorf("%d saves in 9 hours without a change", more)
 		}
 		s.fail(errors.New("disk full"))
-		n.set(crowdDomain(0), Broken)
+		n.set(crowdDomain(0), authorize.Broken)
 		after(67 * time.Minute)
 		if lines := w.log.with("standings cannot be saved"); len(lines) != 1 || !strings.Contains(lines[0], "disk full") || !strings.Contains(lines[0], "remedy=") {
 			t.Errorf("logged: %q", lines)

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -40,9 +41,9 @@ func TestRoundOf100000(t *testing.T) {
 		start := time.Now()
 		n := newTown()
 		gen := n.generation(tableOf(t, tenants...), nil)
-		gen.Look = func(ctx context.Context, s Subject) Report {
+		gen.Look = func(ctx context.Context, s authorize.Subject) authorize.Report {
 			if limit.Wait(ctx) != nil { // a look that asks one question
-				return reportOf(s, Unanswered)
+				return reportOf(s, authorize.Unanswered)
 			}
 			now := time.Now()
 			mu.Lock()
@@ -56,7 +57,7 @@ func TestRoundOf100000(t *testing.T) {
 			if late := now.Sub(start.Add(spread(time.Hour, s.Domain.String()))); late > 5*time.Second && now.Sub(start) < 54*time.Minute && s.Tenant != "" {
 				t.Errorf("%s is looked at %s too late", s.Domain, late)
 			}
-			return reportOf(s, There)
+			return reportOf(s, authorize.There)
 		}
 		w := watchIn(t, n, gen, longAgo(t, domains, start)...).run()
 		after(time.Hour + 10*time.Second)
@@ -135,7 +136,7 @@ func TestSteadyMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		n.record = false
-		n.usual = Missing // looked at every five minutes, by a table that changes each time
+		n.usual = authorize.Missing // looked at every five minutes, by a table that changes each time
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
 		after(11 * time.Minute)
 		before := heapSize()
@@ -154,7 +155,7 @@ func TestTooLittleCapacity(t *testing.T) {
 	const domains, perSecond = 900, 1
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.usual = Missing
+		n.usual = authorize.Missing
 		n.limit = rate.NewLimiter(perSecond, 1)
 		gen := n.generation(tableOf(t, crowd(t, domains)...), nil)
 		gen.MaxPerSecond = perSecond
@@ -186,7 +187,7 @@ func TestLooksShareQuestions(t *testing.T) {
 			asker := &limitedAsker{limit: rate.NewLimiter(rate.Limit(perSecond), 1)}
 			n := newTown()
 			gen := n.generation(tableOf(t, crowd(t, 100)...), nil)
-			gen.Look = Looker{DNS: asker, Platform: gen.Table.Platform()}.Look
+			gen.Look = authorize.Looker{DNS: asker, Platform: gen.Table.Platform()}.Look
 			gen.MaxPerSecond = perSecond
 			w := watchIn(t, n, gen).run()
 			start := time.Now()
@@ -250,9 +251,9 @@ func TestDeadDomains(t *testing.T) {
 	const dead, healthy = 100, 60
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.usual = Missing
+		n.usual = authorize.Missing
 		for i := range dead {
-			n.set(crowdDomain(i), Unanswered)
+			n.set(crowdDomain(i), authorize.Unanswered)
 			n.slow[crowdDomain(i)] = 20 * time.Second
 		}
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, dead+healthy)...), nil)).run()
@@ -295,10 +296,10 @@ func TestDeadTenant(t *testing.T) {
 	const healthy, dead = 100, 1000
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.usual = Missing
+		n.usual = authorize.Missing
 		for i := range dead {
 			d := fmt.Sprintf("n%d.dead.example", i)
-			n.verdict[d] = Unanswered
+			n.verdict[d] = authorize.Unanswered
 			n.slow[d] = time.Minute
 		}
 		w := watchIn(t, n, n.generation(tableOf(t, append(crowd(t, healthy), ofTown(t, "dead", "*.dead.example"))...), nil)).run()

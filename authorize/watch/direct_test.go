@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -33,7 +34,7 @@ func TestDirectProof(t *testing.T) {
 		}
 		after(time.Minute)
 		told("key published", "before=unproven after=proven", 1)
-		n.set(domain, Missing)
+		n.set(domain, authorize.Missing)
 		after(67 * time.Minute)
 		told("key gone", "before=proven after=unproven", 1)
 		if line := w.log.with("after=unproven"); len(line) == 0 || !strings.Contains(line[0], "level=WARN") || !strings.Contains(line[0], "by MX") {
@@ -41,7 +42,7 @@ func TestDirectProof(t *testing.T) {
 		}
 		after(4 * time.Hour)
 		told("key gone for long", "", 2)
-		n.set(domain, There)
+		n.set(domain, authorize.There)
 		after(67 * time.Minute)
 		told("key back", "before=unproven after=proven", 2)
 
@@ -93,7 +94,7 @@ func TestDirectProofAbove(t *testing.T) {
 			if got := w.log.with("domain=" + site + " tenant=sites mechanism=direct before=unproven after=proven"); len(got) != 1 {
 				t.Errorf("%s, key published: %q", name, got)
 			}
-			n.set(apex, Missing)
+			n.set(apex, authorize.Missing)
 			after(67 * time.Minute)
 			if got := w.log.with("domain=" + site + " tenant=sites mechanism=direct before=proven after=unproven"); len(got) != 1 {
 				t.Errorf("%s, key gone: %q", name, got)

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/keys"
 	"onbehalf/tenant"
 )
@@ -46,19 +47,19 @@ func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Stand
 	named, _ := gen.subjects(nil)
 	all := make([]tenant.Standing, 0, len(named))
 	for _, s := range named {
-		r := reportOf(s, There)
+		r := reportOf(s, authorize.There)
 		r.SPF.Text = "ip4:80.84.235.70 passes by v=spf1 of " + s.Domain.String()
 		for i := range r.Keys {
 			r.Keys[i].Text = fmt.Sprintf("our RSA key is at cw%d._domainkey.%s", i+1, s.Domain)
 		}
 		r.Policy.Text = s.Domain.String() + " asks receivers for p=none"
-		standing, _ := usual.Apply(s.wants(ourIPs), r, noon)
+		standing, _ := usual.Apply(s.Carry(tenant.Standing{}, ourIPs).Standing, r, noon)
 		all = append(all, standing)
 	}
 	return all
 }
 
-func quietWatcher() *Watcher { return &Watcher{Log: slog.New(slog.DiscardHandler)} }
+func quietWatcher() *Watcher { return New(slog.New(slog.DiscardHandler)) }
 
 // BenchmarkAdopt is a reload, but for the reading of files. It reports what the watch and the
 // standings weigh together.
@@ -77,6 +78,29 @@ func BenchmarkAdopt(b *testing.B) {
 		}
 	}
 	b.ReportMetric(weight/benchDomains, "B/domain")
+}
+
+// BenchmarkStatus is what the watch says of itself.
+func BenchmarkStatus(b *testing.B) {
+	table, ring := bigHouse(b)
+	w := quietWatcher()
+	if err := w.Adopt(newTown().generation(table, ring), lookedAt(b, table, ring)...); err != nil {
+		b.Fatal(err)
+	}
+	d := dom(b, crowdDomain(777))
+	b.Run("all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := w.Status(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("next", func(b *testing.B) {
+		for b.Loop() {
+			w.Next(d)
+		}
+	})
 }
 
 // BenchmarkSeen is what a message pays.
@@ -115,15 +139,60 @@ func BenchmarkTake(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		it, _, _ := w.next(time.Now().Add(1000 * time.Hour))
-		w.take(it, reportOf(it.subject, There), context.Background())
+		e, _, _ := w.next()
+		if e == nil { // all were looked up
+			for _, e := range w.schedule.entries {
+				e.due = 0
+			}
+			w.schedule.scanAt = 0
+			e, _, _ = w.next()
+		}
+		w.take(context.Background(), e, reportOf(e.subject, authorize.There))
+	}
+}
+
+// BenchmarkScan is what the watch costs once a second: where nothing is due, where as many are as
+// usual, and where all are, which is once, for they are looked up before the next scan.
+func BenchmarkScan(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		now  time.Duration
+	}{{"none due", -1}, {"as usual", time.Second}, {"all due", time.Hour}} {
+		b.Run(test.name, func(b *testing.B) {
+			s, _ := scheduleOf(b, benchDomains)
+			s.scan(test.now) // ready has the room from now on
+			b.ReportAllocs()
+			for b.Loop() {
+				s.scan(test.now)
+			}
+			b.ReportMetric(float64(len(s.ready)), "due")
+		})
+	}
+}
+
+// BenchmarkStart is a start with what the last run has saved.
+func BenchmarkStart(b *testing.B) {
+	table, ring := bigHouse(b)
+	store := authorize.StoreIn(b.TempDir())
+	if err := store.Save(lookedAt(b, table, ring)); err != nil {
+		b.Fatal(err)
+	}
+	gen := newTown().generation(table, ring)
+	for b.Loop() {
+		known, _, err := store.Load()
+		if err == nil {
+			err = quietWatcher().Adopt(gen, known...)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
 func BenchmarkStore(b *testing.B) {
 	table, ring := bigHouse(b)
 	known := lookedAt(b, table, ring)
-	s := StoreIn(b.TempDir())
+	s := authorize.StoreIn(b.TempDir())
 	b.Run("save", func(b *testing.B) {
 		for b.Loop() {
 			if err := s.Save(known); err != nil {

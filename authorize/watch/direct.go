@@ -1,8 +1,9 @@
-package authorize
+package watch
 
 import (
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -46,13 +47,13 @@ func proofsOf(tenants []*tenant.Tenant) proofs {
 }
 
 // during reports what changes of the proofs at a name while work changes its standing.
-func (p proofs) during(at message.Domain, now time.Time, table *tenant.Table, work func()) []Change {
+func (p proofs) during(at message.Domain, now time.Time, table *tenant.Table, work func()) []authorize.Change {
 	before := make([]map[message.Domain]bool, len(p[at]))
 	for i, t := range p[at] {
 		before[i] = provenDomains(table.Snapshot(), t)
 	}
 	work()
-	var changes []Change
+	var changes []authorize.Change
 	for i, t := range p[at] {
 		changes = append(changes, directChanges(t, before[i], provenDomains(table.Snapshot(), t), now)...)
 	}
@@ -60,13 +61,13 @@ func (p proofs) during(at message.Domain, now time.Time, table *tenant.Table, wo
 }
 
 // directChanges compares what is proven of a tenant's domains with what was.
-func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now time.Time) []Change {
-	var changes []Change
+func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now time.Time) []authorize.Change {
+	var changes []authorize.Change
 	for _, d := range t.Direct.Domains {
 		if before[d] == after[d] {
 			continue
 		}
-		c := Change{Domain: d, Tenant: t.ID, Mechanism: Direct, Before: directUnproven, After: directProven, At: now,
+		c := authorize.Change{Domain: d, Tenant: t.ID, Mechanism: Direct, Before: directUnproven, After: directProven, At: now,
 			Evidence: "mail for it is delivered directly to " + t.Direct.NextHop.String()}
 		if before[d] {
 			c.Before, c.After = directProven, directUnproven
@@ -79,11 +80,11 @@ func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now 
 
 // directChanges compares what is proven of the domains of all tenants with what was in the table of
 // the generation before; nil: there was none.
-func (g Generation) directChanges(last *tenant.Table, now time.Time) []Change {
+func (g Generation) directChanges(last *tenant.Table, now time.Time) []authorize.Change {
 	if last == nil {
 		return nil
 	}
-	var changes []Change
+	var changes []authorize.Change
 	was, is := last.Snapshot(), g.Table.Snapshot()
 	for _, t := range g.Table.Tenants() {
 		if former := was.Tenant(t.ID); former != nil && len(t.Direct.Domains) > 0 {

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"bytes"
@@ -15,13 +15,16 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"onbehalf/authorize"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // usual are the rules of the default configuration.
-var usual = Rules{PendingEvery: 5 * time.Minute, ActiveEvery: time.Hour, DemoteAfter: time.Hour}
+var usual = authorize.Rules{PendingEvery: 5 * time.Minute, ActiveEvery: time.Hour, DemoteAfter: time.Hour}
 
 func dom(t testing.TB, s string) message.Domain {
 	t.Helper()
@@ -35,11 +38,11 @@ func dom(t testing.TB, s string) message.Domain {
 // town is a DNS made of verdicts: each domain gives one for all that it is asked for.
 type town struct {
 	mu      sync.Mutex
-	usual   Verdict
-	verdict map[string]Verdict       // by domain, where it is another
-	slow    map[string]time.Duration // that a look at the domain takes
-	takes   time.Duration            // that any other look takes
-	limit   *rate.Limiter            // nil: none
+	usual   authorize.Verdict
+	verdict map[string]authorize.Verdict // by domain, where it is another
+	slow    map[string]time.Duration     // that a look at the domain takes
+	takes   time.Duration                // that any other look takes
+	limit   *rate.Limiter                // nil: none
 	record  bool
 	looks   map[string][]time.Time // their beginnings
 	under   int
@@ -47,17 +50,17 @@ type town struct {
 }
 
 func newTown() *town {
-	return &town{usual: There, verdict: make(map[string]Verdict), slow: make(map[string]time.Duration),
+	return &town{usual: authorize.There, verdict: make(map[string]authorize.Verdict), slow: make(map[string]time.Duration),
 		takes: 20 * time.Millisecond, record: true, looks: make(map[string][]time.Time)}
 }
 
-func (n *town) set(domain string, v Verdict) {
+func (n *town) set(domain string, v authorize.Verdict) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.verdict[domain] = v
 }
 
-func (n *town) setAll(v Verdict) {
+func (n *town) setAll(v authorize.Verdict) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.usual = v
@@ -101,7 +104,7 @@ func (n *town) begin(domain string) (takes time.Duration) {
 	return n.takes
 }
 
-func (n *town) end(domain string) Verdict {
+func (n *town) end(domain string) authorize.Verdict {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.under--
@@ -114,7 +117,7 @@ func (n *town) end(domain string) Verdict {
 const ourIPs = "80.84.235.70"
 
 // look is a Generation's Look.
-func (n *town) look(ctx context.Context, s Subject) Report {
+func (n *town) look(ctx context.Context, s authorize.Subject) authorize.Report {
 	domain := s.Domain.String()
 	takes := n.begin(domain)
 	if n.limit != nil {
@@ -130,12 +133,12 @@ func (n *town) look(ctx context.Context, s Subject) Report {
 }
 
 // reportOf gives the report of a look that finds the same everywhere.
-func reportOf(s Subject, v Verdict) Report {
-	f := Finding{Verdict: v, Text: "it is " + v.String()}
-	r := Report{Subject: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != Unanswered}
-	r.Keys = slices.Repeat([]Finding{f}, len(s.Keys))
-	if v != Unanswered {
-		r.Policy.Verdict = There
+func reportOf(s authorize.Subject, v authorize.Verdict) authorize.Report {
+	f := authorize.Finding{Verdict: v, Text: "it is " + v.String()}
+	r := authorize.Report{Subject: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != authorize.Unanswered}
+	r.Keys = slices.Repeat([]authorize.Finding{f}, len(s.Keys))
+	if v != authorize.Unanswered {
+		r.Policy.Verdict = authorize.There
 		r.DMARC.Policy = tenant.DMARCNone
 	}
 	return r
@@ -243,7 +246,7 @@ func (n *town) generation(table *tenant.Table, ring *keys.Ring) Generation {
 func watchIn(t testing.TB, n *town, gen Generation, known ...tenant.Standing) *watch {
 	t.Helper()
 	w := &watch{t: t, town: n, log: new(lines)}
-	w.Watcher = &Watcher{Log: slog.New(slog.NewTextHandler(w.log, nil))}
+	w.Watcher = New(slog.New(slog.NewTextHandler(w.log, nil)))
 	if err := w.Adopt(gen, known...); err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +267,9 @@ func (w *watch) run() *watch {
 	}
 	return w
 }
+
+// entry gives the entry of a domain.
+func (w *watch) entry(domain string) *entry { return w.schedule.watched(dom(w.t, domain)) }
 
 // standing gives what is known of a domain.
 func (w *watch) standing(domain string) tenant.Standing {

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/tenant"
 )
 
@@ -22,7 +23,7 @@ func inEveryState(t *testing.T, n *town) (*tenant.Table, []tenant.Standing, map[
 	}
 	states["unknown.example"] = tenant.Unknown
 	all = append(all, ofTown(t, "unknown", "unknown.example"))
-	n.setAll(Unanswered)
+	n.setAll(authorize.Unanswered)
 	return tableOf(t, all...), known, states
 }
 
@@ -31,7 +32,7 @@ func TestDayOfSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		store := StoreIn(t.TempDir())
+		store := authorize.StoreIn(t.TempDir())
 		table, known, states := inEveryState(t, n)
 		for range 2 {
 			w := watchIn(t, n, n.generation(table, nil), known...)
@@ -68,7 +69,7 @@ func TestOutage(t *testing.T) {
 		n := newTown()
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
 		after(2 * time.Hour)
-		n.setAll(Unanswered)
+		n.setAll(authorize.Unanswered)
 		n.forget()
 		after(10 * time.Minute) // ten looks fall into five minutes or so
 		if !w.stopped() {
@@ -79,7 +80,7 @@ func TestOutage(t *testing.T) {
 		if probes := n.count() - before; probes < 115 || probes > 121 {
 			t.Errorf("%d probes in an hour, want one each 30 s", probes)
 		}
-		n.setAll(There)
+		n.setAll(authorize.There)
 		n.forget()
 		after(31 * time.Second)
 		if w.stopped() || len(n.at(crowdDomain(0))) > 3 {
@@ -104,22 +105,21 @@ func TestOutage(t *testing.T) {
 }
 
 func (w *watch) stopped() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.outage.stopped() && !w.outage.until.IsZero()
+	_, _, until := w.outage.status()
+	return !until.IsZero()
 }
 
 // TestOutageAtFirst finds no resolver at all, and little to ask about.
 func TestOutageAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.setAll(Unanswered)
+		n.setAll(authorize.Unanswered)
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 3)...), nil)).run()
 		after(12 * time.Minute)
 		if lines := w.log.with("no answer from DNS"); len(lines) != 1 {
 			t.Errorf("the log says: %q", lines)
 		}
-		n.setAll(There)
+		n.setAll(authorize.There)
 		after(31 * time.Second)
 		for i := range 3 {
 			if state := w.spf(crowdDomain(i)); state != tenant.Active {
@@ -134,7 +134,7 @@ func TestOutageAtFirst(t *testing.T) {
 func TestReloadInOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.setAll(Unanswered)
+		n.setAll(authorize.Unanswered)
 		n.takes = 15 * time.Second
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 40)...), nil)).run()
 		after(2 * time.Minute)
@@ -143,9 +143,9 @@ func TestReloadInOutage(t *testing.T) {
 		}
 		for probing := false; !probing; { // which counts no more
 			after(time.Second)
-			w.mu.Lock()
+			w.outage.mu.Lock()
 			probing = w.outage.probe != nil
-			w.mu.Unlock()
+			w.outage.mu.Unlock()
 		}
 		other := newTown()
 		if err := w.Adopt(other.generation(tableOf(t, crowd(t, 40)...), nil)); err != nil {
@@ -171,7 +171,7 @@ func TestReloadsInOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const domains = 40
 		n := newTown()
-		n.setAll(Unanswered)
+		n.setAll(authorize.Unanswered)
 		n.takes = 20 * time.Second
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
 		reload := func(times int) {
@@ -193,7 +193,7 @@ func TestReloadsInOutage(t *testing.T) {
 		if n.most > 1 {
 			t.Errorf("%d probes at the same time", n.most)
 		}
-		n.setAll(There)
+		n.setAll(authorize.There)
 		reload(10)
 		for i := range domains {
 			if state := w.spf(crowdDomain(i)); state != tenant.Active {
@@ -209,7 +209,7 @@ func TestReloadsInOutage(t *testing.T) {
 func TestOneDeadDomain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.set(crowdDomain(0), Unanswered)
+		n.set(crowdDomain(0), authorize.Unanswered)
 		n.slow[crowdDomain(0)] = 20 * time.Second
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 1)...), nil)).run()
 		for range 100 {
@@ -236,7 +236,7 @@ func TestDeadAfterRestart(t *testing.T) {
 		w := watchIn(t, n, n.generation(tableOf(t, append(crowd(t, healthy), ofTown(t, "dead", "*.dead.example"))...), nil), known...)
 		for i := range 40 {
 			d := dom(t, fmt.Sprintf("n%d.dead.example", i))
-			n.verdict[d.String()], n.slow[d.String()] = Unanswered, 20*time.Second
+			n.verdict[d.String()], n.slow[d.String()] = authorize.Unanswered, 20*time.Second
 			w.Seen(d)
 		}
 		for _, d := range []string{"courseware.nl", "bounces.courseware.nl", "dead.example"} {

@@ -1,4 +1,4 @@
-package authorize
+package watch
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onbehalf/authorize"
 	"onbehalf/keys"
 	"onbehalf/tenant"
 )
@@ -23,7 +24,7 @@ func TestLoss(t *testing.T) {
 		n := newTown()
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
 		after(2 * time.Hour)
-		n.setAll(Missing)
+		n.setAll(authorize.Missing)
 		gone := time.Now()
 		warned, lost := make(map[string]time.Time), make(map[string]time.Time)
 		for range 4 * 6 {
@@ -66,7 +67,7 @@ func TestReturnAndFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const domain = "customer0.example"
 		n := newTown()
-		n.set(domain, Missing)
+		n.set(domain, authorize.Missing)
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 1)...), nil)).run()
 		after(time.Minute)
 		old := w.table.Load().Snapshot()
@@ -77,19 +78,19 @@ func TestReturnAndFailure(t *testing.T) {
 			}
 		}
 		expect("at first", tenant.Pending)
-		n.set(domain, There)
+		n.set(domain, authorize.There)
 		after(6 * time.Minute)
 		expect("published", tenant.Active)
 		if state := old.Standing(dom(t, domain)).SPF.State; state != tenant.Pending {
 			t.Errorf("a message under way sees %q", state)
 		}
-		n.set(domain, Missing)
+		n.set(domain, authorize.Missing)
 		after(67 * time.Minute)
 		expect("gone", tenant.Warning)
-		n.set(domain, There)
+		n.set(domain, authorize.There)
 		after(67 * time.Minute)
 		expect("back", tenant.Active)
-		n.set(domain, Broken)
+		n.set(domain, authorize.Broken)
 		after(67 * time.Minute)
 		expect("broken", tenant.Pending)
 		w.stop()
@@ -100,7 +101,7 @@ func TestReturnAndFailure(t *testing.T) {
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.set("customer0.example", Missing)
+		n.set("customer0.example", authorize.Missing)
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 1)...), nil)).run()
 		after(24 * time.Hour)
 		first := len(n.at("customer0.example"))
@@ -120,7 +121,7 @@ func TestPanic(t *testing.T) {
 		n := newTown()
 		table := tableOf(t, append(crowd(t, 20), signing(t, ofTown(t, "bad", "bad.example"), ring, "bad.example", "cw1"))...)
 		gen := n.generation(table, ring)
-		gen.Look = func(ctx context.Context, s Subject) Report {
+		gen.Look = func(ctx context.Context, s authorize.Subject) authorize.Report {
 			if r := n.look(ctx, s); s.Tenant != "bad" {
 				return r
 			}
@@ -144,14 +145,14 @@ func TestEvents(t *testing.T) {
 		n := newTown()
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 300)...), nil)).run()
 		after(time.Minute)
-		n.set(crowdDomain(7), Broken)
+		n.set(crowdDomain(7), authorize.Broken)
 		after(67 * time.Minute)
 		w.stop()
-		if len(w.events) != maxEvents {
-			t.Errorf("%d events", len(w.events))
+		if len(w.changes.last) != maxEvents {
+			t.Errorf("%d events", len(w.changes.last))
 		}
-		last := w.events[len(w.events)-1]
-		want := Change{dom(t, crowdDomain(7)), "t7", "spf", "active", "pending", "it is broken", last.At}
+		last := w.changes.last[len(w.changes.last)-1]
+		want := authorize.Change{Domain: dom(t, crowdDomain(7)), Tenant: "t7", Mechanism: "spf", Before: "active", After: "pending", Evidence: "it is broken", At: last.At}
 		if last != want || last.At.IsZero() {
 			t.Errorf("the last event is %+v", last)
 		}
@@ -162,26 +163,26 @@ func TestEvents(t *testing.T) {
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, s := newTown(), new(saver)
-		n.usual = Missing
+		n.usual = authorize.Missing
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 100)...), nil))
 		w.Save = s.save
 		w.run()
 		after(10 * time.Minute)
-		n.setAll(There)
+		n.setAll(authorize.There)
 		n.mu.Lock()
 		n.takes = time.Minute
 		n.mu.Unlock()
 		after(40 * time.Second)
 		n.mu.Lock()
-		under, events := n.under, len(w.events)
+		under, events := n.under, len(w.changes.newestFirst())
 		n.mu.Unlock()
 		began := time.Now()
 		w.stop()
 		if took := time.Since(began); took > 0 {
 			t.Errorf("the end took %s", took)
 		}
-		if under == 0 || n.under != 0 || len(w.events) != events || events != maxEvents {
-			t.Errorf("of %d looks under way %d go on; %d events were %d", under, n.under, len(w.events), events)
+		if under == 0 || n.under != 0 || len(w.changes.last) != events || events != maxEvents {
+			t.Errorf("of %d looks under way %d go on; %d events were %d", under, n.under, len(w.changes.last), events)
 		}
 		for i := range 100 {
 			if state := s.knows(dom(t, crowdDomain(i))); state != tenant.Pending {
@@ -189,6 +190,20 @@ func TestStop(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStatusWaitsForNothing holds the lock that a reload of many domains holds for long.
+func TestStatusWaitsForNothing(t *testing.T) {
+	n := newTown()
+	w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 3)...), nil))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s, err := w.Status(); err != nil || s.Domains != 5 || s.Due != 5 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if at := w.Next(dom(t, crowdDomain(0))); at.IsZero() || at.After(time.Now()) {
+		t.Errorf("a new domain is looked up at %s", at)
+	}
 }
 
 // TestNoDNSHost watches nothing where no tenant's DNS decides.
@@ -216,11 +231,11 @@ func TestAllAtOnce(t *testing.T) {
 	tenants := append(crowd(t, 50), ofTown(t, "wild", "*.wild.example"))
 	gen := func() Generation {
 		g := n.generation(tableOf(t, tenants...), nil)
-		g.Rules = Rules{PendingEvery: time.Millisecond, ActiveEvery: time.Millisecond}
+		g.Rules = authorize.Rules{PendingEvery: time.Millisecond, ActiveEvery: time.Millisecond}
 		return g
 	}
 	w := watchIn(t, n, gen())
-	w.Save = StoreIn(t.TempDir()).Save
+	w.Save = authorize.StoreIn(t.TempDir()).Save
 	w.run()
 	var all sync.WaitGroup
 	for k := range 4 {

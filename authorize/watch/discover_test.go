@@ -1,7 +1,6 @@
-package authorize
+package watch
 
 import (
-	"container/heap"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -9,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -42,11 +42,9 @@ func TestSeen(t *testing.T) {
 		if s := w.standing("new.wild.example"); s.SPF.State != tenant.Active || s.Seen.IsZero() {
 			t.Errorf("%+v", s)
 		}
-		w.mu.Lock()
-		if w.items[dom(t, "new.wild.example")].urgent {
+		if w.entry("new.wild.example").urgent {
 			t.Error("it is still urgent after the look")
 		}
-		w.mu.Unlock()
 		if s := w.standing("customer999.example"); !s.Seen.IsZero() {
 			t.Errorf("a domain with a name of its own: %+v", s)
 		}
@@ -69,7 +67,7 @@ func TestSeenWaitsForNothing(t *testing.T) {
 	for range 2 * maxSeen { // and nobody takes note
 		w.Seen(dom(t, crowdDomain(0)))
 	}
-	new(Watcher).Seen(dom(t, crowdDomain(0))) // nothing was adopted yet
+	New(w.Log).Seen(dom(t, crowdDomain(0))) // nothing was adopted yet
 }
 
 // TestManyBelow bounds what one tenant's mail can make us watch.
@@ -93,7 +91,7 @@ func TestManyBelow(t *testing.T) {
 		watched := func() int {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return len(w.items) - len(w.named())
+			return len(w.schedule.entries) - len(w.named())
 		}
 		flood(0, 3000)
 		if watched() != maxBelow || len(w.log.with("too many domains below a wildcard")) != 1 {
@@ -151,7 +149,7 @@ func TestForgetOne(t *testing.T) {
 }
 
 // named gives the domains that the configuration names.
-func (w *watch) named() []Subject {
+func (w *watch) named() []authorize.Subject {
 	named, _ := w.gen.subjects(nil)
 	return named
 }
@@ -198,12 +196,18 @@ func nameBelow(t *testing.T, i int) message.Domain { return dom(t, fmt.Sprintf("
 func (w *watch) watches(d message.Domain) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if all := len(w.queue) + w.doing; all != len(w.items) {
-		w.t.Errorf("%d domains are queued or looked at, and %d watched", all, len(w.items))
+	waiting := 0
+	for d := range w.schedule.entries {
+		if w.schedule.waiting(d) {
+			waiting++
+		}
 	}
-	it, found := w.items[d]
-	if w.below["wild"][d] != it {
-		w.t.Errorf("%s is counted as %v", d, w.below["wild"][d])
+	if all := waiting + w.schedule.looking; all != len(w.schedule.entries) {
+		w.t.Errorf("%d domains wait or are looked at, and %d watched", all, len(w.schedule.entries))
+	}
+	found := w.schedule.watched(d) != nil
+	if _, counted := w.below.names["wild"][d]; counted != found {
+		w.t.Errorf("that %s is counted is %v", d, counted)
 	}
 	return found
 }
@@ -213,9 +217,9 @@ func TestMakeRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.usual = Missing
-		n.set("n0.wild.example", There)
-		n.set("real.wild.example", There)
+		n.usual = authorize.Missing
+		n.set("n0.wild.example", authorize.There)
+		n.set("real.wild.example", authorize.There)
 		w := fullWild(t, n)
 		if err := w.Adopt(w.gen); err != nil {
 			t.Fatal(err)
@@ -236,8 +240,8 @@ func TestMakeRoom(t *testing.T) {
 			}
 		}
 		after(time.Minute)
-		if !w.watches(real) || !w.watches(nameBelow(t, 0)) || !w.watches(nameBelow(t, 2*maxBelow-1)) || len(w.below["wild"]) != maxBelow {
-			t.Errorf("of %d names the real ones are watched: %v, %v", len(w.below["wild"]), w.watches(real), w.watches(nameBelow(t, 0)))
+		if !w.watches(real) || !w.watches(nameBelow(t, 0)) || !w.watches(nameBelow(t, 2*maxBelow-1)) || len(w.below.names["wild"]) != maxBelow {
+			t.Errorf("of %d names the real ones are watched: %v, %v", len(w.below.names["wild"]), w.watches(real), w.watches(nameBelow(t, 0)))
 		}
 		if lines := w.log.with("too many domains"); len(lines) > 0 {
 			t.Errorf("there was room, and the log says %q", lines)
@@ -279,7 +283,7 @@ func TestRoomOfTheTried(t *testing.T) {
 		tried := func(i int) {
 			s := w.standing(nameBelow(t, i).String())
 			s.SPF.State, s.SPF.LookupError, s.DMARC.LookupError = tenant.Unknown, tenant.LookupError{Error: "silence", At: time.Now()}, tenant.LookupError{Error: "silence", At: time.Now()}
-			w.set(s)
+			w.set(w.entry(nameBelow(t, i).String()), s)
 		}
 		for range 2 {
 			if w.makeRoom("wild") {
@@ -290,14 +294,13 @@ func TestRoomOfTheTried(t *testing.T) {
 			}
 		}
 		tried(0)
-		under := w.items[nameBelow(t, 0)]
-		heap.Remove(under.in, under.place)
+		w.schedule.begin(w.entry("n0.wild.example"))
 		if w.makeRoom("wild") {
 			t.Error("one was forgotten that is being looked at")
 		}
 		tried(2)
-		if !w.makeRoom("wild") || w.items[nameBelow(t, 2)] != nil || len(w.below["wild"]) != 2 {
-			t.Errorf("a silent one was not forgotten: %v", w.below["wild"])
+		if !w.makeRoom("wild") || w.schedule.watched(nameBelow(t, 2)) != nil || len(w.below.names["wild"]) != 2 {
+			t.Errorf("a silent one was not forgotten: %v", w.below.names["wild"])
 		}
 		if w.makeRoom("other") {
 			t.Error("there is room in nothing")
@@ -310,7 +313,7 @@ func TestMadeUpNames(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		n.usual = Missing
+		n.usual = authorize.Missing
 		w := fullWild(t, n)
 		n.forget()
 		after(6 * time.Hour)

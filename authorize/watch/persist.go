@@ -1,0 +1,67 @@
+package watch
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// How often standings are saved. What matters is saved soon, and the times of lookups now
+// and then; a table that takes long to write is written less often.
+const (
+	saveTick  = time.Second
+	saveCalm  = 10 * time.Minute
+	saveShare = 50 // times the duration of the last save must pass before the next
+)
+
+// persistence says when standings are saved, and knows how that goes.
+type persistence struct {
+	log     *slog.Logger
+	moved   atomic.Bool  // there is something to save that matters
+	unsaved atomic.Value // the problem, a string
+}
+
+// run saves until ctx ends.
+func (p *persistence) run(ctx context.Context, save func() error) {
+	ticker := time.NewTicker(saveTick)
+	defer ticker.Stop()
+	last, took := time.Now(), time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if calm := time.Since(last); calm >= saveCalm || calm >= saveShare*took && p.moved.Load() {
+			took = p.do(save)
+			last = time.Now()
+		}
+	}
+}
+
+// do saves, and logs it once when that begins to fail. What moves from here on is saved the next
+// time.
+func (p *persistence) do(save func() error) (took time.Duration) {
+	p.moved.Store(false)
+	began, failing, problem := time.Now(), p.problem() != "", ""
+	err := save()
+	if err != nil {
+		problem = err.Error()
+		p.moved.Store(true)
+	}
+	p.unsaved.Store(problem)
+	if err != nil && !failing {
+		p.log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err,
+			"remedy", "let the user that the daemon runs as write to the state_dir")
+	} else if err == nil && failing {
+		p.log.Info("standings can be saved again")
+	}
+	return time.Since(began)
+}
+
+// problem returns why standings cannot be saved; empty: they can.
+func (p *persistence) problem() string {
+	text, _ := p.unsaved.Load().(string)
+	return text
+}

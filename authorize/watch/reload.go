@@ -1,0 +1,155 @@
+package watch
+
+import (
+	"time"
+
+	"onbehalf/authorize"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Adopt makes a generation the current one. What was known in the one before, or what
+// is given, is carried over into its table as far as it still holds; all that is new
+// is looked up next.
+func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gen.Table != nil {
+		var err error
+		if known, err = w.known(time.Now()); err != nil {
+			return err
+		}
+	}
+	next := w.newRound(gen, known)
+	named, below := gen.subjects(known)
+	next.fitted = make([]tenant.Standing, 0, len(named)+len(below))
+	for _, s := range named {
+		next.add(s, false)
+	}
+	for _, s := range below {
+		next.add(s, true)
+	}
+	if err := gen.Table.SetStandings(next.fitted...); err != nil {
+		return err
+	}
+	w.tell(gen.directChanges(w.gen.Table, next.now))
+	w.persistence.moved.Store(true)
+	w.direct = proofsOf(gen.Table.Tenants())
+	w.parked = next.park(known)
+	w.gen, w.below = gen, next.below
+	w.schedule.replace(next.entries, gen.MaxPerSecond)
+	w.outage.reloaded(w.schedule, next.liveliest)
+	w.table.Store(gen.Table)
+	w.nudge()
+	return nil
+}
+
+// known returns what the next generation begins with.
+func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
+	all, err := w.gen.Table.Standings()
+	for _, s := range w.parked {
+		if !isStale(s, now) {
+			all = append(all, s)
+		}
+	}
+	return all, err
+}
+
+// round is what a generation begins with.
+type round struct {
+	gen       Generation
+	addresses string // that the platform sends from
+	now       time.Time
+	due       time.Duration // now, on the schedule's clock
+	reload    bool          // there was a generation before
+	same      bool          // and a lookup of that one is as good as one of this
+	before    map[message.Domain]*tenant.Standing
+	old       map[message.Domain]*entry
+
+	fitted    []tenant.Standing
+	entries   map[message.Domain]*entry
+	below     below
+	liveliest message.Domain
+	answered  time.Time // by the liveliest
+}
+
+func (w *Watcher) newRound(gen Generation, known []tenant.Standing) *round {
+	r := &round{gen: gen, addresses: authorize.AddressesOf(gen.Table.Platform()), now: time.Now(), due: w.schedule.now(), reload: w.gen.Table != nil, same: gen.asksLike(w.gen),
+		before: make(map[message.Domain]*tenant.Standing, len(known)), old: w.schedule.entries,
+		entries: make(map[message.Domain]*entry, len(known)), below: newBelow()}
+	for i := range known {
+		r.before[known[i].Domain] = &known[i]
+	}
+	return r
+}
+
+// add watches a subject; a discovered one is below a wildcard, and its mail was seen.
+func (r *round) add(s authorize.Subject, discovered bool) {
+	known := tenant.Standing{}
+	if before := r.before[s.Domain]; before != nil {
+		known = *before
+	}
+	c := s.Carry(known, r.addresses)
+	if !discovered {
+		c.Standing.Seen = time.Time{}
+	}
+	r.fitted = append(r.fitted, c.Standing)
+	e := r.old[s.Domain]
+	if e == nil || !e.looking || !r.same || !e.subject.Same(s) {
+		e = r.renewed(s, c, e)
+	} // else it is being looked up, and as reloads may come more often than a lookup ends, this one must count
+	r.entries[s.Domain] = e
+	if discovered {
+		r.below.add(s.Tenant, s.Domain)
+		r.below.note(s.Tenant, c.Standing)
+	}
+	if dmarc := c.Standing.DMARC; dmarc.LookupError == (tenant.LookupError{}) && dmarc.Checked.After(r.answered) {
+		r.liveliest, r.answered = s.Domain, dmarc.Checked
+	}
+}
+
+// renewed returns a new entry. The one before, if there was one, says when it was due: as often as
+// there may be a reload, no domain's turn comes sooner by it, and none's later.
+func (r *round) renewed(s authorize.Subject, c authorize.Carried, old *entry) *entry {
+	e := &entry{subject: s, due: r.due + r.gen.firstWait(c, r.now)}
+	switch {
+	case old == nil && r.reload:
+		e.due = r.due // what is known of it may be as old as it was parked
+	case old != nil && c.Same:
+		e.urgent, e.unanswered = old.urgent, old.unanswered
+		interval := later(r.gen.Rules.Interval(c.Standing, r.now), e.unanswered)
+		if old.due <= r.due+jittered(interval) {
+			e.due = old.due
+		}
+	}
+	return e
+}
+
+// park returns of what is known that which may count again: of domains of tenants whose DNS
+// does not decide now. A tenant that is authorized for an afternoon by its file has its
+// standing back in the evening. Nobody decides by it until then, so that it is not in the
+// table; and it does not grow older than a name without mail may.
+func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
+	published := make(map[message.Domain]bool) // the names that such tenants publish under
+	for _, t := range r.gen.Table.Tenants() {
+		if t.Authorization != tenant.Auto {
+			for _, p := range t.Domains {
+				published[p.Domain] = true
+			}
+		}
+	}
+	snapshot := r.gen.Table.Snapshot()
+	for _, s := range known {
+		if r.entries[s.Domain] != nil || isStale(s, r.now) {
+			continue
+		}
+		owner, _ := snapshot.Owner(s.Domain)
+		if published[s.Domain] || owner != nil && owner.Authorization != tenant.Auto {
+			parked = append(parked, s)
+		}
+	}
+	return parked
+}
+
+// isStale reports whether a standing is too old to be parked.
+func isStale(s tenant.Standing, now time.Time) bool { return now.Sub(s.DMARC.Checked) > forgotten }

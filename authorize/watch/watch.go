@@ -1,0 +1,160 @@
+package watch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"onbehalf/authorize"
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// Watcher looks up the domains of all tenants with authorization auto, again and
+// again, and keeps their standings in the table. Make it with New, Adopt a
+// generation, and Run it.
+type Watcher struct {
+	Log *slog.Logger
+	// Save keeps standings for the next start; nil: they are not kept. It is called by Run alone.
+	Save func([]tenant.Standing) error
+
+	// Each of these has a lock of its own, so that status waits for no reload.
+	schedule    *schedule
+	outage      outage
+	changes     changes
+	persistence persistence
+
+	wake  chan struct{}
+	seen  chan message.Domain
+	table atomic.Pointer[tenant.Table] // the generation's, for who must not wait
+
+	mu     sync.Mutex // one at a time: the begin of a lookup, its conclusions, a discovery, a reload
+	gen    Generation
+	below  below
+	direct proofs
+	parked []tenant.Standing // of domains that are not watched now; never changed, only replaced
+}
+
+// New makes a Watcher that has nothing to watch yet.
+func New(log *slog.Logger) *Watcher {
+	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(),
+		outage: outage{log: log}, changes: changes{log: log}, persistence: persistence{log: log},
+		wake: make(chan struct{}, 1), seen: make(chan message.Domain, maxSeen)}
+}
+
+// Run looks up what is due until ctx ends. Then it waits for the lookups under way, and saves.
+func (w *Watcher) Run(ctx context.Context) {
+	var lookups, saving sync.WaitGroup
+	if w.Save != nil {
+		saving.Go(func() { w.persistence.run(ctx, w.save) })
+	}
+	for ctx.Err() == nil {
+		e, look, wait := w.next()
+		if e != nil {
+			lookups.Go(func() { w.take(ctx, e, look.carefully(ctx, e.subject, w.Log)) })
+			continue
+		}
+		w.rest(ctx, wait)
+	}
+	lookups.Wait()
+	saving.Wait()
+	if w.Save != nil {
+		w.persistence.do(w.save)
+	}
+}
+
+// rest waits for some time, or for something to do, and takes note of what Seen has heard of.
+func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-w.wake:
+	case d := <-w.seen:
+		w.notice(d)
+	}
+}
+
+// next begins what is to be looked up now; nil: nothing is, until the wait has passed.
+func (w *Watcher) next() (*entry, Look, time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e, wait := w.outage.next(w.schedule)
+	return e, w.gen.Look, wait
+}
+
+// take draws the conclusions from a report. One of something else than is wanted since a
+// reload, or that the end of the program cut short, is of no use.
+func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.nudge()
+	if counts := w.schedule.end(e); !counts || ctx.Err() != nil {
+		return
+	}
+	if w.outage.note(e, report.Answered) {
+		w.schedule.again()
+	}
+	domain, now := e.subject.Domain, time.Now()
+	before := w.gen.Table.Snapshot().Standing(domain)
+	if before.Seen.After(now) {
+		before.Seen = now // the clock was wrong, and must not keep it for ever
+	}
+	if !before.Seen.IsZero() && now.Sub(before.Seen) > forgotten {
+		w.forget(e.subject.Tenant, domain)
+		return
+	}
+	after, changes := w.gen.Rules.Apply(before, report, now)
+	direct := w.direct.during(domain, now, w.gen.Table, func() { w.set(e, after) })
+	w.tell(append(changes, direct...))
+	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()
+	w.schedule.put(e, report.Answered, w.gen.Rules.Interval(after, now), first)
+}
+
+// set puts the standing of an entry's domain into the table.
+func (w *Watcher) set(e *entry, s tenant.Standing) bool {
+	if err := w.gen.Table.SetStandings(s); err != nil {
+		w.Log.Error("standing cannot be kept", "domain", s.Domain.String(), "error", err)
+		return false
+	}
+	w.below.note(e.subject.Tenant, s)
+	return true
+}
+
+// tell logs what has changed, and has it saved soon.
+func (w *Watcher) tell(all []authorize.Change) {
+	if len(all) > 0 {
+		w.changes.add(all)
+		w.persistence.moved.Store(true)
+	}
+}
+
+// nudge makes Run ask for the next lookup.
+func (w *Watcher) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// save saves the table, and what is kept beside it.
+func (w *Watcher) save() error {
+	w.mu.Lock()
+	table, parked := w.gen.Table, w.parked
+	w.mu.Unlock()
+	if table == nil {
+		return nil
+	}
+	all, err := table.Standings()
+	if err != nil {
+		return err
+	}
+	return w.Save(append(all, parked...))
+}
+
+// Next returns when a domain is looked up next: now, if it is its turn or the lookup is under way.
+// Zero: it is not watched.
+func (w *Watcher) Next(d message.Domain) time.Time { return w.schedule.nextLookup(d) }
