@@ -146,13 +146,17 @@ func (*oneConn) Addr() net.Addr { return nil }
 const lastWait = 2 * time.Second
 
 // Shutdown closes the listeners and all connections, but lets each message that has come to the end
-// of its header come to its own end. When ctx ends first, the rest is cut off. The number of
-// messages that were cut is in the error: Postfix defers those, and their clients send them again.
+// of its header come to its own end. How many had not is logged. When ctx ends first, the rest is
+// cut off, and how many those were is in the error. Postfix defers all that were cut, and their
+// clients send them again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.once.Do(s.init)
-	cut := s.gate.Close()
+	if begun := s.gate.Close(); begun > 0 {
+		s.Log.Info("messages were cut before the end of their header: Postfix defers them, and their clients send them again", "messages", begun)
+	}
+	cut := 0
 	if s.gate.Wait(ctx) != nil {
-		cut += s.gate.Cut()
+		cut = s.gate.Cut()
 		last, cancel := context.WithTimeout(context.Background(), lastWait)
 		defer cancel()
 		if s.gate.Wait(last) != nil {
