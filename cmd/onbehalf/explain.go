@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 	"onbehalf/milter"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // question is what explain is asked.
@@ -132,10 +132,10 @@ func authorOf(h message.Header) message.Path {
 }
 
 func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[string]string, s *tenant.Snapshot) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, value)
+			rows = append(rows, []string{name, value})
 		}
 	}
 	line("verdict", string(plan.Verdict))
@@ -165,10 +165,13 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 	if plan.Verdict == rewrite.Refuse {
 		line("reply", milter.Reply(plan))
 	}
-	table.Flush()
+	out := term.New(w)
+	out.Table(nil, rows, nil)
 	if plan.Verdict != rewrite.Refuse {
-		fmt.Fprintln(w, "\nThe header as the receiver will see it, below the signatures:")
-		fmt.Fprint(w, "\n", strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
+		out.Blank()
+		out.Heading("The header as the receiver will see it, below the signatures:")
+		out.Blank()
+		out.Lines(strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"onbehalf/term"
 )
 
 func main() {
@@ -53,7 +55,7 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetErr(talk)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && err != errSaid {
-		fmt.Fprintln(talk, "onbehalf:", err)
+		fmt.Fprintln(talk, term.CleanLines("onbehalf: "+err.Error()))
 	}
 	switch {
 	case err == nil:

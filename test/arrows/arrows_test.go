@@ -23,14 +23,15 @@ const module = "onbehalf"
 var below = map[string][]string{
 	"message":   {},
 	"receivers": {},
+	"term":      {},
 	"tenant":    {"message"},
 	"rewrite":   {"tenant", "message"},
 	"keys":      {"tenant", "message"}, // Identity, the name of a key, is a tenant's
 	"config":    {"tenant", "message"},
-	"authorize": {"rewrite", "keys", "tenant", "message", "receivers"},
+	"authorize": {"rewrite", "keys", "tenant", "message", "receivers", "term"}, // term: package publish prints
 	"milter":    {"rewrite", "keys", "tenant", "message", "receivers"},
 	"socketmap": {"rewrite", "keys", "tenant", "message"},
-	"admin":     {"rewrite", "keys", "tenant", "message", "receivers"},
+	"admin":     {"rewrite", "keys", "tenant", "message", "receivers", "term"}, // term: package print
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.

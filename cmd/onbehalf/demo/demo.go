@@ -16,6 +16,7 @@ import (
 	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/milter/mta"
+	"onbehalf/term"
 )
 
 // timeLimit ends a demonstration that hangs.
@@ -23,7 +24,7 @@ const timeLimit = time.Minute
 
 // Run plays all scenes and prints them to out. The program is the path of the
 // onbehalf to run as the daemon.
-func Run(ctx context.Context, program string, out io.Writer, colour bool) error {
+func Run(ctx context.Context, program string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	folder, err := os.MkdirTemp("", "onbehalf-demo-")
@@ -51,7 +52,7 @@ func Run(ctx context.Context, program string, out io.Writer, colour bool) error 
 	if err != nil {
 		return err
 	}
-	t := &theatre{ctx, stage, server, daemon, receiver, printer{out, colour}}
+	t := &theatre{ctx, stage, server, daemon, receiver, printer{out, term.New(out)}}
 	err = t.play()
 	if stopErr := daemon.stop(); err == nil {
 		err = stopErr
