@@ -95,6 +95,9 @@ func (d *desk) handler() *admin.Handler {
 		Table:    func() *tenant.Table { return d.table },
 		Daemon:   func() admin.Daemon { return d.daemon },
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
+		Files: func() admin.Files {
+			return admin.Files{File: "/etc/onbehalf/onbehalf.yaml", User: "onbehalf", Denied: []admin.Denied{{Path: "/key", Error: "permission denied"}}}
+		},
 	})
 }
 

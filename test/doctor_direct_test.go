@@ -64,7 +64,7 @@ func TestDoctorDirect(t *testing.T) {
 		good[name] = p.setting(name)
 	}
 	text, talk, status := p.run("doctor", "--user", "nobody")
-	if status != 0 || !strings.HasSuffix(text, " ok, 0 to heed, 0 wrong\n") || talk != "" {
+	if status != 0 || !strings.HasSuffix(text, " ok, 0 warnings, 0 errors\n") || talk != "" {
 		t.Fatalf("exit status %d\n%s%s", status, text, talk)
 	}
 	d := p.doctor()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/milter"
 	"onbehalf/tenant"
@@ -68,10 +69,23 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 	handler := admin.NewHandler(admin.Source{
 		Table:    func() *tenant.Table { return d.current.Load().table },
 		Daemon:   d.tell,
+		Files:    d.files,
 		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
+}
+
+// files tries what the configuration on disk names.
+func (d *daemon) files() admin.Files {
+	conf, _ := config.LoadBeside(d.program.config, os.Environ(), breather())
+	doc := admin.Files{File: d.program.config, User: access.UserName(os.Geteuid()), Denied: []admin.Denied{}}
+	for _, file := range access.Files(d.program.config, conf) {
+		if err := file.Try(); err != nil {
+			doc.Denied = append(doc.Denied, admin.Denied{Path: file.Path, Error: err.Error()})
+		}
+	}
+	return doc
 }
 
 // returned says what came back for a tenant.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,11 +10,12 @@ import (
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/config"
 	"onbehalf/keys"
+	"onbehalf/postfix"
 )
 
 func (p *program) check() *cobra.Command {
 	var asJSON, probes bool
-	var mailHost string
+	var host, mailHost string
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
 		Short: "Look into DNS now: what is there, what is wrong, what a receiver says",
@@ -38,16 +38,17 @@ accepted.`,
 			case probes:
 				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, asJSON)
 			}
-			return p.runCheck(cmd.Context(), strings.Join(args, ""), len(args) == 0, asJSON)
+			return p.runCheck(cmd.Context(), strings.Join(args, ""), host, len(args) == 0, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
+	hostFlag(cmd, &host)
 	cmd.Flags().StringVar(&mailHost, "mail-host", "", "with --probe: name to say in EHLO (default: that of Postfix, else of this machine)")
 	return cmd
 }
 
-func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool) error {
+func (p *program) runCheck(ctx context.Context, id, host string, everyone, asJSON bool) error {
 	now, err := p.need()
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 		return noTenant(id, now)
 	}
 	p.recall(now)
-	host, _ := os.Hostname()
+	host = postfix.Instance("").Hostname(ctx, host)
 	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), DNS: client, Hostname: host})
 	if err != nil {
 		return err

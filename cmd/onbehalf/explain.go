@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 
 	"onbehalf/message"
 	"onbehalf/milter"
+	"onbehalf/postfix"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
 	"onbehalf/term"
@@ -20,11 +22,11 @@ import (
 
 // question is what explain is asked.
 type question struct {
-	from, login, client string
-	to                  []string
-	fromGiven           bool
-	file                string
-	asJSON              bool
+	from, login, client, host string
+	to                        []string
+	fromGiven                 bool
+	file                      string
+	asJSON                    bool
 }
 
 func (p *program) explain() *cobra.Command {
@@ -39,23 +41,24 @@ enough. Nothing is changed and nothing is sent.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.fromGiven = cmd.Flags().Changed("from")
 			q.file = strings.Join(args, "")
-			return p.runExplain(q)
+			return p.runExplain(cmd.Context(), q)
 		},
 	}
 	cmd.Flags().StringVar(&q.from, "from", "", "envelope sender; <> is the null sender (default: the author)")
 	cmd.Flags().StringSliceVar(&q.to, "rcpt", nil, "envelope recipient; may be repeated")
 	cmd.Flags().StringVar(&q.login, "login", "", "SASL login of the submitter")
 	cmd.Flags().StringVar(&q.client, "client", "127.0.0.1", "IP address of the submitter")
+	hostFlag(cmd, &q.host)
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the plan and the header as JSON")
 	return cmd
 }
 
-func (p *program) runExplain(q question) error {
+func (p *program) runExplain(ctx context.Context, q question) error {
 	now, err := p.need()
 	if err != nil {
 		return err
 	}
-	m, err := p.readQuestion(q)
+	m, err := p.readQuestion(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -89,7 +92,7 @@ type explanation struct {
 	Refused map[string]string `json:"refused,omitempty"`
 }
 
-func (p *program) readQuestion(q question) (message.Message, error) {
+func (p *program) readQuestion(ctx context.Context, q question) (message.Message, error) {
 	in := p.in
 	if q.file != "" && q.file != "-" {
 		file, err := os.Open(q.file)
@@ -107,7 +110,7 @@ func (p *program) readQuestion(q question) (message.Message, error) {
 	if err != nil {
 		return message.Message{}, misuse("--client: %q is not an IP address", q.client)
 	}
-	host, _ := os.Hostname()
+	host := postfix.Instance("").Hostname(ctx, q.host)
 	m := message.Message{Header: header, Received: time.Now()}
 	m.Host, _ = message.ParseHost(host)
 	m.Submitter = message.Submitter{Client: client, Login: q.login}

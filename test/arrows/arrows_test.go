@@ -24,6 +24,7 @@ var below = map[string][]string{
 	"message":   {},
 	"receivers": {},
 	"term":      {},
+	"postfix":   {},
 	"tenant":    {"message"},
 	"rewrite":   {"tenant", "message"},
 	"keys":      {"tenant", "message"}, // Identity, the name of a key, is a tenant's

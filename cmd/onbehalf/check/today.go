@@ -135,6 +135,7 @@ func authorOf(h message.Header) message.Address {
 func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 	author := message.Address{Local: "postmaster", Domain: d}
 	m := message.Message{Received: time.Now()}
+	m.Host, _ = message.ParseHost(o.Hostname)
 	m.Submitter = message.Submitter{Local: true, Client: netip.IPv6Loopback()}
 	bound := o.platform().Submitters
 	if t := o.tenant; t != nil {

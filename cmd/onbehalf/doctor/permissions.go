@@ -1,122 +1,112 @@
 package doctor
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"onbehalf/authorize"
+	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
 )
 
-// permissions tries all files as the user that the daemon runs as.
+// permissions asks the daemon which files it may not use. Where no daemon can say so, modes and
+// owners are judged.
 func (d *doctor) permissions() {
-	who, as := d.runUser()
+	files := access.Files(d.Path, d.Config)
+	who, refused, by := d.askDaemon(files)
 	if who == nil {
-		return
-	}
-	g := guise{who: who}
-	if as {
-		g.who = nil
-	}
-	wants := d.files()
-	var granted []want
-	var refused []refusal
-	if err := g.try(func() { granted, refused = tryAll(wants) }); err != nil {
-		d.skip("files were not tried as user "+who.name, err.Error(), "")
-		return
+		if who, refused = d.judgeModes(files); who == nil {
+			return
+		}
+		by = "by mode and owner, because no daemon was there to ask"
 	}
 	for _, f := range gather(refused, who) {
 		d.add(f)
 	}
-	d.granted(granted, who, len(refused) > 0)
+	d.granted(files, refused, who, by)
+}
+
+// askDaemon asks a daemon that runs with this configuration.
+func (d *doctor) askDaemon(files []access.File) (who *access.User, refused []denied, by string) {
+	var doc admin.Files
+	main, _ := filepath.Abs(d.Path)
+	if d.AskFiles == nil || d.AskFiles(&doc) != nil || doc.File != main {
+		return nil, nil, ""
+	}
+	who, err := access.Lookup(doc.User)
+	if err != nil {
+		return nil, nil, ""
+	}
+	said := make(map[string]string)
+	for _, one := range doc.Denied {
+		said[one.Path] = one.Error
+	}
+	for _, f := range files {
+		text, is := said[f.Path]
+		switch _, err := os.Stat(f.Path); {
+		case !is:
+		case !errors.Is(err, fs.ErrNotExist):
+			refused = append(refused, denied{f, errors.New(text)})
+		case f.Mode&access.Write != 0: // the others are reported with the configuration
+			refused = append(refused, denied{f, fs.ErrNotExist})
+		}
+	}
+	return who, refused, "so the daemon says"
+}
+
+// judgeModes goes by modes and owners alone. Nil: it is not known whose they should be, and that
+// is said.
+func (d *doctor) judgeModes(files []access.File) (*access.User, []denied) {
+	who, err := access.Lookup(d.User)
+	if err != nil {
+		d.skip("files were not tried as the user that the daemon runs as", err.Error(), "name that user: onbehalf doctor --user NAME")
+		return nil, nil
+	}
+	var refused []denied
+	for _, f := range files {
+		b, err := f.Barrier(who)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && f.Mode&access.Write == 0:
+		case errors.Is(err, fs.ErrPermission):
+			d.skip("not all files could be looked at", cause(err), "run onbehalf doctor as root")
+		case err != nil:
+			refused = append(refused, denied{f, err})
+		case b != nil:
+			refused = append(refused, denied{f, fs.ErrPermission})
+		}
+	}
+	return who, refused
 }
 
 // granted says what the user can do, and no more: files that are not there were not tried.
-func (d *doctor) granted(wants []want, who *account, butSome bool) {
+func (d *doctor) granted(files []access.File, refused []denied, who *access.User, by string) {
+	barred := make(map[string]bool)
+	for _, one := range refused {
+		barred[one.Path] = true
+	}
 	read, which := 0, "all"
-	if butSome {
+	if len(refused) > 0 {
 		which = "the other"
 	}
-	for _, w := range wants {
-		if w.mode&mayWrite != 0 {
-			d.ok("user %s can write to %s, %s", who.name, w.what, w.path)
-		} else {
+	for _, f := range files {
+		switch _, err := os.Stat(f.Path); {
+		case err != nil || barred[f.Path]:
+		case f.Mode&access.Write != 0:
+			d.ok("user %s can write to %s, %s", who.Name, f.What, f.Path)
+		default:
 			read++
 		}
 	}
 	if read > 0 {
-		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state", who.name, which, read)
+		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state (%s)", who.Name, which, read, by)
 	}
 }
 
-// runUser gives the user to try as; ours tells that it is who we are already. Nil: nothing
-// can be tried, and that is said.
-func (d *doctor) runUser() (who *account, ours bool) {
-	who, err := lookUp(d.User)
-	if os.Geteuid() == 0 {
-		if err != nil {
-			d.skip("files were not tried as the user that the daemon runs as", err.Error(), "name that user: onbehalf doctor --user NAME")
-			return nil, false
-		}
-		return who, false
+// cause is what the system said, without the name of the file.
+func cause(err error) string {
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		err = failed.Err
 	}
-	if err == nil && int(who.uid) == os.Geteuid() {
-		return who, true
-	}
-	me := UserName(uint32(os.Geteuid()))
-	d.skip("files are tried as "+me+", not as "+d.User, "only root can try as somebody else", "run onbehalf doctor as root")
-	who, err = lookUp(me)
-	if err != nil {
-		who = &account{name: me, uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}
-	}
-	return who, true
-}
-
-// want is a file, and what the daemon does with it.
-type want struct {
-	path string
-	what string
-	mode uint32
-}
-
-// files are all that the daemon touches.
-func (d *doctor) files() []want {
-	main, err := filepath.Abs(d.Path)
-	if err != nil {
-		main = d.Path
-	}
-	all := []want{{main, "the configuration", mayRead}}
-	if d.Secrets != "" {
-		all = append(all, want{d.Secrets, "the secrets", mayRead})
-	}
-	if d.Config.TenantsDir != "" {
-		all = append(all, want{d.Config.TenantsDir, "the folder of tenants", mayRead | mayEnter})
-	}
-	for _, path := range d.tenantFiles() {
-		all = append(all, want{path, "tenants", mayRead})
-	}
-	seen := make(map[string]bool)
-	for _, key := range d.Config.Keys {
-		if !seen[key.Path] {
-			all = append(all, want{key.Path, "a key", mayRead})
-		}
-		seen[key.Path] = true
-	}
-	if d.Config.StateDir != "" {
-		all = append(all, want{d.Config.StateDir, "state_dir", mayWrite | mayEnter},
-			want{authorize.StoreIn(d.Config.StateDir).Path, "what is known of tenants' DNS", mayRead})
-	}
-	return all
-}
-
-// tenantFiles gives the files of tenants_dir that are read.
-func (d *doctor) tenantFiles() []string {
-	listed, _ := os.ReadDir(d.Config.TenantsDir)
-	var all []string
-	for _, file := range listed {
-		if name := file.Name(); filepath.Ext(name) == ".yaml" && !strings.HasPrefix(name, ".") {
-			all = append(all, filepath.Join(d.Config.TenantsDir, name))
-		}
-	}
-	return all
+	return err.Error()
 }

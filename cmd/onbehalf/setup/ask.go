@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ErrLeft is given when a person ends the talk: what is not agreed on is not done.
+// ErrLeft says that a person has ended the talk: what is not agreed on is not done.
 var ErrLeft = errors.New("left; nothing more was done")
 
 // Talk is a conversation with a person at a terminal.
@@ -84,7 +84,7 @@ func (t *Talk) accept(q question, a *Answers, value string, host Host) bool {
 		return false
 	}
 	for _, text := range warnings {
-		fmt.Fprintf(t.out, "Taken, but mind: %s.\n", text)
+		fmt.Fprintf(t.out, "Taken, with a warning: %s.\n", text)
 	}
 	*a = trial
 	return true

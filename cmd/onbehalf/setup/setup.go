@@ -31,7 +31,7 @@ type Answers struct {
 	SPFInclude                                  string   // or NoInclude
 }
 
-// AnswersOf gives the answers that a configuration stands for.
+// AnswersOf returns the answers that a configuration stands for.
 func AnswersOf(c *config.Config) Answers {
 	p := c.Platform
 	a := Answers{
@@ -50,7 +50,7 @@ func AnswersOf(c *config.Config) Answers {
 	return a
 }
 
-// over gives these answers, with those of other where these are empty.
+// over returns these answers, with those of other where these are empty.
 func (a Answers) over(other Answers) Answers {
 	for _, q := range questions {
 		if q.get(a) == "" {
@@ -87,7 +87,7 @@ func (a Answers) Differences(there Answers) ([]Difference, error) {
 	return all, nil
 }
 
-// sorted gives the items of a list, for which order does not count.
+// sorted returns the items of a list, for which order does not count.
 func sorted(list string) []string { return slices.Sorted(slices.Values(split(list))) }
 
 func join(list []string) string { return strings.Join(list, ", ") }

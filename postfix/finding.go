@@ -1,0 +1,164 @@
+package postfix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Level says how bad a finding is.
+type Level int
+
+const (
+	OK      Level = iota
+	Warning       // mail flows, or it could not be looked into
+	Error         // mail is deferred, lost, or leaves as it should not
+)
+
+// Finding is one thing that was found in the configuration.
+type Finding struct {
+	Level    Level
+	What     string
+	Why      string   // it matters, or what it does
+	Fix      string   // what to do
+	Commands []string // lines for a shell that do it
+}
+
+// reload is the command behind each change.
+const reload = "postfix reload"
+
+// skipped is what is found where a table could not be asked.
+func skipped(what string, err error) Finding {
+	return Finding{Level: Warning, What: what, Why: err.Error(), Fix: "run onbehalf doctor as root, while Postfix runs"}
+}
+
+// Findings judges the settings that onbehalf needs, and those that are dangerous to it. Where mail
+// is delivered directly, ask is asked about tables of others.
+func (c Configuration) Findings(w Wanted, ask Lookup) []Finding {
+	var all []Finding
+	for _, change := range c.Needs(w) {
+		if f, found := c.judge(change, w); found {
+			all = append(all, f)
+		}
+	}
+	all = append(all, c.tableFindings(w)...)
+	all = append(all, c.Dangers(w)...)
+	if len(w.Direct) > 0 {
+		all = append(all, c.directFindings(w, ask)...)
+	}
+	return all
+}
+
+// grave are the settings without which mail leaves as it should not, or bounces are
+// refused. Without the others some messages fare worse.
+var grave = []string{"smtpd_milters", "non_smtpd_milters", "milter_default_action", "relay_domains", "transport_maps"}
+
+// unnamed says what happens while a setting does not name our socket.
+var unnamed = map[string]struct{ socket, why string }{
+	"smtpd_milters":        {"socket", "onbehalf is not called for mail that comes by SMTP, which leaves as it came"},
+	"non_smtpd_milters":    {"socket", "onbehalf is not called for mail of local programs (sendmail), which leaves as it came"},
+	"transport_maps":       {"socketmap", "Postfix does not ask onbehalf where mail goes, so mail to directly delivered domains goes by MX like any other"},
+	"smtp_tls_policy_maps": {"socketmap", "Postfix does not know which TLS tenants want on the way to their servers, and follows smtp_tls_security_level"},
+}
+
+// judge says whether a setting has its value. There is nothing to find where this Postfix has no
+// such setting, or needs none, or where tableFindings says it.
+func (c Configuration) judge(change Change, w Wanted) (f Finding, found bool) {
+	switch {
+	case change.Value == "" && change.Now == "", c.oddTables(change.Name, w):
+		return f, false
+	case change.done():
+		return Finding{What: change.Name + " = " + strings.Join(strings.Fields(change.Now), " ")}, true
+	}
+	f = Finding{Level: Warning, What: change.Name + " is " + orEmpty(c.Setting(change.Name)), Why: "it should be " + change.Value + ": " + change.Why,
+		Fix: "set it, then reload Postfix", Commands: []string{change.Line(), reload}}
+	if strings.HasSuffix(change.Name, "_milters") && c.Calls(change.Name, w) {
+		f.Why = "milters behind onbehalf break its signatures if they change anything"
+		return f, true
+	}
+	if u, is := unnamed[change.Name]; is {
+		f.What, f.Why = fmt.Sprintf("%s does not name our %s, it is %s", change.Name, u.socket, orEmpty(change.Now)), u.why
+	}
+	if slices.Contains(grave, change.Name) || change.Name == "smtp_tls_policy_maps" && len(w.strict()) > 0 {
+		f.Level = Error
+	}
+	return f, true
+}
+
+func orEmpty(value string) string {
+	if value == "" {
+		return "empty"
+	}
+	return value
+}
+
+// tableFindings says what is wrong with tables of ours in Postfix's settings, and with services
+// that have such a setting for themselves.
+func (c Configuration) tableFindings(w Wanted) []Finding {
+	var all []Finding
+	for _, one := range tableSettings {
+		setting, tables, wrong := one.name, c.tables(one.name, w), false
+		for _, t := range tables {
+			if !c.right(setting, t.Name, w) {
+				wrong = true
+				all = append(all, c.wrongTable(setting, t, w))
+			}
+		}
+		if len(tables) > 1 && !wrong {
+			all = append(all, c.tidy(Finding{Level: Warning, What: setting + " names our socketmap twice",
+				Why: "the second one never has an answer that the first has not, and is asked all the same"}, setting, w))
+		}
+		if w.delivers() {
+			all = append(all, c.ownTables(setting, w)...)
+		}
+	}
+	return all
+}
+
+// oddTables reports whether tableFindings says what there is to say of a setting.
+func (c Configuration) oddTables(setting string, w Wanted) bool {
+	if !slices.ContainsFunc(tableSettings, func(one struct{ name, program string }) bool { return one.name == setting }) {
+		return false
+	}
+	tables := c.tables(setting, w)
+	return len(tables) > 1 || slices.ContainsFunc(tables, func(t Table) bool { return !c.right(setting, t.Name, w) })
+}
+
+func (c Configuration) wrongTable(setting string, t Table, w Wanted) Finding {
+	f := Finding{Level: Error, What: fmt.Sprintf("%s asks our socketmap for the map %q", setting, t.Name), Why: "that map has no answers for this setting"}
+	if t.Name == w.Maps.TLSPolicyTLSRPT && setting == "smtp_tls_policy_maps" {
+		f.Why = fmt.Sprintf("its answers have attributes that Postfix knows from 3.10 on; this is %s, and defers all mail to a next hop for which it gets one", c.Setting("mail_version"))
+	}
+	return c.tidy(f, setting, w)
+}
+
+// tidy adds how a setting gets one table of ours, in front.
+func (c Configuration) tidy(f Finding, setting string, w Wanted) Finding {
+	switch change := c.tidied(setting, w); {
+	case c.borrowed(setting, w):
+		f.Fix = fmt.Sprintf("it comes by way of another setting (%s is %s): correct that, so that it holds %s once, in front", setting, change.Now, c.element(setting, w))
+	case change.done():
+		f.Fix = fmt.Sprintf("%s is set in master.cf: put %s in front of it there", setting, c.element(setting, w))
+	default:
+		f.Fix, f.Commands = "set it, then reload Postfix", []string{change.Line(), reload}
+	}
+	return f
+}
+
+// ownTables finds the services that deliver directly and have a setting for themselves in which
+// our table is missing.
+func (c Configuration) ownTables(setting string, w Wanted) []Finding {
+	var all []Finding
+	for _, service := range c.readersOf(setting) {
+		value, own := c.Of(service.Name, setting)
+		matters := setting == "transport_maps" || setting == "smtp_tls_policy_maps" && service.Name == DirectService && len(w.strict()) > 0
+		if !own || !matters || len(c.oursIn(value, w)) > 0 {
+			continue
+		}
+		all = append(all, Finding{Level: Error, What: fmt.Sprintf("in master.cf %s has %s of its own (%s), without our table", service.Name, setting, orEmpty(value)),
+			Why:      "what main.cf says does not count there",
+			Fix:      fmt.Sprintf("take it out, or put %s in front of it", c.element(setting, w)),
+			Commands: []string{fmt.Sprintf("postconf -PX %s/%s", service.Name, setting), reload}})
+	}
+	return all
+}
