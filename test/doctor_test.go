@@ -20,7 +20,7 @@ type diagnosis struct {
 
 type symptom struct {
 	Level, Part, What, Why, Fix string
-	Commands                     []string
+	Commands                    []string
 }
 
 // doctor examines the premises as the user nobody, and holds exit status against findings.

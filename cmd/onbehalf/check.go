@@ -11,6 +11,7 @@ import (
 	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/postfix"
+	"onbehalf/term"
 )
 
 func (p *program) check() *cobra.Command {
@@ -68,8 +69,9 @@ func (p *program) runCheck(ctx context.Context, id, host string, everyone, asJSO
 		return err
 	}
 	var results []check.Result
-	fine := true
+	fine, progress := true, term.NewProgress(p.err)
 	take := func(r check.Result) {
+		progress.Done()
 		fine = fine && r.Fine
 		if asJSON {
 			results = append(results, r)
@@ -78,10 +80,12 @@ func (p *program) runCheck(ctx context.Context, id, host string, everyone, asJSO
 		r.Print(p.out)
 	}
 	if everyone {
+		progress.Show("looking up the platform ...")
 		take(c.Platform(ctx))
 	}
-	for _, t := range now.Tenants {
+	for i, t := range now.Tenants {
 		if everyone || t == one {
+			progress.Show("looking up tenant %d of %d, %s ...", i+1, len(now.Tenants), t.ID)
 			take(c.Tenant(ctx, t))
 		}
 	}
