@@ -33,23 +33,14 @@ func (c class) keys(domain string) []string {
 
 // classFindings finds directly delivered domains for which Postfix refuses mail, or delivers it
 // itself.
-func (c Configuration) classFindings(w Wanted, ask Lookup) []Finding {
+func (c Configuration) classFindings(w Wanted, a *asker) []Finding {
 	var all []Finding
-	domainsIn := func(setting string, below bool) []string {
-		in, err := c.domainsIn(setting, w.directDomains(), below, ask)
-		if err != nil {
-			all = append(all, skipped(setting+" was not asked for directly delivered domains", err))
-		}
-		return in
-	}
-	if in := domainsIn("virtual_alias_domains", false); len(in) > 0 {
+	if in := c.domainsIn("virtual_alias_domains", w, false, a); len(in) > 0 {
 		all = append(all, c.takeOut("virtual_alias_domains", in, Finding{Level: Error, What: List(in) + " is in virtual_alias_domains",
 			Why: "Postfix never asks transport_maps for such a domain: it refuses its addresses, or sends mail to where virtual_alias_maps says"}))
 	}
 	for _, one := range classes {
-		in, skips := c.refusing(one, domainsIn(one.domains, one.below), w, ask)
-		all = append(all, skips...)
-		if len(in) > 0 {
+		if in := c.refusing(one, c.domainsIn(one.domains, w, one.below, a), w, a); len(in) > 0 {
 			all = append(all, c.takeOut(one.domains, in, Finding{Level: Warning,
 				What: fmt.Sprintf("%s is in %s, and %s does not know all its addresses", List(in), one.domains, one.recipients),
 				Why:  fmt.Sprintf("mail to the others is refused (550 5.1.1 User unknown in %s) before it is delivered directly", one.table)}))
@@ -58,19 +49,20 @@ func (c Configuration) classFindings(w Wanted, ask Lookup) []Finding {
 	return all
 }
 
-// domainsIn returns which of the domains stand in a setting with a list of domains, as such or
-// in a table that it names. below says that the list holds for names below, too.
-func (c Configuration) domainsIn(setting string, domains []string, below bool, ask Lookup) ([]string, error) {
+// notAsked is behind a table or list.
+const notAsked = " was not asked for directly delivered domains"
+
+// domainsIn returns which of the directly delivered domains stand in a setting with a list of
+// domains, as such or in a table that it names. below says that the list holds for names below, too.
+func (c Configuration) domainsIn(setting string, w Wanted, below bool, a *asker) []string {
+	domains := w.directDomains()
 	var in []string
 	for _, one := range c.list(setting) {
 		holdsOne := func(d string) bool {
 			return strings.EqualFold(one, d) || below && strings.HasSuffix(d, "."+strings.ToLower(strings.TrimPrefix(one, ".")))
 		}
 		if strings.Contains(one, ":") {
-			found, err := ask(ParseTables(one)[0], domains)
-			if err != nil {
-				return nil, err
-			}
+			found, _ := a.ask(ParseTables(one)[0], domains, setting+notAsked)
 			holdsOne = func(d string) bool { _, there := found[d]; return there }
 		}
 		for _, d := range domains {
@@ -79,15 +71,15 @@ func (c Configuration) domainsIn(setting string, domains []string, below bool, a
 			}
 		}
 	}
-	return in, nil
+	return in
 }
 
-// refusing returns the domains of which not every address is accepted. Without tables all are; a
-// table that cannot be asked is reported, and none of them counts then.
-func (c Configuration) refusing(one class, domains []string, w Wanted, ask Lookup) (refused []string, skips []Finding) {
+// refusing returns the domains of which not every address is accepted. Without tables all are, and
+// none counts where a table does not answer.
+func (c Configuration) refusing(one class, domains []string, w Wanted, a *asker) []string {
 	tables := ParseTables(c.Setting(one.recipients))
 	if len(tables) == 0 || len(domains) == 0 {
-		return nil, nil
+		return nil
 	}
 	var keys []string
 	for _, domain := range domains {
@@ -97,15 +89,15 @@ func (c Configuration) refusing(one class, domains []string, w Wanted, ask Looku
 		if c.ours(t, w) {
 			continue // it knows bounce addresses alone
 		}
-		found, err := ask(t, keys)
-		if err != nil {
-			return nil, []Finding{skipped(t.Text+" in "+one.recipients+" was not asked for directly delivered domains", err)}
+		found, answered := a.ask(t, keys, t.Text+" in "+one.recipients+notAsked)
+		if !answered {
+			return nil
 		}
 		domains = slices.DeleteFunc(domains, func(domain string) bool {
 			return slices.ContainsFunc(one.keys(domain), func(key string) bool { _, there := found[key]; return there })
 		})
 	}
-	return domains, nil
+	return domains
 }
 
 // takeOut adds how domains are taken out of a list. One that comes out of a table, or of another

@@ -10,7 +10,8 @@ import (
 )
 
 // directFindings looks for what keeps directly delivered mail from its way.
-func (c Configuration) directFindings(w Wanted, ask Lookup) []Finding {
+func (c Configuration) directFindings(w Wanted, lookup Lookup) []Finding {
+	a := &asker{lookup: lookup}
 	all := c.loops(w)
 	if w.Socketmap == "" {
 		return all
@@ -20,10 +21,11 @@ func (c Configuration) directFindings(w Wanted, ask Lookup) []Finding {
 			Why: "our transport table sends directly delivered mail by it",
 			Fix: "add it, then reload Postfix", Commands: []string{"postconf -M 'smtp/unix=smtp unix - - - - - smtp'", reload}})
 	}
-	all = append(all, c.orderFindings("transport_maps", w, ask)...)
-	all = append(all, c.orderFindings("smtp_tls_policy_maps", w, ask)...)
+	all = append(all, c.orderFindings("transport_maps", w, a)...)
+	all = append(all, c.orderFindings("smtp_tls_policy_maps", w, a)...)
 	all = append(all, c.authorities(w)...)
-	return append(all, c.classFindings(w, ask)...)
+	all = append(all, c.classFindings(w, a)...)
+	return append(all, a.failed...)
 }
 
 func isDirect(s Service) bool { return s.Name == DirectService }

@@ -27,24 +27,36 @@ type Finding struct {
 // reload is the command behind each change.
 const reload = "postfix reload"
 
-// skipped is what is found where a table could not be asked.
-func skipped(what string, err error) Finding {
-	return Finding{Level: Warning, What: what, Why: err.Error(), Fix: "run onbehalf doctor as root, while Postfix runs"}
+// asker asks tables of others, and notes those that do not answer.
+type asker struct {
+	lookup Lookup
+	failed []Finding
+}
+
+// ask returns what is there by key; answered: it is known. What says what for the table is asked.
+func (a *asker) ask(t Table, keys []string, what string) (found map[string]string, answered bool) {
+	found, err := a.lookup(t, keys)
+	if err != nil {
+		a.failed = append(a.failed, Finding{Level: Warning, What: what, Why: err.Error(), Fix: "run onbehalf doctor as root, while Postfix runs"})
+	}
+	return found, err == nil
 }
 
 // Findings judges the settings that onbehalf needs, and those that are dangerous to it. Where mail
-// is delivered directly, ask is asked about tables of others.
-func (c Configuration) Findings(w Wanted, ask Lookup) []Finding {
+// is delivered directly, lookup is asked about tables of others.
+func (c Configuration) Findings(w Wanted, lookup Lookup) []Finding {
 	var all []Finding
+	tables, odd := c.tableFindings(w)
 	for _, change := range c.Needs(w) {
-		if f, found := c.judge(change, w); found {
-			all = append(all, f)
+		if change.Value == "" && change.Now == "" || odd[change.Name] {
+			continue // this Postfix has no such setting, or needs none; or tableFindings says it
 		}
+		all = append(all, c.judge(change, w))
 	}
-	all = append(all, c.tableFindings(w)...)
+	all = append(all, tables...)
 	all = append(all, c.Dangers(w)...)
 	if len(w.Direct) > 0 {
-		all = append(all, c.directFindings(w, ask)...)
+		all = append(all, c.directFindings(w, lookup)...)
 	}
 	return all
 }
@@ -61,20 +73,16 @@ var unnamed = map[string]struct{ socket, why string }{
 	"smtp_tls_policy_maps": {"socketmap", "Postfix does not know which TLS tenants want on the way to their servers, and follows smtp_tls_security_level"},
 }
 
-// judge says whether a setting has its value. There is nothing to find where this Postfix has no
-// such setting, or needs none, or where tableFindings says it.
-func (c Configuration) judge(change Change, w Wanted) (f Finding, found bool) {
-	switch {
-	case change.Value == "" && change.Now == "", c.oddTables(change.Name, w):
-		return f, false
-	case change.done():
-		return Finding{What: change.Name + " = " + strings.Join(strings.Fields(change.Now), " ")}, true
+// judge says whether a setting has its value.
+func (c Configuration) judge(change Change, w Wanted) Finding {
+	if change.done() {
+		return Finding{What: change.Name + " = " + strings.Join(strings.Fields(change.Now), " ")}
 	}
-	f = Finding{Level: Warning, What: change.Name + " is " + orEmpty(c.Setting(change.Name)), Why: "it should be " + change.Value + ": " + change.Why,
+	f := Finding{Level: Warning, What: change.Name + " is " + orEmpty(c.Setting(change.Name)), Why: "it should be " + change.Value + ": " + change.Why,
 		Fix: "set it, then reload Postfix", Commands: []string{change.Line(), reload}}
 	if strings.HasSuffix(change.Name, "_milters") && c.Calls(change.Name, w) {
 		f.Why = "milters behind onbehalf break its signatures if they change anything"
-		return f, true
+		return f
 	}
 	if u, is := unnamed[change.Name]; is {
 		f.What, f.Why = fmt.Sprintf("%s does not name our %s, it is %s", change.Name, u.socket, orEmpty(change.Now)), u.why
@@ -82,7 +90,7 @@ func (c Configuration) judge(change Change, w Wanted) (f Finding, found bool) {
 	if slices.Contains(grave, change.Name) || change.Name == "smtp_tls_policy_maps" && len(w.strict()) > 0 {
 		f.Level = Error
 	}
-	return f, true
+	return f
 }
 
 func orEmpty(value string) string {
@@ -93,18 +101,19 @@ func orEmpty(value string) string {
 }
 
 // tableFindings says what is wrong with tables of ours in Postfix's settings, and with services
-// that have such a setting for themselves.
-func (c Configuration) tableFindings(w Wanted) []Finding {
-	var all []Finding
+// that have such a setting for themselves. odd are the settings of main.cf that are wrong.
+func (c Configuration) tableFindings(w Wanted) (all []Finding, odd map[string]bool) {
+	odd = make(map[string]bool)
 	for _, one := range tableSettings {
-		setting, tables, wrong := one.name, c.tables(one.name, w), false
+		setting, tables := one.name, c.tables(one.name, w)
 		for _, t := range tables {
 			if !c.right(setting, t.Name, w) {
-				wrong = true
+				odd[setting] = true
 				all = append(all, c.wrongTable(setting, t, w))
 			}
 		}
-		if len(tables) > 1 && !wrong {
+		if len(tables) > 1 && !odd[setting] {
+			odd[setting] = true
 			all = append(all, c.tidy(Finding{Level: Warning, What: setting + " names our socketmap twice",
 				Why: "the second one never has an answer that the first has not, and is asked all the same"}, setting, w))
 		}
@@ -112,16 +121,7 @@ func (c Configuration) tableFindings(w Wanted) []Finding {
 			all = append(all, c.ownTables(setting, w)...)
 		}
 	}
-	return all
-}
-
-// oddTables reports whether tableFindings says what there is to say of a setting.
-func (c Configuration) oddTables(setting string, w Wanted) bool {
-	if !slices.ContainsFunc(tableSettings, func(one struct{ name, program string }) bool { return one.name == setting }) {
-		return false
-	}
-	tables := c.tables(setting, w)
-	return len(tables) > 1 || slices.ContainsFunc(tables, func(t Table) bool { return !c.right(setting, t.Name, w) })
+	return all, odd
 }
 
 func (c Configuration) wrongTable(setting string, t Table, w Wanted) Finding {

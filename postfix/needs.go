@@ -67,7 +67,7 @@ func (c Configuration) Changes(w Wanted) []Change {
 	return slices.DeleteFunc(c.Needs(w), Change.done)
 }
 
-// withMilter puts us at the end of a list of milters, where nobody changes what we have signed.
+// withMilter puts us at the end of a list of milters, where no other milter changes what we have signed.
 func (c Configuration) withMilter(setting string, w Wanted) string {
 	ours := func(element string) bool { return c.calls(element, w) }
 	written, meant := words(c.written[setting]), words(c.expanded[setting])

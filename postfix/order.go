@@ -39,7 +39,7 @@ func directKeys(setting string, w Wanted) map[string]key {
 }
 
 // orderFindings asks the tables beside ours about directly delivered mail.
-func (c Configuration) orderFindings(setting string, w Wanted, ask Lookup) []Finding {
+func (c Configuration) orderFindings(setting string, w Wanted, a *asker) []Finding {
 	value := c.Setting(setting)
 	for _, service := range c.readersOf(setting) {
 		if setting == "transport_maps" || isDirect(service) {
@@ -56,12 +56,10 @@ func (c Configuration) orderFindings(setting string, w Wanted, ask Lookup) []Fin
 		if c.ours(t, w) || i > ours && !(setting == "transport_maps" && t.Indexed()) {
 			continue
 		}
-		found, err := ask(t, append(slices.Collect(maps.Keys(keys)), elsewhere))
-		if err != nil {
-			all = append(all, skipped(t.Text+" in "+setting+" was not asked whether it hides our table", err))
-			continue
+		found, answered := a.ask(t, append(slices.Collect(maps.Keys(keys)), elsewhere), t.Text+" in "+setting+" was not asked whether it hides our table")
+		if answered {
+			all = append(all, c.hides(setting, w, t, found, keys, i < ours)...)
 		}
-		all = append(all, c.hides(setting, w, t, found, keys, i < ours)...)
 	}
 	return all
 }

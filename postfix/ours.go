@@ -181,20 +181,19 @@ func (c Configuration) Renamed(readers []Reader, w Wanted) (fix string, commands
 }
 
 // Settings lists the settings that readers read, each once.
-func Settings(readers []Reader) (all []string) {
-	for _, r := range readers {
-		if !slices.Contains(all, r.Setting) {
-			all = append(all, r.Setting)
-		}
-	}
-	return all
+func Settings(readers []Reader) []string {
+	return unique(readers, func(r Reader) string { return r.Setting })
 }
 
 // ServicesOf lists the services that are readers, each once.
-func ServicesOf(readers []Reader) (all []string) {
+func ServicesOf(readers []Reader) []string {
+	return unique(readers, func(r Reader) string { return r.Service.Name })
+}
+
+func unique(readers []Reader, of func(Reader) string) (all []string) {
 	for _, r := range readers {
-		if !slices.Contains(all, r.Service.Name) {
-			all = append(all, r.Service.Name)
+		if one := of(r); !slices.Contains(all, one) {
+			all = append(all, one)
 		}
 	}
 	return all

@@ -72,7 +72,7 @@ func (p *program) runExplain(ctx context.Context, q question) error {
 	return nil
 }
 
-// refusedAt gives the recipients that are refused at RCPT, and why.
+// refusedAt returns the recipients that are refused at RCPT, and why.
 func refusedAt(m message.Message, now *loaded) map[string]string {
 	refused := make(map[string]string)
 	for _, to := range m.Envelope.ForwardPaths {
@@ -124,7 +124,7 @@ func (p *program) readQuestion(ctx context.Context, q question) (message.Message
 	return m, nil
 }
 
-// authorOf gives the envelope sender that most programs would use.
+// authorOf returns the envelope sender that most programs would use.
 func authorOf(h message.Header) message.Path {
 	field, _ := h.Get("From")
 	author, err := message.ParseFrom(field.Value)

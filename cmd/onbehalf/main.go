@@ -21,6 +21,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == doctor.ConnectCommand {
+		os.Exit(doctor.Connect(os.Args[2:], os.Stderr))
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -84,19 +87,13 @@ func (p *program) root() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().StringVar(&p.config, "config", defaultConfig, "main configuration file")
-	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.demo(), p.docs(), p.version(), p.connectAs())
+	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.demo(), p.docs(), p.version())
 	return root
 }
 
 // hostFlag gives a command the flag --host, for what it decides by the name of this host.
 func hostFlag(cmd *cobra.Command, host *string) {
 	cmd.Flags().StringVar(host, "host", "", "name of the mail host (default: myhostname of Postfix, else the name of this machine)")
-}
-
-// connectAs is a child of doctor's; people have no use for it.
-func (p *program) connectAs() *cobra.Command {
-	return &cobra.Command{Use: doctor.ConnectCommand, Hidden: true, DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error { return doctor.Connect(args, p.out) }}
 }
 
 // needsCommand is the RunE of a command that only has subcommands.

@@ -121,7 +121,7 @@ func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish)
 	return nil
 }
 
-// keepConfig goes by a configuration that somebody has written. What is asked for must be
+// keepConfig follows a configuration that somebody has written. What is asked for must be
 // what it says.
 func (p *program) keepConfig(q setupWish, paths setup.Paths) error {
 	now, findings := load(paths.Config)

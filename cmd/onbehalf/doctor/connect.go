@@ -1,7 +1,7 @@
 package doctor
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 )
 
 // ConnectCommand is the first argument by which a program is its own child that only connects:
-// Connect(os.Args[2:], os.Stdout).
+// os.Exit(Connect(os.Args[2:], os.Stderr)).
 const ConnectCommand = "connect-as"
 
 // caller is as whom, and from where, a socket is connected to.
@@ -26,13 +27,6 @@ type caller struct {
 	who    *access.User
 	dir    string // relative names begin there
 	chroot bool   // in dir
-}
-
-// verdict is what the child found out.
-type verdict struct {
-	Failed string        // why the child could not try; empty: it did
-	Errno  syscall.Errno // 0: it was connected
-	Text   string        // of an error that has no number
 }
 
 // connectTime bounds an attempt.
@@ -55,45 +49,40 @@ func (c caller) connect(name string) (err, failed error) {
 	if c.chroot {
 		child.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_CHROOT}
 	}
-	out, failed := child.Output()
+	var talk bytes.Buffer
+	child.Stderr = &talk
+	failed = child.Run()
+	if ended := new(exec.ExitError); errors.As(failed, &ended) && ended.ExitCode() > 0 && ended.ExitCode() != cannotTry {
+		return syscall.Errno(ended.ExitCode()), nil
+	}
 	if failed != nil {
-		return nil, fmt.Errorf("as %s: %w", c.who, failed)
+		failed = fmt.Errorf("as %s: %w %s", c.who, failed, strings.TrimSpace(talk.String()))
 	}
-	var v verdict
-	switch failed := json.Unmarshal(out, &v); {
-	case failed != nil:
-		return nil, failed
-	case v.Failed != "":
-		return nil, errors.New(v.Failed)
-	case v.Errno != 0:
-		return v.Errno, nil
-	case v.Text != "":
-		return errors.New(v.Text), nil
-	}
-	return nil, nil
+	return nil, failed
 }
 
+// cannotTry is the exit status of a child that could not even try. No errno is as high.
+const cannotTry = 255
+
 // Connect is what the child does: it enters the folder that it was handed, and connects. The
-// arguments are whether to make that its root directory, and the name.
-func Connect(args []string, out io.Writer) error {
-	if len(args) != 2 {
-		return errors.New("this is called by onbehalf doctor only")
-	}
+// arguments are whether to make that its root directory, and the name. It returns an exit status:
+// 0, or the number of the system's error.
+func Connect(args []string, talk io.Writer) int {
 	const folder = 3 // the first of ExtraFiles
-	var v verdict
 	err := syscall.Fchdir(folder)
-	if err == nil && args[0] == "true" {
+	if err == nil && len(args) == 2 && args[0] == "true" {
 		err = syscall.Chroot(".")
 	}
-	if err != nil {
-		v.Failed = "cannot enter the folder: " + err.Error()
-		return json.NewEncoder(out).Encode(v)
+	if err != nil || len(args) != 2 {
+		fmt.Fprintln(talk, "this is for onbehalf doctor, which hands over a folder to enter:", err)
+		return cannotTry
 	}
 	conn, err := net.DialTimeout("unix", args[1], connectTime)
 	if err == nil {
 		conn.Close()
-	} else if !errors.As(err, &v.Errno) {
-		v.Text = err.Error()
+		return 0
 	}
-	return json.NewEncoder(out).Encode(v)
+	number := syscall.ETIMEDOUT
+	errors.As(err, &number)
+	return int(number)
 }

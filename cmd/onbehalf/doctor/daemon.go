@@ -63,7 +63,7 @@ func (d *doctor) runsAs(pid int) {
 	}
 }
 
-// generation is about the configuration that the daemon goes by.
+// generation is about the configuration that the daemon uses.
 func (d *doctor) generation(s admin.Status) {
 	const reload = "systemctl reload onbehalf"
 	here, _ := filepath.Abs(d.Path)
@@ -127,7 +127,7 @@ func (d *doctor) signing(s admin.Signing) {
 
 // listensForTables does so with the socket where Postfix's tables are answered.
 func (d *doctor) listensForTables(open string) {
-	w := d.wanted()
+	w, _ := d.wanted()
 	if len(w.Direct) == 0 && len(d.Postfix.Readers(w)) == 0 || w.Socketmap == "" || open == w.Socketmap {
 		return
 	}

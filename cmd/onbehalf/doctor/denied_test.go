@@ -34,7 +34,7 @@ func TestPermissions(t *testing.T) {
 	} {
 		path := filepath.Join(room(t), c.name)
 		c.make(path)
-		_, refused := judge(t, access.File{Path: path, What: "it", Mode: c.mode})
+		refused := judge(t, access.File{Path: path, What: "it", Mode: c.mode})
 		commands := ""
 		if len(refused) > 0 {
 			f := gather(refused, stranger)[0]
@@ -50,14 +50,15 @@ func TestPermissions(t *testing.T) {
 }
 
 // judge goes by modes and owners for the user nobody.
-func judge(t *testing.T, files ...access.File) (*access.User, []denied) {
+func judge(t *testing.T, files ...access.File) []denied {
 	t.Helper()
 	d := &doctor{Installation: Installation{User: "nobody"}}
-	who, refused := d.judgeModes(files)
+	who, why, _ := d.judgeModes(files)
 	if who == nil || len(d.findings) > 0 {
 		t.Fatalf("%+v", d.findings)
 	}
-	return who, refused
+	refused, _ := divide(files, why)
+	return refused
 }
 
 // TestAskDaemon holds that what the daemon says comes before what modes say, and that one with
@@ -89,7 +90,7 @@ func TestGather(t *testing.T) {
 	for i := range 100 {
 		files = append(files, access.File{Path: write(t, filepath.Join(folder, fmt.Sprint(i)), 0o640), What: "a key", Mode: access.Read})
 	}
-	_, refused := judge(t, files...)
+	refused := judge(t, files...)
 	found := gather(refused, stranger)
 	if len(found) != 1 || !strings.HasSuffix(found[0].What, "96 more") || !strings.HasPrefix(found[0].What, "user nobody cannot read a key, "+folder+"/0; a key") {
 		t.Errorf("%+v", found)

@@ -22,11 +22,11 @@ func (d *doctor) domains() {
 		d.skip(what, err.Error(), "")
 		return
 	}
-	var silent []check.Item
+	var unanswered []check.Item
 	for _, domain := range result.Domains {
 		for _, item := range domain.Items {
 			if item.Verdict == authorize.Unanswered {
-				silent = append(silent, item)
+				unanswered = append(unanswered, item)
 				continue
 			}
 			d.add(ofItem(domain.Domain.Unicode(), item))
@@ -35,8 +35,8 @@ func (d *doctor) domains() {
 			d.add(Finding{Level: Error, What: "mail from " + domain.Domain.Unicode() + " would not leave", Why: t.Trouble, Fix: "onbehalf check shows more"})
 		}
 	}
-	if len(silent) > 0 {
-		d.unanswered(silent)
+	if len(unanswered) > 0 {
+		d.unanswered(unanswered)
 	}
 }
 

@@ -131,29 +131,21 @@ func (d *doctor) skip(what, why, fix string) {
 	d.add(Finding{Level: Warning, What: what, Why: why, Fix: fix})
 }
 
-// wanted is what Postfix has to know. Of several sockets of the milter it is the one that Postfix
-// calls, else the first.
-func (d *doctor) wanted() postfix.Wanted {
-	w := setup.WantedOf(d.Config)
-	for _, socket := range d.Config.Listen {
+// wanted is what Postfix has to know, and the socket of the milter that is in it: of several in
+// listen the one that Postfix calls, else the first. The zero socket: there is none.
+func (d *doctor) wanted() (w postfix.Wanted, milter config.Socket) {
+	w = setup.WantedOf(d.Config)
+	for i, socket := range d.Config.Listen {
 		one := w
 		one.Milter = socket.String()
-		if d.Postfix.Calls("smtpd_milters", one) {
-			return one
+		if called := d.Postfix.Calls("smtpd_milters", one); called || i == 0 {
+			milter, w = socket, one
+			if called {
+				break
+			}
 		}
 	}
-	return w
-}
-
-// milter is the socket that wanted names; the zero one: there is none.
-func (d *doctor) milter() config.Socket {
-	w := d.wanted()
-	for _, socket := range d.Config.Listen {
-		if socket.String() == w.Milter {
-			return socket
-		}
-	}
-	return config.Socket{}
+	return w, milter
 }
 
 // Bad reports whether there is an error.

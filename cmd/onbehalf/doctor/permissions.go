@@ -14,21 +14,35 @@ import (
 // owners are judged.
 func (d *doctor) permissions() {
 	files := access.Files(d.Path, d.Config)
-	who, refused, by := d.askDaemon(files)
+	who, why, by := d.askDaemon()
 	if who == nil {
-		if who, refused = d.judgeModes(files); who == nil {
-			return
-		}
-		by = "by mode and owner, because no daemon was there to ask"
+		who, why, by = d.judgeModes(files)
 	}
+	if who == nil {
+		return
+	}
+	refused, granted := divide(files, why)
 	for _, f := range gather(refused, who) {
 		d.add(f)
 	}
-	d.granted(files, refused, who, by)
+	read, which := 0, "all"
+	if len(refused) > 0 {
+		which = "the other"
+	}
+	for _, f := range granted {
+		if f.Mode&access.Write != 0 {
+			d.ok("user %s can write to %s, %s", who.Name, f.What, f.Path)
+		} else {
+			read++
+		}
+	}
+	if read > 0 {
+		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state (%s)", who.Name, which, read, by)
+	}
 }
 
-// askDaemon asks a daemon that runs with this configuration.
-func (d *doctor) askDaemon(files []access.File) (who *access.User, refused []denied, by string) {
+// askDaemon asks a daemon that runs with this configuration; nil: there is none.
+func (d *doctor) askDaemon() (who *access.User, why map[string]error, by string) {
 	var doc admin.Files
 	main, _ := filepath.Abs(d.Path)
 	if d.AskFiles == nil || d.AskFiles(&doc) != nil || doc.File != main {
@@ -38,69 +52,49 @@ func (d *doctor) askDaemon(files []access.File) (who *access.User, refused []den
 	if err != nil {
 		return nil, nil, ""
 	}
-	said := make(map[string]string)
+	why = make(map[string]error)
 	for _, one := range doc.Denied {
-		said[one.Path] = one.Error
+		why[one.Path] = errors.New(one.Error)
 	}
-	for _, f := range files {
-		text, is := said[f.Path]
-		switch _, err := os.Stat(f.Path); {
-		case !is:
-		case !errors.Is(err, fs.ErrNotExist):
-			refused = append(refused, denied{f, errors.New(text)})
-		case f.Mode&access.Write != 0: // the others are reported with the configuration
-			refused = append(refused, denied{f, fs.ErrNotExist})
-		}
-	}
-	return who, refused, "so the daemon says"
+	return who, why, "so the daemon says"
 }
 
-// judgeModes goes by modes and owners alone. Nil: it is not known whose they should be, and that
+// judgeModes follows modes and owners alone; nil: it is not known whose they should be, and that
 // is said.
-func (d *doctor) judgeModes(files []access.File) (*access.User, []denied) {
+func (d *doctor) judgeModes(files []access.File) (who *access.User, why map[string]error, by string) {
 	who, err := access.Lookup(d.User)
 	if err != nil {
 		d.skip("files were not tried as the user that the daemon runs as", err.Error(), "name that user: onbehalf doctor --user NAME")
-		return nil, nil
+		return nil, nil, ""
 	}
-	var refused []denied
+	why = make(map[string]error)
 	for _, f := range files {
-		b, err := f.Barrier(who)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && f.Mode&access.Write == 0:
+		switch b, err := f.Barrier(who); {
 		case errors.Is(err, fs.ErrPermission):
 			d.skip("not all files could be looked at", cause(err), "run onbehalf doctor as root")
-		case err != nil:
-			refused = append(refused, denied{f, err})
 		case b != nil:
-			refused = append(refused, denied{f, fs.ErrPermission})
+			why[f.Path] = fs.ErrPermission
 		}
 	}
-	return who, refused
+	return who, why, "by mode and owner, because no daemon was there to ask"
 }
 
-// granted says what the user can do, and no more: files that are not there were not tried.
-func (d *doctor) granted(files []access.File, refused []denied, who *access.User, by string) {
-	barred := make(map[string]bool)
-	for _, one := range refused {
-		barred[one.Path] = true
-	}
-	read, which := 0, "all"
-	if len(refused) > 0 {
-		which = "the other"
-	}
+// divide tells refused files from the others. Those that are not there were not tried, and are
+// reported with the configuration; what the daemon writes is not.
+func divide(files []access.File, why map[string]error) (refused []denied, granted []access.File) {
 	for _, f := range files {
-		switch _, err := os.Stat(f.Path); {
-		case err != nil || barred[f.Path]:
-		case f.Mode&access.Write != 0:
-			d.ok("user %s can write to %s, %s", who.Name, f.What, f.Path)
-		default:
-			read++
+		_, err := os.Stat(f.Path)
+		absent := errors.Is(err, fs.ErrNotExist)
+		switch {
+		case absent && f.Mode&access.Write != 0:
+			refused = append(refused, denied{f, fs.ErrNotExist})
+		case why[f.Path] != nil && !absent:
+			refused = append(refused, denied{f, why[f.Path]})
+		case err == nil:
+			granted = append(granted, f)
 		}
 	}
-	if read > 0 {
-		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state (%s)", who.Name, which, read, by)
-	}
+	return refused, granted
 }
 
 // cause is what the system said, without the name of the file.

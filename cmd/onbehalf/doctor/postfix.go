@@ -21,7 +21,7 @@ func (d *doctor) postfix() {
 		return
 	}
 	d.running()
-	w := d.wanted()
+	w, _ := d.wanted()
 	if w.Milter == "" || w.Bounce == "" {
 		d.skip(what, "what it needs depends on listen and platform.bounce_domain, and the configuration has none that can be read", "")
 		return

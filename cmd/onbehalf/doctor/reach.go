@@ -161,7 +161,7 @@ func (c call) finding(what string, err error, daemon string) Finding {
 		f.Why = "a program listens there and accepts no connections"
 		f.Fix, f.Commands = "restart onbehalf, and see what held it up", startCommands
 	case errors.Is(err, unix.ECONNREFUSED):
-		f.Why = "nobody answers at " + path
+		f.Why = "nothing answers at " + path
 		f.Fix, f.Commands = "start it, and see why it ended", startCommands
 	}
 	return f

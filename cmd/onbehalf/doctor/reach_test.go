@@ -19,10 +19,7 @@ import (
 // TestMain is a child that only connects where that is asked for, as main is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == ConnectCommand {
-		if err := Connect(os.Args[2:], os.Stdout); err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
+		os.Exit(Connect(os.Args[2:], os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -178,7 +175,7 @@ func TestSockets(t *testing.T) {
 			must(t, err)
 			listener.(*net.UnixListener).SetUnlinkOnClose(false)
 			listener.Close()
-		}, path, "nobody answers at"},
+		}, path, "nothing answers at"},
 		{func() { // somebody else's
 			listener, err := net.Listen("unix", path)
 			must(t, err)

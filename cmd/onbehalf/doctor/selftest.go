@@ -19,7 +19,7 @@ import (
 // selftest hands the daemon a message of the platform's own, as Postfix does, and judges what
 // comes back. It goes nowhere: we are the mail server, and drop it.
 func (d *doctor) selftest() {
-	socket := d.milter()
+	_, socket := d.wanted()
 	if d.Table == nil || socket.IsZero() {
 		d.skip("no message was signed", "the configuration does not load, so it is not known how", "")
 		return
@@ -101,7 +101,7 @@ func pass(network, address string, mail mta.Mail) (mta.Result, error) {
 func (d *doctor) judge(result mta.Result, mail mta.Mail, plan rewrite.Plan) {
 	octets := result.Header.String() + "\r\n" + string(mail.Body)
 	signed := len(result.Header.All("DKIM-Signature")) > 0
-	const reload = "see whether the daemon goes by the configuration on disk, and reload it"
+	const reload = "see whether the daemon uses the configuration on disk, and reload it"
 	switch {
 	case !signed && plan.Shadow:
 		d.ok("a message went through the socket and came back as it was, because policy.mode is shadow: nothing is signed yet")
@@ -146,7 +146,7 @@ func (d *doctor) verify(octets string) (good map[string]bool, faults []string) {
 // notAsked is what answer says of other keys.
 const notAsked = "another key"
 
-// answer stands in for DNS, and knows one key: the library does not tell which signature
+// answer stands in for DNS, and knows one key: the library does not say which signature
 // a result is of.
 func (d *doctor) answer(id tenant.Identity) func(string) ([]string, error) {
 	return func(name string) ([]string, error) {

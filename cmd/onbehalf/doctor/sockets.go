@@ -23,8 +23,8 @@ func (d *doctor) sockets() {
 	for _, socket := range d.Config.Listen {
 		answers[socket] = d.socket(socket)
 	}
-	if socket := d.milter(); socket.Network == "unix" && answers[socket] {
-		d.reach(d.wanted())
+	if w, socket := d.wanted(); socket.Network == "unix" && answers[socket] {
+		d.reach(w)
 	}
 }
 
@@ -48,13 +48,13 @@ func (d *doctor) socket(socket config.Socket) (answers bool) {
 	return true
 }
 
-// refused says that there is nobody to talk to at a socket, if that is why.
+// refused says that nothing answers at a socket, if that is why.
 func (d *doctor) refused(socket config.Socket, err error) bool {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		d.skip(socket.String()+" could not be tried", "we may not connect", "run onbehalf doctor as root")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		d.add(Finding{Level: Error, What: "nobody answers at " + socket.String(),
+		d.add(Finding{Level: Error, What: "nothing answers at " + socket.String(),
 			Why: "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
 			Fix: "start it, and see why it ended", Commands: startCommands})
 	default:

@@ -22,7 +22,7 @@ import (
 // Postfix's services does. Where no mail is delivered directly, and Postfix names no table of
 // ours, there is nothing to look at.
 func (d *doctor) tables() {
-	w := d.wanted()
+	w, _ := d.wanted()
 	readers := d.Postfix.Readers(w)
 	if len(w.Direct) == 0 && len(readers) == 0 {
 		return
@@ -41,7 +41,7 @@ func (d *doctor) tables() {
 func (d *doctor) tablesOff(readers []postfix.Reader) {
 	for _, setting := range postfix.Settings(readers) {
 		d.add(Finding{Level: Error, What: setting + " asks onbehalf, and socketmap is empty in the configuration",
-			Why: "nobody answers, and Postfix defers the mail that it has to look up there",
+			Why: "nothing answers, and Postfix defers the mail that it has to look up there",
 			Fix: "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + " and restart onbehalf, or take the table out of " + setting})
 	}
 }
@@ -88,7 +88,7 @@ func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w postfix.Wanted) 
 	answer, err := socketmap.Ask(conn, request)
 	switch {
 	case err != nil:
-		return silent(at, err), true
+		return unanswered(at, err), true
 	case answer != "NOTFOUND ":
 		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: mail that is none of ours would go there", request, answer), Fix: "find out which program it is, and name our socket instead"}, true
 	case w.Bounce == "":
@@ -96,7 +96,7 @@ func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w postfix.Wanted) 
 	}
 	request = socketmap.Recipients + " postmaster@" + w.Bounce
 	if answer, err = socketmap.Ask(conn, request); err != nil {
-		return silent(at, err), true
+		return unanswered(at, err), true
 	}
 	if !strings.HasPrefix(answer, "OK ") {
 		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: it is another program, or a daemon with another configuration than this one", request, answer),
@@ -105,8 +105,8 @@ func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w postfix.Wanted) 
 	return f, false
 }
 
-// silent explains why there was no answer, and says whether it is a milter that was asked.
-func silent(at config.Socket, err error) Finding {
+// unanswered explains why there was no answer, and says whether it is a milter that was asked.
+func unanswered(at config.Socket, err error) Finding {
 	f := Finding{Fix: "restart onbehalf, and see what held it up", Commands: startCommands}
 	switch {
 	case isMilter(at):

@@ -22,7 +22,7 @@ func NewTalk(in io.Reader, out io.Writer) *Talk { return &Talk{bufio.NewReader(i
 
 // Ask gets the answers that are not given, each until it is right.
 func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
-	fmt.Fprintln(t.out, "A few questions; Enter takes what stands in brackets, Ctrl-D leaves with nothing done.")
+	fmt.Fprintln(t.out, "A few questions; Enter accepts the value in brackets, Ctrl-D stops and changes nothing.")
 	a := given
 	for _, q := range questions {
 		if q.get(given) != "" {
