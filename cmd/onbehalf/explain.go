@@ -116,22 +116,12 @@ func (p *program) readQuestion(ctx context.Context, q question) (message.Message
 	m.Submitter = message.Submitter{Client: client, Login: q.login}
 	m.Envelope.ReversePath = message.ParsePath(q.from)
 	if !q.fromGiven {
-		m.Envelope.ReversePath = authorOf(header)
+		m.Envelope.ReversePath = message.PathOf(header.Author()) // as most programs do
 	}
 	for _, to := range q.to {
 		m.Envelope.ForwardPaths = append(m.Envelope.ForwardPaths, message.ParsePath(to))
 	}
 	return m, nil
-}
-
-// authorOf returns the envelope sender that most programs would use.
-func authorOf(h message.Header) message.Path {
-	field, _ := h.Get("From")
-	author, err := message.ParseFrom(field.Value)
-	if err != nil {
-		return message.Path{}
-	}
-	return message.PathOf(author.Mailboxes[0].Address)
 }
 
 func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[string]string, s *tenant.Snapshot) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -63,8 +64,15 @@ func (p *program) runSelftest(ctx context.Context, q wish) error {
 	if _, ours, _ := rewrite.Lead(message.Path{}, message.PathOf(r.To), s, time.Now()); ours {
 		return misuse("--to: %s is a bounce or reply address of ours; give a mailbox that you can look into", r.To)
 	}
-	if r.Tenant, err = selftest.Choose(q.tenant, now.table.Tenants(), p.err); err != nil {
-		return err
+	switch all := now.table.Tenants(); {
+	case len(all) == 0:
+		return errors.New("the configuration has no tenant; add one to tenants_dir first")
+	case q.tenant == "":
+		q.tenant = all[0].ID
+		p.sayLine("testing with tenant %s, the first of %d; choose another by --tenant", q.tenant, len(all))
+	}
+	if r.Tenant = s.Tenant(q.tenant); r.Tenant == nil {
+		return noTenant(q.tenant, now)
 	}
 	r.Host = postfix.Instance("").Hostname(ctx, q.host)
 	t, err := selftest.New(r, s)

@@ -138,11 +138,8 @@ func (t *theatre) scene(client *mta.Client, number int, s scene) (sender string,
 
 // judge asks what a receiver thinks of a message.
 func (t *theatre) judge(sender string, header message.Header, body []byte) authorize.Opinion {
-	from, _ := header.Get("From")
 	a := authorize.Arrival{Client: netip.MustParseAddr(hostIP), Sender: message.ParsePath(sender)}
-	if author, err := message.ParseFrom(from.Value); err == nil {
-		a.Author = author.Mailboxes[0].Address.Domain
-	}
+	a.Author = header.Author().Domain
 	a.Octets = append([]byte(header.String()+"\r\n"), body...)
 	return t.receiver.Receive(t.ctx, a)
 }

@@ -51,21 +51,14 @@ const queueID = "DOCTOR"
 func (d *doctor) letter() (mta.Mail, rewrite.Plan, bool) {
 	p := d.Table.Platform()
 	author := message.Address{Local: "postmaster", Domain: p.Domain}
-	now := time.Now()
-	header := message.Header{
-		{Name: "From", Value: message.FormatMailboxes("From", message.Mailbox{Address: author})},
-		{Name: "To", Value: message.FormatMailboxes("To", message.Mailbox{Address: author})},
-		{Name: "Subject", Value: " onbehalf doctor"},
-		{Name: "Date", Value: " " + now.Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: fmt.Sprintf(" <%s.doctor@%s>", now.UTC().Format("20060102150405"), p.Domain)},
-	}
+	m := p.Submitters.Letter(author, author, "onbehalf doctor", time.Now())
+	m.Host, _ = message.ParseHost(d.Host)
+	m.QueueID = queueID
 	for _, who := range submitters(p) {
-		m := message.Message{Header: header, Submitter: who, QueueID: queueID, Received: now,
-			Envelope: message.Envelope{ReversePath: message.PathOf(author), ForwardPaths: []message.Path{message.PathOf(author)}}}
-		m.Host, _ = message.ParseHost(d.Host)
+		m.Submitter = who
 		if plan := rewrite.Decide(m, d.Table.Snapshot()); len(plan.Sign) > 0 {
 			return mta.Mail{Client: who.Client, Local: who.Local, Login: who.Login, Host: d.Host, QueueID: queueID,
-				Sender: author.String(), Recipients: []string{author.String()}, Header: header, Body: []byte("Not to be delivered.\r\n")}, plan, true
+				Sender: author.String(), Recipients: []string{author.String()}, Header: m.Header, Body: []byte("Not to be delivered.\r\n")}, plan, true
 		}
 	}
 	return mta.Mail{}, rewrite.Plan{}, false

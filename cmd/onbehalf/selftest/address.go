@@ -1,37 +1,11 @@
 package selftest
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
-
-// Choose returns the tenant of an id; an empty id is the first one, which is said.
-func Choose(id string, all []*tenant.Tenant, talk io.Writer) (*tenant.Tenant, error) {
-	if len(all) == 0 {
-		return nil, errors.New("the configuration has no tenant; add one to tenants_dir first")
-	}
-	if id == "" {
-		fmt.Fprintf(talk, "testing with tenant %s, the first of %d; choose another by --tenant\n", all[0].ID, len(all))
-		return all[0], nil
-	}
-	var some []string
-	for _, t := range all {
-		if t.ID == id {
-			return t, nil
-		}
-		some = append(some, t.ID)
-	}
-	const few = 5
-	if len(some) > few {
-		some = append(some[:few], "...")
-	}
-	return nil, fmt.Errorf("there is no tenant %q; there are %s", id, strings.Join(some, ", "))
-}
 
 func (t *Test) platformAddress() message.Address {
 	p := t.snapshot.Platform()

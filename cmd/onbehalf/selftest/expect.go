@@ -42,7 +42,7 @@ func (p *sample) results() []string {
 	if p.Plan.Row == rewrite.RowDirect {
 		return []string{"irrelevant: the tenant's own server accepts our mail"}
 	}
-	sender, from := p.sender().Address.Domain, p.author()
+	sender, from := p.sender().Address.Domain, p.header().Author().Domain
 	all, dmarc := []string{fmt.Sprintf("spf=pass (%s)", sender)}, "dmarc=fail or none"
 	vouching := []message.Domain{sender}
 	for _, id := range p.Plan.Sign {
@@ -54,14 +54,4 @@ func (p *sample) results() []string {
 		dmarc = "dmarc=pass" // the plan ensures it where the policy asks for more
 	}
 	return append(all, fmt.Sprintf("%s (%s)", dmarc, from))
-}
-
-// author returns the domain in From that the receiver should see.
-func (p *sample) author() message.Domain {
-	field, _ := p.header().Get("From")
-	author, err := message.ParseFrom(field.Value)
-	if err != nil {
-		return message.Domain{}
-	}
-	return author.Mailboxes[0].Address.Domain
 }
