@@ -15,6 +15,12 @@ const (
 	Error         // mail is deferred, lost, or leaves as it should not
 )
 
+// String returns the word that JSON has.
+func (l Level) String() string { return [...]string{"ok", "warning", "error"}[l] }
+
+// MarshalText is String.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
 // Finding is one thing that was found in the configuration.
 type Finding struct {
 	Level    Level

@@ -11,9 +11,6 @@ import (
 // Setting returns the value of a setting of main.cf, with $names replaced.
 func (c Configuration) Setting(name string) string { return c.expanded[name] }
 
-// Written returns the value of a setting as main.cf has it, or its default.
-func (c Configuration) Written(name string) string { return c.written[name] }
-
 // list returns the elements of a list, with $names replaced.
 func (c Configuration) list(name string) []string { return words(c.expanded[name]) }
 

@@ -51,7 +51,7 @@ func TestWrap(t *testing.T) {
 			t.Errorf("%q: %q, want %q", c.text, got, c.want)
 		}
 	}
-	if got, want := Hang("one two three", "漢 ", 10), "漢 one two\n   three\n"; got != want {
+	if got, want := Wrap("one two three", "漢 ", "   ", 10), "漢 one two\n   three\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -129,7 +129,7 @@ func FuzzWrap(f *testing.F) {
 	f.Add("a \u202e\u0301 漢字 \x1b[2J e\u0301 👍🏽\u200d", "label ")
 	f.Fuzz(func(t *testing.T, text, label string) {
 		const columns = 20
-		for line := range strings.Lines(Hang(text, Clean(label), columns)) {
+		for line := range strings.Lines(Wrap(text, Clean(label), "  ", columns)) {
 			line = strings.TrimSuffix(line, "\n")
 			for _, r := range line {
 				if !unicode.IsPrint(r) {

@@ -33,11 +33,6 @@ func Wrap(text, first, rest string, columns int) string {
 	return b.String() + strings.TrimRight(line, " ") + "\n"
 }
 
-// Hang wraps text behind a label; its other lines stand below the first.
-func Hang(text, label string, columns int) string {
-	return Wrap(text, label, strings.Repeat(" ", Width(label)), columns)
-}
-
 // Pad returns text with blanks behind it, up to so many columns.
 func Pad(text string, columns int) string {
 	return text + strings.Repeat(" ", max(columns-Width(text), 0))

@@ -39,19 +39,14 @@ import (
 )
 
 // Level says how bad a finding is.
-type Level int
+type Level = postfix.Level
 
+// The levels.
 const (
-	OK      Level = iota
-	Warning       // mail flows, or it could not be looked into
-	Error         // mail is deferred, lost, or leaves as it should not
+	OK      = postfix.OK
+	Warning = postfix.Warning
+	Error   = postfix.Error
 )
-
-// String returns the word that JSON has.
-func (l Level) String() string { return [...]string{"ok", "warning", "error"}[l] }
-
-// MarshalText is String.
-func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // Finding is one thing that was looked into.
 type Finding struct {

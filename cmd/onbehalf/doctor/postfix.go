@@ -27,7 +27,7 @@ func (d *doctor) postfix() {
 		return
 	}
 	for _, f := range d.Postfix.Findings(w, d.Postfix.Lookup(d.ctx)) {
-		d.add(Finding{Level: Level(f.Level), What: f.What, Why: f.Why, Fix: f.Fix, Commands: f.Commands})
+		d.add(Finding{Level: f.Level, What: f.What, Why: f.Why, Fix: f.Fix, Commands: f.Commands})
 	}
 }
 
