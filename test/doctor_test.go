@@ -166,7 +166,7 @@ func TestDoctor(t *testing.T) {
 		t.Error("main.cf was touched")
 	}
 	d := p.doctor()
-	d.finds(t, "ok", "user nobody can read all 6 files and folders")
+	d.finds(t, "ok", "user nobody can read all 6 files and folders", "so the daemon says")
 	d.finds(t, "ok", "user nobody can write to state_dir")
 	d.finds(t, "ok", "user postfix reaches unix:onbehalf/milter.sock from its chroot "+p.postfix.QueueDir)
 	d.finds(t, "ok", "signature by ob1._domainkey.courseware.nl that verifies (rsa)")
@@ -287,6 +287,7 @@ func TestDoctor(t *testing.T) {
 		p.stop()
 		d := p.doctor()
 		d.finds(t, "error", "the daemon does not answer", "onbehalf is not running")
+		d.finds(t, "ok", "user nobody can read all 6 files and folders", "by mode and owner, because no daemon was there to ask")
 		d.finds(t, "error", "milter.sock is not there", "systemctl restart onbehalf")
 		d.finds(t, "error", "no message could be handed in")
 	})

@@ -13,6 +13,16 @@
 //
 // Answers are judged by package config itself: they are put into a configuration in
 // a folder of no consequence, and what Load finds is what is wrong with them.
+//
+//	setup.go      the answers, and how they differ from a configuration that is there
+//	questions.go  what is asked, and the defaults; host.go is where some come from
+//	ask.go        the conversation
+//	validate.go   what is wrong with answers
+//	paths.go      where everything lies; the text of the configuration
+//	existing.go   what is there already
+//	files.go      folders, keys, secret and configuration, made
+//	wanted.go     what Postfix has to know
+//	postconf.go   Postfix's settings, shown and made
 package setup
 
 import (
