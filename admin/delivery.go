@@ -64,27 +64,10 @@ func (d Delivery) meaning(p rewrite.Plan) string {
 	return fmt.Sprintf("is refused: %s (%s)", p.Reason, p.Detail)
 }
 
-// letter is the message that stands for all mail of a domain: from its postmaster, by a
-// submitter who may send as the tenant.
+// letter is the message that stands for all mail of a domain: from its postmaster.
 func letter(t *tenant.Tenant, d message.Domain, now time.Time) message.Message {
-	author := message.Address{Local: "postmaster", Domain: d}
-	return message.Message{
-		Envelope:  message.Envelope{ReversePath: message.PathOf(author)},
-		Header:    message.Header{{Name: "From", Value: " " + author.String()}},
-		Submitter: submitter(t),
-		Received:  now,
-	}
-}
-
-// submitter returns one of the tenant's own. That it is local makes it trusted, wherever
-// it comes from.
-func submitter(t *tenant.Tenant) message.Submitter {
-	who := message.Submitter{Local: true}
-	switch {
-	case len(t.Submitters.Logins) > 0:
-		who.Login = t.Submitters.Logins[0]
-	case len(t.Submitters.Networks) > 0:
-		who.Client = t.Submitters.Networks[0].Addr()
-	}
-	return who
+	postmaster := message.Address{Local: "postmaster", Domain: d}
+	m := t.Submitters.Letter(postmaster, postmaster, "onbehalf status", now)
+	m.Envelope.ForwardPaths = nil // mail to anybody
+	return m
 }

@@ -6,6 +6,7 @@
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/ID     a Tenant: each domain, what DNS says about it, and what that means for mail
+//	GET /files          Files: which files of the configuration the daemon may not use
 //
 // All else is an Error with the status code that HTTP has for it. `onbehalf status`
 // asks here, and package print says the same in words.

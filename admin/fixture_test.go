@@ -97,6 +97,9 @@ func (d *desk) handler() *admin.Handler {
 		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
 		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
+		Files: func() admin.Files {
+			return admin.Files{File: "/etc/onbehalf/onbehalf.yaml", User: "onbehalf", Denied: []admin.Denied{{Path: "/key", Error: "permission denied"}}}
+		},
 	})
 }
 

@@ -21,6 +21,7 @@ type Source struct {
 	Findings func() []Finding               // all of the current configuration
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
+	Files    func() Files // tries them
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
@@ -64,10 +65,14 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here")
 	case r.URL.Path == "/status":
 		return h.status()
+	case r.URL.Path == "/files":
+		h.turn.Lock()
+		defer h.turn.Unlock()
+		return h.source.Files(), nil
 	case isTenant:
 		return h.tenant(id)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status or /tenants/ID")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files or /tenants/ID")
 }
 
 func (h *Handler) status() (any, *refusal) {

@@ -274,3 +274,12 @@ func TestAskStrangers(t *testing.T) {
 		server.Close()
 	}
 }
+
+// TestFiles: what the daemon cannot read is asked for at a path of its own.
+func TestFiles(t *testing.T) {
+	var doc admin.Files
+	newDesk(t, nil).ask(t, "/files", &doc)
+	if doc.User != "onbehalf" || len(doc.Denied) != 1 || doc.Denied[0] != (admin.Denied{Path: "/key", Error: "permission denied"}) {
+		t.Errorf("%+v", doc)
+	}
+}

@@ -31,7 +31,7 @@ type account struct {
 // listed is a standing that may hold problems, given how mail of its domain leaves.
 type listed struct {
 	standing *tenant.Standing
-	delivery      Delivery
+	delivery Delivery
 }
 
 // of returns what all tenants of a table come to now, and the worst that is wrong with them.

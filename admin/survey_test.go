@@ -21,7 +21,7 @@ func TestWays(t *testing.T) {
 		spf, key     tenant.State
 		path         tenant.State
 		change       func(*tenant.Tenant)
-		delivery          admin.Delivery
+		delivery     admin.Delivery
 		row, problem string
 	}{
 		{"everything", active, active, active, nil, admin.Signed, "1", ""},

@@ -64,7 +64,7 @@ func TestDoctorDirect(t *testing.T) {
 		good[name] = p.setting(name)
 	}
 	text, talk, status := p.run("doctor", "--user", "nobody")
-	if status != 0 || !strings.HasSuffix(text, " ok, 0 to heed, 0 wrong\n") || talk != "" {
+	if status != 0 || !strings.HasSuffix(text, " ok, 0 warnings, 0 errors\n") || talk != "" {
 		t.Fatalf("exit status %d\n%s%s", status, text, talk)
 	}
 	d := p.doctor()
@@ -199,7 +199,7 @@ func TestDoctorDirect(t *testing.T) {
 		d := p.doctor()
 		d.finds(t, "warning", "transport_maps asks onbehalf at inet:127.0.0.1:1, which is not a unix socket", "write socketmap: unix:"+socket)
 		d.finds(t, "warning", "inet:127.0.0.1:1 is not a unix socket", "Postfix defers mail", "write unix:/PATH")
-		d.finds(t, "error", "nobody answers at inet:127.0.0.1:1")
+		d.finds(t, "error", "nothing answers at inet:127.0.0.1:1")
 		p.postconf("transport_maps = " + good["transport_maps"])
 	})
 	t.Run("no tenant any more, and Postfix still asks", func(t *testing.T) {

@@ -19,8 +19,8 @@ type diagnosis struct {
 }
 
 type symptom struct {
-	Level, Part, What, Why, Mend string
-	Commands                     []string
+	Level, Part, What, Why, Fix string
+	Commands                    []string
 }
 
 // doctor examines the premises as the user nobody, and holds exit status against findings.
@@ -51,7 +51,7 @@ func (d diagnosis) errors() (all []symptom) {
 func (d diagnosis) finds(t *testing.T, level string, words ...string) symptom {
 	t.Helper()
 	for _, f := range d.Findings {
-		text := strings.Join(append([]string{f.What, f.Why, f.Mend}, f.Commands...), "\n")
+		text := strings.Join(append([]string{f.What, f.Why, f.Fix}, f.Commands...), "\n")
 		missing := f.Level != level
 		for _, word := range words {
 			missing = missing || !strings.Contains(text, word)
@@ -142,7 +142,7 @@ func (p *premises) undo(f symptom) {
 }
 
 // TestDoctor: a good installation has no error; each thing that is broken is found, and what
-// doctor says to do mends it.
+// doctor says to do fixes it.
 func TestDoctor(t *testing.T) {
 	p := hospital(t)
 	socket := p.postfix.QueueDir + "/onbehalf/milter.sock"
@@ -154,7 +154,7 @@ func TestDoctor(t *testing.T) {
 	}
 	main, changed := p.mainCF()
 	text, talk, status := p.run("doctor", "--user", "nobody")
-	if status != 0 || !strings.HasSuffix(text, " ok, 0 to heed, 0 wrong\n") || talk != "" {
+	if status != 0 || !strings.HasSuffix(text, " ok, 0 warnings, 0 errors\n") || talk != "" {
 		t.Fatalf("exit status %d\n%s%s", status, text, talk)
 	}
 	t.Log("\n" + text)
@@ -166,7 +166,7 @@ func TestDoctor(t *testing.T) {
 		t.Error("main.cf was touched")
 	}
 	d := p.doctor()
-	d.finds(t, "ok", "user nobody can read all 6 files and folders")
+	d.finds(t, "ok", "user nobody can read all 6 files and folders", "so the daemon says")
 	d.finds(t, "ok", "user nobody can write to state_dir")
 	d.finds(t, "ok", "user postfix reaches unix:onbehalf/milter.sock from its chroot "+p.postfix.QueueDir)
 	d.finds(t, "ok", "signature by ob1._domainkey.courseware.nl that verifies (rsa)")
@@ -230,7 +230,7 @@ func TestDoctor(t *testing.T) {
 		t.Setenv("ONBEHALF_POLICY_MODE", "shadow")
 		p.stop()
 		p.serveAsNobody()
-		p.doctor().finds(t, "ok", "a message went through the socket and came back as it was, for policy.mode is shadow")
+		p.doctor().finds(t, "ok", "a message went through the socket and came back as it was, because policy.mode is shadow")
 	})
 	t.Run("unsigned against the configuration", func(t *testing.T) {
 		p.doctor().finds(t, "error", "came back unsigned")
@@ -287,6 +287,7 @@ func TestDoctor(t *testing.T) {
 		p.stop()
 		d := p.doctor()
 		d.finds(t, "error", "the daemon does not answer", "onbehalf is not running")
+		d.finds(t, "ok", "user nobody can read all 6 files and folders", "by mode and owner, because no daemon was there to ask")
 		d.finds(t, "error", "milter.sock is not there", "systemctl restart onbehalf")
 		d.finds(t, "error", "no message could be handed in")
 	})

@@ -19,7 +19,7 @@ func (p printer) problems(s admin.Status) {
 		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, stateOf(one), p.since(one)})
 	}
 	p.line("Problems: %d", s.ProblemsTotal)
-	p.table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
+	p.Table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
 		p.below(4, "%s", shown[i].Evidence)
 		p.trouble(4, shown[i].Trouble)
 	})

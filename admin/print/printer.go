@@ -8,89 +8,28 @@ package print
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"onbehalf/message"
+	"onbehalf/term"
 )
 
-// columns is the width of a terminal that anybody has.
-const columns = 80
-
-// printer prints lines that are safe for a terminal.
+// printer prints lines that are safe for a terminal, and fit it.
 type printer struct {
-	out io.Writer
+	*term.Printer
 	now time.Time // of the daemon
 }
 
-func (p printer) line(format string, args ...any) {
-	fmt.Fprintln(p.out, strings.TrimRight(clean(fmt.Sprintf(format, args...)), " "))
-}
+func (p printer) line(format string, args ...any) { p.Line(format, args...) }
 
-// clean replaces what a terminal may obey, and what nobody would see.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// labelled prints text beside a label, and breaks its lines at blanks so that they fit.
-// What has no blank stays whole.
+// labelled prints text beside a label.
 func (p printer) labelled(label string, indent int, format string, args ...any) {
-	if utf8.RuneCountInString(label) >= indent && label != "" {
-		p.line("%s", label)
-		label = ""
-	}
-	line := fmt.Sprintf("%-*s", indent, label)
-	empty := true
-	for word := range strings.FieldsSeq(fmt.Sprintf(format, args...)) {
-		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
-			p.line("%s", line)
-			line, empty = strings.Repeat(" ", indent), true
-		}
-		if !empty {
-			line += " "
-		}
-		line, empty = line+word, false
-	}
-	if !empty || label != "" {
-		p.line("%s", line)
-	}
+	p.Item(label, indent, format, args...)
 }
 
 // below prints text that belongs to the line before.
-func (p printer) below(indent int, format string, args ...any) {
-	p.labelled("", indent, format, args...)
-}
-
-// table prints rows below a head, and what explain says about each.
-func (p printer) table(head []string, rows [][]string, explain func(i int)) {
-	widths := make([]int, len(head))
-	for _, row := range append([][]string{head}, rows...) {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	p.row(head, widths)
-	for i, row := range rows {
-		p.row(row, widths)
-		explain(i)
-	}
-}
-
-func (p printer) row(cells []string, widths []int) {
-	var b strings.Builder
-	for i, cell := range cells {
-		fmt.Fprintf(&b, "%-*s  ", widths[i], cell)
-	}
-	p.line("%s", b.String())
-}
+func (p printer) below(indent int, format string, args ...any) { p.Item("", indent, format, args...) }
 
 // ago returns how long ago something was.
 func (p printer) ago(at time.Time) string {

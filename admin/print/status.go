@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/term"
 )
 
 // Most lines of each list: who wants them all asks for JSON.
@@ -21,7 +22,7 @@ const beside = 15
 
 // Status prints how the daemon is.
 func Status(out io.Writer, s admin.Status) {
-	p := printer{out, s.Now}
+	p := printer{term.New(out), s.Now}
 	p.line("onbehalf %s is running, pid %d, since %s (%s)", s.Version, s.PID, stamp(s.Started), span(s.Now.Sub(s.Started)))
 	p.line("")
 	p.configuration(s.Configuration)

@@ -11,6 +11,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // label is where texts stand beside the names of mechanisms.
@@ -18,7 +19,7 @@ const label = 15
 
 // Tenant prints all about one tenant.
 func Tenant(out io.Writer, t admin.Tenant) {
-	p := printer{out, t.Now}
+	p := printer{term.New(out), t.Now}
 	p.labelled("", 0, "%s, authorization: %s", title(t), t.Authorization)
 	if t.Authorization != tenant.Auto {
 		p.labelled("", 0, "The configuration says so; its DNS is not looked at.")

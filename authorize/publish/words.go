@@ -3,19 +3,12 @@ package publish
 import (
 	"strconv"
 	"strings"
-	"unicode"
+
+	terminal "onbehalf/term"
 )
 
-// clean makes text of strangers safe for a terminal, a comment and a letter: one line,
-// nothing that does not print.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-}
+// clean makes text of strangers safe for a terminal, a comment and a letter.
+func clean(s string) string { return terminal.Clean(s) }
 
 // shown is clean, and not too long to look at.
 func shown(s string) string {
@@ -37,21 +30,7 @@ func quoted(s string) string {
 
 // wrap breaks prose into lines of at most so many columns, each behind the indent.
 func wrap(text, indent string, columns int) string {
-	var b strings.Builder
-	line := indent
-	for _, word := range strings.Fields(text) {
-		if line != indent && width(line)+1+width(word) > columns {
-			b.WriteString(line + "\n")
-			line = indent
-		}
-		if line != indent {
-			line += " "
-		}
-		line += word
-	}
-	return b.String() + line + "\n"
+	return terminal.Wrap(text, indent, indent, columns)
 }
 
-func blanks(s string) string { return strings.Repeat(" ", len(s)) }
-
-func width(s string) int { return len([]rune(s)) }
+func blanks(s string) string { return strings.Repeat(" ", terminal.Width(s)) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/milter"
 	"onbehalf/tenant"
@@ -71,11 +72,24 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Daemon:   d.tell,
 		Findings: func() []admin.Finding { return d.memory.good.Load().Findings },
 		Next:     d.watcher.Next,
+		Files:    d.files,
 		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	d.keep(adminName, listener) // before anybody can ask
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
+}
+
+// files tries what the configuration on disk names.
+func (d *daemon) files() admin.Files {
+	conf, _ := config.LoadBeside(d.program.config, os.Environ(), breather())
+	doc := admin.Files{File: d.program.config, User: access.UserName(os.Geteuid()), Denied: []admin.Denied{}}
+	for _, file := range access.Files(d.program.config, conf) {
+		if err := file.Try(); err != nil {
+			doc.Denied = append(doc.Denied, admin.Denied{Path: file.Path, Error: err.Error()})
+		}
+	}
+	return doc
 }
 
 // returned says what came back for a tenant.

@@ -3,19 +3,20 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/config"
+	"onbehalf/postfix"
 	"onbehalf/remedy"
+	"onbehalf/term"
 )
 
 func (p *program) check() *cobra.Command {
 	var asJSON, probes bool
-	var mailHost string
+	var host, mailHost string
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
 		Short: "Look into DNS now: what is there, what is wrong, what a receiver says",
@@ -38,16 +39,17 @@ accepted.`,
 			case probes:
 				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, asJSON)
 			}
-			return p.runCheck(cmd.Context(), strings.Join(args, ""), len(args) == 0, asJSON)
+			return p.runCheck(cmd.Context(), strings.Join(args, ""), host, len(args) == 0, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
+	hostFlag(cmd, &host)
 	cmd.Flags().StringVar(&mailHost, "mail-host", "", "with --probe: name to say in EHLO (default: that of Postfix, else of this machine)")
 	return cmd
 }
 
-func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool) error {
+func (p *program) runCheck(ctx context.Context, id, host string, everyone, asJSON bool) error {
 	now, err := p.need()
 	if err != nil {
 		return err
@@ -61,14 +63,15 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 		return noTenant(id, now)
 	}
 	p.recall(now)
-	host, _ := os.Hostname()
+	host = postfix.Instance("").Hostname(ctx, host)
 	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), DNS: client, Hostname: host})
 	if err != nil {
 		return err
 	}
 	var results []check.Result
-	fine := true
+	fine, progress := true, term.NewProgress(p.err)
 	take := func(r check.Result) {
+		progress.Done()
 		fine = fine && r.Fine
 		if asJSON {
 			results = append(results, r)
@@ -77,10 +80,12 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 		r.Print(p.out)
 	}
 	if everyone {
+		progress.Show("looking up the platform ...")
 		take(c.Platform(ctx))
 	}
-	for _, t := range now.Tenants {
+	for i, t := range now.Tenants {
 		if everyone || t == one {
+			progress.Show("looking up tenant %d of %d, %s ...", i+1, len(now.Tenants), t.ID)
 			take(c.Tenant(ctx, t))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/config"
+	"onbehalf/term"
 )
 
 func (p *program) checkConfig() *cobra.Command {
@@ -73,7 +74,7 @@ func hasFault(findings config.Findings) bool {
 
 func printFindings(w io.Writer, findings config.Findings) {
 	for _, f := range findings {
-		fmt.Fprintf(w, "%s: %s\n", f.Level, f)
+		fmt.Fprintln(w, term.CleanLines(fmt.Sprintf("%s: %s", f.Level, f)))
 	}
 }
 

@@ -23,17 +23,7 @@ func (p *program) demo() *cobra.Command {
 			// Also when the reader goes away or gives up, the daemon must not stay behind.
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 			defer stop()
-			return demo.Run(ctx, self, p.out, isTerminal(p.out))
+			return demo.Run(ctx, self, p.out)
 		},
 	}
-}
-
-// isTerminal tells whether colours make sense (see no-color.org).
-func isTerminal(w any) bool {
-	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

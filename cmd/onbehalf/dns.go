@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
-	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/message"
+	"onbehalf/postfix"
 	"onbehalf/tenant"
 )
 
@@ -22,7 +21,7 @@ const dnsTime = time.Minute
 
 // recordsWish is what dns is asked.
 type recordsWish struct {
-	tenant, mailHost              string
+	tenant, host, mailHost        string
 	asTXT, asZone, asText, asJSON bool
 }
 
@@ -49,6 +48,7 @@ DNS did not answer: standard error then says for which names.`,
 	cmd.Flags().BoolVar(&q.asText, "text", false, "print a letter to whoever administers the tenant's DNS")
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the records as JSON")
 	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "tell DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
+	hostFlag(cmd, &q.host)
 	cmd.Flags().StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to (default: what DNS says, else the name of this machine)")
 	return cmd
 }
@@ -58,7 +58,7 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if err != nil {
 		return err
 	}
-	desk, err := deskOf(now, q.mailHost)
+	desk, err := deskOf(now, postfix.Instance("").Hostname(ctx, q.host), q.mailHost)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 		return noTenant(q.tenant, now)
 	default:
 		if len(t.Direct.Domains) > 0 {
-			desk.Client = setup.ReadClient(ctx)
+			desk.Client = clientOf(ctx)
 		}
 		sheet = desk.Tenant(ctx, t)
 	}
@@ -109,8 +109,17 @@ func (p *program) showRecords(sheet publish.Sheet, q recordsWish) error {
 	return nil
 }
 
+// clientOf asks Postfix what its SMTP client shows of itself.
+func clientOf(ctx context.Context) publish.Client {
+	p, err := postfix.Instance("").Read(ctx)
+	if err != nil {
+		return publish.Client{Unknown: err.Error()}
+	}
+	return publish.Client(p.Client())
+}
+
 // deskOf makes what works the records out.
-func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
+func deskOf(now *loaded, host, mailHost string) (publish.Desk, error) {
 	client, err := newResolver(now.DNS)
 	if err != nil {
 		return publish.Desk{}, err
@@ -121,7 +130,7 @@ func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
 	desk.Proven = func(ctx context.Context, t *tenant.Tenant, d message.Domain) bool {
 		return looker.Proven(ctx, now.table, now.ring, t, d)
 	}
-	desk.Hostname, _ = os.Hostname()
+	desk.Hostname = host
 	if mailHost != "" {
 		if desk.MailHost, err = message.ParseDomain(mailHost); err != nil {
 			return desk, misuse("--mail-host: %w", err)

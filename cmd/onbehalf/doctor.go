@@ -4,42 +4,40 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/cmd/onbehalf/doctor"
-	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
-	"onbehalf/disk"
+	"onbehalf/postfix"
+	"onbehalf/term"
 )
 
 func (p *program) doctor() *cobra.Command {
 	var asJSON bool
-	user := "onbehalf"
+	user, host := "onbehalf", ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Prove that the installation works, and say how to mend what does not",
-		Long: `Try all that mail depends on: the configuration, its files as the user that the daemon
-runs as, the daemon, the socket as Postfix's user from inside its chroot, Postfix's
-settings, a message through the socket whose signatures have to verify, and the DNS of
-the platform. For each it says ok, warning or ERROR, why, and what to do. It writes
-nothing, changes nothing and sends nothing. Run it as root. Exit status 0 when there is
-no error.`,
+		Short: "Prove that the installation works, and say how to fix what does not",
+		Long: `Try all that mail depends on: the configuration, the files that the daemon may use, the
+daemon, the socket as Postfix's user from inside its chroot, Postfix's settings, a
+message through the socket whose signatures have to verify, and the DNS of the platform.
+For each it says ok, warning or ERROR, why, and what to do. It writes nothing, changes
+nothing and sends nothing. Run it as root. Exit status 0 when there is no error.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDoctor(cmd.Context(), user, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDoctor(cmd.Context(), user, host, asJSON) },
 	}
-	cmd.Flags().StringVar(&user, "user", user, "user that the daemon runs as")
+	cmd.Flags().StringVar(&user, "user", user, "user that the daemon runs as, where none runs to ask")
+	hostFlag(cmd, &host)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return cmd
 }
 
-func (p *program) runDoctor(ctx context.Context, user string, asJSON bool) error {
-	findings := p.installation(ctx, user).Examine(ctx)
+func (p *program) runDoctor(ctx context.Context, user, host string, asJSON bool) error {
+	findings := p.installation(ctx, user, host).Examine(ctx)
 	bad := doctor.Bad(findings)
 	if asJSON {
 		if err := printJSON(p.out, map[string]any{"ok": !bad, "findings": findings}); err != nil {
@@ -56,56 +54,40 @@ func (p *program) runDoctor(ctx context.Context, user string, asJSON bool) error
 
 // installation gathers what is to be examined. A configuration that does not load is taken as
 // far as it can be read.
-func (p *program) installation(ctx context.Context, user string) doctor.Installation {
-	in := doctor.Installation{Path: p.config, User: user, Version: version, Secrets: secretsFile(p.config)}
+func (p *program) installation(ctx context.Context, user, host string) doctor.Installation {
+	in := doctor.Installation{Path: p.config, User: user, Version: version, Progress: term.NewProgress(p.err)}
 	now, findings := load(p.config)
 	in.Findings = findings
 	if now != nil {
 		in.Config, in.Summary, in.Table, in.Keys = now.Config, now.summary(), now.table, now.ring
-		in.DNS = now.lookAtPlatform
+		in.DNS = func(ctx context.Context) (check.Result, error) { return now.lookAtPlatform(ctx, in.Host) }
 	} else {
 		in.Config, _ = config.Load(p.config, os.Environ())
 	}
-	in.Postfix, in.Silent = setup.ReadPostfix(ctx)
+	in.Postfix, in.Unread = postfix.Instance("").Read(ctx)
+	in.Host = cmp.Or(host, in.Postfix.Hostname())
 	daemon := asked{socket: in.Config.Admin, listen: in.Config.Listen}
 	if daemon.socket.IsZero() {
 		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
 	}
 	in.Ask = func(s *admin.Status) error { return daemon.get("/status", s) }
+	in.AskFiles = func(f *admin.Files) error { return daemon.get("/files", f) }
 	return in
 }
 
 // platformTime bounds the look at the platform's DNS.
 const platformTime = time.Minute
 
-func (l *loaded) lookAtPlatform(ctx context.Context) (check.Result, error) {
+func (l *loaded) lookAtPlatform(ctx context.Context, host string) (check.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, platformTime)
 	defer cancel()
 	client, err := newResolver(l.DNS)
 	if err != nil {
 		return check.Result{}, err
 	}
-	host, _ := os.Hostname()
 	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), DNS: client, Hostname: host})
 	if err != nil {
 		return check.Result{}, err
 	}
 	return c.Platform(ctx), nil
-}
-
-// secretsFile gives the file of srs.secrets, of which the configuration keeps only what is in
-// it; empty: the main file cannot be read.
-func secretsFile(path string) string {
-	var file struct {
-		SRS struct{ Secrets string }
-	}
-	text, err := disk.Read(path, config.MaxFile)
-	if err != nil || yaml.Unmarshal(text, &file) != nil {
-		return ""
-	}
-	secrets := cmp.Or(os.Getenv("ONBEHALF_SRS_SECRETS"), file.SRS.Secrets, config.DefaultSecrets)
-	if !filepath.IsAbs(secrets) {
-		secrets = filepath.Join(filepath.Dir(path), secrets)
-	}
-	return secrets
 }

@@ -2,29 +2,31 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"onbehalf/message"
 	"onbehalf/milter"
+	"onbehalf/postfix"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // question is what explain is asked.
 type question struct {
-	from, login, client string
-	to                  []string
-	fromGiven           bool
-	file                string
-	asJSON              bool
+	from, login, client, host string
+	to                        []string
+	fromGiven                 bool
+	file                      string
+	asJSON                    bool
 }
 
 func (p *program) explain() *cobra.Command {
@@ -39,23 +41,24 @@ enough. Nothing is changed and nothing is sent.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.fromGiven = cmd.Flags().Changed("from")
 			q.file = strings.Join(args, "")
-			return p.runExplain(q)
+			return p.runExplain(cmd.Context(), q)
 		},
 	}
 	cmd.Flags().StringVar(&q.from, "from", "", "envelope sender; <> is the null sender (default: the author)")
 	cmd.Flags().StringSliceVar(&q.to, "rcpt", nil, "envelope recipient; may be repeated")
 	cmd.Flags().StringVar(&q.login, "login", "", "SASL login of the submitter")
 	cmd.Flags().StringVar(&q.client, "client", "127.0.0.1", "IP address of the submitter")
+	hostFlag(cmd, &q.host)
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the plan and the header as JSON")
 	return cmd
 }
 
-func (p *program) runExplain(q question) error {
+func (p *program) runExplain(ctx context.Context, q question) error {
 	now, err := p.need()
 	if err != nil {
 		return err
 	}
-	m, err := p.readQuestion(q)
+	m, err := p.readQuestion(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func (p *program) runExplain(q question) error {
 	return nil
 }
 
-// refusedAt gives the recipients that are refused at RCPT, and why.
+// refusedAt returns the recipients that are refused at RCPT, and why.
 func refusedAt(m message.Message, now *loaded) map[string]string {
 	refused := make(map[string]string)
 	for _, to := range m.Envelope.ForwardPaths {
@@ -89,7 +92,7 @@ type explanation struct {
 	Refused map[string]string `json:"refused,omitempty"`
 }
 
-func (p *program) readQuestion(q question) (message.Message, error) {
+func (p *program) readQuestion(ctx context.Context, q question) (message.Message, error) {
 	in := p.in
 	if q.file != "" && q.file != "-" {
 		file, err := os.Open(q.file)
@@ -107,13 +110,13 @@ func (p *program) readQuestion(q question) (message.Message, error) {
 	if err != nil {
 		return message.Message{}, misuse("--client: %q is not an IP address", q.client)
 	}
-	host, _ := os.Hostname()
+	host := postfix.Instance("").Hostname(ctx, q.host)
 	m := message.Message{Header: header, Received: time.Now()}
 	m.Host, _ = message.ParseHost(host)
 	m.Submitter = message.Submitter{Client: client, Login: q.login}
 	m.Envelope.ReversePath = message.ParsePath(q.from)
 	if !q.fromGiven {
-		m.Envelope.ReversePath = authorOf(header)
+		m.Envelope.ReversePath = message.PathOf(header.Author()) // as most programs do
 	}
 	for _, to := range q.to {
 		m.Envelope.ForwardPaths = append(m.Envelope.ForwardPaths, message.ParsePath(to))
@@ -121,21 +124,11 @@ func (p *program) readQuestion(q question) (message.Message, error) {
 	return m, nil
 }
 
-// authorOf gives the envelope sender that most programs would use.
-func authorOf(h message.Header) message.Path {
-	field, _ := h.Get("From")
-	author, err := message.ParseFrom(field.Value)
-	if err != nil {
-		return message.Path{}
-	}
-	return message.PathOf(author.Mailboxes[0].Address)
-}
-
 func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[string]string, s *tenant.Snapshot) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, value)
+			rows = append(rows, []string{name, value})
 		}
 	}
 	line("verdict", string(plan.Verdict))
@@ -165,10 +158,13 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 	if plan.Verdict == rewrite.Refuse {
 		line("reply", milter.Reply(plan))
 	}
-	table.Flush()
+	out := term.New(w)
+	out.Table(nil, rows, nil)
 	if plan.Verdict != rewrite.Refuse {
-		fmt.Fprintln(w, "\nThe header as the receiver will see it, below the signatures:")
-		fmt.Fprint(w, "\n", strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
+		out.Blank()
+		out.Heading("The header as the receiver will see it, below the signatures:")
+		out.Blank()
+		out.Lines(strings.ReplaceAll(plan.Apply(m.Header).String(), "\r\n", "\n"))
 	}
 }
 

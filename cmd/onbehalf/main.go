@@ -16,10 +16,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
+	"onbehalf/term"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == doctor.ConnectCommand {
+		os.Exit(doctor.Connect(os.Args[2:], os.Stderr))
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -55,7 +60,7 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetErr(talk)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && err != errSaid {
-		fmt.Fprintln(talk, "onbehalf:", err)
+		fmt.Fprintln(talk, term.CleanLines("onbehalf: "+err.Error()))
 	}
 	switch {
 	case err == nil:
@@ -83,6 +88,11 @@ func (p *program) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&p.config, "config", config.DefaultFile, "main configuration file")
 	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.demo(), p.docs(), p.version())
 	return root
+}
+
+// hostFlag gives a command the flag --host, for what it decides by the name of this host.
+func hostFlag(cmd *cobra.Command, host *string) {
+	cmd.Flags().StringVar(host, "host", "", "name of the mail host (default: myhostname of Postfix, else the name of this machine)")
 }
 
 // needsCommand is the RunE of a command that only has subcommands.

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"crypto/rand"
-	"fmt"
-	"io"
+	"context"
+	"errors"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/selftest"
 	"onbehalf/message"
+	"onbehalf/postfix"
 	"onbehalf/rewrite"
-	"onbehalf/tenant"
 )
 
 func (p *program) selftest() *cobra.Command {
@@ -24,14 +23,15 @@ func (p *program) selftest() *cobra.Command {
 the Postfix of this host: one as the platform, one on behalf of a tenant. Print what
 onbehalf is expected to make of each, what to look for at the receiver, and what each
 outcome means. Nothing is sent if Postfix or onbehalf would not treat them like the
-application's mail. Exit status 0 when Postfix took both.`,
+application's mail. Exit status 0 when Postfix accepted both.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return p.runSelftest(q) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSelftest(cmd.Context(), q) },
 	}
 	cmd.Flags().StringVar(&q.to, "to", "", "the mailbox to look into")
 	cmd.Flags().StringVar(&q.tenant, "tenant", "", "id of the tenant (default: the first in the configuration)")
 	cmd.Flags().StringVar(&q.from, "from", "", "the tenant's address to send as (default: its bounces_to, else its postmaster)")
 	cmd.Flags().StringVar(&q.smtp, "smtp", "127.0.0.1:25", "where Postfix listens")
+	hostFlag(cmd, &q.host)
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print plans and replies as JSON")
 	cmd.MarkFlagRequired("to")
 	return cmd
@@ -39,41 +39,18 @@ application's mail. Exit status 0 when Postfix took both.`,
 
 // wish is what selftest is asked.
 type wish struct {
-	to, tenant, from, smtp string
-	asJSON                 bool
+	to, tenant, from, smtp, host string
+	asJSON                       bool
 }
 
-// selftest is two messages to one mailbox.
-type selftest struct {
-	Token    string          `json:"token"` // stands in Subject and X-Onbehalf-Selftest of both
-	To       message.Address `json:"to"`
-	SMTP     string          `json:"smtp"`
-	TenantID string          `json:"tenant"`
-	Messages []*sample       `json:"messages"` // as the platform, then on behalf of the tenant
-
-	client   netip.Addr // that Postfix sees us come from
-	tenant   *tenant.Tenant
-	snapshot *tenant.Snapshot
-}
-
-// sample is one of the two, and what became of it.
-type sample struct {
-	As      string          `json:"as"` // platform or tenant
-	From    message.Address `json:"from"`
-	Plan    rewrite.Plan    `json:"expected"`
-	QueueID string          `json:"queue_id,omitempty"` // that Postfix gave it
-	Reply   string          `json:"reply,omitempty"`    // the last one of Postfix
-	Error   string          `json:"error,omitempty"`    // why it was not sent, or not taken
-
-	title   string
-	message message.Message
-	body    []byte
-}
-
-func (p *program) runSelftest(q wish) error {
-	to, err := message.ParseAddress(q.to)
-	if err != nil {
+func (p *program) runSelftest(ctx context.Context, q wish) error {
+	r := selftest.Request{SMTP: q.smtp}
+	var err error
+	if r.To, err = message.ParseAddress(q.to); err != nil {
 		return misuse("--to: %w", err)
+	}
+	if r.From, err = message.ParseAddress(q.from); err != nil && q.from != "" {
+		return misuse("--from: %w", err)
 	}
 	if _, _, err := net.SplitHostPort(q.smtp); err != nil {
 		return misuse("--smtp: %w; write HOST:PORT", err)
@@ -83,35 +60,33 @@ func (p *program) runSelftest(q wish) error {
 		return err
 	}
 	p.recall(now)
-	t := &selftest{Token: rand.Text()[:6], To: to, SMTP: q.smtp, snapshot: now.table.Snapshot()}
-	if err := t.prepare(q, now, p.err); err != nil {
-		return err
+	s := now.table.Snapshot()
+	if _, ours, _ := rewrite.Lead(message.Path{}, message.PathOf(r.To), s, time.Now()); ours {
+		return misuse("--to: %s is a bounce or reply address of ours; give a mailbox that you can look into", r.To)
 	}
-	if q.asJSON {
-		return t.runSilently(p.out)
+	switch all := now.table.Tenants(); {
+	case len(all) == 0:
+		return errors.New("the configuration has no tenant; add one to tenants_dir first")
+	case q.tenant == "":
+		q.tenant = all[0].ID
+		p.sayLine("testing with tenant %s, the first of %d; choose another by --tenant", q.tenant, len(all))
 	}
-	return t.runAloud(p.out)
-}
-
-func (t *selftest) prepare(q wish, now *loaded, talk io.Writer) (err error) {
-	if _, ours, _ := rewrite.Lead(message.Path{}, message.PathOf(t.To), t.snapshot, time.Now()); ours {
-		return misuse("--to: %s leads back to us; give a mailbox that you can look into", t.To)
+	if r.Tenant = s.Tenant(q.tenant); r.Tenant == nil {
+		return noTenant(q.tenant, now)
 	}
-	if t.tenant, err = chooseTenant(q.tenant, now.table.Tenants(), talk); err != nil {
-		return err
-	}
-	t.TenantID = t.tenant.ID
-	from, err := t.tenantAddress(q.from)
+	r.Host = postfix.Instance("").Hostname(ctx, q.host)
+	t, err := selftest.New(r, s)
 	if err != nil {
 		return err
 	}
-	if t.client, err = clientOf(t.SMTP); err != nil {
-		return fmt.Errorf("--smtp: %w; give the HOST:PORT where Postfix listens", err)
+	if q.asJSON {
+		t.RunQuietly()
+		err = printJSON(p.out, t)
+	} else {
+		err = t.Run(p.out)
 	}
-	platform := t.snapshot.Platform()
-	t.Messages = []*sample{
-		t.write("platform", platform.Name, t.platformAddress(), "as "+platform.Name),
-		t.write("tenant", t.tenant.Name, from, "on behalf of "+t.tenant.Name),
+	if err == nil && !t.Accepted() {
+		return errSaid
 	}
-	return nil
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"onbehalf/message"
+	"onbehalf/term"
 )
 
 // mailbox is an SMTP server that keeps what it takes, and can refuse at one command
@@ -125,7 +126,7 @@ func TestSelftestSends(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := fmt.Sprint(m.dialogue("MAIL"), m.dialogue("RCPT"))
-	if want := "[MAIL FROM:<postmaster@courseware.nl> MAIL FROM:<postmaster@university.example>] " +
+	if want := "[MAIL FROM:<postmaster@courseware.nl> BODY=8BITMIME MAIL FROM:<postmaster@university.example> BODY=8BITMIME] " +
 		"[RCPT TO:<student@receiver.example> RCPT TO:<student@receiver.example>]"; said != want {
 		t.Errorf("said %s, want %s", said, want)
 	}
@@ -259,7 +260,7 @@ func fits(t *testing.T, output string) {
 	t.Helper()
 	lines := strings.Split(output, "\n")
 	for _, line := range lines {
-		if len(line) > columns && len(strings.Fields(line)) > 1 {
+		if term.Width(line) > term.Columns && len(strings.Fields(line)) > 1 {
 			t.Errorf("too long: %s", line)
 		}
 	}

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
+	"onbehalf/postfix"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // setupWish is what setup is asked.
@@ -45,10 +45,10 @@ by postconf, each as it was shown, and no other.`,
 	flags.StringVar(&q.given.Domain, "domain", "", "its domain, which signs")
 	flags.StringVar(&q.given.BounceDomain, "bounce-domain", "", "domain of bounce addresses (default bounces.DOMAIN)")
 	flags.StringVar(&q.given.From, "from", "", "address in a rewritten From (default noreply@DOMAIN)")
-	flags.StringVar(&q.given.BouncesTo, "bounces-to", "", "mailbox for bounces that lead back to nobody (default postmaster@DOMAIN)")
+	flags.StringVar(&q.given.BouncesTo, "bounces-to", "", "mailbox for bounces that belong to no author (default postmaster@DOMAIN)")
 	flags.StringSliceVar(&q.given.SendingIPs, "sending-ip", nil, "IP address that receivers see mail come from; may be repeated (default: the public ones of this host)")
 	flags.StringSliceVar(&q.given.Selectors, "selector", nil, "selectors of the RSA and the Ed25519 key (default ob1,ob2)")
-	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that customers include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
+	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that tenants include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
 	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
 	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
 	flags.BoolVar(&q.yes, "yes", false, "ask nothing: take the defaults, and yes for an answer")
@@ -58,23 +58,24 @@ by postconf, each as it was shown, and no other.`,
 
 func (p *program) runSetup(ctx context.Context, q setupWish) error {
 	var talk *setup.Talk
-	if !q.yes && canAnswer(p.in) {
+	if !q.yes && term.IsTerminal(p.in) {
 		talk = setup.NewTalk(p.in, p.err)
 	}
-	postfix, silent := setup.ReadPostfix(ctx)
-	q.host = setup.ThisHost(postfix)
-	place, err := setup.PlaceOf(p.config, postfix.Queue())
+	var instance postfix.Instance
+	there, unread := instance.Read(ctx)
+	q.host = setup.ThisHost(there)
+	paths, err := setup.PathsOf(p.config, there.Queue())
 	if err != nil {
 		return err
 	}
-	state, err := setup.Look(place.Config, q.example)
+	state, err := setup.Look(paths.Config, q.example)
 	switch {
 	case err != nil:
 		return err
 	case state == setup.Own:
-		err = p.keepConfig(q, place)
+		err = p.keepConfig(q, paths)
 	default:
-		err = p.writeConfig(q, place, talk)
+		err = p.writeConfig(q, paths, talk)
 	}
 	if err != nil {
 		return err
@@ -87,24 +88,26 @@ func (p *program) runSetup(ctx context.Context, q setupWish) error {
 		return err
 	}
 	deploy := setup.Deploy{
-		Wanted: setup.WantedOf(now.Config), Domain: now.Platform.Domain.String(),
-		Postfix: postfix, Silent: silent, Apply: q.apply, Talk: talk, Out: p.out, Say: p.sayLine, Talking: p.err,
+		Wanted: setup.WantedOf(now.Config), Sockets: []config.Socket{now.Listen[0]},
+		Instance: instance, Postfix: there, Unread: unread, Apply: q.apply, Talk: talk, Out: p.out, Say: p.sayLine, Talking: p.err,
+	}
+	if len(deploy.Direct) > 0 && !now.Socketmap.IsZero() {
+		deploy.Sockets = append(deploy.Sockets, now.Socketmap)
 	}
 	outcome, err := deploy.Run(ctx)
 	if err != nil {
 		return err
 	}
-	deploy.Steps(outcome, now.Platform.Policy.Mode == tenant.Shadow, place)
+	deploy.Steps(outcome, now.Platform.Policy.Mode == tenant.Shadow, paths)
 	return nil
 }
 
 // platformRecords prints what the platform has to publish, as onbehalf dns does.
 func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish) error {
-	desk, err := deskOf(now, q.mailHost)
+	desk, err := deskOf(now, q.host.Name, q.mailHost)
 	if err != nil {
 		return err
 	}
-	desk.Hostname = q.host.Name
 	ctx, cancel := context.WithTimeout(ctx, dnsTime)
 	defer cancel()
 	sheet := desk.Own(ctx, now.Tenants)
@@ -118,27 +121,17 @@ func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish)
 	return nil
 }
 
-// canAnswer tells whether a person may be there to answer: /dev/null is no terminal.
-func canAnswer(in io.Reader) bool {
-	file, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
-	return err == nil
-}
-
-// keepConfig goes by a configuration that somebody has written. What is asked for must be
+// keepConfig follows a configuration that somebody has written. What is asked for must be
 // what it says.
-func (p *program) keepConfig(q setupWish, place setup.Place) error {
-	now, findings := load(place.Config)
+func (p *program) keepConfig(q setupWish, paths setup.Paths) error {
+	now, findings := load(paths.Config)
 	printFindings(p.err, findings)
-	anew := fmt.Sprintf("to begin anew: mv %s %[1]s.old, and run setup again", place.Config)
+	again := fmt.Sprintf("to begin again: mv %s %[1]s.old, and run setup again", paths.Config)
 	if now == nil {
 		if whole, missing := q.given.Complete(q.host); len(missing) == 0 {
-			fmt.Fprintf(p.out, "# Not written; what setup would write to %s:\n%s", place.Config, place.Text(whole))
+			fmt.Fprintf(p.out, "# Not written; what setup would write to %s:\n%s", paths.Config, paths.Text(whole))
 		}
-		return fmt.Errorf("%s is not the example of the package, so it is left as it is; it has the errors above: mend them, or %s", place.Config, anew)
+		return fmt.Errorf("%s is not the example of the package, so it is left as it is; it has the errors above: fix them, or %s", paths.Config, again)
 	}
 	different, err := q.given.Differences(setup.AnswersOf(now.Config))
 	if err != nil {
@@ -149,15 +142,15 @@ func (p *program) keepConfig(q setupWish, place setup.Place) error {
 		for _, d := range different {
 			lines = append(lines, fmt.Sprintf("  %s is %s, and --%s says %s", d.Key, d.There, d.Flag, d.Given))
 		}
-		return fmt.Errorf("%s says other than you do, and nothing was changed:\n%s\n  Edit it and run setup without these options; or %s", place.Config, strings.Join(lines, "\n"), anew)
+		return fmt.Errorf("%s differs from what you give, and nothing was changed:\n%s\n  Edit it and run setup without these options; or %s", paths.Config, strings.Join(lines, "\n"), again)
 	}
-	fmt.Fprintf(p.err, "%s is there, with its keys and secret; nothing was changed.\n", place.Config)
+	fmt.Fprintf(p.err, "%s is there, with its keys and secret; nothing was changed.\n", paths.Config)
 	return nil
 }
 
 // writeConfig makes the configuration and all that it names.
-func (p *program) writeConfig(q setupWish, place setup.Place, talk *setup.Talk) error {
-	if err := place.Ready(); err != nil {
+func (p *program) writeConfig(q setupWish, paths setup.Paths, talk *setup.Talk) error {
+	if err := paths.Ready(); err != nil {
 		return err
 	}
 	answers, err := p.answers(q.given, q.host, talk)
@@ -165,7 +158,7 @@ func (p *program) writeConfig(q setupWish, place setup.Place, talk *setup.Talk) 
 		return err
 	}
 	if talk != nil {
-		yes, err := talk.Agree(fmt.Sprintf("\nWrite %s, and beside it the keys and the secret that are missing?", place.Config), true)
+		yes, err := talk.Agree(fmt.Sprintf("\nWrite %s, and beside it the keys and the secret that are missing?", paths.Config), true)
 		if err != nil {
 			return err
 		}
@@ -176,8 +169,8 @@ func (p *program) writeConfig(q setupWish, place setup.Place, talk *setup.Talk) 
 	if os.Geteuid() != 0 {
 		fmt.Fprintln(p.err, "You are not root: the files will be yours, and the daemon may not be able to read them.")
 	}
-	maker := setup.Maker{Place: place, Say: p.sayLine}
-	return maker.Make(answers, func(draft string) error { return p.checkDraft(draft, place.Config) })
+	maker := setup.Maker{Paths: paths, Say: p.sayLine}
+	return maker.Make(answers, func(draft string) error { return p.checkDraft(draft, paths.Config) })
 }
 
 func (p *program) sayLine(format string, args ...any) { fmt.Fprintf(p.err, format+"\n", args...) }
@@ -210,22 +203,22 @@ func (p *program) answers(given setup.Answers, host setup.Host, talk *setup.Talk
 	return whole, nil
 }
 
-// checkDraft is check-config for a file that is not in place yet, and reported as if it
+// checkDraft is check-config for a file that is not in paths yet, and reported as if it
 // were.
 func (p *program) checkDraft(draft, as string) error {
 	now, findings := load(draft)
-	var told config.Findings
+	var said config.Findings
 	for _, f := range findings {
 		if f.File == draft {
 			f.File = as
 		}
 		if f.Level != config.Warning || now == nil {
-			told = append(told, f)
+			said = append(said, f)
 		}
 	}
-	printFindings(p.err, told)
+	printFindings(p.err, said)
 	if now == nil || hasFault(findings) {
-		return errors.New("what setup would write does not work with what is here, so " + filepath.Base(as) + " was not written; mend the errors above, and run setup again")
+		return errors.New("what setup would write does not work with what is here, so " + filepath.Base(as) + " was not written; fix the errors above, and run setup again")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/admin/print"
-	"onbehalf/cmd/onbehalf/doctor"
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/disk"
 )
@@ -216,7 +216,7 @@ func whoMay(path string) string {
 			continue
 		}
 		if s, ok := info.Sys().(*syscall.Stat_t); ok {
-			return fmt.Sprintf("root, as user %s, or as a member of group %s", doctor.UserName(s.Uid), doctor.GroupName(s.Gid))
+			return fmt.Sprintf("root, as user %s, or as a member of group %s", access.UserName(int(s.Uid)), access.GroupName(int(s.Gid)))
 		}
 	}
 	return "root"

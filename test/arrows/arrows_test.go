@@ -26,15 +26,17 @@ var below = map[string][]string{
 	"disk":      {"remedy"},
 	"message":   {"remedy"},
 	"receivers": {},
+	"term":      {},
+	"postfix":   {},
 	"tenant":    {"message", "remedy"},
 	"rewrite":   {"tenant", "message", "remedy"},
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
 	"config":    {"tenant", "message", "disk", "remedy"},
-	"authorize": {"rewrite", "keys", "tenant", "message", "receivers", "disk", "remedy"},
+	"authorize": {"rewrite", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
 	"socket":    {},
 	"milter":    {"rewrite", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "keys", "tenant", "message", "socket"},
-	"admin":     {"rewrite", "keys", "tenant", "message", "receivers", "socket"},
+	"admin":     {"rewrite", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.

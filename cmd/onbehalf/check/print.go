@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // Print writes what was found for people.
@@ -165,41 +165,12 @@ func unaligned(aligned bool) string {
 	return " (not aligned)"
 }
 
-const (
-	columns = 80
-	indent  = 15
-)
+// indent is where text begins behind a word.
+const indent = 15
 
-// Line prints a word and text behind it, folded and safe for a terminal. Nothing is printed for no
-// text.
+// Line prints a word and text behind it. Nothing is printed for no text.
 func Line(w io.Writer, word, text string) {
-	if text == "" {
-		return
+	if text != "" {
+		term.New(w).Item("  "+word, indent, "%s", text)
 	}
-	lead := fmt.Sprintf("  %-*s", indent-2, word)
-	used := len(lead)
-	var b strings.Builder
-	b.WriteString(lead)
-	for i, part := range strings.Fields(printable(text)) {
-		if i > 0 && used+1+len(part) > columns {
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			used = indent
-		} else if i > 0 {
-			b.WriteByte(' ')
-			used++
-		}
-		b.WriteString(part)
-		used += len(part)
-	}
-	fmt.Fprintln(w, b.String())
-}
-
-// printable replaces what a terminal might act on: the text is from strangers' DNS.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
 }

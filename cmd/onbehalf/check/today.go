@@ -2,8 +2,6 @@ package check
 
 import (
 	"cmp"
-	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +81,7 @@ func (o *ofOne) today(d message.Domain) *Today {
 		today.Trouble = err.Error()
 		return today
 	}
-	today.With = o.worst(authorize.Arrival{Sender: plan.Sender(m), Author: authorOf(header).Domain, Octets: signed})
+	today.With = o.worst(authorize.Arrival{Sender: plan.Sender(m), Author: header.Author().Domain, Octets: signed})
 	today.Without = o.worst(authorize.Arrival{Sender: m.Envelope.ReversePath, Author: d, Octets: octets(m.Header, body)})
 	return today
 }
@@ -102,14 +100,14 @@ func (o *ofOne) ownServer(m message.Message, d message.Domain) string {
 
 // leaves says how a message leaves.
 func (o *ofOne) leaves(m message.Message, plan rewrite.Plan, header message.Header) *Today {
-	today := &Today{Author: authorOf(m.Header), Row: plan.Row, Verdict: plan.Verdict, Reason: plan.Reason, Sign: plan.Sign, Sender: plan.Sender(m).Address}
+	today := &Today{Author: m.Header.Author(), Row: plan.Row, Verdict: plan.Verdict, Reason: plan.Reason, Sign: plan.Sign, Sender: plan.Sender(m).Address}
 	codec := rewrite.NewCodec(o.platform().SRS, m.Received)
 	if _, err := codec.Decode(today.Sender); err == nil { // who has it can use it
 		today.Sender, today.Bounce = message.Address{}, today.Sender.Domain
 	}
 	from, _ := header.Get("From")
 	today.From = from.Text()
-	if author := authorOf(header); !author.IsZero() {
+	if author := header.Author(); !author.IsZero() {
 		if _, err := codec.Decode(author); err == nil {
 			today.From = strings.ReplaceAll(today.From, author.String(), "a reply address at "+author.Domain.String())
 		}
@@ -121,21 +119,9 @@ func (o *ofOne) leaves(m message.Message, plan rewrite.Plan, header message.Head
 	return today
 }
 
-// authorOf gives the address in From; zero: it cannot be read.
-func authorOf(h message.Header) message.Address {
-	field, _ := h.Get("From")
-	author, err := message.ParseFrom(field.Value)
-	if err != nil {
-		return message.Address{}
-	}
-	return author.Mailboxes[0].Address
-}
-
 // letter is a plain message as the tenant's, or the platform's, application sends it.
 func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 	author := message.Address{Local: "postmaster", Domain: d}
-	m := message.Message{Received: time.Now()}
-	m.Submitter = message.Submitter{Local: true, Client: netip.IPv6Loopback()}
 	bound := o.platform().Submitters
 	if t := o.tenant; t != nil {
 		bound = t.Submitters
@@ -143,28 +129,10 @@ func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 			author = t.BouncesTo
 		}
 	}
-	m.Submitter = SubmitterFor(bound, m.Submitter)
-	m.Envelope.ReversePath = message.PathOf(author)
-	m.Envelope.ForwardPaths = []message.Path{message.ParsePath("someone@receiver.invalid")}
-	for _, field := range [][2]string{
-		{"From", author.String()}, {"To", "someone@receiver.invalid"}, {"Subject", "onbehalf check"},
-		{"Date", m.Received.Format(time.RFC1123Z)}, {"Message-ID", fmt.Sprintf("<check@%s>", d)},
-	} {
-		m.Header = append(m.Header, message.Field{Name: field[0], Value: " " + field[1]})
-	}
+	to, _ := message.ParseAddress("someone@receiver.invalid")
+	m := bound.Letter(author, to, "onbehalf check", time.Now())
+	m.Host, _ = message.ParseHost(o.Hostname)
 	return m, "A message that was never sent.\r\n"
-}
-
-// SubmitterFor returns one who may send: a tenant bound to logins or networks takes no
-// other.
-func SubmitterFor(bound tenant.Submitters, otherwise message.Submitter) message.Submitter {
-	switch {
-	case len(bound.Logins) > 0:
-		otherwise.Login = bound.Logins[0]
-	case len(bound.Networks) > 0:
-		otherwise.Client = bound.Networks[0].Addr()
-	}
-	return otherwise
 }
 
 func (o *ofOne) sign(plan rewrite.Plan, header message.Header, body string) ([]byte, error) {

@@ -16,6 +16,7 @@ import (
 	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/milter/mta"
+	"onbehalf/term"
 )
 
 // timeLimit ends a demonstration that hangs.
@@ -23,7 +24,7 @@ const timeLimit = time.Minute
 
 // Run plays all scenes and prints them to out. The program is the path of the
 // onbehalf to run as the daemon.
-func Run(ctx context.Context, program string, out io.Writer, colour bool) error {
+func Run(ctx context.Context, program string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	folder, err := os.MkdirTemp("", "onbehalf-demo-")
@@ -51,7 +52,7 @@ func Run(ctx context.Context, program string, out io.Writer, colour bool) error 
 	if err != nil {
 		return err
 	}
-	t := &theatre{ctx, stage, server, daemon, receiver, printer{out, colour}}
+	t := &theatre{ctx, stage, server, daemon, receiver, printer{out, term.New(out)}}
 	err = t.play()
 	if stopErr := daemon.stop(); err == nil {
 		err = stopErr
@@ -137,11 +138,8 @@ func (t *theatre) scene(client *mta.Client, number int, s scene) (sender string,
 
 // judge asks what a receiver thinks of a message.
 func (t *theatre) judge(sender string, header message.Header, body []byte) authorize.Opinion {
-	from, _ := header.Get("From")
 	a := authorize.Arrival{Client: netip.MustParseAddr(hostIP), Sender: message.ParsePath(sender)}
-	if author, err := message.ParseFrom(from.Value); err == nil {
-		a.Author = author.Mailboxes[0].Address.Domain
-	}
+	a.Author = header.Author().Domain
 	a.Octets = append([]byte(header.String()+"\r\n"), body...)
 	return t.receiver.Receive(t.ctx, a)
 }

@@ -8,50 +8,37 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/milter/mta"
+	"onbehalf/term"
 )
 
-// printer tells the play.
+// printer tells the play. What is painted is clean; the rest of a line is ours.
 type printer struct {
-	out    io.Writer
-	colour bool
+	out  io.Writer
+	term *term.Printer
 }
 
-// Colours of a terminal (ECMA-48 section 8.3.117).
-const (
-	bold  = "1"
-	dim   = "2"
-	red   = "31"
-	green = "32"
-	cyan  = "36"
-)
-
-func (p printer) paint(colour, text string) string {
-	if !p.colour {
-		return text
-	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
-}
+func (p printer) paint(style term.Style, text string) string { return p.term.Paint(style, text) }
 
 func (p printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
 
 func (p printer) opening() {
-	p.line("%s", p.paint(bold, "Courseware sends course mail for its customers, with their addresses in From."))
+	p.line("%s", p.paint(term.Bold, "Courseware sends course mail for its customers, with their addresses in From."))
 	p.line("Its host is %s. What does a receiver make of that, without and with onbehalf?", hostIP)
 }
 
 func (p printer) tell(number int, s scene, mail mta.Mail, without authorize.Opinion, why logLine, result mta.Result, with authorize.Opinion) {
-	p.line("\n%s", p.paint(bold, fmt.Sprintf("%d. %s", number, s.title)))
+	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. %s", number, s.title)))
 	p.line("   without onbehalf")
 	p.message(mail.Sender, mail.Header, nil)
 	p.opinion(without)
 	p.line("   with onbehalf: row %s of the decision table, %s", why.Row, why.Reason)
 	if result.Reply != "" {
-		p.field(p.paint(red, "refused"), result.Reply)
+		p.field(p.paint(term.Red, "refused"), result.Reply)
 	} else {
 		p.message(strings.Trim(result.Sender, "<>"), result.Header, mail.Header)
 		p.opinion(with)
 	}
-	p.line("   %s", p.paint(cyan, s.lesson))
+	p.line("   %s", p.paint(term.Cyan, s.lesson))
 }
 
 // message prints envelope and header; what is not in before is marked.
@@ -64,7 +51,7 @@ func (p printer) message(sender string, header, before message.Header) {
 				text = tags(text)
 			}
 			if old, _ := before.Get(name); before != nil && old.Text() != f.Text() {
-				text = p.paint(bold, text)
+				text = p.paint(term.Bold, text)
 			}
 			p.field(name, text)
 		}
@@ -91,9 +78,9 @@ func (p printer) opinion(o authorize.Opinion) {
 	if len(o.Signatures) == 0 {
 		text += "DKIM none"
 	}
-	colour := red
+	colour := term.Red
 	if o.Authenticated() {
-		colour = green
+		colour = term.Green
 	}
 	p.field("receiver", text+"; "+p.paint(colour, fmt.Sprintf("DMARC %s: %s", o.DMARC, o.Explanation)))
 }
@@ -101,14 +88,14 @@ func (p printer) opinion(o authorize.Opinion) {
 func (p printer) field(name, text string) { p.line("     %-16s %s", name, text) }
 
 func (p printer) bounce(number int, to string, why logLine, result mta.Result) {
-	p.line("\n%s", p.paint(bold, fmt.Sprintf("%d. The student of the first message is not known; the receiver sends it back.", number)))
+	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. The student of the first message is not known; the receiver sends it back.", number)))
 	p.field("sender", "<>")
 	p.field("recipient", to)
 	p.line("   with onbehalf: %s", why.Reason)
-	p.field("recipient", p.paint(bold, strings.Join(result.Recipients, " ")))
-	p.line("   %s", p.paint(cyan, "The address itself says where it leads, and a check code that it is ours: nothing is stored, nothing is lost."))
+	p.field("recipient", p.paint(term.Bold, strings.Join(result.Recipients, " ")))
+	p.line("   %s", p.paint(term.Cyan, "The address itself says where it leads, and a check code that it is ours: nothing is stored, nothing is lost."))
 }
 
 func (p printer) closing() {
-	p.line("\n%s", p.paint(dim, "Nothing left this machine. To set up the real thing, read README.md."))
+	p.line("\n%s", p.paint(term.Dim, "Nothing left this machine. To set up the real thing, read README.md."))
 }

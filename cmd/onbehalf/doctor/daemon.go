@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/postfix"
 )
 
 // daemon asks the running one how it is.
@@ -22,7 +24,7 @@ func (d *doctor) daemon() {
 	}
 	var s admin.Status
 	if err := d.Ask(&s); err != nil {
-		d.add(Finding{Level: Error, What: "the daemon does not answer at its admin socket", Why: strings.ReplaceAll(err.Error(), "\n", ". "), Mend: "see whether it runs, and why not",
+		d.add(Finding{Level: Error, What: "the daemon does not answer at its admin socket", Why: strings.ReplaceAll(err.Error(), "\n", ". "), Fix: "see whether it runs, and why not",
 			Commands: []string{"systemctl status onbehalf.service onbehalf.socket", "journalctl -u onbehalf -n 50"}})
 		return
 	}
@@ -30,7 +32,7 @@ func (d *doctor) daemon() {
 	d.runsAs(s.PID)
 	if s.Version != d.Version {
 		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon is version %s, and this program %s", s.Version, d.Version),
-			Mend: "restart it, or use the program that it was started from", Commands: []string{"systemctl restart onbehalf"}})
+			Fix: "restart it, or use the program that it was started from", Commands: []string{"systemctl restart onbehalf"}})
 	}
 	d.generation(s)
 	d.signing(s.Signing)
@@ -38,7 +40,7 @@ func (d *doctor) daemon() {
 	d.listensForTables(s.Socketmap)
 	if !s.DNS.PausedUntil.IsZero() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.SilentSince),
-			Why: "customers keep the standing that they have", Mend: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
+			Why: "tenants keep the standing that they have", Fix: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
 	}
 }
 
@@ -51,48 +53,44 @@ func (d *doctor) runsAs(pid int) {
 		return // hidden from us, or in another namespace
 	}
 	s, ok := info.Sys().(*syscall.Stat_t)
-	switch name := UserName(s.Uid); {
+	switch name := access.UserName(int(s.Uid)); {
 	case !ok || name == d.User:
 	case s.Uid == 0:
 		d.add(Finding{Level: Warning, What: "the daemon runs as root", Why: "it needs no right of root's; whoever finds a hole in it gets the host",
-			Mend: "start it by its unit, which has User=onbehalf"})
+			Fix: "start it by its unit, which has User=onbehalf"})
 	default:
 		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon runs as %s, and permissions were examined for %s", name, d.User),
-			Mend: "run onbehalf doctor --user " + name + ", or mend User= in the unit"})
+			Fix: "run onbehalf doctor --user " + name + ", or correct User= in the unit"})
 	}
 }
 
-// generation is about the configuration that the daemon goes by.
+// generation is about the configuration that the daemon uses.
 func (d *doctor) generation(s admin.Status) {
 	const reload = "systemctl reload onbehalf"
 	here, _ := filepath.Abs(d.Path)
 	switch {
 	case s.Configuration.File != here:
-		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon goes by %s, and %s was examined", s.Configuration.File, here),
-			Mend: "run onbehalf doctor --config " + s.Configuration.File})
+		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon uses %s, and %s was examined", s.Configuration.File, here),
+			Fix: "run onbehalf doctor --config " + s.Configuration.File})
 	case s.Reload != nil && !s.Reload.OK:
-		d.add(Finding{Level: Error, What: "the reload of " + when(s.Reload.At) + " was refused", Why: "the daemon goes by the configuration of " + when(s.Configuration.Loaded) + ": " + s.Reload.Result,
-			Mend: "mend what onbehalf check-config shows, then reload", Commands: []string{reload}})
+		d.add(Finding{Level: Error, What: "the reload of " + when(s.Reload.At) + " was refused", Why: "the daemon uses the configuration of " + when(s.Configuration.Loaded) + ": " + s.Reload.Result,
+			Fix: "fix what onbehalf check-config shows, then reload", Commands: []string{reload}})
 	case d.changedSince(s.Configuration.Loaded) != "":
-		d.add(Finding{Level: Warning, What: d.changedSince(s.Configuration.Loaded) + " has changed since the daemon read it, " + when(s.Configuration.Loaded), Mend: "reload", Commands: []string{reload}})
+		d.add(Finding{Level: Warning, What: d.changedSince(s.Configuration.Loaded) + " has changed since the daemon read it, " + when(s.Configuration.Loaded), Fix: "reload", Commands: []string{reload}})
 	default:
-		d.ok("it goes by the configuration as it is on disk")
+		d.ok("it uses the configuration as it is on disk")
 	}
 	if len(s.Configuration.NeedRestart) > 0 {
-		d.add(Finding{Level: Warning, What: list(s.Configuration.NeedRestart) + " differs from what the daemon was started with", Mend: "restart it",
+		d.add(Finding{Level: Warning, What: postfix.List(s.Configuration.NeedRestart) + " differs from what the daemon was started with", Fix: "restart it",
 			Commands: []string{"systemctl restart onbehalf"}})
 	}
 }
 
-// changedSince gives a file of the configuration that is newer; empty: none.
+// changedSince returns a file of the configuration that is newer; empty: none.
 func (d *doctor) changedSince(loaded time.Time) string {
-	all := append([]string{d.Path, d.Secrets}, d.tenantFiles()...)
-	for _, key := range d.Config.Keys {
-		all = append(all, key.Path)
-	}
-	for _, path := range all {
-		if info, err := os.Stat(path); err == nil && info.ModTime().After(loaded) {
-			return path
+	for _, file := range access.Files(d.Path, d.Config) {
+		if info, err := os.Stat(file.Path); err == nil && !info.IsDir() && !file.State && info.ModTime().After(loaded) {
+			return file.Path
 		}
 	}
 	return ""
@@ -103,8 +101,8 @@ func (d *doctor) listens(open []string) {
 	for _, socket := range d.Config.Listen {
 		if socket.Network == "unix" && !slices.Contains(open, socket.String()) {
 			d.add(Finding{Level: Error, What: "the daemon does not listen at " + socket.String(),
-				Why:      "it has " + list(open) + "; when systemd hands sockets over, those in listen are not opened",
-				Mend:     "make ListenStream= of onbehalf.socket and listen the same, and restart both",
+				Why:      "it has " + postfix.List(open) + "; when systemd hands sockets over, those in listen are not opened",
+				Fix:      "make ListenStream= of onbehalf.socket and listen the same, and restart both",
 				Commands: []string{"systemctl edit onbehalf.socket", "systemctl restart onbehalf.socket onbehalf.service"}})
 		}
 	}
@@ -117,29 +115,29 @@ func (d *doctor) signing(s admin.Signing) {
 	case s.Engine == "": // an older version, which does not say
 	case s.StoodIn > 0:
 		d.add(Finding{Level: Warning, What: "OpenSSL failed with a key or a signature, and Go stood in", Why: s.Problem,
-			Mend: "if that goes on, write signing: {engine: go} in the configuration and reload", Commands: []string{"onbehalf status"}})
+			Fix: "if that goes on, write signing: {engine: go} in the configuration and reload", Commands: []string{"onbehalf status"}})
 	case s.Engine == "openssl":
 		d.ok("it signs by %s", s.Version)
 	case s.Problem != "":
 		d.add(Finding{Level: Warning, What: "RSA signatures take three times as long as they need to: OpenSSL is not used", Why: s.Problem,
-			Mend: "install libssl3 (in Debian 13: libssl3t64) and restart, or write signing: {engine: go} if that is meant", Commands: []string{"apt install libssl3", "systemctl restart onbehalf"}})
+			Fix: "install libssl3 (in Debian 13: libssl3t64) and restart, or write signing: {engine: go} if that is meant", Commands: []string{"apt install libssl3", "systemctl restart onbehalf"}})
 	default:
-		d.ok("it signs by Go's own RSA, as signing.engine asks")
+		d.ok("it signs with Go's own RSA, as signing.engine asks")
 	}
 }
 
 // listensForTables does so with the socket where Postfix's tables are answered.
 func (d *doctor) listensForTables(open string) {
-	w := d.tablesWanted()
-	if !w.Direct && len(d.Postfix.Readers(w)) == 0 || w.Socketmap.IsZero() || open == w.Socketmap.String() {
+	w, _ := d.wanted()
+	if len(w.Direct) == 0 && len(d.Postfix.Readers(w)) == 0 || w.Socketmap == "" || open == w.Socketmap {
 		return
 	}
 	has := "it answers them nowhere"
 	if open != "" {
 		has = "it answers them at " + open
 	}
-	d.add(Finding{Level: Error, What: "the daemon does not answer Postfix's tables at " + w.Socketmap.String(),
+	d.add(Finding{Level: Error, What: "the daemon does not answer Postfix's tables at " + w.Socketmap,
 		Why:      has + "; when systemd hands a socket over for them, that in socketmap is not opened",
-		Mend:     "enable onbehalf-socketmap.socket, with a ListenStream= that is the same as socketmap, and restart all; the daemon's log says more",
+		Fix:      "enable onbehalf-socketmap.socket, with a ListenStream= that is the same as socketmap, and restart all; the daemon's log says more",
 		Commands: []string{"systemctl enable onbehalf-socketmap.socket && systemctl restart onbehalf-socketmap.socket onbehalf.socket onbehalf.service", "journalctl -u onbehalf -n 50"}})
 }

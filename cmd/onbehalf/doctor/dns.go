@@ -7,9 +7,10 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/postfix"
 )
 
-// domains tells what onbehalf check says of the platform's own domains.
+// domains reports what onbehalf check says of the platform's own domains.
 func (d *doctor) domains() {
 	const what = "DNS was not looked at"
 	if d.DNS == nil {
@@ -21,21 +22,21 @@ func (d *doctor) domains() {
 		d.skip(what, err.Error(), "")
 		return
 	}
-	var silent []check.Item
+	var unanswered []check.Item
 	for _, domain := range result.Domains {
 		for _, item := range domain.Items {
 			if item.Verdict == authorize.Unanswered {
-				silent = append(silent, item)
+				unanswered = append(unanswered, item)
 				continue
 			}
 			d.add(ofItem(domain.Domain.Unicode(), item))
 		}
 		if t := domain.Today; t != nil && t.Trouble != "" {
-			d.add(Finding{Level: Error, What: "mail from " + domain.Domain.Unicode() + " would not leave", Why: t.Trouble, Mend: "onbehalf check shows more"})
+			d.add(Finding{Level: Error, What: "mail from " + domain.Domain.Unicode() + " would not leave", Why: t.Trouble, Fix: "onbehalf check shows more"})
 		}
 	}
-	if len(silent) > 0 {
-		d.unanswered(silent)
+	if len(unanswered) > 0 {
+		d.unanswered(unanswered)
 	}
 }
 
@@ -78,8 +79,8 @@ func ofItem(domain string, i check.Item) Finding {
 		f.Level = Error
 	}
 	if len(i.Found) > 0 {
-		f.Why = "found: " + list(i.Found)
+		f.Why = "found: " + postfix.List(i.Found)
 	}
-	f.Mend = cmp.Or(i.Remedy, "onbehalf check shows more")
+	f.Fix = cmp.Or(i.Remedy, "onbehalf check shows more")
 	return f
 }

@@ -1,15 +1,26 @@
-// Package doctor proves an installation, and says of each thing that is amiss why, and how
-// to mend it.
+// Package doctor proves an installation, and says of each thing that is wrong why, and how
+// to fix it.
 //
 // Mail is lost where two programs that work each for itself do not meet: a key that root
 // can read and the daemon cannot, a socket that is there and that Postfix, chrooted, looks
 // for elsewhere, a setting that somebody has taken out again. Such things are not
-// found by reading. So what can be tried is tried: files are opened as the user that the
-// daemon runs as, the socket is connected to as Postfix's user from inside the chroot,
-// and a message is handed in at the socket, whose signatures have to verify.
+// found by reading. So what can be tried is tried: the daemon is asked which files it may not
+// use, the socket is connected to as Postfix's user from inside the chroot, and a message is
+// handed in at the socket, whose signatures have to verify.
 //
 // Nothing is written, sent or changed; a second run finds the same. What cannot be
 // tried is a warning with the reason, never an ok.
+//
+//	doctor.go         what is examined, in which order; findings
+//	configuration.go  what loading has found
+//	permissions.go    files that the daemon may not use; denied.go explains them
+//	daemon.go         the running one
+//	sockets.go        our sockets as they stand, and the socketmap's in tables.go
+//	reach.go          the same as Postfix's services see them; connect.go becomes one
+//	postfix.go        Postfix's settings, judged by package postfix
+//	selftest.go       a message through the socket
+//	dns.go            the platform's DNS
+//	print.go          all of it for people
 package doctor
 
 import (
@@ -22,23 +33,20 @@ import (
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
 	"onbehalf/keys"
+	"onbehalf/postfix"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // Level says how bad a finding is.
-type Level int
+type Level = postfix.Level
 
+// The levels.
 const (
-	OK      Level = iota
-	Warning       // mail flows, or it could not be looked into
-	Error         // mail is deferred, lost, or leaves as it should not
+	OK      = postfix.OK
+	Warning = postfix.Warning
+	Error   = postfix.Error
 )
-
-// String gives the word that JSON has.
-func (l Level) String() string { return [...]string{"ok", "warning", "error"}[l] }
-
-// MarshalText is String.
-func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // Finding is one thing that was looked into.
 type Finding struct {
@@ -46,8 +54,8 @@ type Finding struct {
 	Part     string   `json:"part"` // of the installation
 	What     string   `json:"what"`
 	Why      string   `json:"why,omitempty"`
-	Mend     string   `json:"mend,omitempty"`
-	Commands []string `json:"commands,omitempty"` // lines for a shell that mend it
+	Fix      string   `json:"fix,omitempty"`
+	Commands []string `json:"commands,omitempty"` // lines for a shell that fix it
 }
 
 // Installation is what is examined. What main has found out already comes with it.
@@ -58,16 +66,18 @@ type Installation struct {
 	Summary  string        // of a configuration that loads
 	Table    *tenant.Table // nil: it does not load
 	Keys     *keys.Ring
-	Secrets  string // file of srs.secrets; empty: not known
+	User     string // that the daemon runs as
+	Version  string // of this program
 
-	User    string // that the daemon runs as
-	Version string // of this program
+	Host string // its name, as Postfix gives it to milters
 
-	Postfix setup.Postfix
-	Silent  error // why nothing is known of Postfix; nil: all is
+	Postfix postfix.Configuration
+	Unread  error // why nothing is known of Postfix; nil: all is
 
-	Ask func(*admin.Status) error                   // asks the running daemon; the error says what to do
-	DNS func(context.Context) (check.Result, error) // looks at the platform's; nil: it is not to be looked at
+	Ask      func(*admin.Status) error                   // asks the running daemon; the error says what to do
+	AskFiles func(*admin.Files) error                    // likewise
+	DNS      func(context.Context) (check.Result, error) // looks at the platform's; nil: it is not to be looked at
+	Progress term.Progress
 }
 
 // doctor is one examination.
@@ -78,7 +88,7 @@ type doctor struct {
 	findings []Finding
 }
 
-// Examine looks into everything, in the order in which mending makes sense.
+// Examine looks into everything, in the order in which fixing makes sense.
 func (in Installation) Examine(ctx context.Context) []Finding {
 	d := &doctor{Installation: in, ctx: ctx}
 	for _, part := range []struct {
@@ -94,44 +104,46 @@ func (in Installation) Examine(ctx context.Context) []Finding {
 		{"DNS of the platform", d.domains},
 	} {
 		d.part = part.name
+		in.Progress.Show("%s ...", part.name)
 		part.look()
 	}
+	in.Progress.Done()
 	return d.findings
 }
 
+// add adds a finding, once.
 func (d *doctor) add(f Finding) {
 	f.Part = d.part
-	d.findings = append(d.findings, f)
+	if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Part == f.Part && other.What == f.What && other.Why == f.Why }) {
+		d.findings = append(d.findings, f)
+	}
 }
 
 func (d *doctor) ok(format string, args ...any) { d.add(Finding{What: fmt.Sprintf(format, args...)}) }
 
-// skip says that something could not be looked into, and why, once.
-func (d *doctor) skip(what, why, mend string) {
-	f := Finding{Level: Warning, Part: d.part, What: what, Why: why, Mend: mend}
-	if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Part == f.Part && other.What == what && other.Why == why }) {
-		d.add(f)
-	}
+// skip says that something could not be looked into, and why.
+func (d *doctor) skip(what, why, fix string) {
+	d.add(Finding{Level: Warning, What: what, Why: why, Fix: fix})
 }
 
-// wanted is what Postfix has to know. Of several sockets it is the one that Postfix
-// calls, else the first.
-func (d *doctor) wanted() (w setup.Wanted, known bool) {
-	if len(d.Config.Listen) == 0 {
-		return w, false
-	}
+// wanted is what Postfix has to know, and the socket of the milter that is in it: of several in
+// listen the one that Postfix calls, else the first. The zero socket: there is none.
+func (d *doctor) wanted() (w postfix.Wanted, milter config.Socket) {
 	w = setup.WantedOf(d.Config)
-	for _, socket := range d.Config.Listen {
+	for i, socket := range d.Config.Listen {
 		one := w
-		one.Socket = socket
-		if d.Postfix.Calls("smtpd_milters", one) {
-			return one, true
+		one.Milter = socket.String()
+		if called := d.Postfix.Calls("smtpd_milters", one); called || i == 0 {
+			milter, w = socket, one
+			if called {
+				break
+			}
 		}
 	}
-	return w, true
+	return w, milter
 }
 
-// Bad tells whether there is an error.
+// Bad reports whether there is an error.
 func Bad(findings []Finding) bool { return count(findings)[Error] > 0 }
 
 func count(findings []Finding) map[Level]int {

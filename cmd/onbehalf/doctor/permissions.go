@@ -1,116 +1,106 @@
 package doctor
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
-	"onbehalf/authorize"
-	"onbehalf/config"
+	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
 )
 
-// permissions tries all files as the user that the daemon runs as.
+// permissions asks the daemon which files it may not use. Where no daemon can say so, modes and
+// owners are judged.
 func (d *doctor) permissions() {
-	who, as := d.runUser()
+	files := access.Files(d.Path, d.Config)
+	who, why, by := d.askDaemon()
+	if who == nil {
+		who, why, by = d.judgeModes(files)
+	}
 	if who == nil {
 		return
 	}
-	g := guise{who: who}
-	if as {
-		g.who = nil
-	}
-	wants := d.files()
-	var granted []want
-	var refused []refusal
-	if err := g.try(func() { granted, refused = tryAll(wants) }); err != nil {
-		d.skip("files were not tried as user "+who.name, err.Error(), "")
-		return
-	}
+	refused, granted := divide(files, why)
 	for _, f := range gather(refused, who) {
 		d.add(f)
 	}
-	d.granted(granted, who, len(refused) > 0)
-}
-
-// granted says what the user can do, and no more: files that are not there were not tried.
-func (d *doctor) granted(wants []want, who *account, butSome bool) {
 	read, which := 0, "all"
-	if butSome {
+	if len(refused) > 0 {
 		which = "the other"
 	}
-	for _, w := range wants {
-		if w.mode&mayWrite != 0 {
-			d.ok("user %s can write to %s, %s", who.name, w.what, w.path)
+	for _, f := range granted {
+		if f.Mode&access.Write != 0 {
+			d.ok("user %s can write to %s, %s", who.Name, f.What, f.Path)
 		} else {
 			read++
 		}
 	}
 	if read > 0 {
-		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state", who.name, which, read)
+		d.ok("user %s can read %s %d files and folders of configuration, secrets, keys and state (%s)", who.Name, which, read, by)
 	}
 }
 
-// runUser gives the user to try as; ours tells that it is who we are already. Nil: nothing
-// can be tried, and that is said.
-func (d *doctor) runUser() (who *account, ours bool) {
-	who, err := lookUp(d.User)
-	if os.Geteuid() == 0 {
-		if err != nil {
-			d.skip("files were not tried as the user that the daemon runs as", err.Error(), "name that user: onbehalf doctor --user NAME")
-			return nil, false
-		}
-		return who, false
+// askDaemon asks a daemon that runs with this configuration; nil: there is none.
+func (d *doctor) askDaemon() (who *access.User, why map[string]error, by string) {
+	var doc admin.Files
+	main, _ := filepath.Abs(d.Path)
+	if d.AskFiles == nil || d.AskFiles(&doc) != nil || doc.File != main {
+		return nil, nil, ""
 	}
-	if err == nil && int(who.uid) == os.Geteuid() {
-		return who, true
-	}
-	me := UserName(uint32(os.Geteuid()))
-	d.skip("files are tried as "+me+", not as "+d.User, "only root can try as somebody else", "run onbehalf doctor as root")
-	who, err = lookUp(me)
+	who, err := access.Lookup(doc.User)
 	if err != nil {
-		who = &account{name: me, uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}
+		return nil, nil, ""
 	}
-	return who, true
+	why = make(map[string]error)
+	for _, one := range doc.Denied {
+		why[one.Path] = errors.New(one.Error)
+	}
+	return who, why, "so the daemon says"
 }
 
-// want is a file, and what the daemon does with it.
-type want struct {
-	path string
-	what string
-	mode uint32
-}
-
-// files are all that the daemon touches.
-func (d *doctor) files() []want {
-	main, err := filepath.Abs(d.Path)
+// judgeModes follows modes and owners alone; nil: it is not known whose they should be, and that
+// is said.
+func (d *doctor) judgeModes(files []access.File) (who *access.User, why map[string]error, by string) {
+	who, err := access.Lookup(d.User)
 	if err != nil {
-		main = d.Path
+		d.skip("files were not tried as the user that the daemon runs as", err.Error(), "name that user: onbehalf doctor --user NAME")
+		return nil, nil, ""
 	}
-	all := []want{{main, "the configuration", mayRead}}
-	if d.Secrets != "" {
-		all = append(all, want{d.Secrets, "the secrets", mayRead})
-	}
-	if d.Config.TenantsDir != "" {
-		all = append(all, want{d.Config.TenantsDir, "the folder of tenants", mayRead | mayEnter})
-	}
-	for _, path := range d.tenantFiles() {
-		all = append(all, want{path, "tenants", mayRead})
-	}
-	seen := make(map[string]bool)
-	for _, key := range d.Config.Keys {
-		if !seen[key.Path] {
-			all = append(all, want{key.Path, "a key", mayRead})
+	why = make(map[string]error)
+	for _, f := range files {
+		switch b, err := f.Barrier(who); {
+		case errors.Is(err, fs.ErrPermission):
+			d.skip("not all files could be looked at", cause(err), "run onbehalf doctor as root")
+		case b != nil:
+			why[f.Path] = fs.ErrPermission
 		}
-		seen[key.Path] = true
 	}
-	if d.Config.StateDir != "" {
-		all = append(all, want{d.Config.StateDir, "state_dir", mayWrite | mayEnter},
-			want{authorize.StoreIn(d.Config.StateDir).Path, "what is known of tenants' DNS", mayRead})
-	}
-	return all
+	return who, why, "by mode and owner, because no daemon was there to ask"
 }
 
-// tenantFiles gives the files of tenants_dir that are read.
-func (d *doctor) tenantFiles() []string {
-	all, _, _ := config.TenantsFiles(d.Config.TenantsDir)
-	return all
+// divide tells refused files from the others. Those that are not there were not tried, and are
+// reported with the configuration; what the daemon writes is not.
+func divide(files []access.File, why map[string]error) (refused []denied, granted []access.File) {
+	for _, f := range files {
+		_, err := os.Stat(f.Path)
+		absent := errors.Is(err, fs.ErrNotExist)
+		switch {
+		case absent && f.Mode&access.Write != 0:
+			refused = append(refused, denied{f, fs.ErrNotExist})
+		case why[f.Path] != nil && !absent:
+			refused = append(refused, denied{f, why[f.Path]})
+		case err == nil:
+			granted = append(granted, f)
+		}
+	}
+	return refused, granted
+}
+
+// cause is what the system said, without the name of the file.
+func cause(err error) string {
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return err.Error()
 }

@@ -3,79 +3,41 @@ package doctor
 import (
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
+
+	"onbehalf/term"
 )
 
-// words stand before the findings; what has to be mended catches the eye.
+// words stand before the findings; what has to be fixed catches the eye.
 var words = map[Level]string{OK: "ok", Warning: "warning", Error: "ERROR"}
 
-const (
-	columns = 80
-	indent  = "          " // of what stands behind the word
-)
+// indent is where text begins behind the word.
+const indent = 10
 
 // Print writes the findings for people, the counts last.
 func Print(w io.Writer, findings []Finding) {
-	part := ""
+	out, part := term.New(w), ""
 	for _, f := range findings {
 		if f.Part != part {
 			part = f.Part
-			fmt.Fprintln(w, part)
+			out.Heading("%s", part)
 		}
-		f.print(w)
+		out.Item("  "+words[f.Level], indent, "%s", f.What)
+		out.Item("", indent, "%s", f.Why)
+		if f.Fix != "" || len(f.Commands) > 0 {
+			out.Item(fmt.Sprintf("%*sdo: ", indent, ""), indent+4, "%s", f.Fix)
+		}
+		for _, line := range f.Commands { // whole, to be copied
+			out.Line("%*s%s", indent+4, "", line)
+		}
 	}
 	n := count(findings)
-	fmt.Fprintf(w, "\n%d ok, %d to heed, %d wrong\n", n[OK], n[Warning], n[Error])
+	out.Blank()
+	out.Line("%d ok, %s, %s", n[OK], plural(n[Warning], "warning"), plural(n[Error], "error"))
 }
 
-func (f Finding) print(w io.Writer) {
-	fold(w, fmt.Sprintf("  %-*s", len(indent)-2, words[f.Level]), f.What)
-	if f.Why != "" {
-		fold(w, indent, f.Why)
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
 	}
-	if f.Mend != "" || len(f.Commands) > 0 {
-		fold(w, indent+"do: ", f.Mend)
-	}
-	for _, line := range f.Commands { // whole, to be copied
-		fmt.Fprintln(w, indent+"    "+printable(line))
-	}
-}
-
-// fold prints prose behind a lead; its other lines stand below the first.
-func fold(w io.Writer, lead, text string) {
-	line, empty := lead, true
-	for word := range strings.FieldsSeq(printable(text)) {
-		if !empty && len(line)+1+len(word) > columns {
-			fmt.Fprintln(w, line)
-			line, empty = strings.Repeat(" ", len(lead)), true
-		}
-		if !empty {
-			line += " "
-		}
-		line, empty = line+word, false
-	}
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
-}
-
-// printable replaces what a terminal might act on: some of it is from strangers' DNS.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return '?'
-	}, s)
-}
-
-// list joins what a sentence enumerates, and does not go on for ever.
-func list(items []string) string {
-	const most = 8
-	if len(items) > most {
-		items = append(items[:most:most], fmt.Sprintf("%d more", len(items)-most))
-	}
-	return strings.Join(items, ", ")
+	return fmt.Sprintf("%d %ss", n, thing)
 }

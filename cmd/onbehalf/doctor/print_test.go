@@ -13,7 +13,7 @@ import (
 func TestPrint(t *testing.T) {
 	findings := []Finding{
 		{Part: "configuration", What: "all is well"},
-		{Part: "sockets", Level: Error, What: strings.Repeat("long ", 20), Why: "because", Mend: "mend \x1b[31mit", Commands: []string{"chgrp " + strings.Repeat("x", 80)}},
+		{Part: "sockets", Level: Error, What: strings.Repeat("long ", 20), Why: "because", Fix: "fix \x1b[31mit", Commands: []string{"chgrp " + strings.Repeat("x", 80)}},
 		{Part: "sockets", Level: Warning, What: "odd"},
 	}
 	var b bytes.Buffer
@@ -24,11 +24,11 @@ sockets
   ERROR   long long long long long long long long long long long long long long
           long long long long long long
           because
-          do: mend ?[31mit
+          do: fix ?[31mit
               chgrp xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
   warning odd
 
-1 ok, 1 to heed, 1 wrong
+1 ok, 1 warning, 1 error
 `
 	if b.String() != want {
 		t.Errorf("%s\nwant\n%s", b.String(), want)

@@ -8,10 +8,87 @@ import (
 	"strings"
 	"testing"
 
-	"onbehalf/cmd/onbehalf/setup"
+	"golang.org/x/sys/unix"
+
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/postfix"
 	"onbehalf/test/peer"
 )
+
+// TestMain is a child that only connects where that is asked for, as main is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == ConnectCommand {
+		os.Exit(Connect(os.Args[2:], os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// stranger is a user that owns nothing.
+var stranger = &access.User{Name: "nobody", UID: 65534, GID: 65534, Groups: []uint32{65534, 4242}}
+
+// room makes a folder that anybody may enter, with a name short enough for sockets in it.
+func room(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "doctor-")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	must(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, path string, mode fs.FileMode) string {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte("x\n"), 0o600))
+	must(t, os.Chmod(path, mode))
+	return path
+}
+
+// TestConnectIsSomebodyElse holds that the child has the user, the groups and the root directory of
+// the caller, and that we keep our own.
+func TestConnectIsSomebodyElse(t *testing.T) {
+	peer.NeedRoot(t)
+	dir := room(t)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "m.sock"), Net: "unix"})
+	must(t, err)
+	defer listener.Close()
+	must(t, os.Chmod(filepath.Join(dir, "m.sock"), 0o660))
+	must(t, os.Chown(filepath.Join(dir, "m.sock"), 0, 4242)) // a group that the user has beside its own
+	seen := make(chan *unix.Ucred, 1)
+	go func() {
+		conn, err := listener.AcceptUnix()
+		if err != nil {
+			close(seen)
+			return
+		}
+		defer conn.Close()
+		file, _ := conn.File()
+		defer file.Close()
+		who, _ := unix.GetsockoptUcred(int(file.Fd()), unix.SOL_SOCKET, unix.SO_PEERCRED)
+		seen <- who
+	}()
+	before, err := os.Getwd()
+	must(t, err)
+	if err, failed := (caller{stranger, dir, true}).connect("/m.sock"); err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	if who := <-seen; who == nil || who.Uid != 65534 || who.Gid != 65534 {
+		t.Errorf("it was %+v", who)
+	}
+	if now, err := os.Getwd(); err != nil || now != before || os.Geteuid() != 0 {
+		t.Errorf("we are user %d in %s: %v", os.Geteuid(), now, err)
+	}
+	if _, failed := (caller{stranger, "/nonexistent", true}).connect("/m.sock"); failed == nil {
+		t.Error("a root directory that is not there does not fail")
+	}
+}
 
 // TestReach calls sockets as Postfix does, chrooted and not.
 func TestReach(t *testing.T) {
@@ -53,7 +130,7 @@ func TestReach(t *testing.T) {
 				name = "unix:onbehalf/m.sock"
 			}
 			d := &doctor{Installation: Installation{User: "nobody"}}
-			call{who: stranger, queue: queue, chrooted: c.chrooted, services: "smtp/inet", name: name, place: milterPlace}.examine(d, nil)
+			call{caller: caller{stranger, queue, c.chrooted}, services: "smtp/inet", name: name, place: milterPlace}.examine(d, nil)
 			f := d.findings[0]
 			if len(d.findings) != 1 || (f.Level == OK) != (c.want == "") || !strings.Contains(f.Why, c.want) {
 				t.Errorf("%+v", d.findings)
@@ -73,7 +150,7 @@ func TestStrangers(t *testing.T) {
 	for mode, want := range map[fs.FileMode]int{0o666: 1, 0o660: 0, 0o664: 0} {
 		must(t, os.Chmod(path, mode))
 		d := new(doctor)
-		d.strangers(setup.Wanted{Socket: config.Socket{Network: "unix", Address: path}})
+		d.strangers(postfix.Wanted{Milter: "unix:" + path})
 		if len(d.findings) != want {
 			t.Errorf("mode %04o: %+v", mode, d.findings)
 		}
@@ -98,7 +175,7 @@ func TestSockets(t *testing.T) {
 			must(t, err)
 			listener.(*net.UnixListener).SetUnlinkOnClose(false)
 			listener.Close()
-		}, path, "nobody answers at"},
+		}, path, "nothing answers at"},
 		{func() { // somebody else's
 			listener, err := net.Listen("unix", path)
 			must(t, err)
@@ -116,7 +193,7 @@ func TestSockets(t *testing.T) {
 		d := new(doctor)
 		d.socket(config.Socket{Network: "unix", Address: c.path})
 		f := d.findings[0]
-		if len(d.findings) != 1 || f.Level != Error || !strings.Contains(f.What+"\n"+f.Why, c.want) || f.Mend == "" {
+		if len(d.findings) != 1 || f.Level != Error || !strings.Contains(f.What+"\n"+f.Why, c.want) || f.Fix == "" {
 			t.Errorf("%+v, want %q", d.findings, c.want)
 		}
 	}

@@ -19,25 +19,25 @@ import (
 // selftest hands the daemon a message of the platform's own, as Postfix does, and judges what
 // comes back. It goes nowhere: we are the mail server, and drop it.
 func (d *doctor) selftest() {
-	w, known := d.wanted()
-	if d.Table == nil || !known {
+	_, socket := d.wanted()
+	if d.Table == nil || socket.IsZero() {
 		d.skip("no message was signed", "the configuration does not load, so it is not known how", "")
 		return
 	}
 	mail, plan, found := d.letter()
 	if !found {
-		d.skip("no message was signed", "as far as we can tell, nobody may send as the platform", "look at platform.submitters and trust")
+		d.skip("no message was signed", "by the configuration, no client may send as the platform", "look at platform.submitters and trust")
 		return
 	}
-	result, err := pass(w.Socket.Network, w.Socket.Address, mail)
+	result, err := pass(socket.Network, socket.Address, mail)
 	switch {
 	case os.IsPermission(err):
-		d.skip("no message was signed", "we may not connect to "+w.Socket.String(), "run onbehalf doctor as root")
+		d.skip("no message was signed", "we may not connect to "+socket.String(), "run onbehalf doctor as root")
 	case err != nil:
-		d.add(Finding{Level: Error, What: "no message could be handed in at " + w.Socket.String(), Why: err.Error(), Mend: "see above, and the daemon's log", Commands: startCommands})
+		d.add(Finding{Level: Error, What: "no message could be handed in at " + socket.String(), Why: err.Error(), Fix: "see above, and the daemon's log", Commands: startCommands})
 	case result.Reply != "":
 		d.add(Finding{Level: Error, What: "the daemon answers a message of the platform's own with " + result.Reply, Why: "so it would do with " + mail.Sender,
-			Mend: "the daemon's log says why, with queue id " + queueID, Commands: []string{"journalctl -u onbehalf -n 5"}})
+			Fix: "the daemon's log says why, with queue id " + queueID, Commands: []string{"journalctl -u onbehalf -n 5"}})
 	default:
 		d.judge(result, mail, plan)
 	}
@@ -51,22 +51,14 @@ const queueID = "DOCTOR"
 func (d *doctor) letter() (mta.Mail, rewrite.Plan, bool) {
 	p := d.Table.Platform()
 	author := message.Address{Local: "postmaster", Domain: p.Domain}
-	host, _ := os.Hostname()
-	now := time.Now()
-	header := message.Header{
-		{Name: "From", Value: message.FormatMailboxes("From", message.Mailbox{Address: author})},
-		{Name: "To", Value: message.FormatMailboxes("To", message.Mailbox{Address: author})},
-		{Name: "Subject", Value: " onbehalf doctor"},
-		{Name: "Date", Value: " " + now.Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: fmt.Sprintf(" <%s.doctor@%s>", now.UTC().Format("20060102150405"), p.Domain)},
-	}
+	m := p.Submitters.Letter(author, author, "onbehalf doctor", time.Now())
+	m.Host, _ = message.ParseHost(d.Host)
+	m.QueueID = queueID
 	for _, who := range submitters(p) {
-		m := message.Message{Header: header, Submitter: who, QueueID: queueID, Received: now,
-			Envelope: message.Envelope{ReversePath: message.PathOf(author), ForwardPaths: []message.Path{message.PathOf(author)}}}
-		m.Host, _ = message.ParseDomain(host)
+		m.Submitter = who
 		if plan := rewrite.Decide(m, d.Table.Snapshot()); len(plan.Sign) > 0 {
-			return mta.Mail{Client: who.Client, Local: who.Local, Login: who.Login, Host: host, QueueID: queueID,
-				Sender: author.String(), Recipients: []string{author.String()}, Header: header, Body: []byte("Not to be delivered.\r\n")}, plan, true
+			return mta.Mail{Client: who.Client, Local: who.Local, Login: who.Login, Host: d.Host, QueueID: queueID,
+				Sender: author.String(), Recipients: []string{author.String()}, Header: m.Header, Body: []byte("Not to be delivered.\r\n")}, plan, true
 		}
 	}
 	return mta.Mail{}, rewrite.Plan{}, false
@@ -102,15 +94,15 @@ func pass(network, address string, mail mta.Mail) (mta.Result, error) {
 func (d *doctor) judge(result mta.Result, mail mta.Mail, plan rewrite.Plan) {
 	octets := result.Header.String() + "\r\n" + string(mail.Body)
 	signed := len(result.Header.All("DKIM-Signature")) > 0
-	const reload = "see whether the daemon goes by the configuration on disk, and reload it"
+	const reload = "see whether the daemon uses the configuration on disk, and reload it"
 	switch {
 	case !signed && plan.Shadow:
-		d.ok("a message went through the socket and came back as it was, for policy.mode is shadow: nothing is signed yet")
+		d.ok("a message went through the socket and came back as it was, because policy.mode is shadow: nothing is signed yet")
 		return
 	case !signed:
 		d.add(Finding{Level: Error, What: "a message of the platform's own came back unsigned",
-			Why:  "the daemon answers, and does not sign what it should by the configuration on disk",
-			Mend: reload, Commands: []string{"systemctl reload onbehalf"}})
+			Why: "the daemon answers, and does not sign what it should by the configuration on disk",
+			Fix: reload, Commands: []string{"systemctl reload onbehalf"}})
 		return
 	}
 	good, faults := d.verify(octets)
@@ -119,12 +111,12 @@ func (d *doctor) judge(result mta.Result, mail mta.Mail, plan rewrite.Plan) {
 			d.ok("a message came back with a signature by %s that verifies (%s)", name, id.Algorithm)
 		} else {
 			d.add(Finding{Level: Error, What: "the signature by " + name + " is missing, or does not verify", Why: strings.Join(faults, "; "),
-				Mend: reload, Commands: []string{"systemctl reload onbehalf"}})
+				Fix: reload, Commands: []string{"systemctl reload onbehalf"}})
 		}
 	}
 }
 
-// verify gives the names of the keys whose signatures are good, and what is wrong with others.
+// verify returns the names of the keys whose signatures are good, and what is wrong with others.
 func (d *doctor) verify(octets string) (good map[string]bool, faults []string) {
 	good = make(map[string]bool)
 	for _, id := range d.Table.Platform().Identities {
@@ -147,7 +139,7 @@ func (d *doctor) verify(octets string) (good map[string]bool, faults []string) {
 // notAsked is what answer says of other keys.
 const notAsked = "another key"
 
-// answer stands in for DNS, and knows one key: the library does not tell which signature
+// answer stands in for DNS, and knows one key: the library does not say which signature
 // a result is of.
 func (d *doctor) answer(id tenant.Identity) func(string) ([]string, error) {
 	return func(name string) ([]string, error) {

@@ -16,19 +16,19 @@ import (
 // Postfix itself.
 func (d *doctor) sockets() {
 	if len(d.Config.Listen) == 0 {
-		d.skip("sockets were not tried", "the configuration does not tell any that can be read", "")
+		d.skip("sockets were not tried", "the configuration names none that can be read", "")
 		return
 	}
 	answers := make(map[config.Socket]bool)
 	for _, socket := range d.Config.Listen {
 		answers[socket] = d.socket(socket)
 	}
-	if w, _ := d.wanted(); w.Socket.Network == "unix" && answers[w.Socket] {
+	if w, socket := d.wanted(); socket.Network == "unix" && answers[socket] {
 		d.reach(w)
 	}
 }
 
-// socket negotiates as Postfix does, as whoever we are. Answers tells whether somebody
+// socket negotiates as Postfix does, as whoever we are. answers reports whether a program
 // listens, as far as we can see.
 func (d *doctor) socket(socket config.Socket) (answers bool) {
 	if socket.Network == "unix" && !d.stands(socket) {
@@ -44,19 +44,19 @@ func (d *doctor) socket(socket config.Socket) (answers bool) {
 		return false
 	}
 	d.add(Finding{Level: Error, What: "what listens at " + socket.String() + " does not answer as a milter", Why: err.Error(),
-		Mend: "see what it is, and why", Commands: startCommands})
+		Fix: "see what it is, and why", Commands: startCommands})
 	return true
 }
 
-// refused says that there is nobody to talk to at a socket, if that is why.
+// refused says that nothing answers at a socket, if that is why.
 func (d *doctor) refused(socket config.Socket, err error) bool {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		d.skip(socket.String()+" could not be tried", "we may not connect", "run onbehalf doctor as root")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		d.add(Finding{Level: Error, What: "nobody answers at " + socket.String(),
-			Why:  "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
-			Mend: "start it, and see why it ended", Commands: startCommands})
+		d.add(Finding{Level: Error, What: "nothing answers at " + socket.String(),
+			Why: "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
+			Fix: "start it, and see why it ended", Commands: startCommands})
 	default:
 		return false
 	}
@@ -65,7 +65,7 @@ func (d *doctor) refused(socket config.Socket, err error) bool {
 
 var startCommands = []string{"systemctl restart onbehalf", "journalctl -u onbehalf -n 50"}
 
-// stands tells whether there is a socket at a path.
+// stands reports whether there is a socket at a path.
 func (d *doctor) stands(socket config.Socket) bool {
 	info, err := os.Stat(socket.Address)
 	folder := filepath.Dir(socket.Address)
@@ -73,18 +73,18 @@ func (d *doctor) stands(socket config.Socket) bool {
 	switch {
 	case errors.Is(noFolder, fs.ErrNotExist):
 		d.add(Finding{Level: Error, What: socket.String() + ": its folder is not there", Why: "onbehalf cannot open the socket, so Postfix has mail come back later (451)",
-			Mend:     "make the folder, for the user of the daemon and the group of Postfix",
+			Fix:      "make the folder, for the user of the daemon and the group of Postfix",
 			Commands: []string{fmt.Sprintf("install -d -m 2750 -o %s -g postfix %s", d.User, folder), "systemctl restart onbehalf"}})
 	case errors.Is(err, fs.ErrNotExist):
 		d.add(Finding{Level: Error, What: socket.String() + " is not there", Why: "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
-			Mend: "start it, and see why it ended", Commands: startCommands})
+			Fix: "start it, and see why it ended", Commands: startCommands})
 	case errors.Is(err, fs.ErrPermission):
 		d.skip(socket.String()+" could not be looked at", cause(err), "run onbehalf doctor as root")
 	case err != nil:
 		d.add(Finding{Level: Error, What: socket.String() + " cannot be looked at", Why: cause(err)})
 	case info.Mode()&fs.ModeSocket == 0:
 		d.add(Finding{Level: Error, What: socket.String() + " is not a socket", Why: "it is " + kind(info.Mode()) + ", in the place where the socket belongs",
-			Mend: "move it away", Commands: []string{fmt.Sprintf("mv %s %[1]s.old", socket.Address), "systemctl restart onbehalf"}})
+			Fix: "move it away", Commands: []string{fmt.Sprintf("mv %s %[1]s.old", socket.Address), "systemctl restart onbehalf"}})
 	default:
 		return true
 	}

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"onbehalf/cmd/onbehalf/setup"
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/milter/mta"
+	"onbehalf/postfix"
 	"onbehalf/socketmap"
 )
 
@@ -21,12 +22,12 @@ import (
 // Postfix's services does. Where no mail is delivered directly, and Postfix names no table of
 // ours, there is nothing to look at.
 func (d *doctor) tables() {
-	w := d.tablesWanted()
+	w, _ := d.wanted()
 	readers := d.Postfix.Readers(w)
-	if !w.Direct && len(readers) == 0 {
+	if len(w.Direct) == 0 && len(readers) == 0 {
 		return
 	}
-	if w.Socketmap.IsZero() {
+	if w.Socketmap == "" {
 		d.tablesOff(readers)
 		return
 	}
@@ -35,35 +36,27 @@ func (d *doctor) tables() {
 	}
 }
 
-// tablesWanted is wanted, also of a configuration that names no socket for the milter.
-func (d *doctor) tablesWanted() setup.Wanted {
-	if w, known := d.wanted(); known {
-		return w
-	}
-	return setup.WantedOf(d.Config)
-}
-
 // tablesOff is for a configuration without a socketmap. That no mail is delivered directly then is
 // said with the configuration.
-func (d *doctor) tablesOff(readers []setup.Reader) {
-	for _, setting := range settingsOf(readers) {
+func (d *doctor) tablesOff(readers []postfix.Reader) {
+	for _, setting := range postfix.Settings(readers) {
 		d.add(Finding{Level: Error, What: setting + " asks onbehalf, and socketmap is empty in the configuration",
-			Why:  "nobody answers, and Postfix defers the mail that it has to look up there",
-			Mend: "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + " and restart onbehalf, or take the table out of " + setting})
+			Why: "nothing answers, and Postfix defers the mail that it has to look up there",
+			Fix: "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + " and restart onbehalf, or take the table out of " + setting})
 	}
 }
 
 // answersTables asks as whoever we are. It reports whether the socket is one of ours, as far as we
 // can see.
-func (d *doctor) answersTables(w setup.Wanted) bool {
-	socket := w.Socketmap
+func (d *doctor) answersTables(w postfix.Wanted) bool {
+	socket := d.Config.Socketmap
 	if socket.Network == "unix" && !d.stands(socket) {
 		return false
 	}
 	conn, err := net.DialTimeout(socket.Network, socket.Address, tableTime)
 	if err != nil {
 		if !d.refused(socket, err) {
-			d.add(Finding{Level: Error, What: "cannot connect to " + socket.String(), Why: err.Error(), Mend: "see what it is, and why", Commands: startCommands})
+			d.add(Finding{Level: Error, What: "cannot connect to " + socket.String(), Why: err.Error(), Fix: "see what it is, and why", Commands: startCommands})
 		}
 		return false
 	}
@@ -89,35 +82,35 @@ const milterTime = 2 * time.Second
 
 // judgeTables asks two keys whose answers are known. "*" asks whether a table has a default, and
 // ours never has; the role address of the bounce domain is always known.
-func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w setup.Wanted) (f Finding, wrong bool) {
+func (d *doctor) judgeTables(conn net.Conn, at config.Socket, w postfix.Wanted) (f Finding, wrong bool) {
 	conn.SetDeadline(time.Now().Add(tableTime))
 	request := socketmap.Transport + " *"
 	answer, err := socketmap.Ask(conn, request)
 	switch {
 	case err != nil:
-		return silent(at, err), true
+		return unanswered(at, err), true
 	case answer != "NOTFOUND ":
-		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: mail that is none of ours would go there", request, answer), Mend: "find out which program it is, and name our socket instead"}, true
-	case w.Bounce.IsZero():
+		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: mail that is none of ours would go there", request, answer), Fix: "find out which program it is, and name our socket instead"}, true
+	case w.Bounce == "":
 		return f, false
 	}
-	request = socketmap.Recipients + " postmaster@" + w.Bounce.String()
+	request = socketmap.Recipients + " postmaster@" + w.Bounce
 	if answer, err = socketmap.Ask(conn, request); err != nil {
-		return silent(at, err), true
+		return unanswered(at, err), true
 	}
 	if !strings.HasPrefix(answer, "OK ") {
 		return Finding{Why: fmt.Sprintf("asked for %q, it says %q: it is another program, or a daemon with another configuration than this one", request, answer),
-			Mend: "see which configuration the daemon goes by", Commands: []string{"onbehalf status", "systemctl restart onbehalf"}}, true
+			Fix: "see which configuration the daemon uses", Commands: []string{"onbehalf status", "systemctl restart onbehalf"}}, true
 	}
 	return f, false
 }
 
-// silent explains why there was no answer, and says whether it is a milter that was asked.
-func silent(at config.Socket, err error) Finding {
-	f := Finding{Mend: "restart onbehalf, and see what held it up", Commands: startCommands}
+// unanswered explains why there was no answer, and says whether it is a milter that was asked.
+func unanswered(at config.Socket, err error) Finding {
+	f := Finding{Fix: "restart onbehalf, and see what held it up", Commands: startCommands}
 	switch {
 	case isMilter(at):
-		return Finding{Why: "a milter answers there, not a socketmap; Postfix defers the mail that it has to look up", Mend: "name the socket of socketmap there, and that of listen only in smtpd_milters and non_smtpd_milters"}
+		return Finding{Why: "a milter answers there, not a socketmap; Postfix defers the mail that it has to look up", Fix: "name the socket of socketmap there, and that of listen only in smtpd_milters and non_smtpd_milters"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		f.Why = fmt.Sprintf("it accepts the connection, and has not answered in %s; Postfix waits 100 s for each lookup, and then defers the mail", tableTime)
 	case errors.Is(err, io.EOF):
@@ -148,90 +141,53 @@ func isMilter(at config.Socket) bool {
 
 // askAsPostfix asks at each name that Postfix has for the socket, once chrooted and once not,
 // where there are services of both kinds.
-func (d *doctor) askAsPostfix(w setup.Wanted, readers []setup.Reader, answers bool) {
+func (d *doctor) askAsPostfix(w postfix.Wanted, readers []postfix.Reader, answers bool) {
 	who := d.postfixUser()
 	if who == nil {
 		return
 	}
 	for len(readers) > 0 {
 		first := readers[0]
-		same := func(r setup.Reader) bool {
+		same := func(r postfix.Reader) bool {
 			return r.Table.Socket == first.Table.Socket && r.Service.Chrooted == first.Service.Chrooted
 		}
-		group := slices.DeleteFunc(slices.Clone(readers), func(r setup.Reader) bool { return !same(r) })
+		group := slices.DeleteFunc(slices.Clone(readers), func(r postfix.Reader) bool { return !same(r) })
 		readers = slices.DeleteFunc(readers, same)
 		d.askAs(who, w, group, answers)
 	}
 }
 
-func (d *doctor) askAs(who *account, w setup.Wanted, group []setup.Reader, answers bool) {
-	table, at := group[0].Table, w.Socketmap
+func (d *doctor) askAs(who *access.User, w postfix.Wanted, group []postfix.Reader, answers bool) {
+	table, at := group[0].Table, d.Config.Socketmap
 	if !strings.HasPrefix(table.Socket, "unix:") {
 		d.overNetwork(table, w, group)
 		return
 	}
-	c := call{who: who, queue: filepath.Clean(d.Postfix.Queue()), chrooted: group[0].Service.Chrooted, services: list(servicesOf(group)),
+	c := call{caller: caller{who, filepath.Clean(d.Postfix.Queue()), group[0].Service.Chrooted}, services: postfix.List(postfix.ServicesOf(group)),
 		name: table.Socket, place: socketmapPlace}
 	if c.path() == at.Address && !answers {
 		return // said already
 	}
-	if name := d.Postfix.Name(at); table.Socket != name && !strings.HasPrefix(name, "unix:/") {
-		c.rename, c.commands = d.renamed(name, w, group)
+	if name := d.Postfix.Name(w.Socketmap); table.Socket != name && !strings.HasPrefix(name, "unix:/") {
+		c.rename, c.commands = d.Postfix.Renamed(group, w)
 	}
 	c.examine(d, func(conn net.Conn) (Finding, bool) {
-		f, wrong := d.judgeTables(conn, config.Socket{Network: "unix", Address: c.path()}, w)
+		f, wrong := d.judgeTables(conn, atPath(c.path()), w)
 		if wrong && c.rename != "" {
-			f.Mend, f.Commands = c.rename, c.commands
+			f.Fix, f.Commands = c.rename, c.commands
 		}
 		return f, wrong
 	})
 }
 
 // overNetwork is about tables that are asked for by TCP.
-func (d *doctor) overNetwork(table setup.Table, w setup.Wanted, group []setup.Reader) {
-	f := Finding{Level: Warning, What: fmt.Sprintf("%s asks onbehalf at %s, which is not a unix socket", list(settingsOf(group)), table.Socket),
+func (d *doctor) overNetwork(table postfix.Table, w postfix.Wanted, group []postfix.Reader) {
+	f := Finding{Level: Warning, What: fmt.Sprintf("%s asks onbehalf at %s, which is not a unix socket", postfix.List(postfix.Settings(group)), table.Socket),
 		Why: "whenever onbehalf restarts, Postfix defers the mail of services that had asked there before"}
-	if w.Socketmap.Network == "unix" {
-		f.Mend, f.Commands = d.renamed(d.Postfix.Name(w.Socketmap), w, group)
+	if d.Config.Socketmap.Network == "unix" {
+		f.Fix, f.Commands = d.Postfix.Renamed(group, w)
 	} else {
-		f.Mend = "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + ", restart onbehalf, and name it there: onbehalf setup says how"
+		f.Fix = "write socketmap: unix:" + filepath.Join(d.Postfix.Queue(), "onbehalf", "socketmap.sock") + ", restart onbehalf, and name it there: onbehalf setup says how"
 	}
 	d.add(f)
-}
-
-// renamed says how Postfix is made to name our socket so that every service reaches it. Settings
-// that services have for themselves are not for postconf -e.
-func (d *doctor) renamed(name string, w setup.Wanted, group []setup.Reader) (mend string, commands []string) {
-	mend = "name it " + name + ", as every service reaches it"
-	for _, setting := range settingsOf(group) {
-		if c := d.Postfix.Change(setting, w); c.Now != c.Value && len(d.Postfix.Tables(setting, w)) > 0 {
-			commands = append(commands, c.Line())
-		}
-	}
-	for _, r := range group {
-		if _, own := d.Postfix.Of(r.Service, r.Setting); own {
-			mend += fmt.Sprintf("; %s has %s of its own in master.cf", r.Service.Name, r.Setting)
-		}
-	}
-	return mend, append(commands, "postfix reload")
-}
-
-func settingsOf(readers []setup.Reader) []string {
-	var all []string
-	for _, r := range readers {
-		if !slices.Contains(all, r.Setting) {
-			all = append(all, r.Setting)
-		}
-	}
-	return all
-}
-
-func servicesOf(readers []setup.Reader) []string {
-	var all []string
-	for _, r := range readers {
-		if !slices.Contains(all, r.Service.Name) {
-			all = append(all, r.Service.Name)
-		}
-	}
-	return all
 }

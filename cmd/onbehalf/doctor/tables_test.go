@@ -5,16 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
-	"onbehalf/message"
-	"onbehalf/tenant"
+	"onbehalf/postfix"
 )
 
 // answering plays a server at a socket: it reads what comes, and says what talk returns; "" is
@@ -82,63 +79,19 @@ func TestJudgeTables(t *testing.T) {
 			t.Parallel()
 			at := answering(t, c.talk)
 			d := &doctor{Installation: Installation{User: "nobody"}}
-			w := setup.Wanted{Socketmap: at, Direct: true}
-			var err error
-			w.Bounce, err = message.ParseDomain("bounces.courseware.nl")
-			must(t, err)
+			d.Config = &config.Config{Socketmap: at}
+			w := postfix.Wanted{Socketmap: at.String(), Bounce: "bounces.courseware.nl"}
 			began := time.Now()
 			if ours := d.answersTables(w); ours != (c.wrong == "") {
 				t.Errorf("ours: %v", ours)
 			}
 			f := d.findings[0]
-			if (f.Level == OK) != (c.wrong == "") || !strings.Contains(f.Why, c.wrong) || f.Level == Error && f.Mend == "" {
+			if (f.Level == OK) != (c.wrong == "") || !strings.Contains(f.Why, c.wrong) || f.Level == Error && f.Fix == "" {
 				t.Errorf("%+v, want %q", f, c.wrong)
 			}
 			if took := time.Since(began); took > 3*tableTime {
 				t.Errorf("it took %s", took)
 			}
 		})
-	}
-}
-
-// TestLeadsTo: which names of Postfix's for this host are those of a next hop.
-func TestLeadsTo(t *testing.T) {
-	for _, c := range []struct {
-		hop, place string
-		want       bool
-	}{
-		{"[mx.a.example]:25", "MX.A.example", true},
-		{"mx.a.example:25", "mx.a.example.", true},
-		{"[mx.a.example]:25", "a.example", false},
-		{"[192.0.2.1]:25", "192.0.2.1", true},
-		{"[192.0.2.1]:25", "::ffff:192.0.2.1", true},
-		{"[ipv6:2001:db8::1]:25", "[2001:db8::1]", true},
-		{"[192.0.2.1]:25", "192.0.2.10", false},
-		{"[192.0.2.1]:25", "all", false},
-	} {
-		hop, err := tenant.ParseNextHop(c.hop)
-		must(t, err)
-		if leadsTo(hop, c.place) != c.want {
-			t.Errorf("%s is %s: %v", c.hop, c.place, !c.want)
-		}
-	}
-}
-
-// TestHoldsCertificates: a folder of files that OpenSSL does not find is as good as empty.
-func TestHoldsCertificates(t *testing.T) {
-	dir := room(t)
-	for _, c := range []struct {
-		add  string
-		want bool
-	}{{"", false}, {"authority.pem", false}, {"README", false}, {"0a1b2c3d.0", true}} {
-		if c.add != "" {
-			must(t, os.WriteFile(filepath.Join(dir, c.add), nil, 0o644))
-		}
-		if holdsCertificates(dir) != c.want {
-			t.Errorf("with %q: %v", c.add, !c.want)
-		}
-	}
-	if holdsCertificates(filepath.Join(dir, "none")) {
-		t.Error("in a folder that is not there")
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"onbehalf/cmd/onbehalf/setup"
+	"onbehalf/postfix"
 )
 
 // Self is what Postfix on this host would connect with.
@@ -29,9 +29,9 @@ type Self struct {
 // ThisHost asks Postfix how it connects; without a Postfix the system's name and authorities
 // count. A name that is given comes first.
 func ThisHost(ctx context.Context, name string, sending []netip.Addr) (Self, error) {
-	p, err := setup.ReadPostfix(ctx)
+	p, err := postfix.Instance("").Read(ctx)
 	switch {
-	case errors.Is(err, setup.ErrNoPostfix):
+	case errors.Is(err, postfix.ErrAbsent):
 		return withoutPostfix(name, sending)
 	case err != nil:
 		return Self{}, err
@@ -40,13 +40,12 @@ func ThisHost(ctx context.Context, name string, sending []netip.Addr) (Self, err
 }
 
 func withoutPostfix(name string, sending []netip.Addr) (s Self, err error) {
-	system, _ := os.Hostname()
-	s = Self{Caller: Caller{Hello: cmp.Or(name, system), SendingIPs: sending, TrustedFrom: "the system"}, types: []uint16{dns.TypeA, dns.TypeAAAA}}
+	s = Self{Caller: Caller{Hello: cmp.Or(name, postfix.Configuration{}.Hostname()), SendingIPs: sending, TrustedFrom: "the system"}, types: []uint16{dns.TypeA, dns.TypeAAAA}}
 	s.roots, err = x509.SystemCertPool()
 	return s, err
 }
 
-func withPostfix(p setup.Postfix, name string, sending []netip.Addr) Self {
+func withPostfix(p postfix.Configuration, name string, sending []netip.Addr) Self {
 	s := Self{Caller: Caller{Hello: cmp.Or(name, p.OfClient("smtp_helo_name")), SendingIPs: sending, Postfix: true, SecurityLevel: p.OfClient("smtp_tls_security_level")}}
 	switch p.OfClient("inet_protocols") {
 	case "ipv4":
@@ -73,7 +72,7 @@ func (s Self) local(to netip.Addr) net.Addr {
 }
 
 // trust reads the authorities that Postfix would believe.
-func (s *Self) trust(p setup.Postfix) {
+func (s *Self) trust(p postfix.Configuration) {
 	s.roots = x509.NewCertPool()
 	var from []string
 	if p.OfClient("tls_append_default_CA") == "yes" {
@@ -104,7 +103,7 @@ func (s *Self) believe(file string) {
 
 // present reads the certificate that Postfix would show to a server that asks for one. Who may
 // not read the key can still say whose the certificate is.
-func (s *Self) present(pairs []setup.KeyPair) {
+func (s *Self) present(pairs []postfix.KeyPair) {
 	if len(pairs) == 0 {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"onbehalf/authorize/resolve"
-	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -48,18 +47,9 @@ func New(self Self, asker resolve.Asker, t *tenant.Tenant, s *tenant.Snapshot, n
 		AuthorSender: message.PathOf(author),
 	}
 	p.uses = Sender(t.Direct.Envelope)
-	p.decide(letter(t, author, p.domain, now), s)
+	p.decide(t.Submitters.Letter(author, postmaster(p.domain), "onbehalf check", now), s)
 	p.secret = regexp.MustCompile(`(?i)` + regexp.QuoteMeta(p.senders[BounceSender].Address.Local))
 	return p
-}
-
-// letter is a message of the tenant's to its own postmaster.
-func letter(t *tenant.Tenant, author message.Address, to message.Domain, now time.Time) message.Message {
-	m := message.Message{Received: now, Submitter: check.SubmitterFor(t.Submitters, message.Submitter{Local: true})}
-	m.Envelope.ReversePath = message.PathOf(author)
-	m.Envelope.ForwardPaths = []message.Path{message.PathOf(postmaster(to))}
-	m.Header = message.Header{{Name: "From", Value: " " + author.String()}}
-	return m
 }
 
 func postmaster(at message.Domain) message.Address {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ErrLeft is given when a person ends the talk: what is not agreed on is not done.
+// ErrLeft says that a person has ended the talk: what is not agreed on is not done.
 var ErrLeft = errors.New("left; nothing more was done")
 
 // Talk is a conversation with a person at a terminal.
@@ -22,7 +22,7 @@ func NewTalk(in io.Reader, out io.Writer) *Talk { return &Talk{bufio.NewReader(i
 
 // Ask gets the answers that are not given, each until it is right.
 func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
-	fmt.Fprintln(t.out, "A few questions; Enter takes what stands in brackets, Ctrl-D leaves with nothing done.")
+	fmt.Fprintln(t.out, "A few questions; Enter accepts the value in brackets, Ctrl-D stops and changes nothing.")
 	a := given
 	for _, q := range questions {
 		if q.get(given) != "" {
@@ -84,7 +84,7 @@ func (t *Talk) accept(q question, a *Answers, value string, host Host) bool {
 		return false
 	}
 	for _, text := range warnings {
-		fmt.Fprintf(t.out, "Taken, but mind: %s.\n", text)
+		fmt.Fprintf(t.out, "Taken, with a warning: %s.\n", text)
 	}
 	*a = trial
 	return true

@@ -41,7 +41,7 @@ func TestAskAgain(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{"write one.", `"nl" is`, "choose a name that nothing else uses", "write x@courseware.nl", "come back again",
-		"None is offered: this host tells no address", "is a network", "Taken, but mind: 10.0.0.1 is a private address"} {
+		"None is offered: this host has no address", "is a network", "Taken, with a warning: 10.0.0.1 is a private address"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing:\n%s", want, out)
 		}

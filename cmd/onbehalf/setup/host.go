@@ -3,21 +3,15 @@ package setup
 import (
 	"net"
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 
 	"onbehalf/authorize/publish"
+	"onbehalf/postfix"
 )
 
-// ThisHost asks the machine for its name and addresses; what it does not tell is
-// empty. The name that Postfix goes by is better, if it is a whole one.
-func ThisHost(p Postfix) Host {
-	var h Host
-	h.Name, _ = os.Hostname()
-	if name := p.expanded["myhostname"]; strings.Contains(name, ".") {
-		h.Name = name
-	}
+// ThisHost asks the machine for its addresses, and Postfix, if there is one, for its name.
+func ThisHost(p postfix.Configuration) Host {
+	h := Host{Name: p.Hostname()}
 	all, _ := net.InterfaceAddrs()
 	for _, one := range all {
 		prefix, err := netip.ParsePrefix(one.String())
@@ -28,7 +22,7 @@ func ThisHost(p Postfix) Host {
 	return h
 }
 
-// Public gives the addresses that receivers may see.
+// Public returns the addresses that receivers may see.
 func (h Host) Public() []string {
 	var all []string
 	for _, addr := range h.Addrs {
@@ -45,11 +39,11 @@ func (h Host) Behind() string {
 	case len(h.Public()) > 0:
 		return ""
 	case len(h.Addrs) == 0:
-		return "this host tells no address of its own"
+		return "this host has no address of its own"
 	}
 	var all []string
 	for _, addr := range h.Addrs {
 		all = append(all, addr.String())
 	}
-	return "this host has private addresses alone (" + join(all) + "), so receivers see another, that of its router (NAT)"
+	return "this host has only private addresses (" + join(all) + "), so receivers see another one, that of its router (NAT)"
 }

@@ -15,14 +15,14 @@ type question struct {
 	why       string // what it is for, in one line
 	get       func(Answers) string
 	set       func(*Answers, string)
-	// standard gives what is taken when nothing is said, of the answers so far; empty: it
+	// standard returns what is taken when nothing is said, of the answers so far; empty: it
 	// must be said.
 	standard func(Answers, Host) string
 	// offered is taken without a question; it is said what was taken.
 	offered bool
 }
 
-// Host is what a machine tells about itself.
+// Host is what a machine says about itself.
 type Host struct {
 	Name  string
 	Addrs []netip.Addr
@@ -34,16 +34,16 @@ var questions = []question{
 	{"name", "platform.name", "Name of the platform", `recipients read it: "Academy via NAME"`,
 		func(a Answers) string { return a.Name }, func(a *Answers, s string) { a.Name = s },
 		func(Answers, Host) string { return "" }, false},
-	{"domain", "platform.domain", "Domain of the platform", "signs its mail, and that of customers that have not published a key",
+	{"domain", "platform.domain", "Domain of the platform", "signs its mail, and that of tenants that have not published a key",
 		func(a Answers) string { return a.Domain }, func(a *Answers, s string) { a.Domain = s },
 		func(_ Answers, h Host) string { return h.domain() }, false},
 	{"bounce-domain", "platform.bounce_domain", "Bounce domain", "bounces come back there; nothing else may use it",
 		func(a Answers) string { return a.BounceDomain }, func(a *Answers, s string) { a.BounceDomain = s },
 		func(a Answers, _ Host) string { return "bounces." + a.Domain }, false},
-	{"from", "platform.from", "Address in From", "stands in for an author whose domain has not authorized this host",
+	{"from", "platform.from", "Address in From", "replaces From when the author's domain has not authorized this host",
 		func(a Answers) string { return a.From }, func(a *Answers, s string) { a.From = s },
 		func(a Answers, _ Host) string { return "noreply@" + a.Domain }, false},
-	{"bounces-to", "platform.bounces_to", "Mailbox for bounces", "gets those that lead back to no author; people should read it",
+	{"bounces-to", "platform.bounces_to", "Mailbox for bounces", "gets the bounces that belong to no author; people should read it",
 		func(a Answers) string { return a.BouncesTo }, func(a *Answers, s string) { a.BouncesTo = s },
 		func(a Answers, _ Host) string { return "postmaster@" + a.Domain }, false},
 	{"sending-ip", "platform.sending_ips", "Sending addresses", "the IP addresses that receivers see this host's mail come from",
@@ -52,15 +52,15 @@ var questions = []question{
 	{"selector", "platform.dkim", "Selectors", "names of the RSA and the Ed25519 key in DNS, below _domainkey",
 		func(a Answers) string { return join(a.Selectors) }, func(a *Answers, s string) { a.Selectors = split(s) },
 		func(Answers, Host) string { return "ob1, ob2" }, false},
-	{"spf-include", "platform.spf_include", "Name for SPF", "customers include it, so addresses can change",
+	{"spf-include", "platform.spf_include", "Name for SPF", "tenants include it; addresses can change",
 		func(a Answers) string { return a.SPFInclude }, func(a *Answers, s string) { a.SPFInclude = s },
 		func(a Answers, _ Host) string { return "spf." + a.Domain }, true},
 }
 
-// NoInclude is the answer that customers get addresses in place of a name.
+// NoInclude is the answer that tenants get addresses in place of a name.
 const NoInclude = "none"
 
-// domain gives the domain that a host like mail.courseware.nl is probably one of.
+// domain returns the domain that a host like mail.courseware.nl is probably one of.
 func (h Host) domain() string {
 	d, err := message.ParseDomain(h.Name)
 	if err != nil || d.Parent().IsZero() || slices.Contains([]string{"localdomain", "local", "internal", "lan"}, h.Name[strings.LastIndex(h.Name, ".")+1:]) {
@@ -69,8 +69,8 @@ func (h Host) domain() string {
 	return d.Organizational().Unicode()
 }
 
-// Complete gives the answers with defaults for those that are empty, and the flags of
-// those that have none. The domain is not guessed: nobody is there to see it.
+// Complete returns the answers with defaults for those that are empty, and the flags of
+// those that have none. The domain is not guessed: there is no person to see it.
 func (a Answers) Complete(h Host) (whole Answers, missing []string) {
 	for _, q := range questions {
 		if q.get(a) != "" {

@@ -13,6 +13,16 @@
 //
 // Answers are judged by package config itself: they are put into a configuration in
 // a folder of no consequence, and what Load finds is what is wrong with them.
+//
+//	setup.go      the answers, and how they differ from a configuration that is there
+//	questions.go  what is asked, and the defaults; host.go is where some come from
+//	ask.go        the conversation
+//	validate.go   what is wrong with answers
+//	paths.go      where everything lies; the text of the configuration
+//	existing.go   what is there already
+//	files.go      folders, keys, secret and configuration, made
+//	wanted.go     what Postfix has to know
+//	postconf.go   Postfix's settings, shown and made
 package setup
 
 import (
@@ -31,7 +41,7 @@ type Answers struct {
 	SPFInclude                                  string   // or NoInclude
 }
 
-// AnswersOf gives the answers that a configuration stands for.
+// AnswersOf returns the answers that a configuration stands for.
 func AnswersOf(c *config.Config) Answers {
 	p := c.Platform
 	a := Answers{
@@ -50,7 +60,7 @@ func AnswersOf(c *config.Config) Answers {
 	return a
 }
 
-// over gives these answers, with those of other where these are empty.
+// over returns these answers, with those of other where these are empty.
 func (a Answers) over(other Answers) Answers {
 	for _, q := range questions {
 		if q.get(a) == "" {
@@ -87,7 +97,7 @@ func (a Answers) Differences(there Answers) ([]Difference, error) {
 	return all, nil
 }
 
-// sorted gives the items of a list, for which order does not count.
+// sorted returns the items of a list, for which order does not count.
 func sorted(list string) []string { return slices.Sorted(slices.Values(split(list))) }
 
 func join(list []string) string { return strings.Join(list, ", ") }

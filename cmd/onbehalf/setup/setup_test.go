@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"onbehalf/config"
+	"onbehalf/postfix"
 )
 
 // good are answers with nothing wrong.
@@ -60,7 +61,7 @@ func TestTextReadsBack(t *testing.T) {
 // apart from the mode.
 func TestTextIsTheDefault(t *testing.T) {
 	folder := t.TempDir()
-	p := Place{Config: "/etc/onbehalf/onbehalf.yaml", Keys: "/etc/onbehalf/keys", Tenants: "/etc/onbehalf/tenants.d", Secrets: "/etc/onbehalf/srs.secrets", Sockets: Queue + "/onbehalf"}
+	p := Paths{Config: "/etc/onbehalf/onbehalf.yaml", Keys: "/etc/onbehalf/keys", Tenants: "/etc/onbehalf/tenants.d", Secrets: "/etc/onbehalf/srs.secrets", Sockets: postfix.DefaultQueue + "/onbehalf"}
 	least := "platform: {name: Courseware, domain: courseware.nl, from: noreply@courseware.nl, bounce_domain: bounces.courseware.nl, " +
 		"bounces_to: postmaster@courseware.nl, sending_ips: [80.84.235.70], dkim: [{selector: ob1, key: courseware.nl-ob1.pem}, {selector: ob2, key: courseware.nl-ob2.pem}]}\n" +
 		"policy: {mode: shadow}\ntenants: []\n"

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -74,18 +73,6 @@ func (s *Session) Do(command string) (Reply, error) {
 	s.wait()
 	if _, err := io.WriteString(s.conn, command+"\r\n"); err != nil {
 		s.broken = true
-		return Reply{}, err
-	}
-	return s.reply()
-}
-
-// Send sends a message after DATA, and reads the reply to it.
-func (s *Session) Send(octets []byte) (Reply, error) {
-	s.wait()
-	buffer := bufio.NewWriter(s.conn)
-	w := textproto.NewWriter(buffer).DotWriter()
-	w.Write(octets)
-	if err := w.Close(); err != nil {
 		return Reply{}, err
 	}
 	return s.reply()
