@@ -4,8 +4,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.9.0
 FUZZTIME := 60s
+SOAKTIME := 10m
 
-.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz peers deb man
+.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz soak peers deb man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ benchmarks: ## all benchmarks of the packages
 
 fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test, one on each processor at a time
 	@test/fuzz.sh $(FUZZTIME)
+
+soak: peers ## a host under load, reloads and faults for SOAKTIME (10 minutes): what is lost, twice, unsigned, and what grows
+	SOAKTIME=$(SOAKTIME) go test -run '^TestSoak$$' -count 1 -v -timeout 24h ./test
 
 deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git
 	@packaging/deb amd64 arm64
