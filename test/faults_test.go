@@ -48,6 +48,7 @@ func TestFaults(t *testing.T) {
 		{"OpenSSL cannot be used", (*faults).opensslGone},
 		{"DNS does not answer", (*faults).dnsDead},
 		{"No file descriptors are left", (*faults).noDescriptors},
+		{"The clock jumps", (*faults).clockJumps},
 		{"The daemon is killed", (*faults).killed},
 		{"Postfix stops", (*faults).postfixStops},
 	} {
