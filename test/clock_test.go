@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -43,7 +42,9 @@ func init() {
 // kernel's does not.
 func (f *faults) buildJumping() (binary string) {
 	f.t.Helper()
-	original := filepath.Join(runtime.GOROOT(), "src/time/time.go")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	f.must(err)
+	original := filepath.Join(strings.TrimSpace(string(root)), "src/time/time.go")
 	text, err := os.ReadFile(original)
 	f.must(err)
 	const asks = "	sec, nsec, mono := runtimeNow()\n	if mono == 0 {"

@@ -16,6 +16,7 @@ import (
 
 	"onbehalf/test/cases"
 	"onbehalf/test/nameserver"
+	"onbehalf/test/peer"
 	"onbehalf/test/postfix"
 )
 
@@ -67,6 +68,7 @@ func TestFaults(t *testing.T) {
 
 // openFaults opens the host. A tenant signs with its own key, and is authorized.
 func openFaults(t *testing.T) *faults {
+	peer.Need(t, "/usr/bin/setpriv", "/usr/bin/unshare", "/usr/bin/prlimit")
 	p := &premises{t: t, sink: postfix.StartSink(t), folder: shortDir(t)}
 	f := &faults{watched: &watched{premises: p}, parent: t, state: filepath.Join(p.folder, "state")}
 	t.Setenv("ONBEHALF_STATE_DIR", f.state)
@@ -247,7 +249,7 @@ func readOperations(t *testing.T) *operations {
 	return page
 }
 
-// take returns what a section quotes. It must quote something, and the page must name the test.
+// take returns what a section quotes, which must be something.
 func (o *operations) take(t *testing.T, section string) []string {
 	t.Helper()
 	lines := o.quoted[section]
