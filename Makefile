@@ -2,9 +2,11 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := v1.9.0
 FUZZTIME := 60s
+SOAKTIME := 10m
 
-.PHONY: help demo build test lint bench bench-million benchmarks fuzz peers deb man
+.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz soak peers deb man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +31,9 @@ lint: ## formatting, vet, static analysis
 	go run $(STATICCHECK) ./...
 	@go mod tidy -diff >/dev/null || { echo "go.mod or go.sum is not tidy, run go mod tidy" >&2; exit 1; }
 
+vuln: ## known vulnerabilities in what we build from; needs the network
+	@test/vuln.sh $(GOVULNCHECK)
+
 bench: ## a table: CPU, rates and memory beside other signers that are installed; ten minutes
 	@go test -run '^$$' -bench Table -benchtime 1x -timeout 60m ./test/bench
 	@echo 'what a header of a megabyte costs, whatever is in it:'
@@ -40,12 +45,11 @@ bench-million: ## a million tenants: start, memory, messages while all is reload
 benchmarks: ## all benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/bench$$')
 
-fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test
-	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
-			echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
-		done; \
-	done
+fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test, one on each processor at a time
+	@test/fuzz.sh $(FUZZTIME)
+
+soak: peers ## a host under load, reloads and faults for SOAKTIME (10 minutes): what is lost, twice, unsigned, and what grows
+	SOAKTIME=$(SOAKTIME) go test -run '^TestSoak$$' -count 1 -v -timeout 24h ./test
 
 deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git
 	@packaging/deb amd64 arm64

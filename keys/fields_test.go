@@ -86,8 +86,8 @@ func TestSignedFieldsBound(t *testing.T) {
 func FuzzSignedFields(f *testing.F) {
 	f.Add("From\nTo\nSubject")
 	f.Add("Received\nBcc\nlist-id\nResent-Bcc\nARC-Seal\nList-;d=evil.example")
-	f.Add(strings.Repeat("To\n", 3000))
-	f.Add(strings.Repeat("Resent-To\n", 1000) + strings.Repeat("List-Unsubscribe\n", 40))
+	f.Add(strings.Repeat("To\n", 300))
+	f.Add(strings.Repeat("Resent-To\n", 100) + strings.Repeat("List-Unsubscribe\n", 40)) // TestSignedFieldsBound has more
 	f.Fuzz(func(t *testing.T, names string) {
 		h := named(strings.Split(names, "\n")...)
 		signed, err := signedFields(h)

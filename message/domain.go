@@ -49,7 +49,11 @@ func ParseDomain(s string) (Domain, error) {
 		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
 	}
 	d := Domain{ascii}
-	if u := d.Unicode(); lower != ascii && lower != strings.ToLower(u) || !norm.NFC.IsNormalString(s) {
+	u := d.Unicode()
+	if strings.HasPrefix(u, "xn--") || strings.Contains(u, ".xn--") { // an A-label of what looks like one
+		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
+	}
+	if lower != ascii && lower != strings.ToLower(u) || !norm.NFC.IsNormalString(s) {
 		return Domain{}, remedy.New(fmt.Sprintf("write %q", u), "%q is not the usual spelling of a domain name", clip(s))
 	}
 	return d, nil

@@ -108,7 +108,7 @@ func lineOf(code int, text string) Line {
 		return Line{code, m[1], strings.TrimSpace(text[len(m[0]):])}
 	}
 	if m := trailing.FindStringSubmatch(text); m != nil {
-		return Line{code, m[1], text}
+		return Line{code, m[1], strings.TrimLeft(text, " :;,-")} // as behind one that leads
 	}
 	return Line{code, "", text}
 }

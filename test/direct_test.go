@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -97,22 +96,6 @@ func (s *street) certify(name string) {
 		openssl x509 -req -days 3 -in "$2.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -out "$2.pem"`
 	if out, err := exec.Command("sh", "-c", script, "sh", s.certificates, name).CombinedOutput(); err != nil {
 		s.t.Fatalf("openssl: %v\n%s", err, out)
-	}
-}
-
-// configure replaces text in the configuration.
-func (s *street) configure(before, after string) {
-	s.t.Helper()
-	octets, err := os.ReadFile(s.config)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	text := strings.Replace(string(octets), before, after, 1)
-	if text == string(octets) {
-		s.t.Fatalf("the configuration has no %q", before)
-	}
-	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
 	}
 }
 
@@ -294,27 +277,6 @@ func (s *street) probes() {
 	}
 }
 
-// set gives settings of a Postfix other values, "name=value" each.
-func (s *street) set(in *postfix.Instance, settings ...string) {
-	s.t.Helper()
-	if out, err := exec.Command("/usr/sbin/postconf", append([]string{"-c", in.ConfigDir, "-e"}, settings...)...).CombinedOutput(); err != nil {
-		s.t.Fatalf("postconf: %v\n%s", err, out)
-	}
-	past := time.Now().Add(-time.Hour) // Postfix waits for a main.cf that is just being written
-	if err := os.Chtimes(in.ConfigDir+"/main.cf", past, past); err != nil {
-		s.t.Fatal(err)
-	}
-	s.postfixCommand(in, "reload")
-	time.Sleep(200 * time.Millisecond) // a reload is a signal
-}
-
-func (s *street) postfixCommand(in *postfix.Instance, command string) {
-	s.t.Helper()
-	if out, err := exec.Command("/usr/sbin/postfix", "-c", in.ConfigDir, command).CombinedOutput(); err != nil {
-		s.t.Fatalf("postfix %s: %v\n%s", command, err, out)
-	}
-}
-
 // TestDirectTLS holds that each answer about TLS is one that smtp(8) takes and acts on.
 func TestDirectTLS(t *testing.T) {
 	if !apart(t) {
@@ -381,14 +343,6 @@ func TestDirectTLS(t *testing.T) {
 	s.set(s.school, "smtpd_tls_security_level=may")
 	s.postfixCommand(s.postfix, "flush")
 	s.next(s.atSchool, "no brackets")
-}
-
-// reload has the daemon read its configuration.
-func (s *street) reload() {
-	s.t.Helper()
-	before := strings.Count(s.log.String(), "msg=reloaded")
-	s.daemon.Process.Signal(syscall.SIGHUP)
-	s.await("onbehalf to reload", func() bool { return strings.Count(s.log.String(), "msg=reloaded") > before })
 }
 
 // TestDirectAuthor has the author as envelope sender, where the school's server refuses its

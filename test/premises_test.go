@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +32,7 @@ type premises struct {
 	binary  string
 	config  string
 	dns     string    // host:port of the DNS server; empty: one that is free
+	within  []string  // a command that runs the daemon, with its arguments; empty: nothing does
 	daemon  *exec.Cmd // nil: not running
 	log     logBuffer // of all runs
 }
@@ -134,13 +137,19 @@ func (p *premises) publish(records ...string) {
 // serve runs the daemon until stop, or the end of the test.
 func (p *premises) serve() {
 	p.t.Helper()
-	p.daemon = exec.Command(p.binary, "serve", "--config", p.config)
+	p.daemon = p.command()
 	p.daemon.Stderr = &p.log
 	before := strings.Count(p.log.String(), "msg=serving")
 	if err := p.daemon.Start(); err != nil {
 		p.t.Fatal(err)
 	}
 	p.await("onbehalf to serve", func() bool { return strings.Count(p.log.String(), "msg=serving") > before })
+}
+
+// command is the daemon, to be run.
+func (p *premises) command() *exec.Cmd {
+	words := append(slices.Clone(p.within), p.binary, "serve", "--config", p.config)
+	return exec.Command(words[0], words[1:]...)
 }
 
 // stop ends the daemon as systemd does.
@@ -175,4 +184,52 @@ func (p *premises) run(args ...string) (output, talk string, status int) {
 		p.t.Fatal(failure)
 	}
 	return out.String(), err.String(), command.ProcessState.ExitCode()
+}
+
+// set changes settings of a Postfix.
+// set gives settings of a Postfix other values, "name=value" each.
+func (p *premises) set(in *postfix.Instance, settings ...string) {
+	p.t.Helper()
+	if out, err := exec.Command("/usr/sbin/postconf", append([]string{"-c", in.ConfigDir, "-e"}, settings...)...).CombinedOutput(); err != nil {
+		p.t.Fatalf("postconf: %v\n%s", err, out)
+	}
+	past := time.Now().Add(-time.Hour) // Postfix waits for a main.cf that is just being written
+	if err := os.Chtimes(in.ConfigDir+"/main.cf", past, past); err != nil {
+		p.t.Fatal(err)
+	}
+	p.postfixCommand(in, "reload")
+	time.Sleep(200 * time.Millisecond) // a reload is a signal
+}
+
+// postfixCommand is postfix(1).
+func (p *premises) postfixCommand(in *postfix.Instance, command string) {
+	p.t.Helper()
+	if out, err := exec.Command("/usr/sbin/postfix", "-c", in.ConfigDir, command).CombinedOutput(); err != nil {
+		p.t.Fatalf("postfix %s: %v\n%s", command, err, out)
+	}
+}
+
+// reload has the daemon load its configuration again, which must be good.
+// reload has the daemon read its configuration.
+func (p *premises) reload() {
+	p.t.Helper()
+	before := strings.Count(p.log.String(), "msg=reloaded")
+	p.daemon.Process.Signal(syscall.SIGHUP)
+	p.await("onbehalf to reload", func() bool { return strings.Count(p.log.String(), "msg=reloaded") > before })
+}
+
+// configure replaces text in the configuration.
+func (p *premises) configure(before, after string) {
+	p.t.Helper()
+	octets, err := os.ReadFile(p.config)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	text := strings.Replace(string(octets), before, after, 1)
+	if text == string(octets) {
+		p.t.Fatalf("the configuration has no %q", before)
+	}
+	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
 }

@@ -104,15 +104,18 @@ func effect(terms []record.Term, written string) string {
 
 func spelled(terms []record.Term) string { return strings.Join(texts(terms), " ") }
 
-// apart separates records that were pasted into one.
+// apart separates records that were pasted into one, with their quotation marks or without.
 func apart(text string) []string {
 	var texts []string
 	for _, word := range words(text) {
-		if len(texts) == 0 || strings.EqualFold(word, version) {
+		switch {
+		case strings.EqualFold(trimmed(asTyped(word)), version):
+			texts = append(texts, version)
+		case len(texts) == 0:
 			texts = append(texts, word)
-			continue
+		default:
+			texts[len(texts)-1] += " " + word
 		}
-		texts[len(texts)-1] += " " + word
 	}
 	return texts
 }

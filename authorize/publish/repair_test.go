@@ -74,6 +74,7 @@ func TestRepair(t *testing.T) {
 		{"v=spf1 include=" + v + " -all", "-all", []string{"write include:" + v}},
 		{"v=spf1 include:post@x.nl -all", "-all", []string{"else than a domain name"}},
 		{"v=spf1 x-y=z ip6:::ffff:192.0.2.1 -all", "x-y=z ip6:::ffff:192.0.2.1 -all", nil},
+		{"v=spf1 ip6:2001:db8:: a -all", "ip6:2001:db8:: a -all", nil},
 
 		// An exclusion that cannot be read.
 		{"v=spf1 -ip4:300.1.1.1 mx -all", "-all", []string{"for an address", `"mx" is left out here as well`}},

@@ -51,8 +51,12 @@ func beforeAll(rest []string) ([]record.Term, bool) {
 	return append(terms, term(q+"all")), err == nil
 }
 
-// join puts words together that a space around a colon or = has separated, or that miss one.
+// join puts words together that a space around a colon or = has separated, or that miss one. The
+// colons at the end of an IPv6 address wait for nothing.
 func join(parts []string) (string, bool) {
+	if _, fault := readTerm(parts[0]); fault == nil && strings.HasSuffix(parts[0], "::") {
+		return "", false
+	}
 	joined := asTyped(parts[0])
 	for _, part := range parts[1:] {
 		part = asTyped(part)

@@ -2,7 +2,10 @@ package cases
 
 import (
 	"cmp"
+	"crypto"
 	_ "embed"
+	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -56,6 +59,35 @@ var pairs = sync.OnceValue(func() map[string]keys.Key {
 	}
 	return map[string]keys.Key{"rsa.pem": rsa, "ed25519.pem": ed25519}
 })
+
+// BrokenKeys gives the cast keys under the same names that cannot sign, as of a security module
+// that is away.
+func BrokenKeys(t testing.TB) *keys.Ring {
+	t.Helper()
+	ring := new(keys.Ring)
+	cast := NewCast(t)
+	for _, file := range cast.load(t, nil).Keys {
+		for _, id := range file.Identities {
+			key, err := keys.NewKey(away{pairs()[filepath.Base(file.Path)].Public()})
+			if err == nil {
+				err = ring.Add(id, key)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return ring
+}
+
+// away is a signer that cannot be reached.
+type away struct{ public crypto.PublicKey }
+
+func (a away) Public() crypto.PublicKey { return a.public }
+
+func (away) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the security module does not answer")
+}
 
 func (c *Cast) load(t testing.TB, environment []string) *config.Config {
 	t.Helper()
