@@ -11,6 +11,7 @@ import (
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/rewrite"
+	"onbehalf/srs"
 	"onbehalf/tenant"
 )
 
@@ -145,7 +146,7 @@ func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
 func (t *transaction) limited(x rewrite.Exchange, err error) error {
 	by, now := &t.server.strangers, t.server.Now()
 	network := networkOf(t.message.Submitter.Client)
-	guess := t.snapshot.Platform().SRS.TakesClassic(now) && (errors.Is(err, rewrite.ErrForged) || x.Kind == rewrite.KindClassic)
+	guess := t.snapshot.Platform().SRS.TakesClassic(now) && (errors.Is(err, srs.ErrForged) || x.Kind == rewrite.KindClassic)
 	switch {
 	case by.refused.exceeded(network, now), guess && by.guesses.exceeded(nil, now):
 		return errRefused

@@ -232,7 +232,7 @@ func (f *facts) bounceAt(domain message.Domain) *message.Address {
 		id = f.tenant.ID
 	}
 	codec := NewCodec(f.platform.SRS, f.m.Received)
-	address := codec.BounceAt(f.m.Envelope.ReversePath, id, domain, f.m.Envelope.SMTPUTF8, f.s)
+	address := codec.BounceAt(f.m.Envelope.ReversePath, id, domain, f.m.Envelope.SMTPUTF8, f.s.TakesBounces)
 	if address == f.m.Envelope.ReversePath.Address {
 		return nil
 	}

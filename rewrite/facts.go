@@ -349,7 +349,7 @@ func (f *facts) aligns(sender message.Path) bool {
 // canAlign tells whether row 5 has an envelope sender to offer: what MAIL said, or
 // the author.
 func (f *facts) canAlign() bool {
-	return f.aligns(f.m.Envelope.ReversePath) || writable(f.author.Mailboxes[0].Address, f.m.Envelope.SMTPUTF8)
+	return f.aligns(f.m.Envelope.ReversePath) || f.author.Mailboxes[0].Address.Writable(f.m.Envelope.SMTPUTF8)
 }
 
 // isOurs tells whether bounces to the domain come to the platform anyway.

@@ -149,5 +149,5 @@ func (f *facts) messageID() string {
 	if queueID == "" {
 		queueID = "0"
 	}
-	return f.m.Received.UTC().Format("20060102150405") + "." + plainAtom(queueID[:min(len(queueID), maxLocal)]) + "@" + host.String()
+	return f.m.Received.UTC().Format("20060102150405") + "." + plainAtom(queueID[:min(len(queueID), message.MaxWrittenLocal)]) + "@" + host.String()
 }

@@ -145,7 +145,7 @@ func (f *facts) fromAddress() message.Address {
 	if !f.platform.From.Holds("reply") { // there, the check code covers every octet
 		local = strings.Trim(local, ".")
 	}
-	if missing || local == "" || len(local) > maxLocal {
+	if missing || local == "" || len(local) > message.MaxWrittenLocal {
 		local = "noreply"
 	}
 	return message.Address{Local: local, Domain: f.platform.FromDomain}

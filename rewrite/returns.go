@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/srs"
 	"onbehalf/tenant"
 )
 
@@ -30,7 +31,7 @@ const (
 	KindRole    Kind = "role"    // postmaster, abuse: for people
 )
 
-// Errors that refuse a recipient, besides those of Codec.Decode.
+// Errors that refuse a recipient, besides those of srs.Codec.Decode.
 var (
 	ErrNoReply = errors.New("it is a reply address, and stands where bounce addresses do; or the other way round")
 	ErrGone    = errors.New("its tenant is not here any more")
@@ -48,7 +49,7 @@ var (
 // beside the mailboxes of people.
 func Ours(to message.Address, s *tenant.Snapshot) bool {
 	p := s.Platform()
-	return s.TakesBounces(to.Domain) || p.OnlyReplies(to.Domain) || p.TakesReplies(to.Domain) && looksLikeReply(to.Local)
+	return s.TakesBounces(to.Domain) || p.OnlyReplies(to.Domain) || p.TakesReplies(to.Domain) && srs.LooksLikeReply(to.Local)
 }
 
 // Lead says where mail from an envelope sender to a recipient goes. Ours is false for an
@@ -78,7 +79,7 @@ func Lead(sender, to message.Path, s *tenant.Snapshot, now time.Time) (x Exchang
 	return x, true, err
 }
 
-func kindOf(to message.Address, d Decoded) Kind {
+func kindOf(to message.Address, d srs.Decoded) Kind {
 	switch {
 	case isRole(to.Local):
 		return KindRole
@@ -90,26 +91,35 @@ func kindOf(to message.Address, d Decoded) Kind {
 	return KindBounce
 }
 
+// NewCodec returns the codec of a platform's bounce and reply addresses at an instant.
+func NewCodec(of tenant.SRS, now time.Time) srs.Codec {
+	s := srs.Settings{MaxAge: of.MaxAge, Classic: of.TakesClassic(now), ClassicHashMin: of.ClassicHashMin}
+	for _, secret := range of.Secrets {
+		s.Secrets = append(s.Secrets, secret.Octets())
+	}
+	return srs.New(s, now)
+}
+
 // decode reads an address that is ours to lead. Bounce and reply addresses do not
 // work in each other's place; the role addresses lead to the platform.
-func decode(to message.Address, s *tenant.Snapshot, now time.Time) (Decoded, error) {
+func decode(to message.Address, s *tenant.Snapshot, now time.Time) (srs.Decoded, error) {
 	forBounces, forReplies := s.TakesBounces(to.Domain), s.Platform().TakesReplies(to.Domain)
 	if isRole(to.Local) {
-		return Decoded{}, nil
+		return srs.Decoded{}, nil
 	}
 	decoded, err := NewCodec(s.Platform().SRS, now).Decode(to)
 	switch {
 	case err != nil:
-		return Decoded{}, err
+		return srs.Decoded{}, err
 	case decoded.Reply && !forReplies, !decoded.Reply && !forBounces:
-		return Decoded{}, ErrNoReply
+		return srs.Decoded{}, ErrNoReply
 	}
 	return decoded, nil
 }
 
 // home finds the mailbox behind a decoded address: the one that it holds; else the
 // tenant's bounces_to; else the platform's.
-func home(d Decoded, s *tenant.Snapshot) (Exchange, error) {
+func home(d srs.Decoded, s *tenant.Snapshot) (Exchange, error) {
 	if !d.Address.IsZero() {
 		x := Exchange{To: d.Address}
 		if owner, _ := s.Owner(d.Address.Domain); owner != nil {
@@ -128,12 +138,6 @@ func home(d Decoded, s *tenant.Snapshot) (Exchange, error) {
 		return Exchange{To: s.Platform().BouncesTo, Tenant: owner.ID}, nil
 	}
 	return Exchange{To: owner.BouncesTo, Tenant: owner.ID}, nil
-}
-
-// looksLikeReply tells the local parts that Reply makes from those of people.
-func looksLikeReply(local string) bool {
-	local = strings.ToLower(local)
-	return strings.HasPrefix(local, "reply=") || strings.HasPrefix(local, "reply+") && strings.Count(local, "=") == 2
 }
 
 // isRole tells the mailboxes that every mail domain must have (RFC 5321 section

@@ -88,7 +88,7 @@ func (f *facts) chooseSender() {
 		return
 	}
 	author := f.author.Mailboxes[0].Address
-	if sender.IsZero() || !f.addsOnly(sender.Domain) || !writable(author, f.m.Envelope.SMTPUTF8) {
+	if sender.IsZero() || !f.addsOnly(sender.Domain) || !author.Writable(f.m.Envelope.SMTPUTF8) {
 		return
 	}
 	f.m.Envelope.ReversePath = message.PathOf(author)

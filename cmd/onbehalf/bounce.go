@@ -52,7 +52,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 	if owner, _ := snapshot.Owner(path.Address.Domain); owner != nil && tenantID == "" {
 		tenantID = owner.ID
 	}
-	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot))
+	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot.TakesBounces))
 	return nil
 }
 

@@ -24,17 +24,18 @@ var below = map[string][]string{
 	"message":   {},
 	"receivers": {},
 	"tenant":    {"message"},
-	"rewrite":   {"tenant", "message"},
+	"srs":       {"message"},
+	"rewrite":   {"srs", "tenant", "message"},
 	"keys":      {"tenant", "message"}, // Identity, the name of a key, is a tenant's
 	"config":    {"tenant", "message"},
-	"authorize": {"rewrite", "keys", "tenant", "message", "receivers"},
-	"milter":    {"rewrite", "keys", "tenant", "message", "receivers"},
-	"socketmap": {"rewrite", "keys", "tenant", "message"},
-	"admin":     {"rewrite", "keys", "tenant", "message", "receivers"},
+	"authorize": {"rewrite", "srs", "keys", "tenant", "message", "receivers"},
+	"milter":    {"rewrite", "srs", "keys", "tenant", "message", "receivers"},
+	"socketmap": {"rewrite", "srs", "keys", "tenant", "message"},
+	"admin":     {"rewrite", "srs", "keys", "tenant", "message", "receivers"},
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
-var pure = []string{"rewrite", "receivers"}
+var pure = []string{"rewrite", "srs", "receivers"}
 
 // impure is what those may not import, with all below it.
 var impure = []string{
@@ -159,6 +160,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/rewrite/deeper", "os", "it is pure"},
 		{"onbehalf/rewrite", "github.com/hashicorp/go-memdb", "it is pure"},
 		{"onbehalf/rewrite", "github.com/emersion/go-msgauth/dkim", "it is pure"},
+		{"onbehalf/srs", "os", "it is pure"},
+		{"onbehalf/srs", "onbehalf/tenant", "arrows point down only, from srs to message"},
 		{"onbehalf/receivers", "net", "it is pure"},
 		{"onbehalf/receivers", "onbehalf/message", "arrows point down only, from receivers to nothing of ours"},
 		{"onbehalf/rewrite", "onbehalf/receivers", "arrows point down only"},
