@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -136,7 +137,7 @@ func reportOf(s Subject, v Verdict) Report {
 	r.Keys = slices.Repeat([]Finding{f}, len(s.Keys))
 	if v != Unanswered {
 		r.Policy.Verdict = There
-		r.DMARC.Policy = tenant.DMARCNone
+		r.DMARC.Policy = dmarc.None
 	}
 	return r
 }
@@ -294,7 +295,7 @@ func longAgo(t testing.TB, n int, now time.Time) []tenant.Standing {
 		all[i] = tenant.Standing{
 			Domain: dom(t, crowdDomain(i)),
 			SPF:    tenant.Mechanism{State: tenant.Active, Of: ourIPs, Since: past, Checked: past},
-			DMARC:  tenant.DMARC{Policy: tenant.DMARCNone, Checked: past},
+			DMARC:  tenant.DMARC{Policy: dmarc.None, Checked: past},
 		}
 	}
 	return all

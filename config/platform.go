@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -70,7 +71,7 @@ func (l *loader) ownDomains(d *document, texts []string) {
 			continue
 		}
 		seen[own.Domain] = true
-		if own.Domain.Organizational() != p.Domain.Organizational() {
+		if dmarc.Listed(own.Domain) != dmarc.Listed(p.Domain) {
 			d.warn(index(path, i), fmt.Sprintf("mail from %s is signed by %s, which is not aligned with it", own.Domain.Unicode(), p.Domain.Unicode()),
 				"make it a tenant with a key of its own")
 		}

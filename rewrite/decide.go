@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -179,7 +180,7 @@ func (f *facts) mayKeepFrom() bool {
 func (f *facts) objects(d message.Domain) bool {
 	policy := f.standing(d).DMARC.Policy
 	listed := slices.ContainsFunc(f.policy.AlwaysRewrite, d.Within)
-	return listed || policy != tenant.DMARCNone && policy != tenant.DMARCAbsent
+	return listed || policy != dmarc.None && policy != dmarc.Absent
 }
 
 // replaceSender returns what takes the place of the envelope sender; nil: it stays. One

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -37,7 +38,6 @@ type facts struct {
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
 	bound  *tenant.Tenant // that the submitter is bound to
 	domain message.Domain // of the author
-	dmarc  tenant.DMARC
 
 	exchanges    []Exchange       // recipients of ours, which are led elsewhere
 	destinations []message.Domain // of all recipients, where they are delivered
@@ -237,7 +237,6 @@ func (f *facts) everyMailbox() []message.Mailbox {
 // readStanding finds S, K and R. Mailboxes of one tenant in several domains can
 // all be vouched for by signatures, but one envelope aligns with one domain only.
 func (f *facts) readStanding() {
-	f.dmarc = f.standing(f.domain).DMARC
 	f.consult(f.domain)
 	null := f.m.Envelope.ReversePath.Null()
 	f.spf = !null && f.spfHolds(f.domain)
@@ -292,14 +291,14 @@ func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
 	name, shown := f.tenant.ReturnPath, f.standing(apex).ReturnPath // which may be of another tenant's path
 	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		f.aligned(name, apex, d, f.standing(d).DMARC.StrictSPF) && shown.Holds() && shown.Of == name.String()
+		f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
 }
 
 // keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989
 // section 4.4.1).
 func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	_, apex := f.owner(d)
-	if !f.aligned(apex, apex, d, f.standing(d).DMARC.StrictDKIM) {
+	if !f.aligned(dmarc.DKIM, apex, apex, d) {
 		return nil
 	}
 	shown := f.standing(apex)
@@ -313,37 +312,46 @@ func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	return live
 }
 
-// aligned tells whether a name aligns with the author's domain (RFC 9989 section
-// 3.2.10): strict is equality, relaxed means one organizational domain. Receivers find
-// that by the public suffix list or by a tree walk; here both must agree. A domain that was
-// never looked up may ask for anything, and aligns with itself alone. What a walk from the
-// name finds is known of holder: the name itself, or a domain that DNS has shown to be of one
-// organization with it.
-func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
-	switch {
-	case name == author:
-		return true
-	case strict, name.IsZero(), name.Organizational() != author.Organizational():
-		return false
-	}
-	a, b := f.standing(holder).DMARC, f.standing(author).DMARC
-	switch {
-	case b.Policy == tenant.DMARCUnknown: // it may ask for strict alignment
-		return f.tenant.Authorization != tenant.Auto
-	case b.Policy == tenant.DMARCAbsent: // no receiver asks
+// aligned reports whether what the mechanism authenticates aligns with the author's domain. What
+// a walk from the name finds is known of holder: the name itself, or a domain that DNS has shown
+// to be of one organization with it.
+func (f *facts) aligned(by dmarc.Mechanism, name, holder, author message.Domain) bool {
+	if name == author {
 		return true
 	}
-	return a.Organizational.IsZero() || b.Organizational.IsZero() || a.Organizational == b.Organizational
+	from := authorOf(author, f.standing(author), f.tenant)
+	return from.Aligned(by, dmarc.Authenticated{Domain: name, Organizational: f.standing(holder).DMARC.Organizational})
 }
 
-// aligns tells whether SPF passes for the sender, in alignment with the author.
+// AuthorOf returns a domain in From with what is known of its DMARC.
+func AuthorOf(s *tenant.Snapshot, d message.Domain) dmarc.Author {
+	owner, _ := s.Owner(d)
+	return authorOf(d, s.Standing(d), owner)
+}
+
+// authorOf lets who authorizes a domain by hand vouch for its alignment where DNS was not asked.
+func authorOf(d message.Domain, shown tenant.Standing, owner *tenant.Tenant) dmarc.Author {
+	asks := shown.DMARC.Asks()
+	if asks.Policy == dmarc.Unknown && owner != nil && owner.Authorization != tenant.Auto {
+		asks.Policy = dmarc.Absent
+	}
+	return dmarc.Author{Domain: d, Asks: asks}
+}
+
+// AuthenticatedAs returns a domain that SPF or DKIM vouches for, with what is known of its
+// organization.
+func AuthenticatedAs(s *tenant.Snapshot, d message.Domain) dmarc.Authenticated {
+	return dmarc.Authenticated{Domain: d, Organizational: s.Standing(d).DMARC.Organizational}
+}
+
+// aligns reports whether SPF passes for the sender, in alignment with the author.
 func (f *facts) aligns(sender message.Path) bool {
 	d := sender.Address.Domain
 	if d == f.domain {
 		return true
 	}
 	owner, _ := f.owner(d)
-	return f.aligned(d, d, f.domain, f.dmarc.StrictSPF) && owner == f.tenant && f.spfHolds(d)
+	return f.aligned(dmarc.SPF, d, d, f.domain) && owner == f.tenant && f.spfHolds(d)
 }
 
 // canAlign tells whether row 5 has an envelope sender to offer: what MAIL said, or

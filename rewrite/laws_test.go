@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -66,7 +67,7 @@ func (d draw) standings() []tenant.Standing {
 			Domain: must(message.ParseDomain(name)), SPF: mechanism(), ReturnPath: path,
 			DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism()}, {Name: "cw2", Mechanism: mechanism()}},
 			DMARC: tenant.DMARC{
-				Policy:     []tenant.DMARCPolicy{tenant.DMARCUnknown, tenant.DMARCAbsent, tenant.DMARCNone, tenant.DMARCReject}[d.IntN(4)],
+				Policy:     []dmarc.Policy{dmarc.Unknown, dmarc.Absent, dmarc.None, dmarc.Reject}[d.IntN(4)],
 				StrictDKIM: d.oneIn(3), StrictSPF: d.oneIn(3),
 			},
 		})
@@ -307,19 +308,19 @@ func (l law) authorized(d message.Domain) bool {
 	if owner == nil || owner.Authorization == tenant.Unauthorized {
 		return false
 	}
-	dmarc := l.s.Standing(d).DMARC
+	asks := l.s.Standing(d).DMARC
 	by := func(other message.Domain, strict bool) bool {
-		unseen := dmarc.Policy == tenant.DMARCUnknown && owner.Authorization == tenant.Auto // it may be strict
+		unseen := asks.Policy == dmarc.Unknown && owner.Authorization == tenant.Auto // it may be strict
 		return other == d || !strict && !unseen && other.Organizational() == d.Organizational()
 	}
 	for _, id := range l.plan.Sign {
 		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).Key(id.Selector).Holds()
-		if slices.Contains(owner.Identities, id) && live && by(id.SDID, dmarc.StrictDKIM) {
+		if slices.Contains(owner.Identities, id) && live && by(id.SDID, asks.StrictDKIM) {
 			return true
 		}
 	}
 	envelope := l.plan.Sender(l.m).Address.Domain
-	if envelope.IsZero() || !by(envelope, dmarc.StrictSPF) {
+	if envelope.IsZero() || !by(envelope, asks.StrictSPF) {
 		return false
 	}
 	if envelope == owner.ReturnPath {
@@ -347,7 +348,7 @@ func (l law) allowed(d message.Domain) bool {
 		return true
 	case tenant.RewriteDMARC:
 		asks := l.s.Standing(d).DMARC.Policy
-		return (asks == tenant.DMARCNone || asks == tenant.DMARCAbsent) && !slices.ContainsFunc(policy.AlwaysRewrite, d.Within)
+		return (asks == dmarc.None || asks == dmarc.Absent) && !slices.ContainsFunc(policy.AlwaysRewrite, d.Within)
 	}
 	return false
 }

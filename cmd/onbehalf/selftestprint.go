@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -65,7 +66,7 @@ func (t *selftest) printExpected(w io.Writer, p *sample) {
 	}
 	line("DKIM-Signature", cmp.Or(p.signers(), "none of ours"))
 	label := "     Authentication-Results"
-	for _, result := range p.results() {
+	for _, result := range t.results(p) {
 		item(w, label, 29, result)
 		label = ""
 	}
@@ -107,8 +108,8 @@ func (p *sample) signers() string {
 	return strings.Join(all, ", ")
 }
 
-// results foretells what a receiver finds, each with the domain that it is about.
-func (p *sample) results() []string {
+// results predicts what a receiver finds, each with the domain that it is about.
+func (t *selftest) results(p *sample) []string {
 	if p.Plan.Shadow {
 		return []string{"those of mail without onbehalf"}
 	}
@@ -116,17 +117,20 @@ func (p *sample) results() []string {
 		return []string{"no matter: the tenant's own server lets us in"}
 	}
 	sender, from := p.sender().Address.Domain, p.author()
-	all, dmarc := []string{fmt.Sprintf("spf=pass (%s)", sender)}, "dmarc=fail or none"
-	vouching := []message.Domain{sender}
+	author := rewrite.AuthorOf(t.snapshot, from)
+	passes := author.Aligned(dmarc.SPF, rewrite.AuthenticatedAs(t.snapshot, sender))
+	all, signers := []string{fmt.Sprintf("spf=pass (%s)", sender)}, []message.Domain(nil)
 	for _, id := range p.Plan.Sign {
-		if !slices.Contains(vouching[1:], id.SDID) {
-			all, vouching = append(all, fmt.Sprintf("dkim=pass (%s)", id.SDID)), append(vouching, id.SDID)
+		if !slices.Contains(signers, id.SDID) {
+			all, signers = append(all, fmt.Sprintf("dkim=pass (%s)", id.SDID)), append(signers, id.SDID)
 		}
+		passes = passes || author.Aligned(dmarc.DKIM, rewrite.AuthenticatedAs(t.snapshot, id.SDID))
 	}
-	if slices.ContainsFunc(vouching, func(d message.Domain) bool { return d.Organizational() == from.Organizational() }) {
-		dmarc = "dmarc=pass" // the plan has seen to it where the policy asks for more
+	result := "dmarc=fail or none"
+	if passes {
+		result = "dmarc=pass"
 	}
-	return append(all, fmt.Sprintf("%s (%s)", dmarc, from))
+	return append(all, fmt.Sprintf("%s (%s)", result, from))
 }
 
 // author gives the domain in From that the receiver should see.

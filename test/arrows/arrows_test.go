@@ -23,19 +23,20 @@ const module = "onbehalf"
 var below = map[string][]string{
 	"message":   {},
 	"receivers": {},
-	"tenant":    {"message"},
+	"dmarc":     {"message"},
+	"tenant":    {"dmarc", "message"},
 	"srs":       {"message"},
-	"rewrite":   {"srs", "tenant", "message"},
+	"rewrite":   {"dmarc", "srs", "tenant", "message"},
 	"keys":      {"tenant", "message"}, // Identity, the name of a key, is a tenant's
-	"config":    {"tenant", "message"},
-	"authorize": {"rewrite", "srs", "keys", "tenant", "message", "receivers"},
-	"milter":    {"rewrite", "srs", "keys", "tenant", "message", "receivers"},
-	"socketmap": {"rewrite", "srs", "keys", "tenant", "message"},
-	"admin":     {"rewrite", "srs", "keys", "tenant", "message", "receivers"},
+	"config":    {"dmarc", "tenant", "message"},
+	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers"},
+	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers"},
+	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message"},
+	"admin":     {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers"},
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
-var pure = []string{"rewrite", "srs", "receivers"}
+var pure = []string{"rewrite", "dmarc", "srs", "receivers"}
 
 // impure is what those may not import, with all below it.
 var impure = []string{
@@ -150,7 +151,7 @@ func listImports(t *testing.T) map[string][]string {
 func TestFaults(t *testing.T) {
 	tests := []struct{ from, to, fault string }{
 		{"onbehalf/message", "onbehalf/tenant", "onbehalf/message may not import onbehalf/tenant: arrows point down only, from message to nothing of ours"},
-		{"onbehalf/tenant", "onbehalf/rewrite", "onbehalf/tenant may not import onbehalf/rewrite: arrows point down only, from tenant to message"},
+		{"onbehalf/tenant", "onbehalf/rewrite", "onbehalf/tenant may not import onbehalf/rewrite: arrows point down only, from tenant to dmarc, message"},
 		{"onbehalf/rewrite", "onbehalf/keys", "arrows point down only"},
 		{"onbehalf/rewrite", "onbehalf/config", "arrows point down only"},
 		{"onbehalf/rewrite", "net/netip", "it is pure"},
@@ -161,6 +162,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/rewrite", "github.com/hashicorp/go-memdb", "it is pure"},
 		{"onbehalf/rewrite", "github.com/emersion/go-msgauth/dkim", "it is pure"},
 		{"onbehalf/srs", "os", "it is pure"},
+		{"onbehalf/dmarc", "net", "it is pure"},
+		{"onbehalf/dmarc", "onbehalf/tenant", "arrows point down only, from dmarc to message"},
 		{"onbehalf/srs", "onbehalf/tenant", "arrows point down only, from srs to message"},
 		{"onbehalf/receivers", "net", "it is pure"},
 		{"onbehalf/receivers", "onbehalf/message", "arrows point down only, from receivers to nothing of ours"},

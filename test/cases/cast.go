@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"onbehalf/config"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -160,7 +161,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 			s.DKIM = append(s.DKIM, tenant.Selector{Name: selector, Mechanism: active})
 		}
 	case "dmarc":
-		s.DMARC.Policy = tenant.DMARCPolicy(value)
+		s.DMARC.Policy = dmarc.Policy(value)
 	case "org":
 		org, err := message.ParseDomain(value)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -110,7 +111,7 @@ func TestBelowWildcard(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
 			h.add("one", "*.wide.example")
-			absent := tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: time.Now()}
+			absent := tenant.DMARC{Policy: dmarc.Absent, Checked: time.Now()}
 			below := tenant.Standing{Domain: domain(t, "dept.wide.example"), SPF: mechanism(tenant.Pending), DMARC: absent, Seen: time.Now()}
 			apex := tenant.Standing{Domain: domain(t, "wide.example"), DKIM: []tenant.Selector{{Name: "cw1", Mechanism: mechanism(test.apex)}}, DMARC: absent}
 			h.known = []tenant.Standing{below, apex}

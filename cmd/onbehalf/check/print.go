@@ -9,6 +9,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -151,11 +152,11 @@ func opinion(o *authorize.Opinion) string {
 	if len(o.Signatures) == 0 {
 		parts = append(parts, "no DKIM signature")
 	}
-	dmarc := "DMARC " + o.DMARC
-	if o.Policy.Policy != tenant.DMARCAbsent && o.Policy.Policy != "" {
-		dmarc += fmt.Sprintf(" (p=%s)", o.Policy.Policy)
+	result := "DMARC " + o.DMARC
+	if o.Policy.Policy != dmarc.Absent && o.Policy.Policy != "" {
+		result += fmt.Sprintf(" (p=%s)", o.Policy.Policy)
 	}
-	return strings.Join(append(parts, dmarc), ", ") + ": " + o.Explanation
+	return strings.Join(append(parts, result), ", ") + ": " + o.Explanation
 }
 
 func unaligned(aligned bool) string {

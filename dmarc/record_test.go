@@ -1,15 +1,14 @@
-package record_test
+package dmarc_test
 
 import (
 	"strings"
 	"testing"
 
-	"onbehalf/authorize/record"
-	"onbehalf/tenant"
+	"onbehalf/dmarc"
 )
 
-// TestIsDMARC holds texts against dmarc-version of RFC 9989 section 4.8.
-func TestIsDMARC(t *testing.T) {
+// TestIsRecord holds texts against dmarc-version of RFC 9989 section 4.8.
+func TestIsRecord(t *testing.T) {
 	for text, want := range map[string]bool{
 		"v=DMARC1": true, "v=DMARC1;": true, "v=DMARC1; p=none": true, "v=DMARC1;p=none": true,
 		"v = DMARC1 ; p=none": true, "v\t=\tDMARC1\t;p=none": true, " v=DMARC1; p=none": true,
@@ -22,23 +21,23 @@ func TestIsDMARC(t *testing.T) {
 		`"v=DMARC1; p=none"`: false, `v=DMARC1\; p=none`: false, "\u00a0v=DMARC1; p=none": false,
 		"v=spf1 -all": false, "v=DKIM1; p=": false,
 	} {
-		if got := record.IsDMARC(text); got != want {
-			t.Errorf("IsDMARC(%q) = %v", text, got)
+		if got := dmarc.IsRecord(text); got != want {
+			t.Errorf("IsRecord(%q) = %v", text, got)
 		}
 	}
 }
 
-// TestParseDMARC has rows without the v=DMARC1 that they begin with.
-func TestParseDMARC(t *testing.T) {
-	policies := func(p, sp, np tenant.DMARCPolicy) record.DMARC {
-		return record.DMARC{Policy: p, Subdomains: sp, Absent: np, Suffix: "u"}
+// TestParse has rows without the v=DMARC1 that they begin with.
+func TestParse(t *testing.T) {
+	policies := func(p, sp, np dmarc.Policy) dmarc.Record {
+		return dmarc.Record{Policy: p, Subdomains: sp, Absent: np, Suffix: "u"}
 	}
-	all := func(p tenant.DMARCPolicy) record.DMARC { return policies(p, p, p) }
-	but := func(d record.DMARC, edit func(*record.DMARC)) record.DMARC { edit(&d); return d }
+	all := func(p dmarc.Policy) dmarc.Record { return policies(p, p, p) }
+	but := func(d dmarc.Record, edit func(*dmarc.Record)) dmarc.Record { edit(&d); return d }
 	const (
-		none, quarantine, reject = tenant.DMARCNone, tenant.DMARCQuarantine, tenant.DMARCReject
+		none, quarantine, reject = dmarc.None, dmarc.Quarantine, dmarc.Reject
 	)
-	for text, want := range map[string]record.DMARC{
+	for text, want := range map[string]dmarc.Record{
 		// Policies, each the default of the next.
 		"; p=none":                                 all(none),
 		"; p=quarantine":                           all(quarantine),
@@ -54,11 +53,11 @@ func TestParseDMARC(t *testing.T) {
 		" ;\tp\t=\treject\t;\tsp = none ;":   policies(reject, none, none),
 
 		// Alignment and suffix.
-		"; p=none; adkim=s; aspf=s": but(all(none), func(d *record.DMARC) { d.StrictDKIM, d.StrictSPF = true, true }),
-		"; p=none; adkim=S; aspf=r": but(all(none), func(d *record.DMARC) { d.StrictDKIM = true }),
-		"; p=none; ASPF=s":          but(all(none), func(d *record.DMARC) { d.StrictSPF = true }),
-		"; p=none; psd=y":           but(all(none), func(d *record.DMARC) { d.Suffix = "y" }),
-		"; p=none; PSD=N":           but(all(none), func(d *record.DMARC) { d.Suffix = "n" }),
+		"; p=none; adkim=s; aspf=s": but(all(none), func(d *dmarc.Record) { d.StrictDKIM, d.StrictSPF = true, true }),
+		"; p=none; adkim=S; aspf=r": but(all(none), func(d *dmarc.Record) { d.StrictDKIM = true }),
+		"; p=none; ASPF=s":          but(all(none), func(d *dmarc.Record) { d.StrictSPF = true }),
+		"; p=none; psd=y":           but(all(none), func(d *dmarc.Record) { d.Suffix = "y" }),
+		"; p=none; PSD=N":           but(all(none), func(d *dmarc.Record) { d.Suffix = "n" }),
 		"; p=none; psd=u":           all(none),
 
 		// What cannot be read, or is not known, is not there.
@@ -80,10 +79,10 @@ func TestParseDMARC(t *testing.T) {
 		"; p=reject; sp=bogus; rua=mailto:a@b.c":             all(none),
 		"; p=reject; sp; rua=mailto:a@b.c":                   all(none),
 		"; sp=reject; np=reject; rua=mailto:a@b.c":           all(none),
-		"; p=bogus; RUA = mailto:a@b.c,https://b.c; adkim=s": but(all(none), func(d *record.DMARC) { d.StrictDKIM = true }),
+		"; p=bogus; RUA = mailto:a@b.c,https://b.c; adkim=s": but(all(none), func(d *dmarc.Record) { d.StrictDKIM = true }),
 	} {
 		text = "v=DMARC1" + text
-		if got, err := record.ParseDMARC(text); err != nil || got != want {
+		if got, err := dmarc.Parse(text); err != nil || got != want {
 			t.Errorf("%q: %+v, %v\nnot %+v", text, got, err, want)
 		}
 	}
@@ -93,69 +92,69 @@ func TestParseDMARC(t *testing.T) {
 		"p=none",
 	} {
 		text = "v=DMARC1" + text
-		if got, err := record.ParseDMARC(text); err == nil || got.Policy != tenant.DMARCUnknown && strings.Contains(text, "bogus") && !strings.Contains(text, "sp=") {
+		if got, err := dmarc.Parse(text); err == nil || got.Policy != dmarc.Unknown && strings.Contains(text, "bogus") && !strings.Contains(text, "sp=") {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
 }
 
-// FuzzDMARC: who has a record has policies, and what nobody knows changes nothing.
-func FuzzDMARC(f *testing.F) {
+// FuzzParse: who has a record has policies, and what nobody knows changes nothing.
+func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"", "v=DMARC1", "v=DMARC1; p=none", "v=DMARC1; p=reject; sp=quarantine; np=none; adkim=s; aspf=s; psd=y; rua=mailto:a@b.c",
 		"v=DMARC1; rua=mailto:a@b.c", "V = DMARC1;;=;p=REJECT;\xff", "v=DMARC1; sp=x; p=none",
 	} {
 		f.Add(text)
 	}
-	known := func(p tenant.DMARCPolicy) bool {
-		return p == tenant.DMARCNone || p == tenant.DMARCQuarantine || p == tenant.DMARCReject
+	known := func(p dmarc.Policy) bool {
+		return p == dmarc.None || p == dmarc.Quarantine || p == dmarc.Reject
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := record.ParseDMARC(text)
+		d, err := dmarc.Parse(text)
 		if err == nil && !(known(d.Policy) && known(d.Subdomains) && known(d.Absent)) {
 			t.Errorf("%q: %+v", text, d)
 		}
 		if d.Suffix != "y" && d.Suffix != "n" && d.Suffix != "u" {
 			t.Errorf("%q: suffix %q", text, d.Suffix)
 		}
-		strictest, from, found := record.StrictestDMARC([]string{text})
+		strictest, from, found := dmarc.Strictest([]string{text})
 		if found {
-			repaired := record.RepairedDMARC(from, strictest)
-			read, err := record.ParseDMARC(repaired)
-			why, _ := record.DMARCFault(repaired)
-			if err != nil || !record.IsDMARC(repaired) || read.Policy != strictest.Policy || read.Subdomains != strictest.Subdomains || why != "" {
+			repaired := dmarc.Repaired(from, strictest)
+			read, err := dmarc.Parse(repaired)
+			why, _ := dmarc.Fault(repaired)
+			if err != nil || !dmarc.IsRecord(repaired) || read.Policy != strictest.Policy || read.Subdomains != strictest.Subdomains || why != "" {
 				t.Errorf("%q is repaired to %q: %+v, not %+v; %v %s", text, repaired, read, strictest, err, why)
 			}
 		}
-		if !record.IsDMARC(text) {
+		if !dmarc.IsRecord(text) {
 			return
 		}
 		more := text + "; x-unknown=1; ;nonsense"
-		if again, err2 := record.ParseDMARC(more); !record.IsDMARC(more) || again != d || (err2 == nil) != (err == nil) {
+		if again, err2 := dmarc.Parse(more); !dmarc.IsRecord(more) || again != d || (err2 == nil) != (err == nil) {
 			t.Errorf("%q: %+v, %v; with more, %+v, %v", text, d, err, again, err2)
 		}
 	})
 }
 
-// TestStrictestDMARC has what OpenDMARC or rspamd read, and the record that all read alike.
-func TestStrictestDMARC(t *testing.T) {
+// TestStrictest has what OpenDMARC or rspamd read, and the record that all read alike.
+func TestStrictest(t *testing.T) {
 	for _, test := range []struct {
 		texts    []string
-		policy   tenant.DMARCPolicy
+		policy   dmarc.Policy
 		repaired string
 	}{
-		{[]string{"v=DMARC1; p=reject"}, tenant.DMARCReject, "v=DMARC1; p=reject"},
-		{[]string{"v=DMARC1; p=reject; sp=; rua=mailto:a@b.c, mailto:d@e.f"}, tenant.DMARCReject, "v=DMARC1; p=reject; rua=mailto:a@b.c, mailto:d@e.f"},
-		{[]string{"v=DMARC1; p=reject; sp=rejected"}, tenant.DMARCReject, "v=DMARC1; p=reject"},
-		{[]string{"v=DMARC1; p=none; p=reject"}, tenant.DMARCReject, "v=DMARC1; p=reject"},
-		{[]string{"v=DMARC1 p=reject rua=mailto:a@b.c adkim=s"}, tenant.DMARCReject, "v=DMARC1; p=reject; rua=mailto:a@b.c; adkim=s"},
-		{[]string{"p=quarantine; v=DMARC1; sp=none"}, tenant.DMARCQuarantine, "v=DMARC1; p=quarantine; sp=none"},
-		{[]string{"v=DMARC1; p=none", "v=DMARC1; p=reject; fo=1"}, tenant.DMARCReject, "v=DMARC1; p=reject; fo=1"},
+		{[]string{"v=DMARC1; p=reject"}, dmarc.Reject, "v=DMARC1; p=reject"},
+		{[]string{"v=DMARC1; p=reject; sp=; rua=mailto:a@b.c, mailto:d@e.f"}, dmarc.Reject, "v=DMARC1; p=reject; rua=mailto:a@b.c, mailto:d@e.f"},
+		{[]string{"v=DMARC1; p=reject; sp=rejected"}, dmarc.Reject, "v=DMARC1; p=reject"},
+		{[]string{"v=DMARC1; p=none; p=reject"}, dmarc.Reject, "v=DMARC1; p=reject"},
+		{[]string{"v=DMARC1 p=reject rua=mailto:a@b.c adkim=s"}, dmarc.Reject, "v=DMARC1; p=reject; rua=mailto:a@b.c; adkim=s"},
+		{[]string{"p=quarantine; v=DMARC1; sp=none"}, dmarc.Quarantine, "v=DMARC1; p=quarantine; sp=none"},
+		{[]string{"v=DMARC1; p=none", "v=DMARC1; p=reject; fo=1"}, dmarc.Reject, "v=DMARC1; p=reject; fo=1"},
 		{[]string{"v=DMARC1; rua=mailto:a@b.c", "v=DMARC1; p=bogus", "v=spf1 p=reject", "\"v=DMARC1; p=reject\"", "v=dmarc1; p=reject", "v=DMARC1, p=reject"}, "", ""},
 	} {
-		d, from, found := record.StrictestDMARC(test.texts)
-		if d.Policy != test.policy || found != (test.policy != "") || found && record.RepairedDMARC(from, d) != test.repaired {
-			t.Errorf("%q: %+v %v %s", test.texts, d, found, record.RepairedDMARC(from, d))
+		d, from, found := dmarc.Strictest(test.texts)
+		if d.Policy != test.policy || found != (test.policy != "") || found && dmarc.Repaired(from, d) != test.repaired {
+			t.Errorf("%q: %+v %v %s", test.texts, d, found, dmarc.Repaired(from, d))
 		}
 	}
 }
