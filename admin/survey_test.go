@@ -165,6 +165,27 @@ func TestWorstFirst(t *testing.T) {
 	}
 }
 
+// TestKeyOfFrom: the key at the domain of platform.from is needed where DMARC asks for strict
+// alignment, and is no problem elsewhere.
+func TestKeyOfFrom(t *testing.T) {
+	for strict, want := range map[bool]int{false: 0, true: 1} {
+		p := platform(t)
+		p.FromDomain = domain(t, "via.courseware.nl")
+		table, err := tenant.NewTable(p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := standing(t, "via.courseware.nl", tenant.Active, tenant.Pending, "")
+		from.DMARC.StrictDKIM = strict
+		if err := table.SetStandings(from, standing(t, "courseware.nl", tenant.Active, tenant.Active, "")); err != nil {
+			t.Fatal(err)
+		}
+		if s := (&desk{table: table}).status(t); len(s.Problems) != want {
+			t.Errorf("strict %v: %+v", strict, s.Problems)
+		}
+	}
+}
+
 // BenchmarkStatus is the document of 10,000 tenants that have published nothing.
 func BenchmarkStatus(b *testing.B) {
 	var tenants []*tenant.Tenant

@@ -76,7 +76,7 @@ func (f *facts) decide() Plan {
 	case f.unreadable != "":
 		return f.onBehalf(RowUnreadable, "author cannot be read")
 	case f.party == platforms:
-		return f.keep(7, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Identities)
+		return f.keep(7, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Signers(f.domain))
 	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownReject:
 		return f.refuse(RowUnknown, "author's domain belongs to no tenant", f.domain.String())
 	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownPass:
@@ -94,9 +94,9 @@ func (f *facts) decide() Plan {
 	case f.key:
 		return f.keep(3, "DKIM key is live", f.unlessOurs(f.bounceHome), f.live)
 	case f.path:
-		return f.keep(4, "return path is live", f.bounceAtTenant, f.platform.Identities)
+		return f.keep(4, "return path is live", f.bounceAtTenant, f.platform.Signers(f.domain))
 	case f.spf && f.canAlign():
-		return f.keep(5, "SPF is live", f.author5321, f.platform.Identities)
+		return f.keep(5, "SPF is live", f.author5321, f.platform.Signers(f.domain))
 	default:
 		return f.onBehalf(6, "the author's domain has not authorized us")
 	}
@@ -148,16 +148,16 @@ func (f *facts) onBehalf(row Row, reason string) Plan {
 	p := f.plan(row, Rewrite, reason)
 	p.Detail = cmp.Or(f.unreadable, f.notDirect)
 	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
-	from := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom())
+	from, keys := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom()), f.platform.Signers(f.platform.FromDomain)
 	if f.mayKeepFrom() {
 		if forbidden := f.forbidsField("Sender", f.bound); forbidden != "" {
 			return f.forbid(forbidden)
 		}
 		p.Verdict, p.Detail = Keep, "policy.rewrite_from keeps From"
-		from = append(f.settleFrom(), f.dropUnreadable("Sender")...)
+		from, keys = append(f.settleFrom(), f.dropUnreadable("Sender")...), f.platform.Signers(f.domain)
 	}
-	p.Edits = slices.Concat(from, f.replyTo(), f.dropStale(f.platform.Identities), f.complete())
-	p.Sign = f.platform.Identities
+	p.Edits = slices.Concat(from, f.replyTo(), f.dropStale(keys), f.complete())
+	p.Sign = keys
 	return p
 }
 
@@ -254,5 +254,5 @@ func (f *facts) ownOrPlatform() []tenant.Identity {
 	if f.key {
 		return f.live
 	}
-	return f.platform.Identities
+	return f.platform.Signers(f.domain)
 }

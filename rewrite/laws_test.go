@@ -367,6 +367,11 @@ func (l law) signed() {
 			l.fail("signed by %s, a key of someone else's", id)
 		}
 	}
+	from := l.s.Platform().FromDomain
+	asFrom := func(id tenant.Identity) bool { return id.SDID == from }
+	if l.plan.Verdict == rewrite.Rewrite && !slices.ContainsFunc(l.plan.Sign, asFrom) {
+		l.fail("it is rewritten to an address at %s, and not signed as that: with adkim=s it would be refused", from)
+	}
 	for _, name := range []string{"Date", "Message-ID"} {
 		if !l.after.Has(name) {
 			l.fail("there is no %s", name)
