@@ -376,7 +376,7 @@ func TestAllEditsOrNone(t *testing.T) {
 			h.state.Store(sound)
 			h.wantSigned(good(), h.send(client, good()))
 			l := h.book.lines(t, "message")[0]
-			if l["outcome"] != "deferred" || l["level"] != "ERROR" || l["problem"] == nil || h.Counts.Deferred.Load() != 1 {
+			if l["result"] != "deferred" || l["level"] != "ERROR" || l["problem"] == nil || h.Counts.Deferred.Load() != 1 {
 				t.Errorf("log line is %v", l)
 			}
 		})

@@ -68,7 +68,7 @@ func TestNoMemory(t *testing.T) {
 		}
 	}
 	for _, l := range h.book.lines(t, "message") {
-		if l["outcome"] != "deferred" || l["row"] != "undecided" || l["problem"] != errMemory.Error() {
+		if l["result"] != "deferred" || l["row"] != "undecided" || l["problem"] != errMemory.Error() {
 			t.Errorf("log line is %v", l)
 		}
 	}

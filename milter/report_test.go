@@ -18,25 +18,25 @@ func TestLogLine(t *testing.T) {
 		mail mta.Mail
 		want line
 	}{
-		"kept": {good(), line{"level": "INFO", "outcome": "done", "row": "2", "verdict": "keep", "tenant": "university", "rewrote": "",
+		"kept": {good(), line{"level": "INFO", "result": "done", "row": "2 key-spf", "action": "keep", "tenant": "university", "rewrote": "",
 			"signed": "cw1._domainkey.university.example, cw2._domainkey.university.example", "from": "Courses <courses@university.example>",
 			"sender": "courses@university.example", "client": "192.0.2.10", "login": "", "recipients": 1.0, "security": nil, "fragile": nil, "mode": nil}},
-		"rewritten": {rewritten(), line{"level": "INFO", "outcome": "done", "row": "6", "verdict": "rewrite", "tenant": "yourorg",
+		"rewritten": {rewritten(), line{"level": "INFO", "result": "done", "row": "6 on-behalf", "action": "rewrite", "tenant": "yourorg",
 			"rewrote": "sender, change From, add X-Original-From, add Reply-To", "signed": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
 			"new_sender": "SRS0=cx6zzieh=D5=yourorganisationname.nl=academy@bounces.courseware.nl"}},
-		"refused": {refusable(), line{"level": "WARN", "outcome": "refused", "row": "10", "verdict": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
-		"shadow": {from("a@shadow.example", ""), line{"level": "INFO", "outcome": "passed", "row": "6", "verdict": "rewrite", "tenant": "shadow", "mode": "shadow", "rewrote": nil, "signed": nil,
+		"refused": {refusable(), line{"level": "WARN", "result": "refused", "row": "10 forbidden", "action": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
+		"shadow": {from("a@shadow.example", ""), line{"level": "INFO", "result": "passed", "row": "6 on-behalf", "action": "rewrite", "tenant": "shadow", "mode": "shadow", "rewrote": nil, "signed": nil,
 			"would_rewrite": "sender, change From, add X-Original-From, add Reply-To", "would_sign": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
 			"new_sender": nil, "would_new_sender": "SRS0=ntr47kj2=D5=shadow.example=a@bounces.courseware.nl"}},
-		"stranger":        {stranger(), line{"level": "INFO", "outcome": "passed", "row": "untrusted", "verdict": "pass", "tenant": "", "client": "203.0.113.5", "led_home": nil, "dsn": nil}},
-		"8-bit":           {bodied("größer\r\n"), line{"outcome": "done", "fragile": "8bit"}},
-		"long line":       {bodied(strings.Repeat("x", 999) + "\r\n"), line{"outcome": "done", "fragile": "long-line"}},
-		"both":            {bodied(strings.Repeat("ö", 500)), line{"outcome": "done", "fragile": "8bit, long-line"}},
-		"bare CR":         {bodied("a\rb\r\n"), line{"level": "WARN", "outcome": "refused", "rewrote": "", "signed": ""}},
-		"repeated fields": {repeating(), line{"level": "INFO", "outcome": "refused", "row": "too-many", "rewrote": "", "signed": ""}},
-		"some repeated":   {repeated(20), line{"outcome": "done", "rewrote": "sender, delete X-Original-From (20), change From, add X-Original-From, add Reply-To"}},
-		"cut field":       {addressed(strings.Repeat("student@receiver.example,\r\n\t", 2300)), line{"outcome": "done", "fragile": "cut-field"}},
-		"long text field": {noted(strings.Repeat("words and words\r\n\t", 4000)), line{"outcome": "done", "fragile": nil}},
+		"stranger":        {stranger(), line{"level": "INFO", "result": "passed", "row": "untrusted", "action": "pass", "tenant": "", "client": "203.0.113.5", "forwarded": nil, "dsn": nil}},
+		"8-bit":           {bodied("größer\r\n"), line{"result": "done", "fragile": "8bit"}},
+		"long line":       {bodied(strings.Repeat("x", 999) + "\r\n"), line{"result": "done", "fragile": "long-line"}},
+		"both":            {bodied(strings.Repeat("ö", 500)), line{"result": "done", "fragile": "8bit, long-line"}},
+		"bare CR":         {bodied("a\rb\r\n"), line{"level": "WARN", "result": "refused", "rewrote": "", "signed": ""}},
+		"repeated fields": {repeating(), line{"level": "INFO", "result": "refused", "row": "too-many", "rewrote": "", "signed": ""}},
+		"some repeated":   {repeated(20), line{"result": "done", "rewrote": "sender, delete X-Original-From (20), change From, add X-Original-From, add Reply-To"}},
+		"cut field":       {addressed(strings.Repeat("student@receiver.example,\r\n\t", 2300)), line{"result": "done", "fragile": "cut-field"}},
+		"long text field": {noted(strings.Repeat("words and words\r\n\t", 4000)), line{"result": "done", "fragile": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(h.book.lines(t, "message"))

@@ -417,7 +417,7 @@ func TestHops(t *testing.T) {
 	}
 	lines := h.book.lines(t, "message")
 	for _, l := range []line{lines[3], lines[9]} {
-		if l["row"] != "loop" || l["outcome"] != "refused" || l["verdict"] != "refuse" || l["tenant"] != "yourorg" {
+		if l["row"] != "loop" || l["result"] != "refused" || l["action"] != "refuse" || l["tenant"] != "yourorg" {
 			t.Errorf("log line is %v", l)
 		}
 	}
@@ -654,7 +654,7 @@ func TestStatus(t *testing.T) {
 	}
 	lines := h.book.lines(t, "message")
 	for cut, l := range lines {
-		if l["dsn"] != want || l["verdict"] != "forward" || l["tenant"] != "yourorg" || l["led_home"] != 1.0 || l["to"] != academy {
+		if l["dsn"] != want || l["action"] != "forward" || l["tenant"] != "yourorg" || l["forwarded"] != 1.0 || l["to"] != academy {
 			t.Fatalf("cut at %d: log line is %v", cut, l)
 		}
 	}
@@ -766,8 +766,8 @@ func TestReturnsInLog(t *testing.T) {
 	h.send(h.client(m), m)
 	got := h.book.lines(t, "message")[0]
 	for key, want := range map[string]any{
-		"level": "INFO", "outcome": "done", "row": "return", "verdict": "forward", "tenant": "yourorg", "signed": "", "rewrote": "sender, add X-Onbehalf-Hop",
-		"led_home": 2.0, "to": academy + ", " + student, "new_sender": strings.Trim(h.overflowOf(""), "<>"), "dsn": nil, "queue_id": "4XQUEUE",
+		"level": "INFO", "result": "done", "row": "return", "action": "forward", "tenant": "yourorg", "signed": "", "rewrote": "sender, add X-Onbehalf-Hop",
+		"forwarded": 2.0, "to": academy + ", " + student, "new_sender": strings.Trim(h.overflowOf(""), "<>"), "dsn": nil, "queue_id": "4XQUEUE",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %v, want %v", key, got[key], want)

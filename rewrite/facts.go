@@ -8,13 +8,13 @@ import (
 	"onbehalf/tenant"
 )
 
-// party is whose domain the author writes from.
-type party int
+// senderClass is whose domain the author writes from.
+type senderClass int
 
 const (
-	nobodys party = iota
-	platforms
-	tenants
+	ofNoTenant senderClass = iota
+	ofPlatform
+	ofTenant
 )
 
 // facts is what the decision table asks of one message.
@@ -34,12 +34,12 @@ type facts struct {
 	forbidden  string           // why the submitter may not send this; empty: it may
 	ownBounce  bool             // Postfix itself made the message
 
-	party  party
+	class  senderClass
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
 	bound  *tenant.Tenant // that the submitter is bound to
 	domain message.Domain // of the author
 
-	exchanges    []Exchange       // recipients of ours, which are led elsewhere
+	redirects    []Redirect       // recipients of ours, which are led elsewhere
 	destinations []message.Domain // of all recipients, where they are delivered
 	notDirect    string           // why not all recipients are delivered directly; empty: they are, or none is
 
@@ -86,7 +86,7 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	if !f.ownBounce {
 		f.bound = s.BoundTo(m.Submitter)
 	}
-	f.readParty()
+	f.readClass()
 	f.forbidden = f.forbids(f.bound)
 	if f.stranger = f.cameFrom(); f.stranger != "" {
 		f.distrusted = "it came to this host from a client that is not trusted"
@@ -103,7 +103,7 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 		return f
 	}
 	f.chooseSender()
-	if f.unreadable == "" && f.party == tenants {
+	if f.unreadable == "" && f.class == ofTenant {
 		f.readStanding()
 	}
 	return f
@@ -143,29 +143,29 @@ func (f *facts) readAuthor() {
 	}
 }
 
-// readParty finds whose domain the author's is. Mailboxes of several parties are
+// readClass finds whose domain the author's is. Mailboxes of several parties are
 // not one author.
-func (f *facts) readParty() {
+func (f *facts) readClass() {
 	for i, mailbox := range f.author.Mailboxes {
-		party, owner := f.partyOf(mailbox.Address.Domain)
+		class, owner := f.classOf(mailbox.Address.Domain)
 		if i == 0 {
-			f.party, f.tenant, f.domain = party, owner, mailbox.Address.Domain
+			f.class, f.tenant, f.domain = class, owner, mailbox.Address.Domain
 			continue
 		}
-		if party != f.party || owner != f.tenant || party == nobodys && mailbox.Address.Domain != f.domain {
+		if class != f.class || owner != f.tenant || class == ofNoTenant && mailbox.Address.Domain != f.domain {
 			f.unreadable = "From holds mailboxes of several parties"
 		}
 	}
 }
 
-func (f *facts) partyOf(d message.Domain) (party, *tenant.Tenant) {
+func (f *facts) classOf(d message.Domain) (senderClass, *tenant.Tenant) {
 	if f.platform.Owns(d) || d == f.m.Host {
-		return platforms, nil
+		return ofPlatform, nil
 	}
 	if owner, _ := f.owner(d); owner != nil {
-		return tenants, owner
+		return ofTenant, owner
 	}
-	return nobodys, nil
+	return ofNoTenant, nil
 }
 
 // forbids says why the submitter may not use this author. Every mailbox that can
@@ -187,7 +187,7 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 
 // forbidsFrom says why the submitter may not send from a domain.
 func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
-	party, owner := f.partyOf(d)
+	class, owner := f.classOf(d)
 	who := f.platform.Submitters
 	if owner != nil {
 		who = owner.Submitters
@@ -197,7 +197,7 @@ func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
 		return ""
 	case bound != nil && owner != bound:
 		return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, d)
-	case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
+	case class == ofNoTenant || who.IsZero() || who.Include(f.m.Submitter):
 		return ""
 	}
 	return fmt.Sprintf("only its own submitters may send from %s", d)
@@ -210,7 +210,7 @@ func (f *facts) forbidsField(name string, bound *tenant.Tenant) string {
 	for _, field := range there[:min(len(there), maxEdits)] {
 		named, _ := message.ParseCompletedFrom(field.Value, f.completes)
 		for _, mailbox := range named.Mailboxes {
-			if party, _ := f.partyOf(mailbox.Address.Domain); party == nobodys || f.addsOnly(mailbox.Address.Domain) {
+			if class, _ := f.classOf(mailbox.Address.Domain); class == ofNoTenant || f.addsOnly(mailbox.Address.Domain) {
 				continue
 			}
 			if reason := f.forbidsFrom(mailbox.Address.Domain, bound); reason != "" {

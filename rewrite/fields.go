@@ -107,8 +107,8 @@ func (f *facts) dropSender() []Edit {
 		sender, err := message.ParseCompletedFrom(field.Value, f.completes)
 		return err != nil || slices.ContainsFunc(sender.Mailboxes, func(m message.Mailbox) bool {
 			d := m.Address.Domain
-			party, _ := f.partyOf(d)
-			return party == tenants || d == f.domain || party == platforms && f.forbidsFrom(d, f.bound) != ""
+			class, _ := f.classOf(d)
+			return class == ofTenant || d == f.domain || class == ofPlatform && f.forbidsFrom(d, f.bound) != ""
 		})
 	})
 }

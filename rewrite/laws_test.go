@@ -131,7 +131,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 	l.binding()
 	l.received()
 	l.home()
-	switch plan.Verdict {
+	switch plan.Action {
 	case rewrite.Refuse, rewrite.Pass:
 		if len(plan.Edits)+len(plan.Sign) > 0 || plan.ReversePath != nil {
 			fail("a message that is refused or let pass is changed")
@@ -144,7 +144,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 	case rewrite.Forward:
 		l.forwarded()
 	default:
-		fail("the verdict is %q", plan.Verdict)
+		fail("the action is %q", plan.Action)
 	}
 }
 
@@ -227,7 +227,7 @@ func (l law) binding() {
 	if from, _ := l.m.Header.Get("From"); l.m.Submitter.Local && strings.Contains(from.Value, "MAILER-DAEMON@mail.courseware.nl") {
 		return // Postfix's own bounce is bound to nobody
 	}
-	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Verdict == rewrite.Refuse || l.plan.Verdict == rewrite.Forward {
+	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Action == rewrite.Refuse || l.plan.Action == rewrite.Forward {
 		return
 	}
 	if l.plan.Tenant != bound.ID {
@@ -237,7 +237,7 @@ func (l law) binding() {
 		author, _ := message.ParseFrom(field.Value)
 		for _, mailbox := range author.Mailboxes {
 			owner, _ := l.s.Owner(mailbox.Address.Domain)
-			if owner != bound && !(l.plan.Verdict == rewrite.Rewrite && l.s.Platform().Owns(mailbox.Address.Domain)) {
+			if owner != bound && !(l.plan.Action == rewrite.Rewrite && l.s.Platform().Owns(mailbox.Address.Domain)) {
 				l.fail("the submitter is bound to %s, and From says %s", bound.ID, mailbox.Address)
 			}
 		}
@@ -292,7 +292,7 @@ func (l law) author() {
 			l.fail("nobody has authorized us to send from %s", d)
 		}
 	}
-	if l.plan.Verdict == rewrite.Rewrite && (len(author.Mailboxes) > 1 || !l.s.Platform().Owns(author.Mailboxes[0].Address.Domain)) {
+	if l.plan.Action == rewrite.Rewrite && (len(author.Mailboxes) > 1 || !l.s.Platform().Owns(author.Mailboxes[0].Address.Domain)) {
 		l.fail("From is rewritten to %s", fields[0].Text())
 	}
 }
@@ -369,7 +369,7 @@ func (l law) signed() {
 	}
 	from := l.s.Platform().FromDomain
 	asFrom := func(id tenant.Identity) bool { return id.SDID == from }
-	if l.plan.Verdict == rewrite.Rewrite && !slices.ContainsFunc(l.plan.Sign, asFrom) {
+	if l.plan.Action == rewrite.Rewrite && !slices.ContainsFunc(l.plan.Sign, asFrom) {
 		l.fail("it is rewritten to an address at %s, and not signed as that: with adkim=s it would be refused", from)
 	}
 	for _, name := range []string{"Date", "Message-ID"} {
@@ -397,7 +397,7 @@ func (l law) applied() message.Message {
 	next.Header, next.Envelope.ReversePath = l.after, l.plan.Sender(l.m)
 	next.Envelope.ForwardPaths = nil
 	for _, to := range l.m.Envelope.ForwardPaths {
-		for _, x := range l.plan.Exchanges {
+		for _, x := range l.plan.Redirects {
 			if x.Recipient == to.Verbatim {
 				to = message.PathOf(x.To)
 			}
@@ -409,7 +409,7 @@ func (l law) applied() message.Message {
 
 // home: mail is led only from addresses of ours, to somebody who is elsewhere.
 func (l law) home() {
-	for _, x := range l.plan.Exchanges {
+	for _, x := range l.plan.Redirects {
 		to := message.ParsePath(x.Recipient)
 		if !slices.ContainsFunc(l.m.Envelope.ForwardPaths, func(p message.Path) bool { return p.Verbatim == x.Recipient }) {
 			l.fail("%s is led elsewhere and is no recipient", x.Recipient)
@@ -427,7 +427,7 @@ func (l law) home() {
 // the field that counts its rounds, and has no signature of ours. An author for whom SPF
 // would vouch, because we forward, is replaced.
 func (l law) forwarded() {
-	if len(l.plan.Exchanges) == 0 || len(l.plan.Sign) > 0 {
+	if len(l.plan.Redirects) == 0 || len(l.plan.Sign) > 0 {
 		l.fail("a message that is led home goes nowhere, or is signed")
 	}
 	if to := l.plan.ReversePath; to != nil {
@@ -468,7 +468,7 @@ func (l law) forwarded() {
 			}
 		}
 	}
-	if again := rewrite.Decide(l.applied(), l.s); len(again.Exchanges) > 0 {
+	if again := rewrite.Decide(l.applied(), l.s); len(again.Redirects) > 0 {
 		l.fail("decided again, it is led elsewhere:\n%s", cases.Print(again))
 	}
 }
@@ -481,8 +481,8 @@ func (l law) once() {
 		l.fail("decided again, it asks for more:\n%s", cases.Print(again))
 	}
 	mayNot := l.s.BoundTo(l.m.Submitter) != nil || !l.s.Platform().Submitters.IsZero() && !l.s.Platform().Submitters.Include(l.m.Submitter)
-	if again.Verdict != rewrite.Keep && !(again.Row == 10 && l.plan.Verdict == rewrite.Rewrite && mayNot) {
-		l.fail("decided again, it is another verdict:\n%s", cases.Print(again))
+	if again.Action != rewrite.Keep && !(again.Row == 10 && l.plan.Action == rewrite.Rewrite && mayNot) {
+		l.fail("decided again, it is another action:\n%s", cases.Print(again))
 	}
 }
 

@@ -97,7 +97,7 @@ func TestReinjected(t *testing.T) {
 				}
 				got := f.pass(t)
 				log := f.log.String()[before:]
-				signatures, done := bytes.Count(got.Data, []byte("DKIM-Signature:")), strings.Count(log, "outcome=done")
+				signatures, done := bytes.Count(got.Data, []byte("DKIM-Signature:")), strings.Count(log, "result=done")
 				if !test.signed {
 					if signatures > 0 || done > 0 || got.ReversePath != test.from || !bytes.Contains(got.Data, []byte("From: Academy <"+test.from+">\r\n")) {
 						t.Errorf("%s: touched, from %s:\n%s\n%s", name, got.ReversePath, got.Data, log)

@@ -81,7 +81,7 @@ func (p *program) runDecode(text string) error {
 	if err != nil {
 		return err
 	}
-	x, ours, err := rewrite.Lead(message.Path{}, path, now.table.Snapshot(), time.Now())
+	x, ours, err := rewrite.Route(message.Path{}, path, now.table.Snapshot(), time.Now())
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s leads nowhere: %w", text, err)

@@ -94,7 +94,7 @@ func (p *program) runSelftest(q wish) error {
 }
 
 func (t *selftest) prepare(q wish, now *loaded, talk io.Writer) (err error) {
-	if _, ours, _ := rewrite.Lead(message.Path{}, message.PathOf(t.To), t.snapshot, time.Now()); ours {
+	if _, ours, _ := rewrite.Route(message.Path{}, message.PathOf(t.To), t.snapshot, time.Now()); ours {
 		return misuse("--to: %s leads back to us; give a mailbox that you can look into", t.To)
 	}
 	if t.tenant, err = chooseTenant(q.tenant, now.table.Tenants(), talk); err != nil {

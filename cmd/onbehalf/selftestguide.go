@@ -44,9 +44,9 @@ func (t *selftest) onlyPlatform() string {
 		return "This is the loss that onbehalf is for. It only watches as yet: remove mode: shadow, reload, and test again."
 	case plan.Row == rewrite.RowDirect:
 		return "The tenant's own server does not let us in; its administrators must allow " + join(t.snapshot.Platform().SendingIPs) + "."
-	case plan.Verdict == rewrite.Rewrite:
+	case plan.Action == rewrite.Rewrite:
 		return "Should not happen: in the platform's name 2 is as good as 1. Has the log a line of onbehalf for it, and did the receiver take it (status=sent)?"
-	case plan.Row == 6:
+	case plan.Row == rewrite.RowOnBehalf:
 		return fmt.Sprintf("rewrite_from lets From stay though nothing vouches for it, and this receiver minds. Set it to always, "+
 			"or have %s publish what onbehalf dns %[1]s prints.", id)
 	}
@@ -65,7 +65,7 @@ func (t *selftest) advice() []string {
 		return all
 	}
 	missing := "If 2 has no such DKIM-Signature"
-	if tenants.Plan.Verdict == rewrite.Rewrite {
+	if tenants.Plan.Action == rewrite.Rewrite {
 		missing += fmt.Sprintf(" and is still from %s", tenants.From)
 	}
 	return append(all, missing+", Postfix did not call onbehalf: see postconf smtpd_milters, and look for smtpd_milters and no_milters in master.cf.")

@@ -46,8 +46,8 @@ func (t *selftest) runAloud(w io.Writer) error {
 }
 
 func (t *selftest) printExpected(w io.Writer, p *sample) {
-	item(w, "   Expected: ", 13, fmt.Sprintf("row %s, %s: %s.%s", p.Plan.Row, p.Plan.Verdict, p.Plan.Reason, t.reservation(p)))
-	if p.Plan.Verdict == rewrite.Refuse || p.Plan.Verdict == rewrite.Pass {
+	item(w, "   Expected: ", 13, fmt.Sprintf("row %s, %s: %s.%s", p.Plan.Row, p.Plan.Action, p.Plan.Reason, t.reservation(p)))
+	if p.Plan.Action == rewrite.Refuse || p.Plan.Action == rewrite.Pass {
 		return
 	}
 	line := func(name, value string) {
@@ -77,7 +77,7 @@ func (t *selftest) reservation(p *sample) string {
 	switch {
 	case p.Plan.Shadow:
 		return " But mode is shadow: that is logged, and the message left as it is."
-	case p.Plan.Row == 6 && t.tenant.Authorization == tenant.Auto && t.snapshot.Standing(p.From.Domain).SPF.State == tenant.Unknown:
+	case p.Plan.Row == rewrite.RowOnBehalf && t.tenant.Authorization == tenant.Auto && t.snapshot.Standing(p.From.Domain).SPF.State == tenant.Unknown:
 		return " The daemon may have seen more in the tenant's DNS than is known here."
 	}
 	return ""

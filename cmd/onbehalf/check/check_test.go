@@ -140,12 +140,12 @@ func TestUnaligned(t *testing.T) {
 		fine     bool
 		printed  string
 	}{
-		{"wildcard, relaxed", []string{"*.wide.example"}, "v=DMARC1; p=reject", true, "row 3"},
+		{"wildcard, relaxed", []string{"*.wide.example"}, "v=DMARC1; p=reject", true, "row 3 key"},
 		{"wildcard, strict", []string{"*.wide.example"}, "v=DMARC1; p=reject; adkim=s", false,
 			"alignment MISSING: the key of wide.example does not count for mail from any-name.wide.example: its DMARC record asks for strict alignment (adkim=s) " +
 				"do have adkim=s taken out of the DMARC record, or name the domain"},
 		{"beside the domain itself, strict", []string{"wide.example", "*.wide.example"}, "v=DMARC1; p=reject; adkim=s", false, "does not count for mail from any-name.wide.example"},
-		{"the domain alone, strict", []string{"wide.example"}, "v=DMARC1; p=reject; adkim=s", true, "row 2"},
+		{"the domain alone, strict", []string{"wide.example"}, "v=DMARC1; p=reject; adkim=s", true, "row 2 key-spf"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
@@ -191,10 +191,10 @@ func TestBelowWildcard(t *testing.T) {
 		zone        string
 		row, daemon string
 	}{
-		{"news", tenant.Pending, key, "3", "6"},
-		{"gone", tenant.Active, none, "6", "3"},
-		{"as the daemon has it", tenant.Active, key, "3", ""},
-		{"nothing", tenant.Unknown, none, "6", ""},
+		{"news", tenant.Pending, key, "3 key", "6 on-behalf"},
+		{"gone", tenant.Active, none, "6 on-behalf", "3 key"},
+		{"as the daemon has it", tenant.Active, key, "3 key", ""},
+		{"nothing", tenant.Unknown, none, "6 on-behalf", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
@@ -225,7 +225,7 @@ func TestSample(t *testing.T) {
 	one := h.add("one", "*.wide.example")
 	h.zone += "cw1._domainkey.wide.example TXT \"KEY\"\n"
 	result, printed := h.check()
-	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
+	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3 key, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
 	if today := result.Domains[0].Today; len(result.Domains) != 1 || !today.Guessed || today.Author.String() != "postmaster@any-name.wide.example" {
 		t.Errorf("%+v", result.Domains)
 	}
@@ -292,7 +292,7 @@ func TestPlatform(t *testing.T) {
 	if !result.Fine {
 		t.Error(printed)
 	}
-	has(t, printed, "Courseware, the platform itself", "mail today row 7, keep: ", "sender <postmaster@courseware.nl>")
+	has(t, printed, "Courseware, the platform itself", "mail today row 7 platform, keep: ", "sender <postmaster@courseware.nl>")
 	h.zone = strings.Replace(h.zone, "cw1._domainkey", "cw9._domainkey", 1)
 	result, printed = h.checkPlatform()
 	if key := result.Domains[0].Items[1]; result.Fine || key.Verdict != authorize.Missing || len(key.Wanted) != 1 {

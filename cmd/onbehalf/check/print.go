@@ -105,7 +105,7 @@ func wanted(r publish.Record, ours bool) string {
 }
 
 func (t *Today) print(w io.Writer) {
-	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Verdict, t.Reason))
+	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Action, t.Reason))
 	if t.Guessed {
 		Line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
 	}
@@ -116,7 +116,7 @@ func (t *Today) print(w io.Writer) {
 	Line(w, "  sender", t.sender())
 	Line(w, "  From", t.From)
 	Line(w, "  receiver", opinion(t.With))
-	if t.Verdict != rewrite.Pass {
+	if t.Action != rewrite.Pass {
 		Line(w, "  without us", opinion(t.Without))
 	}
 	Line(w, "  own server", t.OwnServer)
