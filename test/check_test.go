@@ -113,7 +113,7 @@ func TestCheckFinds(t *testing.T) {
 	if len(want) > 0 || results[0].Fine {
 		t.Errorf("nothing is said of %v:\n%s", want, output)
 	}
-	if today := domain.Today; today.Row != "6" || today.With.DMARC != "none" || today.Without.DMARC != "fail" || !strings.Contains(today.Without.Explanation, "refused") {
+	if today := domain.Today; today.Row != "6 on-behalf" || today.With.DMARC != "none" || today.Without.DMARC != "fail" || !strings.Contains(today.Without.Explanation, "refused") {
 		t.Errorf("a message today: %+v", domain.Today)
 	}
 	w.publish(customer + ` TXT "v=spf1 include:x\194\155evil\226\128\174 -all"`)
