@@ -68,6 +68,8 @@ func TestBounce(t *testing.T) {
 		{"foreign SRS1 of an IDN", "SRS1=HHH=xn--bcher-kva.example==GGG=TT=o.example=u@fwd.example", false, "SRS1=*=xn--bcher-kva.example==GGG=TT=o.example=u", "SRS0=GGG=TT=o.example=u@bücher.example"},
 		{"foreign SRS1 of a U-label", "SRS1=HHH=bücher.example==GGG=TT=o.example=u@fwd.example", true, "SRS1=*=xn--bcher-kva.example==GGG=TT=o.example=u", "SRS0=GGG=TT=o.example=u@bücher.example"},
 		{"no SRS0", "SRS0=HHH@fwd.example", false, "SRS0=*=D5=fwd.example=SRS0=HHH", "SRS0=HHH@fwd.example"},
+		{"no SRS0: two separators", "SRS0=HHH=TT@fwd.example", false, "SRS0=*=D5=fwd.example=SRS0=HHH=TT", "SRS0=HHH=TT@fwd.example"},
+		{"SRS0 with three separators, which is as few as it can have", "SRS0=HHH=TT=o@fwd.example", false, "SRS1=*=fwd.example==HHH=TT=o", "SRS0=HHH=TT=o@fwd.example"},
 		{"no SRS1: nothing to put behind SRS0", "SRS1=a=b.example=rest@fwd.example", false, "SRS0=*=D5=fwd.example=SRS1=a=b.example=rest", "SRS1=a=b.example=rest@fwd.example"},
 		{"no SRS1: a separator and no more", "SRS1=a=b.example==@fwd.example", false, "SRS0=*=D5=fwd.example=SRS1=a=b.example==", "SRS1=a=b.example==@fwd.example"},
 		{"no SRS1: no host", "SRS1=a=b_c==GGG=TT=o.x=u@f.example", false, "SRS0=*=D5=f.example=SRS1=a=b_c==GGG=TT=o.x=u", "SRS1=a=b_c==GGG=TT=o.x=u@f.example"},
@@ -373,6 +375,7 @@ func TestDecodeErrors(t *testing.T) {
 		"SRS0=aaaaaaaa=D5=x.example=u": srs.ErrForged, "SRS1=a=b": srs.ErrNotOurs, "SRS1=a=x.example=u": srs.ErrNotOurs, "SRS1=a=x.example==u": srs.ErrForged,
 		"SRS1=a=x.example==": srs.ErrNotOurs, "SRS2=a=D5=x.example=u": srs.ErrNotOurs, "bounces": srs.ErrNotOurs, "bounces=": srs.ErrNotOurs,
 		"bounces+": srs.ErrNotOurs, "bounces+t=": srs.ErrNotOurs, "bounces+t==": srs.ErrForged, "bounces+t=a=D5": srs.ErrForged, "reply": srs.ErrNotOurs,
+		"reply+t": srs.ErrNotOurs, "replies=a=D5=x.example=u": srs.ErrNotOurs, "SRS0x": srs.ErrNotOurs, "SRS0/a=D5=x.example=u": srs.ErrNotOurs,
 		"reply+t=a=D5": srs.ErrForged, "reply=a=D5=x.example=u": srs.ErrForged, "reply=": srs.ErrNotOurs, "": srs.ErrNotOurs,
 	} {
 		if got, err := c.Decode(message.Address{Local: local, Domain: home}); !errors.Is(err, want) || got != (srs.Decoded{}) {

@@ -33,10 +33,9 @@ func (c Codec) Decode(a message.Address) (Decoded, error) {
 	case "SRS1":
 		return c.decodeForeign(rest[1:])
 	}
-	head, rest, found := strings.Cut(local, "=")
+	head, rest, _ := strings.Cut(local, "=")
 	kind, id, plus := strings.Cut(strings.ToLower(head), "+")
 	switch {
-	case !found:
 	case kind == "reply" && !plus:
 		return c.decodeStamped(forReply, rest)
 	case kind == "reply":
