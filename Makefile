@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME := 60s
 
-.PHONY: help demo build test lint bench bench-million benchmarks fuzz peers deb man
+.PHONY: help demo build test lint bench bench-million benchmarks fuzz mutate peers deb man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-million: ## a million tenants: start, memory, messages while all is reload
 
 benchmarks: ## all benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/bench$$')
+
+mutate: ## change one condition at a time in TARGETS (all: hours), and list what no test notices
+	go run ./test/mutate $(TARGETS)
 
 fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test
 	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

@@ -97,4 +97,10 @@ func TestStricter(t *testing.T) {
 	if got := a.Stricter(b); got != (dmarc.Asks{Policy: dmarc.Reject, StrictDKIM: true, StrictSPF: true, Organizational: org}) {
 		t.Errorf("%+v", got)
 	}
+	if got := b.Stricter(a); got != (dmarc.Asks{Policy: dmarc.Reject, StrictDKIM: true, StrictSPF: true, Organizational: b.Organizational}) {
+		t.Errorf("%+v", got)
+	}
+	if got := (dmarc.Asks{}).Stricter(dmarc.Asks{}); got != (dmarc.Asks{}) {
+		t.Errorf("%+v", got)
+	}
 }

@@ -150,11 +150,31 @@ func TestStrictest(t *testing.T) {
 		{[]string{"v=DMARC1 p=reject rua=mailto:a@b.c adkim=s"}, dmarc.Reject, "v=DMARC1; p=reject; rua=mailto:a@b.c; adkim=s"},
 		{[]string{"p=quarantine; v=DMARC1; sp=none"}, dmarc.Quarantine, "v=DMARC1; p=quarantine; sp=none"},
 		{[]string{"v=DMARC1; p=none", "v=DMARC1; p=reject; fo=1"}, dmarc.Reject, "v=DMARC1; p=reject; fo=1"},
-		{[]string{"v=DMARC1; rua=mailto:a@b.c", "v=DMARC1; p=bogus", "v=spf1 p=reject", "\"v=DMARC1; p=reject\"", "v=dmarc1; p=reject", "v=DMARC1, p=reject"}, "", ""},
+		{[]string{"v=DMARC1; rua=mailto:a@b.c", "v=DMARC1; p=bogus", "v=spf1 p=reject", "p=DMARC1; p=reject", "v=DMARC2; p=reject", "\"v=DMARC1; p=reject\"", "v=dmarc1; p=reject", "v=DMARC1, p=reject"}, "", ""},
 	} {
 		d, from, found := dmarc.Strictest(test.texts)
 		if d.Policy != test.policy || found != (test.policy != "") || found && dmarc.Repaired(from, d) != test.repaired {
 			t.Errorf("%q: %+v %v %s", test.texts, d, found, dmarc.Repaired(from, d))
+		}
+	}
+}
+
+// TestStrictestAlignment: a verifier that goes by the first tag of a name, and one that goes by the
+// last, see strict alignment where either says so.
+func TestStrictestAlignment(t *testing.T) {
+	for text, want := range map[string]dmarc.Record{
+		"":                 {},
+		"adkim=r; aspf=r":  {},
+		"adkim=s":          {StrictDKIM: true},
+		"aspf=S":           {StrictSPF: true},
+		"adkim=s; adkim=r": {StrictDKIM: true},
+		"adkim=r; adkim=s": {StrictDKIM: true},
+		"aspf=s; aspf=r":   {StrictSPF: true},
+		"aspf=r; aspf=s":   {StrictSPF: true},
+	} {
+		got, _, found := dmarc.Strictest([]string{"v=DMARC1; p=none; " + text})
+		if !found || got.StrictDKIM != want.StrictDKIM || got.StrictSPF != want.StrictSPF {
+			t.Errorf("%q: %+v", text, got)
 		}
 	}
 }

@@ -4,6 +4,7 @@
 //
 //	go run ./test/mutate              # all targets: hours of CPU
 //	go run ./test/mutate srs dmarc    # some of them
+//	go run ./test/mutate -quick rewrite/facts.go    # one file, by the tests that find most
 //
 // Nothing in the tree is changed: the compiler reads the mutant through an overlay. Exit status 1:
 // there are survivors that equivalent.txt does not list, or lines in it that fit nothing.
@@ -13,6 +14,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,15 +28,16 @@ import (
 // target is a package, or some files of it, and how its tests are run.
 type target struct {
 	name  string
-	files []string // patterns
+	files []string // patterns, or names of files
 	quick string   // tests that kill most, run first; empty: all at once
-	all   string   // tests that are run for those that survive; empty: all of the package
+
+	isQuick bool // run no others
 }
 
 var targets = []target{
 	{name: "srs", files: []string{"srs/*.go"}},
 	{name: "dmarc", files: []string{"dmarc/*.go"}},
-	{name: "rewrite", files: []string{"rewrite/*.go"}, quick: "TestCases|TestForbid|TestRoute|TestFacts"},
+	{name: "rewrite", files: []string{"rewrite/*.go"}, quick: "TestCases|TestOwn|TestHost|TestProven|TestSibling|TestForwarded|TestLoop|TestShadow|TestLookAlikes"},
 	{name: "milter", files: []string{"milter/returns.go"}, quick: "Return|DSN|Notification"},
 	{name: "authorize", files: []string{"authorize/state.go"}, quick: "Step|Apply|Fit|Interval|State"},
 }
@@ -48,22 +51,25 @@ const (
 var equivalentText string
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	quick := flag.Bool("quick", false, "run only the tests that find most; what survives may still be noticed by the others")
+	flag.Parse()
+	if err := run(flag.Args(), *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(names []string) error {
+func run(names []string, quick bool) error {
 	known, err := readEquivalents(equivalentText)
 	if err != nil {
 		return err
 	}
 	failed := false
 	for _, t := range targets {
-		if len(names) > 0 && !slices.Contains(names, t.name) {
+		if t = t.among(names); len(t.files) == 0 {
 			continue
 		}
+		t.isQuick = quick
 		mutants, err := t.mutants()
 		if err != nil {
 			return err
@@ -96,6 +102,22 @@ func run(names []string) error {
 	return nil
 }
 
+// among is the part of a target that is named, by its own name or a file's; of no names, all.
+func (t target) among(names []string) target {
+	if len(names) == 0 || slices.Contains(names, t.name) {
+		return t
+	}
+	var some []string
+	for _, name := range names {
+		if fits(t, name) {
+			some = append(some, name)
+		}
+	}
+	t.files = some
+	return t
+}
+
+// fits reports whether a key in equivalent.txt, or the name of a file, is of the target.
 func fits(t target, key string) bool {
 	file, _, _ := strings.Cut(key, ": ")
 	return slices.ContainsFunc(t.files, func(pattern string) bool { ok, _ := filepath.Match(pattern, file); return ok })
@@ -184,13 +206,16 @@ func (t target) try(m mutant) result {
 		panic(err)
 	}
 	program := filepath.Join(folder, "test")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", filepath.Join(folder, "overlay.json"), "-o", program, "./"+filepath.Dir(m.file))
+	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", filepath.Join(folder, "overlay.json"), "-o", program, "./"+filepath.Dir(m.file))
 	if build.Run() != nil {
 		return notCompiled
 	}
-	runs := []string{"."}
-	if t.quick != "" {
-		runs = []string{t.quick, "."}
+	runs := []string{t.quick, "."}
+	switch {
+	case t.quick == "":
+		runs = runs[1:]
+	case t.isQuick:
+		runs = runs[:1]
 	}
 	for _, pattern := range runs {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
