@@ -107,10 +107,10 @@ func isAtext(r rune) bool {
 	return r > 0 && strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }
 
-// IsZero tells whether there is no address.
+// IsZero reports whether there is no address.
 func (a Address) IsZero() bool { return a == Address{} }
 
-// IsASCII tells whether the local part can travel without SMTPUTF8.
+// IsASCII reports whether the local part can travel without SMTPUTF8.
 func (a Address) IsASCII() bool { return isASCII(a.Local) }
 
 // Writable reports whether the address may stand in a reverse-path that we write: Postfix checks
@@ -120,7 +120,7 @@ func (a Address) Writable(smtputf8 bool) bool {
 		(smtputf8 || a.IsASCII())
 }
 
-// String gives the address as RFC 5321 has it, quoted where it must be; empty
+// String returns the address as RFC 5321 has it, quoted where it must be; empty
 // for the zero Address.
 func (a Address) String() string {
 	if a.IsZero() {
@@ -129,7 +129,7 @@ func (a Address) String() string {
 	return QuoteLocal(a.Local) + "@" + a.Domain.String()
 }
 
-// QuoteLocal gives the spelling of a local part: as it is when it is a dot-string
+// QuoteLocal returns the spelling of a local part: as it is when it is a dot-string
 // (RFC 5321 section 4.1.2), else as a quoted-string.
 func QuoteLocal(local string) string {
 	if isDotAtom(local) {

@@ -10,7 +10,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Decide gives the plan for a message by this table. Mail of an untrusted
+// Decide returns the plan for a message by this table. Mail of an untrusted
 // submitter passes untouched, and so does what came from a stranger and is handed back by a
 // filter on this host, and what we have signed a moment ago.
 //
@@ -102,7 +102,7 @@ func (f *facts) decide() Plan {
 	}
 }
 
-// sender gives the address that takes the place of the envelope sender; nil: it
+// sender returns the address that takes the place of the envelope sender; nil: it
 // stays. A nil func keeps it too.
 type sender func() *message.Address
 
@@ -161,7 +161,7 @@ func (f *facts) onBehalf(row Row, reason string) Plan {
 	return p
 }
 
-// mayKeepFrom tells whether row 6 leaves From alone.
+// mayKeepFrom reports whether row 6 leaves From alone.
 func (f *facts) mayKeepFrom() bool {
 	if f.unreadable != "" {
 		return false
@@ -175,7 +175,7 @@ func (f *facts) mayKeepFrom() bool {
 	return false
 }
 
-// objects tells whether receivers may refuse a From of the domain that nothing
+// objects reports whether receivers may refuse a From of the domain that nothing
 // authenticates.
 func (f *facts) objects(d message.Domain) bool {
 	policy := f.standing(d).DMARC.Policy
@@ -249,7 +249,7 @@ func (f *facts) author5321() *message.Address {
 	return &f.author.Mailboxes[0].Address
 }
 
-// ownOrPlatform gives the tenant's live keys or, when there is none, the platform's.
+// ownOrPlatform returns the tenant's live keys or, when there is none, the platform's.
 func (f *facts) ownOrPlatform() []tenant.Identity {
 	if f.key {
 		return f.live

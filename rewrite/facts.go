@@ -39,7 +39,7 @@ type facts struct {
 	bound  *tenant.Tenant // that the submitter is bound to
 	domain message.Domain // of the author
 
-	redirects    []Redirect       // recipients of ours, which are led elsewhere
+	redirects    []Redirect       // recipients of ours, which are redirected
 	destinations []message.Domain // of all recipients, where they are delivered
 	notDirect    string           // why not all recipients are delivered directly; empty: they are, or none is
 
@@ -204,7 +204,7 @@ func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
 }
 
 // forbidsField says why the submitter may not name somebody in a field that programs show
-// beside From. Who is nobody's is not for us to protect there.
+// beside From. Who belongs to no tenant is not protected there.
 func (f *facts) forbidsField(name string, bound *tenant.Tenant) string {
 	there := f.m.Header.All(name)
 	for _, field := range there[:min(len(there), maxEdits)] {
@@ -294,7 +294,7 @@ func (f *facts) pathHolds(d message.Domain) bool {
 		f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
 }
 
-// keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989
+// keysFor returns the live keys whose SDID aligns with the author's domain (RFC 9989
 // section 4.4.1).
 func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	_, apex := f.owner(d)
@@ -354,13 +354,13 @@ func (f *facts) aligns(sender message.Path) bool {
 	return f.aligned(dmarc.SPF, d, d, f.domain) && owner == f.tenant && f.spfHolds(d)
 }
 
-// canAlign tells whether row 5 has an envelope sender to offer: what MAIL said, or
+// canAlign reports whether row 5 has an envelope sender to offer: what MAIL said, or
 // the author.
 func (f *facts) canAlign() bool {
 	return f.aligns(f.m.Envelope.ReversePath) || f.author.Mailboxes[0].Address.Writable(f.m.Envelope.SMTPUTF8)
 }
 
-// isOurs tells whether bounces to the domain come to the platform anyway.
+// isOurs reports whether bounces to the domain come to the platform anyway.
 func (f *facts) isOurs(d message.Domain) bool {
 	return !d.IsZero() && (f.platform.Owns(d) || d == f.m.Host || d == f.platform.Bounce)
 }

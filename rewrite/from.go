@@ -14,7 +14,7 @@ const OriginalFrom = "X-Original-From"
 
 // settleFrom makes a From that stays say to every receiver what it said to us:
 // one is made where there is none, and one that is not written as it should be is
-// written anew.
+// written again.
 func (f *facts) settleFrom() []Edit {
 	switch {
 	case len(f.fields) == 0:

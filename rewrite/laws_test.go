@@ -54,7 +54,7 @@ func newDraw(choices uint64) draw { return draw{rand.New(rand.NewPCG(choices, 1)
 func (d draw) of(all ...string) string { return all[d.IntN(len(all))] }
 func (d draw) oneIn(n int) bool        { return d.IntN(n) == 0 }
 
-// standings gives what DNS may have shown, of every domain.
+// standings returns what DNS may have shown, of every domain.
 func (d draw) standings() []tenant.Standing {
 	mechanism := func() tenant.Mechanism {
 		return tenant.Mechanism{State: []tenant.State{tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning}[d.IntN(4)]}
@@ -83,7 +83,7 @@ func (d draw) submitter() message.Submitter {
 	}
 }
 
-// message gives the message of a header and an envelope sender, whatever they hold,
+// message returns the message of a header and an envelope sender, whatever they hold,
 // and the instant that it is decided in.
 func (w world) message(header message.Header, sender message.Path, choices uint64) (message.Message, *tenant.Snapshot) {
 	d := newDraw(choices)
@@ -331,7 +331,7 @@ func (l law) authorized(d message.Domain) bool {
 	return behind == owner && (owner.Authorization == tenant.Authorized || l.s.Standing(envelope).SPF.Holds())
 }
 
-// allowed tells whether the policy asks us to keep what nobody has authorized.
+// allowed reports whether the policy asks us to keep what nobody has authorized.
 func (l law) allowed(d message.Domain) bool {
 	policy := l.s.Platform().Policy
 	owner, _ := l.s.Owner(d)
@@ -379,7 +379,7 @@ func (l law) signed() {
 	}
 }
 
-// owners gives the tenants in From as it leaves.
+// owners returns the tenants in From as it leaves.
 func (l law) owners() (all []*tenant.Tenant) {
 	from, _ := l.after.Get("From")
 	author, _ := message.ParseFrom(from.Value)
@@ -391,7 +391,7 @@ func (l law) owners() (all []*tenant.Tenant) {
 	return all
 }
 
-// applied gives the message as the plan leaves it.
+// applied returns the message as the plan leaves it.
 func (l law) applied() message.Message {
 	next := l.m
 	next.Header, next.Envelope.ReversePath = l.after, l.plan.Sender(l.m)
@@ -562,7 +562,7 @@ func (d draw) from() string {
 	return name + " <" + spec + ">"
 }
 
-// header gives a header with some From fields, usually one, among others.
+// header returns a header with some From fields, usually one, among others.
 func (d draw) header() message.Header {
 	var h message.Header
 	add := func(name, value string) { h = append(h, message.Field{Name: name, Value: value}) }

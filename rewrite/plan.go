@@ -16,14 +16,14 @@ type Plan struct {
 	Action Action `json:"action"`
 	Reason string `json:"reason"`           // of a fixed set, for people
 	Detail string `json:"detail,omitempty"` // what in this message; may quote it
-	Tenant string `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
+	Tenant string `json:"tenant,omitempty"` // id; empty: no tenant's
 	Bound  string `json:"bound,omitempty"`  // id of the tenant that the submitter is bound to
 	// ReversePath takes the place of the envelope sender; nil: that one stays.
 	ReversePath *message.Address `json:"reverse_path,omitempty"`
 	Edits       []Edit           `json:"edits,omitempty"` // in the order to send
 	// Sign names the keys that sign the header as the edits leave it.
 	Sign []tenant.Identity `json:"sign,omitempty"`
-	// Redirects are the recipients that are led elsewhere.
+	// Redirects are the recipients that are redirected.
 	Redirects []Redirect `json:"redirects,omitempty"`
 	// Standings are the domains whose DNS was relied on, as far as it is known.
 	Standings []message.Domain `json:"standings,omitempty"`
@@ -82,7 +82,7 @@ const (
 	Pass    Action = "pass"    // leave the message as it is, unsigned
 	Keep    Action = "keep"    // the author stays in From; signed
 	Rewrite Action = "rewrite" // From becomes the platform's; signed
-	Forward Action = "forward" // leave the message as it is, and lead it home
+	Forward Action = "forward" // leave the message as it is, and route it to the mailbox behind the address
 	Refuse  Action = "refuse"  // answer with a 5xx reply
 )
 
@@ -105,7 +105,7 @@ type Edit struct {
 	Value string `json:"value,omitempty"` // leading space and folds (CRLF) included
 }
 
-// Apply gives the header as the receiver will see it, below the signatures and
+// Apply returns the header as the receiver will see it, below the signatures and
 // the Received fields. The header given is left as it is.
 func (p Plan) Apply(h message.Header) message.Header {
 	a := editing{fields: make(message.Header, len(h), len(h)+len(p.Edits)), places: make(map[string][]int)}
@@ -160,7 +160,7 @@ func (a *editing) apply(e Edit) {
 	}
 }
 
-// Sender gives the reverse-path that the message leaves with.
+// Sender returns the reverse-path that the message leaves with.
 func (p Plan) Sender(m message.Message) message.Path {
 	if p.ReversePath == nil {
 		return m.Envelope.ReversePath

@@ -17,7 +17,7 @@ import (
 type Redirect struct {
 	Recipient string          `json:"recipient"` // as RCPT gave it
 	To        message.Address `json:"to"`
-	Tenant    string          `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
+	Tenant    string          `json:"tenant,omitempty"` // id; empty: no tenant's
 	Kind      Kind            `json:"kind"`
 }
 
@@ -44,7 +44,7 @@ var (
 	ErrSpelling = errors.New("it is not written as a plain address: local-part@domain, without route, comment or blank")
 )
 
-// Ours tells whether mail to an address is ours to lead: it is at a domain where only
+// Ours reports whether mail to an address is ours to lead: it is at a domain where only
 // addresses of ours exist, or it has the form of a reply address where those stand
 // beside the mailboxes of people.
 func Ours(to message.Address, s *tenant.Snapshot) bool {
@@ -146,7 +146,7 @@ func isRole(local string) bool {
 	return strings.EqualFold(local, "postmaster") || strings.EqualFold(local, "abuse")
 }
 
-// hop is the field that counts how often a message has been led elsewhere.
+// hop is the field that counts how often a message has been forwarded.
 const hop = "X-Onbehalf-Hop"
 
 // maxHops is after how many rounds a message is refused.
@@ -163,8 +163,8 @@ func (f *facts) hops() int {
 	return n
 }
 
-// readRecipients finds where each recipient is delivered: those of ours are led elsewhere.
-// Those that lead nowhere were refused at RCPT. Local mail is led elsewhere when it is
+// readRecipients finds where each recipient is delivered: those of ours are redirected.
+// Those that lead nowhere were refused at RCPT. Local mail is redirected when it is
 // Postfix's own bounce, to an address as we wrote it. All other stays and comes to our own MX,
 // for it cannot be refused here, and Postfix does not take back what it has rewritten: the
 // recipient would get it by both ways.
@@ -180,7 +180,7 @@ func (f *facts) readRecipients() {
 	}
 }
 
-// forward lets a message that is not ours to decide about pass on its way home. The
+// forward lets a message that is not ours to decide about pass to the mailbox behind the address. The
 // envelope sender cannot stay, for SPF of its domain does not know our host. Nor is an
 // address made that leads back to it: who claims a sender would read in his own mailbox
 // how to reach it through us, and what cannot be delivered would go to whom he named.
@@ -203,7 +203,7 @@ func (f *facts) forward(redirects []Redirect) Plan {
 	}
 	p := Plan{
 		Row: RowReturn, Action: Forward,
-		Reason:      "a bounce or reply on its way home",
+		Reason:      "a bounce or reply is forwarded to the mailbox behind its address",
 		Tenant:      redirects[0].Tenant,
 		ReversePath: f.replaceSender(f.toOperator),
 		Redirects:   redirects,
@@ -225,7 +225,7 @@ func (f *facts) forward(redirects []Redirect) Plan {
 // handOn leads a message on that was decided about and signed when it first came to this host.
 func (f *facts) handOn(redirects []Redirect) Plan {
 	return Plan{
-		Row: RowReturn, Action: Forward, Reason: "it was decided about when it came to this host, and is on its way home",
+		Row: RowReturn, Action: Forward, Reason: "it was decided about when it came to this host, and is forwarded",
 		Tenant: redirects[0].Tenant, Redirects: redirects, Edits: f.hopEdit(),
 	}
 }
@@ -313,8 +313,8 @@ func (f *facts) hopEdit() []Edit {
 	return []Edit{{Op: Add, Name: hop, Value: " " + f.platform.Bounce.String()}}
 }
 
-// withRedirects adds what leads recipients elsewhere to the plan of a message that
-// is decided about like any other. Shadow mode leads home too: an address of ours
+// withRedirects adds redirected recipients to the plan of a message that
+// is decided about like any other. Shadow mode forwards too: an address of ours
 // that arrives was made when plans were carried out, and has no other place to go. And
 // so does a trusted client that only hands on somebody's bounce or reply: its author is
 // not the client's to be rewritten or refused.

@@ -24,7 +24,7 @@ const (
 	maxClassic = 27 // base64 of a SHA-1, without the padding
 )
 
-// ClassicBounce gives the bounce address that another SRS daemon with our first
+// ClassicBounce returns the bounce address that another SRS daemon with our first
 // secret would make. It shows that the two understand each other; mail that we send
 // never carries it.
 func (c Codec) ClassicBounce(sender message.Address, at message.Domain) message.Address {

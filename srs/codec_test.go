@@ -276,7 +276,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// made gives an address of each kind.
+// made returns an address of each kind.
 func made(c srs.Codec) map[string]message.Address {
 	return map[string]message.Address{
 		"bounce":         c.Bounce(message.ParsePath("ann@example.org"), "t", home, false),
