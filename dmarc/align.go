@@ -1,10 +1,6 @@
 package dmarc
 
-import (
-	"golang.org/x/net/publicsuffix"
-
-	"onbehalf/message"
-)
+import "onbehalf/message"
 
 // Mechanism is what authenticates a domain.
 type Mechanism int
@@ -59,13 +55,6 @@ func (a Author) SameOrganization(with Authenticated) bool {
 	return with.Organizational == a.Asks.Organizational
 }
 
-// Listed returns the organizational domain by the public suffix list (RFC 7489 section 3.2). A
-// domain that is itself a public suffix is its own; of the zero Domain it is zero.
-func Listed(d message.Domain) message.Domain {
-	suffix, _ := publicsuffix.PublicSuffix(d.String())
-	org := d
-	for up := d; !up.IsZero() && up.String() != suffix; up = up.Parent() {
-		org = up
-	}
-	return org
-}
+// Listed returns the organizational domain by the public suffix list (RFC 7489 section 3.2), as
+// message.Domain.Organizational has it; of the zero Domain it is zero.
+func Listed(d message.Domain) message.Domain { return d.Organizational() }

@@ -82,7 +82,7 @@ const (
 	Pass    Action = "pass"    // leave the message as it is, unsigned
 	Keep    Action = "keep"    // the author stays in From; signed
 	Rewrite Action = "rewrite" // From becomes the platform's; signed
-	Forward Action = "forward" // leave the message as it is, and route it to the mailbox behind the address
+	Forward Action = "forward" // leave the message as it is, and redirect it
 	Refuse  Action = "refuse"  // answer with a 5xx reply
 )
 

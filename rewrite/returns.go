@@ -180,8 +180,8 @@ func (f *facts) readRecipients() {
 	}
 }
 
-// forward lets a message that is not ours to decide about pass to the mailbox behind the address. The
-// envelope sender cannot stay, for SPF of its domain does not know our host. Nor is an
+// forward lets a message that is not ours to decide about pass to the mailbox behind the address.
+// The envelope sender cannot stay, for SPF of its domain does not know our host. Nor is an
 // address made that leads back to it: who claims a sender would read in his own mailbox
 // how to reach it through us, and what cannot be delivered would go to whom he named.
 // Bounces of such a message go to the operator instead.
