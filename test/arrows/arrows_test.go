@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -118,6 +119,19 @@ func TestArrows(t *testing.T) {
 	}
 	for _, fault := range faults(imports) {
 		t.Error(fault)
+	}
+}
+
+// TestDrawn: docs/flow.md draws the arrows that hold.
+func TestDrawn(t *testing.T) {
+	flow, err := os.ReadFile("../../docs/flow.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder, allowed := range below {
+		if line := fmt.Sprintf("\n%s -> %s\n", folder, orNothing(allowed)); !strings.Contains(string(flow), line) {
+			t.Errorf("docs/flow.md does not draw %q", strings.TrimSpace(line))
+		}
 	}
 }
 
