@@ -178,3 +178,36 @@ func TestStrictestAlignment(t *testing.T) {
 		}
 	}
 }
+
+// TestFault has why some verifiers ignore a record that others follow, and which ones follow it.
+func TestFault(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"v=spf1 -all": {}, "": {}, "v=DMARC1; p=none; sp=none; rua=mailto:a@b.c;": {}, "V = DMARC1 ; p=none": {},
+		"p=none; v=DMARC1":                           {"v=DMARC1 does not stand at its beginning", "OpenDMARC"},
+		"v=DMARC1 p=none":                            {"there is no semicolon behind v=DMARC1", "rspamd"},
+		"v=DMARC1; p=none; p=reject":                 {"its tag p= is there twice", "OpenDMARC and rspamd"},
+		"v=DMARC1; sp=none; p=none; p=none; sp=none": {"its tag p= is there twice", "OpenDMARC and rspamd"},
+		"v=DMARC1; p=reject; sp=x":                   {`its sp= is "x", which is not one of none, quarantine and reject`, "OpenDMARC and rspamd"},
+		"v=DMARC1; p=none rua=mailto:a@b.c":          {"a semicolon is missing between its tags", "rspamd"},
+	} {
+		if why, by := dmarc.Fault(text); why != want[0] || by != want[1] {
+			t.Errorf("%q: %q by %q, want %q", text, why, by, want)
+		}
+	}
+}
+
+// TestRepaired: what receivers cannot read is left out, and nothing else.
+func TestRepaired(t *testing.T) {
+	for text, want := range map[string]string{
+		"v=DMARC1; p=reject; np=bogus; fo=1":           "v=DMARC1; p=reject; fo=1",
+		"v=DMARC1; p=reject; np=none; sp=none":         "v=DMARC1; p=reject; np=none; sp=none",
+		"v=DMARC1; p=reject; rua=; fo=1":               "v=DMARC1; p=reject; fo=1",
+		"v=DMARC1; p=reject; rua=mailto:a@b.c;x; fo=1": "v=DMARC1; p=reject; fo=1",
+		"v=DMARC1; p=none; fo=1; p=reject; fo=0":       "v=DMARC1; p=reject; fo=1",
+	} {
+		as, from, found := dmarc.Strictest([]string{text})
+		if got := dmarc.Repaired(from, as); !found || got != want {
+			t.Errorf("%q is repaired to %q, want %q", text, got, want)
+		}
+	}
+}

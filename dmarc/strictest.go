@@ -64,7 +64,7 @@ func Strictest(texts []string) (strictest Record, from string, found bool) {
 		}
 		d.Subdomains = cmp.Or(d.Subdomains, d.Policy)
 		d.Absent = d.Subdomains
-		if !found || strictest.Policy.Stricter(d.Policy) != strictest.Policy {
+		if strictest.Policy.Stricter(d.Policy) != strictest.Policy {
 			strictest, from = d, text
 		}
 		found = true

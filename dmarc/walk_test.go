@@ -31,6 +31,7 @@ func TestWalk(t *testing.T) {
 		{"psd=y of its own goes on", "a.example.com", map[string]string{"a.example.com": "p=none; psd=y", "example.com": "p=reject"}, "a.example.com example.com com", "example.com", "a.example.com none"},
 		{"a suffix without psd=y is an organization", "a.com", map[string]string{"com": "p=reject"}, "a.com com", "com", "com reject"},
 		{"between the two, nothing holds", "a.b.bank", map[string]string{"bank": "p=reject; psd=y", "b.bank": "p=none"}, "a.b.bank b.bank bank", "b.bank", "b.bank none"},
+		{"one between is passed over", "a.b.example.com", map[string]string{"b.example.com": "p=none", "example.com": "p=reject"}, "a.b.example.com b.example.com example.com com", "example.com", "example.com reject"},
 		{"eight questions", long, map[string]string{"d.e.f.g.h.i.j.mail.example.com": "p=reject", "example.com": "p=none"},
 			long + " g.h.i.j.mail.example.com h.i.j.mail.example.com i.j.mail.example.com j.mail.example.com mail.example.com example.com com", "example.com", "example.com none"},
 	}

@@ -135,3 +135,15 @@ func TestRowNames(t *testing.T) {
 		}
 	}
 }
+
+// TestManyAuthors: From holds 50 mailboxes at most, and all are asked about.
+func TestManyAuthors(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for n, want := range map[int]rewrite.Row{1: rewrite.RowKeySPF, 50: rewrite.RowKeySPF, 51: rewrite.RowUnreadable} {
+		from := "From: " + strings.Repeat("x@university.example, ", n-1) + "a@university.example"
+		plan := rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", from), s)
+		if plan.Row != want {
+			t.Errorf("%d mailboxes: want row %s\n%s", n, want, cases.Print(plan))
+		}
+	}
+}
