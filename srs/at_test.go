@@ -27,6 +27,8 @@ func TestBounceAt(t *testing.T) {
 		{"ours, at the domain", made("a@example.org", home), made("a@example.org", home)},
 		{"ours, at another domain of ours", made("a@example.org", path), made("a@example.org", home)},
 		{"overflow, at the domain", overflow, overflow},
+		{"another tenant's overflow, at the domain", c.Overflow("other", home).String(), c.Overflow("other", home).String()},
+		{"overflow, at another domain of ours", c.Overflow("t", path).String(), overflow},
 		{"at our domain, and forged", "SRS0=aaaaaaaa=D5=example.org=a@bounces.courseware.nl", overflow},
 		{"at our domain, and no bounce address", "jane@bounces.courseware.nl", overflow},
 		{"null", "", overflow},
@@ -95,6 +97,19 @@ func TestClassic(t *testing.T) {
 		}
 		if test.want == nil && (!strings.EqualFold(got.Address.String(), author.String()) || !got.Classic || got.Reply) {
 			t.Errorf("%s leads to %+v", test.name, got)
+		}
+	}
+}
+
+// TestOverflowSpelling: the check code of an overflow address is good in its own form alone.
+func TestOverflowSpelling(t *testing.T) {
+	c := codec(0, "one")
+	for made, changed := range map[string][2]string{
+		c.Overflow("", home).Local: {"bounces+=", "bounces="}, c.Overflow("t", home).Local: {"bounces+", "letters+"},
+	} {
+		local := strings.Replace(made, changed[0], changed[1], 1)
+		if d, err := c.Decode(message.Address{Local: local, Domain: home}); !errors.Is(err, srs.ErrNotOurs) || local == made {
+			t.Errorf("%s leads to %+v, %v", local, d, err)
 		}
 	}
 }
