@@ -6,7 +6,7 @@ GOVULNCHECK := v1.9.0
 FUZZTIME := 60s
 SOAKTIME := 10m
 
-.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz soak peers deb man
+.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz mutate soak peers deb man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test, one on each processor 
 
 soak: peers ## a host under load, reloads and faults for SOAKTIME (10 minutes): what is lost, twice, unsigned, and what grows
 	SOAKTIME=$(SOAKTIME) go test -run '^TestSoak$$' -count 1 -v -timeout 24h ./test
+
+mutate: ## change one condition at a time in TARGETS (all: hours), and list what no test notices
+	go run ./test/mutate $(TARGETS)
 
 deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git
 	@packaging/deb amd64 arm64

@@ -33,15 +33,15 @@ func (d Delivery) compare(other Delivery) int {
 
 func deliveryOf(p rewrite.Plan) Delivery {
 	switch {
-	case p.Verdict == rewrite.Refuse:
+	case p.Action == rewrite.Refuse:
 		return Refused
-	case p.Verdict == rewrite.Rewrite:
+	case p.Action == rewrite.Rewrite:
 		return Platform
-	case p.Row == 6:
+	case p.Row == rewrite.RowOnBehalf:
 		return Bare
-	case p.Row == 5:
+	case p.Row == rewrite.RowSPF:
 		return BySPF
-	case p.Row == 4:
+	case p.Row == rewrite.RowPath:
 		return ByPath
 	}
 	return Signed

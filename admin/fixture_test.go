@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -63,7 +64,7 @@ func mechanism(state tenant.State) tenant.Mechanism {
 func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Standing {
 	s := tenant.Standing{
 		Domain: domain(t, name), SPF: mechanism(spf), DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: mechanism(key)}},
-		DMARC: tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: noon},
+		DMARC: tenant.DMARC{Policy: dmarc.Absent, Checked: noon},
 	}
 	if path != tenant.Unknown {
 		s.ReturnPath = mechanism(path)

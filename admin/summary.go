@@ -118,6 +118,7 @@ func (s *summary) add(v *survey) (Tenants, worst) {
 	count := Tenants{By: make(map[Delivery]int)}
 	var found worst
 	for _, one := range v.platform() {
+		one = v.needed(one)
 		found.take("", &one, Platform)
 	}
 	for i, t := range s.table.Tenants() {

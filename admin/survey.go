@@ -33,6 +33,15 @@ func (v *survey) platform() (all []tenant.Standing) {
 	return all
 }
 
+// needed is a standing of the platform's own without what nothing needs: a key at the domain of
+// rewritten Froms counts only where DMARC asks for strict alignment.
+func (v *survey) needed(s tenant.Standing) tenant.Standing {
+	if p := v.snapshot.Platform(); s.Domain == p.FromDomain && s.Domain != p.Domain && !s.DMARC.StrictDKIM {
+		s.DKIM = slices.DeleteFunc(slices.Clone(s.DKIM), func(key tenant.KeyStanding) bool { return key.State == tenant.Pending })
+	}
+	return s
+}
+
 // source is where mail of a tenant comes from.
 type source struct {
 	pattern tenant.Pattern // a wildcard: no mail came from there yet

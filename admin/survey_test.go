@@ -24,22 +24,22 @@ func TestWays(t *testing.T) {
 		delivery     admin.Delivery
 		row, problem string
 	}{
-		{"everything", active, active, active, nil, admin.Signed, "1", ""},
-		{"key and SPF", active, active, unknown, nil, admin.Signed, "2", ""},
-		{"key alone", pending, active, pending, nil, admin.Signed, "3", ""},
-		{"key about to go", pending, warning, unknown, nil, admin.Signed, "3", "dkim cw1 warning"},
-		{"return path", pending, pending, active, nil, admin.ByPath, "4", "dkim cw1 pending"},
-		{"SPF", active, pending, pending, nil, admin.BySPF, "5", "dkim cw1 pending"},
-		{"SPF about to go", warning, pending, unknown, nil, admin.BySPF, "5", "spf warning, dkim cw1 pending"},
-		{"nothing", pending, pending, pending, nil, admin.Platform, "6", "spf pending, dkim cw1 pending, return_path pending"},
-		{"never looked up", unknown, unknown, unknown, nil, admin.Platform, "6", ""},
-		{"From is kept", pending, pending, unknown, func(one *tenant.Tenant) { one.Policy.RewriteFrom = tenant.RewriteNever }, admin.Bare, "6", "spf pending, dkim cw1 pending"},
-		{"authorized", pending, pending, unknown, func(one *tenant.Tenant) { one.Authorization = tenant.Authorized }, admin.Signed, "2", ""},
-		{"unauthorized", active, active, unknown, func(one *tenant.Tenant) { one.Authorization = tenant.Unauthorized }, admin.Platform, "6", ""},
-		{"its own login", active, active, unknown, func(one *tenant.Tenant) { one.Submitters.Logins = []string{"lms"} }, admin.Signed, "2", ""},
+		{"everything", active, active, active, nil, admin.Signed, "1 key-path", ""},
+		{"key and SPF", active, active, unknown, nil, admin.Signed, "2 key-spf", ""},
+		{"key alone", pending, active, pending, nil, admin.Signed, "3 key", ""},
+		{"key about to go", pending, warning, unknown, nil, admin.Signed, "3 key", "dkim cw1 warning"},
+		{"return path", pending, pending, active, nil, admin.ByPath, "4 path", "dkim cw1 pending"},
+		{"SPF", active, pending, pending, nil, admin.BySPF, "5 spf", "dkim cw1 pending"},
+		{"SPF about to go", warning, pending, unknown, nil, admin.BySPF, "5 spf", "spf warning, dkim cw1 pending"},
+		{"nothing", pending, pending, pending, nil, admin.Platform, "6 on-behalf", "spf pending, dkim cw1 pending, return_path pending"},
+		{"never looked up", unknown, unknown, unknown, nil, admin.Platform, "6 on-behalf", ""},
+		{"From is kept", pending, pending, unknown, func(one *tenant.Tenant) { one.Policy.RewriteFrom = tenant.RewriteNever }, admin.Bare, "6 on-behalf", "spf pending, dkim cw1 pending"},
+		{"authorized", pending, pending, unknown, func(one *tenant.Tenant) { one.Authorization = tenant.Authorized }, admin.Signed, "2 key-spf", ""},
+		{"unauthorized", active, active, unknown, func(one *tenant.Tenant) { one.Authorization = tenant.Unauthorized }, admin.Platform, "6 on-behalf", ""},
+		{"its own login", active, active, unknown, func(one *tenant.Tenant) { one.Submitters.Logins = []string{"lms"} }, admin.Signed, "2 key-spf", ""},
 		{"its own network", active, active, unknown, func(one *tenant.Tenant) {
 			one.Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-		}, admin.Signed, "2", ""},
+		}, admin.Signed, "2 key-spf", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -113,10 +113,10 @@ func TestWildcards(t *testing.T) {
 			got += fmt.Sprintf("%s: row %s for %s, standing of %s, guessed %v\n", one.Domain, one.Row, one.Author, one.Standing.Domain, one.Guessed)
 		}
 	}
-	if want := `dept.wide.example: row 5 for postmaster@dept.wide.example, standing of dept.wide.example, guessed false
-*.wide.example: row 6 for postmaster@any-name.wide.example, standing of wide.example, guessed true
-both.example: row 5 for postmaster@both.example, standing of both.example, guessed false
-*.both.example: row 6 for postmaster@any-name.both.example, standing of , guessed true
+	if want := `dept.wide.example: row 5 spf for postmaster@dept.wide.example, standing of dept.wide.example, guessed false
+*.wide.example: row 6 on-behalf for postmaster@any-name.wide.example, standing of wide.example, guessed true
+both.example: row 5 spf for postmaster@both.example, standing of both.example, guessed false
+*.both.example: row 6 on-behalf for postmaster@any-name.both.example, standing of , guessed true
 `; got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
@@ -165,5 +165,26 @@ func TestWorstFirst(t *testing.T) {
 	}
 	if s.Problems[2].Trouble.Error != "i/o timeout" {
 		t.Error(s.Problems[2])
+	}
+}
+
+// TestKeyOfFrom: the key at the domain of platform.from is needed where DMARC asks for strict
+// alignment, and is no problem elsewhere.
+func TestKeyOfFrom(t *testing.T) {
+	for strict, want := range map[bool]int{false: 0, true: 1} {
+		p := platform(t)
+		p.FromDomain = domain(t, "via.courseware.nl")
+		table, err := tenant.NewTable(p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := standing(t, "via.courseware.nl", tenant.Active, tenant.Pending, "")
+		from.DMARC.StrictDKIM = strict
+		if err := table.SetStandings(from, standing(t, "courseware.nl", tenant.Active, tenant.Active, "")); err != nil {
+			t.Fatal(err)
+		}
+		if s := (&desk{table: table}).status(t); len(s.Problems) != want {
+			t.Errorf("strict %v: %+v", strict, s.Problems)
+		}
 	}
 }

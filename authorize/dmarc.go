@@ -10,19 +10,10 @@ import (
 
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
-
-// maxWalk bounds the questions of a tree walk (RFC 9989 section 4.10).
-const maxWalk = 8
-
-// policyAt is a valid DMARC record and where it stands.
-type policyAt struct {
-	domain message.Domain
-	record.DMARC
-	text string
-}
 
 // fault is a text that was meant to be a DMARC record, and receivers ignore.
 type fault struct {
@@ -47,31 +38,32 @@ func (l *look) policy(d message.Domain) (tenant.DMARC, Finding) {
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
 	}
-	p := tenant.DMARC{Policy: tenant.DMARCAbsent, Organizational: organizational(d, walked)}
-	sources := byWalk(d, p.Organizational, walked)
-	for _, at := range sources {
-		p = stricter(p, at.asked(d, exists))
+	asks := dmarc.Asks{Policy: dmarc.Absent, Organizational: dmarc.Organizational(d, walked)}
+	var sources []dmarc.Published
+	if at, found := dmarc.Governing(d, walked); found {
+		sources = append(sources, at)
+		asks = asks.Stricter(at.AsksOf(d, exists))
 	}
 	for _, at := range listed {
-		p = stricter(p, at.asked(d, true)) // np= is not of RFC 7489
+		asks = asks.Stricter(at.AsksOf(d, true)) // np= is not of RFC 7489
 		if !slices.Contains(sources, at) {
 			sources = append(sources, at)
 		}
 	}
-	f := policyFinding(d, p, sources, append(faults, more...))
-	if read, found := l.forgiving(d, d.Organizational(), p.Organizational); found {
-		if severity[read.policy.Policy] > severity[p.Policy] {
-			f = differing(d, p, read, f)
+	f := policyFinding(d, asks, sources, append(faults, more...))
+	if read, found := l.forgiving(d, d.Organizational(), asks.Organizational); found {
+		if asks.Policy.Stricter(read.asks.Policy) != asks.Policy {
+			f = differing(d, asks.Policy, read, f)
 		}
-		p = stricter(p, read.policy)
+		asks = asks.Stricter(read.asks)
 	}
-	return p, f
+	return tenant.DMARCOf(asks), f
 }
 
-func policyFinding(d message.Domain, p tenant.DMARC, sources []policyAt, faults []fault) Finding {
+func policyFinding(d message.Domain, p dmarc.Asks, sources []dmarc.Published, faults []fault) Finding {
 	var found, names []string
 	for _, at := range sources {
-		found, names = append(found, at.text), append(names, "_dmarc."+at.domain.String())
+		found, names = append(found, at.Text), append(names, "_dmarc."+at.Domain.String())
 	}
 	if len(found) > 0 {
 		by := names[0]
@@ -93,7 +85,7 @@ func policyFinding(d message.Domain, p tenant.DMARC, sources []policyAt, faults 
 	return finding(Missing, PolicyAbsent, nil, askDNS, "%s has no DMARC record", d)
 }
 
-func modes(p tenant.DMARC) string {
+func modes(p dmarc.Asks) string {
 	var strict []string
 	if p.StrictDKIM {
 		strict = append(strict, "DKIM")
@@ -116,38 +108,25 @@ func (l *look) exists(d message.Domain) (bool, error) {
 	return !answer.NoName, err
 }
 
-// walk gives the records on the way from the domain to the root, lowest first, and
+// walk returns the records that the tree walk from the domain finds, lowest first, and
 // texts that were meant to be records and are none.
-func (l *look) walk(d message.Domain) (records []policyAt, faults []fault, err error) {
-	for at := d; !at.IsZero(); at = next(at) {
+func (l *look) walk(d message.Domain) (records []dmarc.Published, faults []fault, err error) {
+	records, err = dmarc.Walk(d, func(at message.Domain) (*dmarc.Published, error) {
 		one, more, err := l.recordAt(at)
-		if err != nil {
-			return nil, nil, err
-		}
 		faults = append(faults, more...)
-		if one == nil {
-			continue
-		}
-		records = append(records, *one)
-		if one.Suffix == "n" || one.Suffix == "y" && at != d {
-			break
-		}
-	}
-	return records, faults, nil
+		return one, err
+	})
+	return records, faults, err
 }
 
-// next gives the domain that a walk asks after this one: its parent, or of a very long
-// name the one with maxWalk-1 labels.
-func next(d message.Domain) message.Domain {
-	d = d.Parent()
-	for strings.Count(d.String(), ".") >= maxWalk-1 {
-		d = d.Parent()
-	}
-	return d
+// organizational returns the organizational domain by a tree walk.
+func (l *look) organizational(d message.Domain) (message.Domain, error) {
+	walked, _, err := l.walk(d)
+	return dmarc.Organizational(d, walked), err
 }
 
 // recordAt gives the DMARC record of one domain; nil: receivers see none.
-func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
+func (l *look) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	name := "_dmarc." + d.String()
 	if len(name) > 253 {
 		return nil, nil, nil
@@ -162,7 +141,7 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 	var meant []string
 	var faults []fault
 	for _, text := range answer.Texts() {
-		if record.IsDMARC(text) {
+		if dmarc.IsRecord(text) {
 			meant = append(meant, text)
 		} else if strings.Contains(strings.ToUpper(text), "DMARC") {
 			faults = append(faults, fault{d, text, whyIgnored(text), replace})
@@ -175,9 +154,9 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 		return nil, faults, nil
 	}
 	for _, text := range meant {
-		parsed, err := record.ParseDMARC(text)
+		parsed, err := dmarc.Parse(text)
 		if err == nil {
-			return &policyAt{d, parsed, text}, nil, nil
+			return &dmarc.Published{Domain: d, Record: parsed, Text: text}, nil, nil
 		}
 		faults = append(faults, fault{d, text, err.Error(), replace})
 	}
@@ -185,13 +164,13 @@ func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
 }
 
 func whyIgnored(text string) string {
-	why, _ := record.DMARCFault(text)
+	why, _ := dmarc.Fault(text)
 	return cmp.Or(record.Pasted(text), why, "it does not begin with v=DMARC1;")
 }
 
 // lookUp gives the record that RFC 7489 leads to: the domain's own or, without one,
 // that of its organizational domain.
-func (l *look) lookUp(d, org message.Domain) ([]policyAt, []fault, error) {
+func (l *look) lookUp(d, org message.Domain) ([]dmarc.Published, []fault, error) {
 	one, faults, err := l.recordAt(d)
 	if err == nil && one == nil && org != d {
 		var more []fault
@@ -201,68 +180,5 @@ func (l *look) lookUp(d, org message.Domain) ([]policyAt, []fault, error) {
 	if err != nil || one == nil {
 		return nil, faults, err
 	}
-	return []policyAt{*one}, faults, nil
-}
-
-// organizational gives the organizational domain by what a walk found (RFC 9989
-// section 4.10.2).
-func organizational(d message.Domain, walked []policyAt) message.Domain {
-	org := d
-	for _, at := range walked {
-		switch {
-		case at.Suffix == "n":
-			return at.domain
-		case at.Suffix == "y" && at.domain != d:
-			return childOf(at.domain, d)
-		}
-		org = at.domain
-	}
-	return org
-}
-
-// childOf gives the domain one label below parent, on the way down to d.
-func childOf(parent, d message.Domain) message.Domain {
-	for d.Parent() != parent && !d.Parent().IsZero() {
-		d = d.Parent()
-	}
-	return d
-}
-
-// byWalk picks the record that holds for the domain: its own, else that of its
-// organizational domain, else that of the public suffix (RFC 9989 section 4.10.1).
-func byWalk(d, org message.Domain, walked []policyAt) []policyAt {
-	for _, holder := range []message.Domain{d, org, org.Parent()} {
-		for _, at := range walked {
-			if at.domain == holder && (holder != org.Parent() || at.Suffix == "y") {
-				return []policyAt{at}
-			}
-		}
-	}
-	return nil
-}
-
-// asked gives what the record asks for mail from the domain.
-func (at policyAt) asked(d message.Domain, exists bool) tenant.DMARC {
-	p := tenant.DMARC{Policy: at.Policy, StrictDKIM: at.StrictDKIM, StrictSPF: at.StrictSPF}
-	switch {
-	case at.domain == d:
-	case exists:
-		p.Policy = at.Subdomains
-	default:
-		p.Policy = at.Absent
-	}
-	return p
-}
-
-func stricter(a, b tenant.DMARC) tenant.DMARC {
-	if severity[b.Policy] > severity[a.Policy] {
-		a.Policy = b.Policy
-	}
-	a.StrictDKIM = a.StrictDKIM || b.StrictDKIM
-	a.StrictSPF = a.StrictSPF || b.StrictSPF
-	return a
-}
-
-var severity = map[tenant.DMARCPolicy]int{
-	tenant.DMARCAbsent: 0, tenant.DMARCNone: 1, tenant.DMARCQuarantine: 2, tenant.DMARCReject: 3,
+	return []dmarc.Published{*one}, faults, nil
 }

@@ -6,17 +6,16 @@ import (
 
 	"github.com/miekg/dns"
 
-	"onbehalf/authorize/record"
+	"onbehalf/dmarc"
 	"onbehalf/message"
-	"onbehalf/tenant"
 )
 
 // asRead is the policy of a domain as forgiving receivers read it, who take the record of the
 // domain or, without one, that of its organizational domain.
 type asRead struct {
-	at     message.Domain
-	text   string
-	policy tenant.DMARC
+	at   message.Domain
+	text string
+	asks dmarc.Asks
 }
 
 // forgiving reads the records at the first of the names that has any. What DNS does not answer was
@@ -27,29 +26,29 @@ func (l *look) forgiving(d message.Domain, names ...message.Domain) (asRead, boo
 		if err != nil {
 			continue
 		}
-		parsed, text, found := record.StrictestDMARC(answer.Texts())
+		parsed, text, found := dmarc.Strictest(answer.Texts())
 		if !found {
 			continue
 		}
-		return asRead{at, text, policyAt{domain: at, DMARC: parsed}.asked(d, true)}, true
+		return asRead{at, text, dmarc.Published{Domain: at, Record: parsed}.AsksOf(d, true)}, true
 	}
 	return asRead{}, false
 }
 
 // differing says that receivers read a record differently.
-func differing(d message.Domain, rfc tenant.DMARC, read asRead, strict Finding) Finding {
-	why, by := record.DMARCFault(read.text)
+func differing(d message.Domain, rfc dmarc.Policy, read asRead, strict Finding) Finding {
+	why, by := dmarc.Fault(read.text)
 	if len(strict.Found) > 1 {
 		why, by = "there are several DMARC records", "OpenDMARC"
 	}
 	others := "others ignore it"
-	if rfc.Policy != tenant.DMARCAbsent {
-		others = "others take it for p=" + string(rfc.Policy)
+	if rfc != dmarc.Absent {
+		others = "others take it for p=" + string(rfc)
 	}
 	found := strict.Found
 	if len(found) == 0 {
 		found = []string{read.text}
 	}
 	return finding(Missing, PolicyMalformed, found, replace, "receivers do not agree on the DMARC policy of %s, because of what stands at _dmarc.%s (%s): those with %s take it for p=%s, and so does onbehalf; %s",
-		d, read.at, cmp.Or(why, "it can be read in several ways"), cmp.Or(by, "forgiving software"), read.policy.Policy, others)
+		d, read.at, cmp.Or(why, "it can be read in several ways"), cmp.Or(by, "forgiving software"), read.asks.Policy, others)
 }

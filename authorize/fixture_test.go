@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -44,7 +45,7 @@ func reportOf(s Subject, v Verdict) Report {
 	r.Keys = slices.Repeat([]Finding{f}, len(s.Keys))
 	if v != Unanswered {
 		r.Policy.Verdict = There
-		r.DMARC.Policy = tenant.DMARCNone
+		r.DMARC.Policy = dmarc.None
 	}
 	return r
 }

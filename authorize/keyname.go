@@ -9,6 +9,7 @@ import (
 
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 )
 
 // misplacedKey says why an absent key may have been published all the same.
@@ -48,7 +49,7 @@ func isForKey(answer resolve.Answer) bool {
 		return strings.Contains(answer.Target(), "dkim") || strings.Contains(answer.Target(), "_domainkey")
 	}
 	texts := answer.Texts()
-	if len(texts) != 1 || record.IsDMARC(texts[0]) || record.IsSPF(texts[0]) {
+	if len(texts) != 1 || dmarc.IsRecord(texts[0]) || record.IsSPF(texts[0]) {
 		return false
 	}
 	return strings.Contains(texts[0], "p=")

@@ -20,6 +20,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -290,7 +291,7 @@ func (c *lookCase) printed(r authorize.Report) string {
 	if c.dmarc {
 		show("dmarc", r.Policy)
 	}
-	if d := r.DMARC; c.dmarc && d.Policy != tenant.DMARCUnknown {
+	if d := r.DMARC; c.dmarc && d.Policy != dmarc.Unknown {
 		line("\tpolicy %s, organizational domain %s, strict DKIM %t, strict SPF %t", d.Policy, d.Organizational, d.StrictDKIM, d.StrictSPF)
 	}
 	if !r.Answered {

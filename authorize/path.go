@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -180,18 +181,19 @@ func (l *look) addressesOf(host string) ([]netip.Addr, error) {
 // the public suffix list sees one.
 func (l *look) misalignment(s Subject, policy tenant.DMARC) *Finding {
 	switch policy.Policy {
-	case tenant.DMARCUnknown:
+	case dmarc.Unknown:
 		f := unanswered(errors.New("the DMARC policy, and with it alignment, is not known"))
 		return &f
-	case tenant.DMARCAbsent:
+	case dmarc.Absent:
 		return nil
 	}
-	walked, _, err := l.walk(s.ReturnPath)
+	org, err := l.organizational(s.ReturnPath)
 	if err != nil {
 		f := unanswered(err)
 		return &f
 	}
-	if org := organizational(s.ReturnPath, walked); org != policy.Organizational {
+	author := dmarc.Author{Domain: s.Domain, Asks: policy.Asks()}
+	if !author.SameOrganization(dmarc.Authenticated{Domain: s.ReturnPath, Organizational: org}) {
 		f := finding(Missing, PathUnaligned, nil, "choose a return path within "+policy.Organizational.String()+", or take psd= out of the DMARC records",
 			"receivers take %s for another organization (%s) than %s (%s)", s.ReturnPath, org, s.Domain, policy.Organizational)
 		return &f

@@ -10,6 +10,7 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 	"github.com/miekg/dns"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -79,7 +80,7 @@ func (l *look) receiveSPF(o *Opinion, a Arrival) {
 	if r.Result != library.Pass && r.Cause != nil {
 		o.SPFCause = shown(r.Cause.Error())
 	}
-	o.SPFAligned = l.isAligned(o.SPFDomain, a.Author, o.Policy, o.Policy.StrictSPF)
+	o.SPFAligned = l.isAligned(dmarc.SPF, o.SPFDomain, a.Author, o.Policy)
 }
 
 func (l *look) receiveDKIM(o *Opinion, a Arrival) {
@@ -97,7 +98,7 @@ func (l *look) receiveDKIM(o *Opinion, a Arrival) {
 				one.Result = "temperror"
 			}
 		}
-		one.Aligned = l.isAligned(one.Domain, a.Author, o.Policy, o.Policy.StrictDKIM)
+		one.Aligned = l.isAligned(dmarc.DKIM, one.Domain, a.Author, o.Policy)
 		o.Signatures = append(o.Signatures, one)
 	}
 }
@@ -127,18 +128,16 @@ func (l *look) lookupTXT(name string) ([]string, error) {
 	return answer.Texts(), err
 }
 
-// isAligned compares by both rules that receivers use (RFC 9989 section 3.2.10).
-func (l *look) isAligned(name, author message.Domain, policy tenant.DMARC, strict bool) bool {
-	switch {
-	case name == author:
-		return true
-	case strict, name.IsZero(), name.Organizational() != author.Organizational():
-		return false
-	case policy.Policy == tenant.DMARCAbsent:
-		return true
+// isAligned reports whether what the mechanism authenticated aligns with the author's domain. A
+// tree walk that DNS does not answer shows nothing.
+func (l *look) isAligned(by dmarc.Mechanism, name, author message.Domain, policy tenant.DMARC) bool {
+	from, with := dmarc.Author{Domain: author, Asks: policy.Asks()}, dmarc.Authenticated{Domain: name}
+	if name == author || policy.Policy == dmarc.Absent || !from.Aligned(by, with) { // a walk cannot change that
+		return from.Aligned(by, with)
 	}
-	walked, _, err := l.walk(name)
-	return err == nil && organizational(name, walked) == policy.Organizational
+	org, err := l.organizational(name)
+	with.Organizational = org
+	return err == nil && from.Aligned(by, with)
 }
 
 // doubted is mail that nothing authenticates, and whose domain asks for nothing.
@@ -153,17 +152,17 @@ func (o *Opinion) conclude(policy Finding) {
 		unsure = unsure || v.Aligned && v.Result == "temperror"
 	}
 	switch {
-	case passes && o.Policy.Policy != tenant.DMARCAbsent:
+	case passes && o.Policy.Policy != dmarc.Absent:
 		o.DMARC, o.Explanation = "pass", "delivered"
 	case passes:
 		o.DMARC, o.Explanation = "none", "delivered"
 	case unsure:
 		o.DMARC, o.Explanation = "temperror", "not known, for DNS does not answer; receivers have the message sent again later"
-	case o.Policy.Policy == tenant.DMARCReject:
+	case o.Policy.Policy == dmarc.Reject:
 		o.DMARC, o.Explanation = "fail", "refused, as the domain asks for"
-	case o.Policy.Policy == tenant.DMARCQuarantine:
+	case o.Policy.Policy == dmarc.Quarantine:
 		o.DMARC, o.Explanation = "fail", "to the spam folder, as the domain asks for"
-	case o.Policy.Policy == tenant.DMARCNone:
+	case o.Policy.Policy == dmarc.None:
 		o.DMARC, o.Explanation = "fail", doubted
 	default:
 		o.DMARC, o.Explanation = "none", doubted

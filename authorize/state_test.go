@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/dmarc"
 	"onbehalf/tenant"
 )
 
@@ -87,7 +88,7 @@ func fullStanding(t testing.TB, state tenant.State) tenant.Standing {
 	return tenant.Standing{
 		Domain: dom(t, "customer.example"), SPF: m("192.0.2.1"), ReturnPath: m("bounce.customer.example"),
 		DKIM:  []tenant.KeyStanding{{Name: "cw1", Mechanism: m("key one")}, {Name: "cw2", Mechanism: m("key two")}},
-		DMARC: tenant.DMARC{Policy: tenant.DMARCReject, StrictSPF: true, Organizational: dom(t, "customer.example"), Checked: morning, Evidence: "before"},
+		DMARC: tenant.DMARC{Policy: dmarc.Reject, StrictSPF: true, Organizational: dom(t, "customer.example"), Checked: morning, Evidence: "before"},
 	}
 }
 
@@ -206,19 +207,19 @@ func TestSilenceMovesNothing(t *testing.T) {
 }
 
 func TestPolicyAfter(t *testing.T) {
-	before := tenant.DMARC{Policy: tenant.DMARCReject, StrictDKIM: true, Checked: morning, Evidence: "before"}
+	before := tenant.DMARC{Policy: dmarc.Reject, StrictDKIM: true, Checked: morning, Evidence: "before"}
 	silent := Report{Policy: Finding{Verdict: Unanswered, Text: "silence"}}
 	want := before
 	want.LookupError = tenant.LookupError{Error: "silence", At: noon}
 	if got := policyAfter(before, silent, noon); got != want {
 		t.Errorf("after silence %+v", got)
 	}
-	gone := Report{Policy: Finding{Verdict: Missing, Text: "none"}, DMARC: tenant.DMARC{Policy: tenant.DMARCAbsent}}
-	if got := policyAfter(want, gone, noon); got != (tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: noon, Evidence: "none"}) {
+	gone := Report{Policy: Finding{Verdict: Missing, Text: "none"}, DMARC: tenant.DMARC{Policy: dmarc.Absent}}
+	if got := policyAfter(want, gone, noon); got != (tenant.DMARC{Policy: dmarc.Absent, Checked: noon, Evidence: "none"}) {
 		t.Errorf("after the record has gone %+v", got)
 	}
-	for _, other := range []tenant.DMARC{{Policy: tenant.DMARCReject}, {Policy: tenant.DMARCNone, StrictDKIM: true},
-		{Policy: tenant.DMARCReject, StrictDKIM: true, StrictSPF: true}} {
+	for _, other := range []tenant.DMARC{{Policy: dmarc.Reject}, {Policy: dmarc.None, StrictDKIM: true},
+		{Policy: dmarc.Reject, StrictDKIM: true, StrictSPF: true}} {
 		if request(before) == request(other) {
 			t.Errorf("%+v is taken for %+v", other, before)
 		}

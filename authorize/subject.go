@@ -67,9 +67,9 @@ func Below(t *tenant.Tenant, d message.Domain) Subject {
 func OfPlatform(p *tenant.Platform, ring Keyring) []Subject {
 	all := []Subject{{Domain: p.Domain, SPF: true, Keys: keysOf("", p.Identities, p.Domain, ring)}}
 	if p.FromDomain != p.Domain && p.FromDomain != p.Bounce {
-		all = append(all, Subject{Domain: p.FromDomain, SPF: true})
+		all = append(all, Subject{Domain: p.FromDomain, SPF: true, Keys: keysOf("", p.Identities, p.FromDomain, ring)})
 	}
-	return append(all, Subject{Domain: p.Bounce, SPF: true, ReturnPath: p.Bounce})
+	return append(all, Subject{Domain: p.Bounce, SPF: true, ReturnPath: p.Bounce, Keys: keysOf("", p.Identities, p.Bounce, ring)})
 }
 
 func keysOf(whose string, ids []tenant.Identity, d message.Domain, ring Keyring) []Key {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -73,20 +74,24 @@ func (l *loader) ownDomains(d *document, texts []string) {
 			continue
 		}
 		seen[own.Domain] = true
-		if own.Domain.Organizational() != p.Domain.Organizational() {
+		if dmarc.Listed(own.Domain) != dmarc.Listed(p.Domain) {
 			d.warn(index(path, i), fmt.Sprintf("mail from %s is signed by %s, which is not aligned with it", own.Domain.Unicode(), p.Domain.Unicode()),
 				"make it a tenant with a key of its own")
 		}
 	}
 }
 
+// platformKeys takes the keys that sign for the platform: as platform.domain and, where
+// platform.from is below it, as the domain of that too.
 func (l *loader) platformKeys(d *document, raw []rawDKIM) {
 	if len(raw) == 0 {
 		d.fail("platform.dkim", "names no key", "write [{selector: s1, key: courseware-s1.pem}], and make the key with onbehalf keygen")
 	}
 	var signers []message.Domain
-	if domain := l.config.Platform.Domain; !domain.IsZero() {
-		signers = append(signers, domain)
+	for _, d := range []message.Domain{l.config.Platform.Domain, l.config.Platform.FromDomain} {
+		if !d.IsZero() && !slices.Contains(signers, d) {
+			signers = append(signers, d)
+		}
 	}
 	l.dkim(d, "platform.dkim", raw, signers, nil)
 }

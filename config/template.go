@@ -10,8 +10,8 @@ import (
 )
 
 // fromTemplate takes platform.from, one address, and gives the template of its
-// local part, and its domain. The domain may lie below platform.domain: relaxed
-// alignment (RFC 9989 section 3.2.10) lets the platform's signature speak for it.
+// local part, and its domain. The domain may lie below platform.domain; the platform then
+// signs as both.
 func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Template, message.Domain) {
 	const path = "platform.from"
 	local, name, found := cutLast(text, "@")

@@ -24,6 +24,14 @@ type Address struct {
 // 4.5.3.1.1 has 64 octets, which mailing systems exceed; what we write ourselves keeps to 64.
 const maxLocal = 512
 
+// MaxWrittenLocal and maxWritten bound what we write, in octets as String spells it: the local
+// part (RFC 5321 section 4.5.3.1.1), and the whole (section 4.5.3.1.3, a path without its angle
+// brackets).
+const (
+	MaxWrittenLocal = 64
+	maxWritten      = 254
+)
+
 // ParseAddress reads local-part@domain (RFC 5321 section 4.1.2, Mailbox), the
 // local part bare or as a quoted-string. Dots may stand where a dot-atom has
 // none ("a..b", "a."): such addresses exist. An address literal ([192.0.2.1]) is
@@ -99,13 +107,20 @@ func isAtext(r rune) bool {
 	return r > 0 && strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }
 
-// IsZero tells whether there is no address.
+// IsZero reports whether there is no address.
 func (a Address) IsZero() bool { return a == Address{} }
 
-// IsASCII tells whether the local part can travel without SMTPUTF8.
+// IsASCII reports whether the local part can travel without SMTPUTF8.
 func (a Address) IsASCII() bool { return isASCII(a.Local) }
 
-// String gives the address as RFC 5321 has it, quoted where it must be; empty
+// Writable reports whether the address may stand in a reverse-path that we write: Postfix checks
+// nothing of what a milter gives it.
+func (a Address) Writable(smtputf8 bool) bool {
+	return !a.IsZero() && len(QuoteLocal(a.Local)) <= MaxWrittenLocal && len(a.String()) <= maxWritten &&
+		(smtputf8 || a.IsASCII())
+}
+
+// String returns the address as RFC 5321 has it, quoted where it must be; empty
 // for the zero Address.
 func (a Address) String() string {
 	if a.IsZero() {
@@ -114,7 +129,7 @@ func (a Address) String() string {
 	return QuoteLocal(a.Local) + "@" + a.Domain.String()
 }
 
-// QuoteLocal gives the spelling of a local part: as it is when it is a dot-string
+// QuoteLocal returns the spelling of a local part: as it is when it is a dot-string
 // (RFC 5321 section 4.1.2), else as a quoted-string.
 func QuoteLocal(local string) string {
 	if isDotAtom(local) {

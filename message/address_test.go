@@ -155,3 +155,32 @@ func FuzzParseAddress(f *testing.F) {
 		}
 	})
 }
+
+// TestWritable: the bounds of RFC 5321 section 4.5.3.1, to the octet.
+func TestWritable(t *testing.T) {
+	label := strings.Repeat("d", 61) + "."
+	domainOf := func(n int) message.Domain { // of n octets
+		return domain(t, strings.Repeat(label, 3)+strings.Repeat("e", n-3*62))
+	}
+	for _, test := range []struct {
+		name    string
+		address message.Address
+		utf8    bool
+		want    bool
+	}{
+		{"none", message.Address{}, true, false},
+		{"short", message.Address{Local: "a", Domain: domain(t, "x.example")}, false, true},
+		{"local part of 64", message.Address{Local: strings.Repeat("a", 64), Domain: domain(t, "x.example")}, false, true},
+		{"local part of 65", message.Address{Local: strings.Repeat("a", 65), Domain: domain(t, "x.example")}, false, false},
+		{"64 with its quotes", message.Address{Local: " " + strings.Repeat("a", 61), Domain: domain(t, "x.example")}, false, true},
+		{"65 with its quotes", message.Address{Local: " " + strings.Repeat("a", 62), Domain: domain(t, "x.example")}, false, false},
+		{"254 in all", message.Address{Local: strings.Repeat("a", 64), Domain: domainOf(189)}, false, true},
+		{"255 in all", message.Address{Local: strings.Repeat("a", 64), Domain: domainOf(190)}, false, false},
+		{"UTF-8", message.Address{Local: "jürgen", Domain: domain(t, "x.example")}, false, false},
+		{"UTF-8 with SMTPUTF8", message.Address{Local: "jürgen", Domain: domain(t, "x.example")}, true, true},
+	} {
+		if got := test.address.Writable(test.utf8); got != test.want {
+			t.Errorf("%s (%d octets): %v", test.name, len(test.address.String()), got)
+		}
+	}
+}

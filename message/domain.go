@@ -89,7 +89,7 @@ func ParseHost(s string) (Domain, error) {
 // more than four in UTF-8, nor less than one in an A-label. Punycode is quadratic.
 const maxSpelling = 4 * 253
 
-// plainLDH tells whether s is letters, digits and hyphens in labels of 1 to 63
+// plainLDH reports whether s is letters, digits and hyphens in labels of 1 to 63
 // octets, 253 in all (RFC 1035 section 2.3.1, RFC 1123 section 2.1), with no label
 // that claims to be an A-label. Those need the whole of IDNA; the rest do not.
 func plainLDH(s string) bool {
@@ -113,10 +113,10 @@ func plainLDHOrACE(s string) bool {
 	return true
 }
 
-// String gives the A-label form, for machines.
+// String returns the A-label form, for machines.
 func (d Domain) String() string { return d.name }
 
-// Unicode gives the U-label form, for people.
+// Unicode returns the U-label form, for people.
 func (d Domain) Unicode() string {
 	u, err := idna.Punycode.ToUnicode(d.name)
 	if err != nil {
@@ -125,26 +125,26 @@ func (d Domain) Unicode() string {
 	return u
 }
 
-// IsZero tells whether there is no domain.
+// IsZero reports whether there is no domain.
 func (d Domain) IsZero() bool { return d.name == "" }
 
-// Within tells whether d is the other domain or lies below it.
+// Within reports whether d is the other domain or lies below it.
 func (d Domain) Within(other Domain) bool {
 	return d == other || d.Below(other)
 }
 
-// Below tells whether d is a proper subdomain of the other.
+// Below reports whether d is a proper subdomain of the other.
 func (d Domain) Below(other Domain) bool {
 	return other.name != "" && strings.HasSuffix(d.name, "."+other.name)
 }
 
-// Parent gives the domain without its first label; zero for a single label.
+// Parent returns the domain without its first label; zero for a single label.
 func (d Domain) Parent() Domain {
 	_, parent, _ := strings.Cut(d.name, ".")
 	return Domain{parent}
 }
 
-// Organizational gives the organizational domain by the public suffix list, the
+// Organizational returns the organizational domain by the public suffix list, the
 // older of the two rules by which receivers judge relaxed alignment (RFC 7489
 // section 3.2). A domain that is itself a public suffix is its own.
 func (d Domain) Organizational() Domain {
@@ -155,7 +155,7 @@ func (d Domain) Organizational() Domain {
 	return Domain{org}
 }
 
-// MarshalText gives the A-label form.
+// MarshalText returns the A-label form.
 func (d Domain) MarshalText() ([]byte, error) { return []byte(d.name), nil }
 
 // UnmarshalText is ParseHost; the empty text is the zero Domain.

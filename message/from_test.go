@@ -8,7 +8,7 @@ import (
 	"onbehalf/message"
 )
 
-// printed gives an author as a table has it: name <address>, each.
+// printed returns an author as a table has it: name <address>, each.
 func printed(a message.Author) []string {
 	var all []string
 	for _, m := range a.Mailboxes {

@@ -21,13 +21,13 @@ type Field struct {
 // Is compares the field's name without regard to case.
 func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
 
-// Text gives the value on one line: unfolded, without outer white space.
+// Text returns the value on one line: unfolded, without outer white space.
 func (f Field) Text() string { return strings.Trim(unfold(f.Value), " \t") }
 
-// String gives the field as it travels, CRLF included.
+// String returns the field as it travels, CRLF included.
 func (f Field) String() string { return f.Name + ":" + f.Value + "\r\n" }
 
-// Clean tells whether CR and LF stand in the value only as folds, and NUL
+// Clean reports whether CR and LF stand in the value only as folds, and NUL
 // nowhere. What is not clean cannot be signed: every hop mends it otherwise.
 func (f Field) Clean() bool { return !strings.ContainsAny(unfold(f.Value), "\r\n\x00") }
 
@@ -43,7 +43,7 @@ func unfold(s string) string {
 // Header is the list of fields in the order received, topmost first.
 type Header []Field
 
-// Get gives the first field of a name.
+// Get returns the first field of a name.
 func (h Header) Get(name string) (Field, bool) {
 	for _, f := range h {
 		if f.Is(name) {
@@ -53,13 +53,13 @@ func (h Header) Get(name string) (Field, bool) {
 	return Field{}, false
 }
 
-// Has tells whether there is a field of that name.
+// Has reports whether there is a field of that name.
 func (h Header) Has(name string) bool {
 	_, found := h.Get(name)
 	return found
 }
 
-// All gives the fields of a name, topmost first.
+// All returns the fields of a name, topmost first.
 func (h Header) All(name string) []Field {
 	var all []Field
 	for _, f := range h {
@@ -70,7 +70,7 @@ func (h Header) All(name string) []Field {
 	return all
 }
 
-// String gives the header as it travels, without the empty line after it.
+// String returns the header as it travels, without the empty line after it.
 func (h Header) String() string {
 	var b strings.Builder
 	for _, f := range h {
@@ -137,7 +137,7 @@ func (h Header) setLast(value []byte) {
 	}
 }
 
-// peekLine gives the next line, its end included, without taking it. A line
+// peekLine returns the next line, its end included, without taking it. A line
 // longer than the reader's buffer is an error, so give the reader a large one.
 func peekLine(r *bufio.Reader) ([]byte, error) {
 	for n := 128; ; n *= 2 {
@@ -154,10 +154,10 @@ func peekLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// NewReader gives a reader that ReadHeader can take the longest header from.
+// NewReader returns a reader that ReadHeader can take the longest header from.
 func NewReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, maxHeader) }
 
-// ValidFieldName tells whether s is a field name: printable ASCII but the colon
+// ValidFieldName reports whether s is a field name: printable ASCII but the colon
 // (RFC 5322 section 2.2).
 func ValidFieldName(s string) bool {
 	for i := range len(s) {
@@ -168,7 +168,7 @@ func ValidFieldName(s string) bool {
 	return s != ""
 }
 
-// Fold gives text of any origin as a field value that is safe to write: on lines
+// Fold returns text of any origin as a field value that is safe to write: on lines
 // of at most 78 octets where white space allows it, never above 998 (RFC 5322
 // section 2.1.1), each control character replaced by its picture (U+2400 and
 // following), so that no line end can be smuggled in and nothing is hidden. Blanks

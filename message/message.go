@@ -75,18 +75,18 @@ func ParsePath(s string) Path {
 	return Path{Verbatim: s, Address: address}
 }
 
-// PathOf gives the path that leads to an address.
+// PathOf returns the path that leads to an address.
 func PathOf(a Address) Path { return Path{Verbatim: a.String(), Address: a} }
 
-// Null tells whether this is the null reverse-path, which asks for no bounce.
+// Null reports whether this is the null reverse-path, which asks for no bounce.
 func (p Path) Null() bool { return p.Verbatim == "" }
 
-// Readable tells whether Address holds what the path says.
+// Readable reports whether Address holds what the path says.
 func (p Path) Readable() bool { return !p.Address.IsZero() }
 
-// Plain tells whether the path is an address and nothing else: it can be read, and
+// Plain reports whether the path is an address and nothing else: it can be read, and
 // has no source route.
 func (p Path) Plain() bool { return p.Readable() && !strings.HasPrefix(p.Verbatim, "@") }
 
-// String gives the path in angle brackets, as MAIL and RCPT have it.
+// String returns the path in angle brackets, as MAIL and RCPT have it.
 func (p Path) String() string { return "<" + p.Verbatim + ">" }

@@ -59,10 +59,10 @@ func mark(domain, spelling string) string {
 	return strings.Join(labels, ".")
 }
 
-// String gives the A-label form, for machines.
+// String returns the A-label form, for machines.
 func (n Name) String() string { return n.name }
 
-// Unicode gives the U-label form, for people.
+// Unicode returns the U-label form, for people.
 func (n Name) Unicode() string {
 	u, err := idna.Punycode.ToUnicode(n.name)
 	if err != nil {
@@ -71,11 +71,11 @@ func (n Name) Unicode() string {
 	return u
 }
 
-// IsZero tells whether there is no name.
+// IsZero reports whether there is no name.
 func (n Name) IsZero() bool { return n.name == "" }
 
-// Within tells whether n is the domain's name or lies below it.
+// Within reports whether n is the domain's name or lies below it.
 func (n Name) Within(d Domain) bool { return n.name == d.name || Domain(n).Below(d) }
 
-// MarshalText gives the A-label form.
+// MarshalText returns the A-label form.
 func (n Name) MarshalText() ([]byte, error) { return []byte(n.name), nil }

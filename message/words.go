@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// FormatMailboxes gives mailboxes as the value of the named field, leading space
+// FormatMailboxes returns mailboxes as the value of the named field, leading space
 // and folds included: no line over 78 octets unless one address alone is longer,
 // nothing but ASCII in names.
 func FormatMailboxes(field string, mailboxes ...Mailbox) string {

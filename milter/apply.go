@@ -25,7 +25,7 @@ func (e editor) apply(plan rewrite.Plan, signatures []message.Field) {
 	if plan.ReversePath != nil {
 		e.frame(library.ActChangeFrom, "<"+plan.ReversePath.String()+">")
 	}
-	e.exchange(plan.Exchanges)
+	e.redirect(plan.Redirects)
 	for _, edit := range plan.Edits {
 		e.edit(edit)
 	}
@@ -34,18 +34,18 @@ func (e editor) apply(plan rewrite.Plan, signatures []message.Field) {
 	}
 }
 
-// exchange adds before it deletes: a message without recipients would vanish. The
+// redirect adds before it deletes: a message without recipients would vanish. The
 // recipient to delete is named as RCPT gave it; Postfix ignores any other
 // spelling.
-func (e editor) exchange(exchanges []rewrite.Exchange) {
-	done := make(map[string]bool, 2*len(exchanges))
-	for _, x := range exchanges {
+func (e editor) redirect(redirects []rewrite.Redirect) {
+	done := make(map[string]bool, 2*len(redirects))
+	for _, x := range redirects {
 		if to := x.To.String(); !done["+"+to] {
 			done["+"+to] = true
 			e.frame(library.ActAddRcpt, "<"+to+">")
 		}
 	}
-	for _, x := range exchanges {
+	for _, x := range redirects {
 		if !done["-"+x.Recipient] {
 			done["-"+x.Recipient] = true
 			e.frame(library.ActDelRcpt, "<"+x.Recipient+">")

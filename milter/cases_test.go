@@ -31,14 +31,14 @@ func TestCasesOverSocket(t *testing.T) {
 func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result) {
 	t.Helper()
 	plan := c.Decide()
-	if plan.Verdict == rewrite.Refuse {
+	if plan.Action == rewrite.Refuse {
 		want := map[rewrite.Row]string{9: "550 5.6.0 ", rewrite.RowLoop: "554 5.4.6 ", rewrite.RowTooMany: "550 5.6.0 "}
 		if prefix := cmp.Or(want[plan.Row], "550 5.7.1 "); !strings.HasPrefix(got.Reply, prefix) || !strings.Contains(got.Reply, "; ") {
 			t.Errorf("reply is %q, want %s and what to do", got.Reply, prefix)
 		}
 		return
 	}
-	if plan.Shadow || plan.Verdict == rewrite.Pass {
+	if plan.Shadow || plan.Action == rewrite.Pass {
 		plan = rewrite.Plan{}
 	}
 	n := len(plan.Sign)
@@ -54,21 +54,21 @@ func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result)
 	if want := plan.Sender(c.Message).String(); got.Sender != want || got.Reply != "" {
 		t.Errorf("sender %s, want %s; reply %q", got.Sender, want, got.Reply)
 	}
-	if want := ledHome(m.Recipients, plan.Exchanges); !slices.Equal(got.Recipients, want) || got.Refused != nil {
+	if want := ledHome(m.Recipients, plan.Redirects); !slices.Equal(got.Recipients, want) || got.Refused != nil {
 		t.Errorf("recipients %s, want %s; refused %v", got.Recipients, want, got.Refused)
 	}
 }
 
 // ledHome returns the recipients after the exchanges: those that stay, then the homes,
 // each once.
-func ledHome(recipients []string, exchanges []rewrite.Exchange) []string {
+func ledHome(recipients []string, redirects []rewrite.Redirect) []string {
 	var stay, homes []string
 	for _, recipient := range recipients {
-		if !slices.ContainsFunc(exchanges, func(x rewrite.Exchange) bool { return "<"+x.Recipient+">" == recipient }) {
+		if !slices.ContainsFunc(redirects, func(x rewrite.Redirect) bool { return "<"+x.Recipient+">" == recipient }) {
 			stay = append(stay, recipient)
 		}
 	}
-	for _, x := range exchanges {
+	for _, x := range redirects {
 		if home := "<" + x.To.String() + ">"; !slices.Contains(homes, home) {
 			homes = append(homes, home)
 		}

@@ -17,10 +17,10 @@ import (
 type result string
 
 const (
-	passed     result = "passed"  // left as it was
-	carriedOut result = "done"    // signed, and rewritten where the plan says so
-	refused    result = "refused" // 5xx
-	deferred   result = "deferred"
+	passed   result = "passed"  // left as it was
+	done     result = "done"    // signed, and rewritten where the plan says so
+	refused  result = "refused" // 5xx
+	deferred result = "deferred"
 )
 
 // Counts are the messages since the start.
@@ -41,10 +41,10 @@ func (t *transaction) report() {
 	level := slog.LevelInfo
 	attrs := append(make([]slog.Attr, 0, mostAttrs),
 		slog.String("queue_id", t.message.QueueID),
-		slog.String("result", string(t.result)),
 		slog.String("row", t.plan.Row.String()),
-		slog.String("action", string(t.plan.Verdict)),
+		slog.String("action", string(t.plan.Action)),
 		slog.String("reason", t.plan.Reason),
+		slog.String("result", string(t.result)),
 		slog.String("tenant", t.plan.Tenant),
 	)
 	attrs = append(attrs, t.reportPlan()...)
@@ -75,13 +75,13 @@ func (t *transaction) report() {
 // reportRefusals writes a line for each thing that receivers have against the tenant's mail,
 // as a notification that came back says.
 func (t *transaction) reportRefusals() {
-	if t.status == nil || t.result != carriedOut {
+	if t.status == nil || t.result != done {
 		return
 	}
 	for _, one := range refusals(t.status) {
 		t.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "receiver refuses a tenant's mail",
 			slog.String("queue_id", t.message.QueueID),
-			slog.String("tenant", t.plan.Exchanges[0].Tenant),
+			slog.String("tenant", t.plan.Redirects[0].Tenant),
 			slog.String("receiver", one.Meaning.Receiver),
 			slog.String("class", string(one.Meaning.Class)),
 			slog.String("finding", one.Finding),
@@ -111,7 +111,7 @@ func (t *transaction) reportPlan() []slog.Attr {
 	var rewrote, signed string
 	would := ""
 	switch {
-	case t.result == carriedOut:
+	case t.result == done:
 		rewrote, signed = changes(t.plan), signers(t.plan)
 	case t.result == passed && t.plan.Shadow:
 		rewrote, signed, would = changes(t.plan), signers(t.plan), "would_"
@@ -124,7 +124,7 @@ func (t *transaction) reportPlan() []slog.Attr {
 	if t.state.Addresses && t.plan.ReversePath != nil && rewrote != "" {
 		attrs = append(attrs, slog.String(would+"new_sender", t.plan.ReversePath.String()))
 	}
-	if fragile := t.body.fragile(); t.result == carriedOut && t.signature != nil && fragile != nil {
+	if fragile := t.body.fragile(); t.result == done && t.signature != nil && fragile != nil {
 		attrs = append(attrs, slog.String("fragile", strings.Join(fragile, ", ")))
 	}
 	return attrs
@@ -160,8 +160,8 @@ func signers(plan rewrite.Plan) string {
 
 // reportReturns says what became of mail to addresses of ours.
 func (t *transaction) reportReturns() (attrs []slog.Attr) {
-	if len(t.plan.Exchanges) > 0 && t.result == carriedOut {
-		attrs = append(attrs, slog.Int("forwarded", len(t.plan.Exchanges)))
+	if len(t.plan.Redirects) > 0 && t.result == done {
+		attrs = append(attrs, slog.Int("forwarded", len(t.plan.Redirects)))
 	}
 	if t.status != nil && len(t.status.Reports) > 0 {
 		attrs = append(attrs, slog.String("dsn", t.reportStatus()))
@@ -216,7 +216,7 @@ func (t *transaction) reportAddresses() []slog.Attr {
 		slog.String("sender", clip(t.message.Envelope.ReversePath.Verbatim)),
 		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),
 	}
-	if len(t.plan.Exchanges) > 0 && t.result == carriedOut {
+	if len(t.plan.Redirects) > 0 && t.result == done {
 		attrs = append(attrs, slog.String("to", t.reportHomes()))
 	}
 	if t.plan.Detail != "" {
@@ -228,7 +228,7 @@ func (t *transaction) reportAddresses() []slog.Attr {
 // reportHomes names the mailboxes that the message is led to.
 func (t *transaction) reportHomes() string {
 	var all []string
-	for _, x := range t.plan.Exchanges[:min(len(t.plan.Exchanges), 10)] {
+	for _, x := range t.plan.Redirects[:min(len(t.plan.Redirects), 10)] {
 		all = append(all, x.To.String())
 	}
 	return clip(strings.Join(all, ", "))
@@ -251,20 +251,20 @@ func (t *transaction) count() {
 		counts.Deferred.Add(1)
 	case t.result == passed:
 		counts.Passed.Add(1)
-	case t.plan.Verdict == rewrite.Forward:
+	case t.plan.Action == rewrite.Forward:
 		counts.Forwarded.Add(1)
-	case t.plan.Verdict == rewrite.Rewrite:
+	case t.plan.Action == rewrite.Rewrite:
 		counts.Rewritten.Add(1)
 	default:
 		counts.Kept.Add(1)
 	}
-	if t.result != carriedOut {
+	if t.result != done {
 		return
 	}
 	if t.signature != nil && t.body.fragile() != nil {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Exchanges, t.status, t.message.Header, t.message.Received)
+		counts.Returns.add(t.plan.Redirects, t.status, t.message.Header, t.message.Received)
 	}
 }

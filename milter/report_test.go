@@ -18,14 +18,14 @@ func TestLogLine(t *testing.T) {
 		mail mta.Mail
 		want line
 	}{
-		"kept": {good(), line{"level": "INFO", "result": "done", "row": "2", "action": "keep", "tenant": "university", "rewrote": "",
+		"kept": {good(), line{"level": "INFO", "result": "done", "row": "2 key-spf", "action": "keep", "tenant": "university", "rewrote": "",
 			"signed": "cw1._domainkey.university.example, cw2._domainkey.university.example", "from": "Courses <courses@university.example>",
 			"sender": "courses@university.example", "client": "192.0.2.10", "login": "", "recipients": 1.0, "security": nil, "fragile": nil, "mode": nil}},
-		"rewritten": {rewritten(), line{"level": "INFO", "result": "done", "row": "6", "action": "rewrite", "tenant": "yourorg",
+		"rewritten": {rewritten(), line{"level": "INFO", "result": "done", "row": "6 on-behalf", "action": "rewrite", "tenant": "yourorg",
 			"rewrote": "sender, change From, add X-Original-From, add Reply-To", "signed": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
 			"new_sender": "SRS0=cx6zzieh=D5=yourorganisationname.nl=academy@bounces.courseware.nl"}},
-		"refused": {refusable(), line{"level": "WARN", "result": "refused", "row": "10", "action": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
-		"shadow": {from("a@shadow.example", ""), line{"level": "INFO", "result": "passed", "row": "6", "action": "rewrite", "tenant": "shadow", "mode": "shadow", "rewrote": nil, "signed": nil,
+		"refused": {refusable(), line{"level": "WARN", "result": "refused", "row": "10 forbidden", "action": "refuse", "tenant": "club", "security": true, "login": "somebody", "signed": ""}},
+		"shadow": {from("a@shadow.example", ""), line{"level": "INFO", "result": "passed", "row": "6 on-behalf", "action": "rewrite", "tenant": "shadow", "mode": "shadow", "rewrote": nil, "signed": nil,
 			"would_rewrite": "sender, change From, add X-Original-From, add Reply-To", "would_sign": "cw1._domainkey.courseware.nl, cw2._domainkey.courseware.nl",
 			"new_sender": nil, "would_new_sender": "SRS0=ntr47kj2=D5=shadow.example=a@bounces.courseware.nl"}},
 		"stranger":        {stranger(), line{"level": "INFO", "result": "passed", "row": "untrusted", "action": "pass", "tenant": "", "client": "203.0.113.5", "forwarded": nil, "dsn": nil}},

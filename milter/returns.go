@@ -76,7 +76,7 @@ func findingOf(m receivers.Meaning) string {
 
 // add counts a message for each tenant that it is forwarded to, which need not be the
 // one that sent it.
-func (r *Returns) add(exchanges []rewrite.Exchange, status *message.StatusReader, h message.Header, now time.Time) {
+func (r *Returns) add(redirects []rewrite.Redirect, status *message.StatusReader, h message.Header, now time.Time) {
 	said := refusals(status)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +84,7 @@ func (r *Returns) add(exchanges []rewrite.Exchange, status *message.StatusReader
 		r.byTenant = make(map[string]*Returned)
 	}
 	seen := make(map[string]bool)
-	for _, x := range exchanges {
+	for _, x := range redirects {
 		if !seen[x.Tenant] {
 			seen[x.Tenant] = true
 			one := r.of(x.Tenant)

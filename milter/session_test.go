@@ -98,7 +98,7 @@ func TestLoginLeaks(t *testing.T) {
 		conn.Write(frames(append([]string{mail, rcpt}, content...)...))
 		conn.Write(frames("Q"))
 		wantClosed(t, conn)
-		if all := h.book.lines(t, "message"); all[len(all)-1]["row"] != "10" || all[len(all)-1]["login"] != "" {
+		if all := h.book.lines(t, "message"); all[len(all)-1]["row"] != "10 forbidden" || all[len(all)-1]["login"] != "" {
 			t.Errorf("%s: %v", name, all[len(all)-1])
 		}
 	}
@@ -118,7 +118,7 @@ func TestNothingIsLeft(t *testing.T) {
 		conn.Write(frames(append(append(stages[:2:2], first...), mail, rcpt, stages[4], "N", "E", "Q")...))
 		wantClosed(t, conn)
 		all := h.book.lines(t, "message")
-		if one, two := all[len(all)-2], all[len(all)-1]; one["queue_id"] != "Q1" || two["queue_id"] != "" || two["row"] != "2" {
+		if one, two := all[len(all)-2], all[len(all)-1]; one["queue_id"] != "Q1" || two["queue_id"] != "" || two["row"] != "2 key-spf" {
 			t.Errorf("%s: %v, then %v", name, one, two)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/rewrite"
+	"onbehalf/srs"
 	"onbehalf/tenant"
 )
 
@@ -124,7 +125,7 @@ var (
 // (comments, blanks, routes), and cannot be told to take one back that it reads
 // otherwise: what it resolves to an address of ours must be written as one.
 func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
-	x, ours, err := rewrite.Lead(t.message.Envelope.ReversePath, to, t.snapshot, t.message.Received, t.message.Besides...)
+	x, ours, err := rewrite.Route(t.message.Envelope.ReversePath, to, t.snapshot, t.message.Received, t.message.Besides...)
 	hidden := !ours && rewrite.Ours(mailbox(to), t.snapshot)
 	if read := mailbox(resolved); !ours && !hidden && read != mailbox(to) {
 		hidden = rewrite.Ours(read, t.snapshot)
@@ -143,10 +144,10 @@ func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
 // limited says why a recipient of ours is refused that would be answered as err says: too
 // much has come from the client's network, or from all. A right guess must not stand out
 // then, so whatever can be guessed is refused alike; our own codes, of 40 bits, cannot be.
-func (t *transaction) limited(x rewrite.Exchange, err error) error {
+func (t *transaction) limited(x rewrite.Redirect, err error) error {
 	by, now := &t.server.strangers, t.server.Now()
 	network := networkOf(t.message.Submitter.Client)
-	guess := t.snapshot.Platform().SRS.TakesClassic(now) && (errors.Is(err, rewrite.ErrForged) || x.Kind == rewrite.KindClassic)
+	guess := t.snapshot.Platform().SRS.TakesClassic(now) && (errors.Is(err, srs.ErrForged) || x.Kind == rewrite.KindClassic)
 	switch {
 	case by.refused.exceeded(network, now), guess && by.guesses.exceeded(nil, now):
 		return errRefused
@@ -164,7 +165,7 @@ func (t *transaction) limited(x rewrite.Exchange, err error) error {
 
 // isLetter reports whether something other than a bounce is on its way to a bounce address,
 // from a client that nobody vouches for.
-func (t *transaction) isLetter(x rewrite.Exchange) bool {
+func (t *transaction) isLetter(x rewrite.Redirect) bool {
 	return x.Kind == rewrite.KindBounce && !t.message.Envelope.ReversePath.Null() && !t.snapshot.Platform().Trusts(t.message.Submitter)
 }
 
@@ -203,7 +204,7 @@ func (t *transaction) addField(f message.Field) {
 func (t *transaction) decide() library.Response {
 	t.shown = true
 	if t.short {
-		t.plan = rewrite.Plan{Row: rewrite.RowUndecided, Verdict: rewrite.Refuse, Reason: "there is no memory for it"}
+		t.plan = rewrite.Plan{Row: rewrite.RowUndecided, Action: rewrite.Refuse, Reason: "there is no memory for it"}
 		return t.answer(deferred, refusal("451", "4.3.2", busy))
 	}
 	t.message.Signed = t.server.decided.knows(t.message.Header)
@@ -215,20 +216,20 @@ func (t *transaction) decide() library.Response {
 		t.tooLarge = nil
 	}
 	if t.tooLarge != nil { // what is known of it says whose it is, no more
-		t.plan = rewrite.Plan{Row: t.plan.Row, Verdict: rewrite.Refuse, Reason: "message is too large", Tenant: t.plan.Tenant, Shadow: t.plan.Shadow}
+		t.plan = rewrite.Plan{Row: t.plan.Row, Action: rewrite.Refuse, Reason: "message is too large", Tenant: t.plan.Tenant, Shadow: t.plan.Shadow}
 	}
 	switch {
-	case t.plan.Shadow, t.plan.Verdict == rewrite.Pass:
+	case t.plan.Shadow, t.plan.Action == rewrite.Pass:
 		return t.answer(passed, accept)
 	case t.tooLarge != nil:
 		return t.answer(refused, refusal("552", "5.3.4", t.tooLarge.Error()))
-	case t.plan.Verdict == rewrite.Refuse:
+	case t.plan.Action == rewrite.Refuse:
 		return t.answer(refused, refusalOf(t.plan))
 	}
-	if len(t.plan.Exchanges) > 0 {
+	if len(t.plan.Redirects) > 0 {
 		t.status = message.NewStatusReader(t.message.Header)
 	}
-	if t.plan.Verdict == rewrite.Forward {
+	if t.plan.Action == rewrite.Forward {
 		return nil
 	}
 	t.leaving = t.plan.Apply(t.message.Header)
@@ -240,8 +241,8 @@ func (t *transaction) decide() library.Response {
 
 // answer ends the message with a reply. It is reported when the reply is on its way,
 // for until then Postfix may still defer the message.
-func (t *transaction) answer(o result, r library.Response) library.Response {
-	t.result = o
+func (t *transaction) answer(done result, r library.Response) library.Response {
+	t.result = done
 	t.guard.afterReply = func(err error) {
 		if err != nil {
 			t.problem, t.result = fmt.Errorf("the answer did not reach Postfix: %w", err), deferred
@@ -281,7 +282,7 @@ func (t *transaction) finish(e editor) library.Response {
 		t.status.End()
 	}
 	var signed []message.Field
-	if t.plan.Verdict != rewrite.Forward {
+	if t.plan.Action != rewrite.Forward {
 		var err error
 		if signed, err = t.sign(); err != nil {
 			return t.unsigned(err)
@@ -289,7 +290,7 @@ func (t *transaction) finish(e editor) library.Response {
 	}
 	e.apply(t.plan, signed)
 	t.server.decided.remember(signed, t.leaving)
-	return t.answer(carriedOut, accept)
+	return t.answer(done, accept)
 }
 
 // sign returns the DKIM-Signature fields. A message that is carried out is signed, or

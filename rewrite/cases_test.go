@@ -18,7 +18,7 @@ func TestCases(t *testing.T) {
 			plan := c.Decide()
 			gotPlan := cases.Print(plan)
 			gotHeader := strings.ReplaceAll(plan.Apply(c.Message.Header).String(), "\r\n", "\n")
-			if plan.Verdict == "refuse" {
+			if plan.Action == "refuse" {
 				gotHeader = ""
 			}
 			if *update {

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"slices"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
-// Decide gives the plan for a message by this table. Mail of an untrusted
+// Decide returns the plan for a message by this table. Mail of an untrusted
 // submitter passes untouched, and so does what came from a stranger and is handed back by a
 // filter on this host, and what we have signed a moment ago.
 //
@@ -17,19 +18,19 @@ import (
 // ours is live in the tenant's DNS. R: the tenant delegated a return path to us.
 // A mechanism that would not align with From counts as absent.
 //
-//	row  From           S    K    R    envelope sender                        From     signature
-//	1    tenant         any  yes  yes  bounce address at the return path      keep     tenant
-//	2    tenant         yes  yes  no   kept if it aligns, else bounce address keep     tenant
-//	3    tenant         no   yes  no   bounce address                         keep     tenant
-//	4    tenant         any  no   yes  bounce address at the return path      keep     platform
-//	5    tenant         yes  no   no   kept if it aligns, else the author     keep     platform
-//	6    tenant         no   no   no   bounce address                         rewrite  platform
-//	7    platform's                    kept if it is ours, else bounce        keep     platform
-//	8    nobody's                      policy.unknown_domain: as 6, refuse, or leave alone
-//	9    not one author                policy.unreadable_from: refuse, or as 6
-//	10   submitter may not use it      refuse
+//	row            From           S    K    R    envelope sender                        From     signature
+//	1  key-path    tenant         any  yes  yes  bounce address at the return path      keep     tenant
+//	2  key-spf     tenant         yes  yes  no   kept if it aligns, else bounce address keep     tenant
+//	3  key         tenant         no   yes  no   bounce address                         keep     tenant
+//	4  path        tenant         any  no   yes  bounce address at the return path      keep     platform
+//	5  spf         tenant         yes  no   no   kept if it aligns, else the author     keep     platform
+//	6  on-behalf   tenant         no   no   no   bounce address                         rewrite  platform
+//	7  platform    platform's                    kept if it is ours, else bounce        keep     platform
+//	8  unknown     no tenant's                   policy.unknown_domain: as 6, refuse, or leave alone
+//	9  unreadable  not one author                policy.unreadable_from: refuse, or as 6
+//	10 forbidden   submitter may not use it      refuse
 //
-// A sender that sendmail(1) made up, for nobody named one, gives way to the author before
+// A sender that sendmail(1) made up, because no one was named, gives way to the author before
 // the table is applied. The null sender stays null in every row, and S and R are then absent: SPF
 // speaks of the HELO name. A sender in the platform's own domains stays, save in
 // rows 4 and 5, where SPF is all that aligns. A server may refuse its own domain as
@@ -37,10 +38,10 @@ import (
 // tenant's own domains row 2 is row 3. When every recipient is delivered directly to
 // the tenant's own server, From is kept whatever the row, and the envelope sender is
 // a bounce address unless the tenant wants the author's. Recipients that are bounce
-// or reply addresses of ours are led home, whoever the submitter is.
+// or reply addresses of ours are routed to the mailbox behind them, whoever the submitter is.
 func Decide(m message.Message, s *tenant.Snapshot) Plan {
 	f := gather(m, s)
-	return f.bounded(f.withExchanges(f.decide()))
+	return f.bounded(f.withRedirects(f.decide()))
 }
 
 // maxEdits is how many changes to a header we make. Postfix looks through the header for
@@ -52,7 +53,7 @@ func (f *facts) bounded(p Plan) Plan {
 	if len(p.Edits) <= maxEdits {
 		return p
 	}
-	refused := Plan{Row: RowTooMany, Verdict: Refuse, Tenant: p.Tenant, Bound: p.Bound, Shadow: p.Shadow}
+	refused := Plan{Row: RowTooMany, Action: Refuse, Tenant: p.Tenant, Bound: p.Bound, Shadow: p.Shadow}
 	last := p.Edits[len(p.Edits)/2].Name
 	refused.Reason = "the header repeats fields too often"
 	refused.Detail = fmt.Sprintf("%d changes to it would be needed, most of them to %s; at most %d are made", len(p.Edits), last, maxEdits)
@@ -74,40 +75,40 @@ func (f *facts) decide() Plan {
 		return f.refuse(RowUnreadable, "author cannot be read", f.unreadable)
 	case f.unreadable != "":
 		return f.onBehalf(RowUnreadable, "author cannot be read")
-	case f.party == platforms:
-		return f.keep(7, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Identities)
-	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownReject:
+	case f.class == ofPlatform:
+		return f.keep(RowPlatform, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Signers(f.domain))
+	case f.class == ofNoTenant && f.policy.UnknownDomain == tenant.UnknownReject:
 		return f.refuse(RowUnknown, "author's domain belongs to no tenant", f.domain.String())
-	case f.party == nobodys && f.policy.UnknownDomain == tenant.UnknownPass:
+	case f.class == ofNoTenant && f.policy.UnknownDomain == tenant.UnknownPass:
 		return f.plan(RowUnknown, Pass, "author's domain belongs to no tenant")
-	case f.party == nobodys:
+	case f.class == ofNoTenant:
 		return f.onBehalf(RowUnknown, "author's domain belongs to no tenant")
 	case f.direct():
 		return f.keep(RowDirect, "all recipients are delivered directly", f.directSender(), f.ownOrPlatform())
 	case f.key && f.path:
-		return f.keep(1, "DKIM key and return path are live", f.unlessOurs(f.bounceAtTenant), f.live)
+		return f.keep(RowKeyPath, "DKIM key and return path are live", f.unlessOurs(f.bounceAtTenant), f.live)
 	case f.key && f.spf && !f.toOwnServer():
-		return f.keep(2, "DKIM key and SPF are live", f.unlessAligned(f.unlessOurs(f.bounceHome)), f.live)
+		return f.keep(RowKeySPF, "DKIM key and SPF are live", f.unlessAligned(f.unlessOurs(f.bounceHome)), f.live)
 	case f.key && f.spf:
-		return f.keep(3, "DKIM key is live, and a recipient is in the tenant's own domains", f.unlessOurs(f.bounceHome), f.live)
+		return f.keep(RowKey, "DKIM key is live, and a recipient is in the tenant's own domains", f.unlessOurs(f.bounceHome), f.live)
 	case f.key:
-		return f.keep(3, "DKIM key is live", f.unlessOurs(f.bounceHome), f.live)
+		return f.keep(RowKey, "DKIM key is live", f.unlessOurs(f.bounceHome), f.live)
 	case f.path:
-		return f.keep(4, "return path is live", f.bounceAtTenant, f.platform.Identities)
+		return f.keep(RowPath, "return path is live", f.bounceAtTenant, f.platform.Signers(f.domain))
 	case f.spf && f.canAlign():
-		return f.keep(5, "SPF is live", f.author5321, f.platform.Identities)
+		return f.keep(RowSPF, "SPF is live", f.author5321, f.platform.Signers(f.domain))
 	default:
-		return f.onBehalf(6, "the author's domain has not authorized us")
+		return f.onBehalf(RowOnBehalf, "the author's domain has not authorized us")
 	}
 }
 
-// sender gives the address that takes the place of the envelope sender; nil: it
+// sender returns the address that takes the place of the envelope sender; nil: it
 // stays. A nil func keeps it too.
 type sender func() *message.Address
 
 // plan starts a plan with what all rows have in common.
-func (f *facts) plan(row Row, verdict Verdict, reason string) Plan {
-	p := Plan{Row: row, Verdict: verdict, Reason: reason, Shadow: f.policy.Mode == tenant.Shadow, Standings: f.consulted}
+func (f *facts) plan(row Row, action Action, reason string) Plan {
+	p := Plan{Row: row, Action: action, Reason: reason, Shadow: f.policy.Mode == tenant.Shadow, Standings: f.consulted}
 	if f.tenant != nil {
 		p.Tenant = f.tenant.ID
 	}
@@ -147,20 +148,20 @@ func (f *facts) onBehalf(row Row, reason string) Plan {
 	p := f.plan(row, Rewrite, reason)
 	p.Detail = cmp.Or(f.unreadable, f.notDirect)
 	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
-	from := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom())
+	from, keys := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom()), f.platform.Signers(f.platform.FromDomain)
 	if f.mayKeepFrom() {
 		if forbidden := f.forbidsField("Sender", f.bound); forbidden != "" {
 			return f.forbid(forbidden)
 		}
-		p.Verdict, p.Detail = Keep, "policy.rewrite_from keeps From"
-		from = append(f.settleFrom(), f.dropUnreadable("Sender")...)
+		p.Action, p.Detail = Keep, "policy.rewrite_from keeps From"
+		from, keys = append(f.settleFrom(), f.dropUnreadable("Sender")...), f.platform.Signers(f.domain)
 	}
-	p.Edits = slices.Concat(from, f.replyTo(), f.dropStale(f.platform.Identities), f.complete())
-	p.Sign = f.platform.Identities
+	p.Edits = slices.Concat(from, f.replyTo(), f.dropStale(keys), f.complete())
+	p.Sign = keys
 	return p
 }
 
-// mayKeepFrom tells whether row 6 leaves From alone.
+// mayKeepFrom reports whether row 6 leaves From alone.
 func (f *facts) mayKeepFrom() bool {
 	if f.unreadable != "" {
 		return false
@@ -174,12 +175,12 @@ func (f *facts) mayKeepFrom() bool {
 	return false
 }
 
-// objects tells whether receivers may refuse a From of the domain that nothing
+// objects reports whether receivers may refuse a From of the domain that nothing
 // authenticates.
 func (f *facts) objects(d message.Domain) bool {
 	policy := f.standing(d).DMARC.Policy
 	listed := slices.ContainsFunc(f.policy.AlwaysRewrite, d.Within)
-	return listed || policy != tenant.DMARCNone && policy != tenant.DMARCAbsent
+	return listed || policy != dmarc.None && policy != dmarc.Absent
 }
 
 // replaceSender returns what takes the place of the envelope sender; nil: it stays. One
@@ -232,7 +233,7 @@ func (f *facts) bounceAt(domain message.Domain) *message.Address {
 		id = f.tenant.ID
 	}
 	codec := NewCodec(f.platform.SRS, f.m.Received)
-	address := codec.BounceAt(f.m.Envelope.ReversePath, id, domain, f.m.Envelope.SMTPUTF8, f.s)
+	address := codec.BounceAt(f.m.Envelope.ReversePath, id, domain, f.m.Envelope.SMTPUTF8, f.s.TakesBounces)
 	if address == f.m.Envelope.ReversePath.Address {
 		return nil
 	}
@@ -248,10 +249,10 @@ func (f *facts) author5321() *message.Address {
 	return &f.author.Mailboxes[0].Address
 }
 
-// ownOrPlatform gives the tenant's live keys or, when there is none, the platform's.
+// ownOrPlatform returns the tenant's live keys or, when there is none, the platform's.
 func (f *facts) ownOrPlatform() []tenant.Identity {
 	if f.key {
 		return f.live
 	}
-	return f.platform.Identities
+	return f.platform.Signers(f.domain)
 }

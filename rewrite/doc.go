@@ -17,9 +17,6 @@
 //	from.go      the From that takes the author's place
 //	names.go     the display name in it
 //	fields.go    the other fields that we write, and those that go
-//	bounce.go    addresses that bring bounces home (SRS)
-//	escape.go    the same, for what Postfix would take for a route
-//	classic.go   the same, as other SRS daemons make them
 //	direct.go    who may have mail delivered directly, and what that changes
-//	returns.go   mail to such addresses
+//	returns.go   mail to bounce and reply addresses (package srs makes them)
 package rewrite

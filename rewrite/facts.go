@@ -3,17 +3,18 @@ package rewrite
 import (
 	"fmt"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
-// party is whose domain the author writes from.
-type party int
+// senderClass is whose domain the author writes from.
+type senderClass int
 
 const (
-	nobodys party = iota
-	platforms
-	tenants
+	ofNoTenant senderClass = iota
+	ofPlatform
+	ofTenant
 )
 
 // facts is what the decision table asks of one message.
@@ -33,13 +34,12 @@ type facts struct {
 	forbidden  string           // why the submitter may not send this; empty: it may
 	ownBounce  bool             // Postfix itself made the message
 
-	party  party
+	class  senderClass
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
 	bound  *tenant.Tenant // that the submitter is bound to
 	domain message.Domain // of the author
-	dmarc  tenant.DMARC
 
-	exchanges    []Exchange       // recipients of ours, which are led elsewhere
+	redirects    []Redirect       // recipients of ours, which are redirected
 	destinations []message.Domain // of all recipients, where they are delivered
 	notDirect    string           // why not all recipients are delivered directly; empty: they are, or none is
 
@@ -86,7 +86,7 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 	if !f.ownBounce {
 		f.bound = s.BoundTo(m.Submitter)
 	}
-	f.readParty()
+	f.readClass()
 	f.forbidden = f.forbids(f.bound)
 	if f.stranger = f.cameFrom(); f.stranger != "" {
 		f.distrusted = "it came to this host from a client that is not trusted"
@@ -103,7 +103,7 @@ func gather(m message.Message, s *tenant.Snapshot) *facts {
 		return f
 	}
 	f.chooseSender()
-	if f.unreadable == "" && f.party == tenants {
+	if f.unreadable == "" && f.class == ofTenant {
 		f.readStanding()
 	}
 	return f
@@ -143,29 +143,29 @@ func (f *facts) readAuthor() {
 	}
 }
 
-// readParty finds whose domain the author's is. Mailboxes of several parties are
+// readClass finds whose domain the author's is. Mailboxes of several parties are
 // not one author.
-func (f *facts) readParty() {
+func (f *facts) readClass() {
 	for i, mailbox := range f.author.Mailboxes {
-		party, owner := f.partyOf(mailbox.Address.Domain)
+		class, owner := f.classOf(mailbox.Address.Domain)
 		if i == 0 {
-			f.party, f.tenant, f.domain = party, owner, mailbox.Address.Domain
+			f.class, f.tenant, f.domain = class, owner, mailbox.Address.Domain
 			continue
 		}
-		if party != f.party || owner != f.tenant || party == nobodys && mailbox.Address.Domain != f.domain {
+		if class != f.class || owner != f.tenant || class == ofNoTenant && mailbox.Address.Domain != f.domain {
 			f.unreadable = "From holds mailboxes of several parties"
 		}
 	}
 }
 
-func (f *facts) partyOf(d message.Domain) (party, *tenant.Tenant) {
+func (f *facts) classOf(d message.Domain) (senderClass, *tenant.Tenant) {
 	if f.platform.Owns(d) || d == f.m.Host {
-		return platforms, nil
+		return ofPlatform, nil
 	}
 	if owner, _ := f.owner(d); owner != nil {
-		return tenants, owner
+		return ofTenant, owner
 	}
-	return nobodys, nil
+	return ofNoTenant, nil
 }
 
 // forbids says why the submitter may not use this author. Every mailbox that can
@@ -187,7 +187,7 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 
 // forbidsFrom says why the submitter may not send from a domain.
 func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
-	party, owner := f.partyOf(d)
+	class, owner := f.classOf(d)
 	who := f.platform.Submitters
 	if owner != nil {
 		who = owner.Submitters
@@ -197,20 +197,20 @@ func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
 		return ""
 	case bound != nil && owner != bound:
 		return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, d)
-	case party == nobodys || who.IsZero() || who.Include(f.m.Submitter):
+	case class == ofNoTenant || who.IsZero() || who.Include(f.m.Submitter):
 		return ""
 	}
 	return fmt.Sprintf("only its own submitters may send from %s", d)
 }
 
 // forbidsField says why the submitter may not name somebody in a field that programs show
-// beside From. Who is nobody's is not for us to protect there.
+// beside From. Who belongs to no tenant is not protected there.
 func (f *facts) forbidsField(name string, bound *tenant.Tenant) string {
 	there := f.m.Header.All(name)
 	for _, field := range there[:min(len(there), maxEdits)] {
 		named, _ := message.ParseCompletedFrom(field.Value, f.completes)
 		for _, mailbox := range named.Mailboxes {
-			if party, _ := f.partyOf(mailbox.Address.Domain); party == nobodys || f.addsOnly(mailbox.Address.Domain) {
+			if class, _ := f.classOf(mailbox.Address.Domain); class == ofNoTenant || f.addsOnly(mailbox.Address.Domain) {
 				continue
 			}
 			if reason := f.forbidsFrom(mailbox.Address.Domain, bound); reason != "" {
@@ -237,7 +237,6 @@ func (f *facts) everyMailbox() []message.Mailbox {
 // readStanding finds S, K and R. Mailboxes of one tenant in several domains can
 // all be vouched for by signatures, but one envelope aligns with one domain only.
 func (f *facts) readStanding() {
-	f.dmarc = f.standing(f.domain).DMARC
 	f.consult(f.domain)
 	null := f.m.Envelope.ReversePath.Null()
 	f.spf = !null && f.spfHolds(f.domain)
@@ -292,14 +291,14 @@ func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
 	name, shown := f.tenant.ReturnPath, f.standing(apex).ReturnPath // which may be of another tenant's path
 	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		f.aligned(name, apex, d, f.standing(d).DMARC.StrictSPF) && shown.Holds() && shown.Of == name.String()
+		f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
 }
 
-// keysFor gives the live keys whose SDID aligns with the author's domain (RFC 9989
+// keysFor returns the live keys whose SDID aligns with the author's domain (RFC 9989
 // section 4.4.1).
 func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	_, apex := f.owner(d)
-	if !f.aligned(apex, apex, d, f.standing(d).DMARC.StrictDKIM) {
+	if !f.aligned(dmarc.DKIM, apex, apex, d) {
 		return nil
 	}
 	shown := f.standing(apex)
@@ -313,46 +312,55 @@ func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	return live
 }
 
-// aligned tells whether a name aligns with the author's domain (RFC 9989 section
-// 3.2.10): strict is equality, relaxed means one organizational domain. Receivers find
-// that by the public suffix list or by a tree walk; here both must agree. A domain that was
-// never looked up may ask for anything, and aligns with itself alone. What a walk from the
-// name finds is known of holder: the name itself, or a domain that DNS has shown to be of one
-// organization with it.
-func (f *facts) aligned(name, holder, author message.Domain, strict bool) bool {
-	switch {
-	case name == author:
-		return true
-	case strict, name.IsZero(), name.Organizational() != author.Organizational():
-		return false
-	}
-	a, b := f.standing(holder).DMARC, f.standing(author).DMARC
-	switch {
-	case b.Policy == tenant.DMARCUnknown: // it may ask for strict alignment
-		return f.tenant.Authorization != tenant.Auto
-	case b.Policy == tenant.DMARCAbsent: // no receiver asks
+// aligned reports whether what the mechanism authenticates aligns with the author's domain. What
+// a walk from the name finds is known of holder: the name itself, or a domain that DNS has shown
+// to be of one organization with it.
+func (f *facts) aligned(by dmarc.Mechanism, name, holder, author message.Domain) bool {
+	if name == author {
 		return true
 	}
-	return a.Organizational.IsZero() || b.Organizational.IsZero() || a.Organizational == b.Organizational
+	from := authorOf(author, f.standing(author), f.tenant)
+	return from.Aligned(by, dmarc.Authenticated{Domain: name, Organizational: f.standing(holder).DMARC.Organizational})
 }
 
-// aligns tells whether SPF passes for the sender, in alignment with the author.
+// AuthorOf returns a domain in From with what is known of its DMARC.
+func AuthorOf(s *tenant.Snapshot, d message.Domain) dmarc.Author {
+	owner, _ := s.Owner(d)
+	return authorOf(d, s.Standing(d), owner)
+}
+
+// authorOf lets who authorizes a domain by hand vouch for its alignment where DNS was not asked.
+func authorOf(d message.Domain, shown tenant.Standing, owner *tenant.Tenant) dmarc.Author {
+	asks := shown.DMARC.Asks()
+	if asks.Policy == dmarc.Unknown && owner != nil && owner.Authorization != tenant.Auto {
+		asks.Policy = dmarc.Absent
+	}
+	return dmarc.Author{Domain: d, Asks: asks}
+}
+
+// AuthenticatedAs returns a domain that SPF or DKIM vouches for, with what is known of its
+// organization.
+func AuthenticatedAs(s *tenant.Snapshot, d message.Domain) dmarc.Authenticated {
+	return dmarc.Authenticated{Domain: d, Organizational: s.Standing(d).DMARC.Organizational}
+}
+
+// aligns reports whether SPF passes for the sender, in alignment with the author.
 func (f *facts) aligns(sender message.Path) bool {
 	d := sender.Address.Domain
 	if d == f.domain {
 		return true
 	}
 	owner, _ := f.owner(d)
-	return f.aligned(d, d, f.domain, f.dmarc.StrictSPF) && owner == f.tenant && f.spfHolds(d)
+	return f.aligned(dmarc.SPF, d, d, f.domain) && owner == f.tenant && f.spfHolds(d)
 }
 
-// canAlign tells whether row 5 has an envelope sender to offer: what MAIL said, or
+// canAlign reports whether row 5 has an envelope sender to offer: what MAIL said, or
 // the author.
 func (f *facts) canAlign() bool {
-	return f.aligns(f.m.Envelope.ReversePath) || writable(f.author.Mailboxes[0].Address, f.m.Envelope.SMTPUTF8)
+	return f.aligns(f.m.Envelope.ReversePath) || f.author.Mailboxes[0].Address.Writable(f.m.Envelope.SMTPUTF8)
 }
 
-// isOurs tells whether bounces to the domain come to the platform anyway.
+// isOurs reports whether bounces to the domain come to the platform anyway.
 func (f *facts) isOurs(d message.Domain) bool {
 	return !d.IsZero() && (f.platform.Owns(d) || d == f.m.Host || d == f.platform.Bounce)
 }

@@ -41,7 +41,7 @@ func (f *facts) replyTo() []Edit {
 // milter writes near 60,000, and the signature would not fit.
 const maxWritten = 7000
 
-// fill gives a field a value where none of that name has one. Fields that say nothing go:
+// fill returns a field a value where none of that name has one. Fields that say nothing go:
 // a receiver may take any of them.
 func (f *facts) fill(name string, says func(value string) bool, value func() string) []Edit {
 	there := f.m.Header.All(name)
@@ -107,8 +107,8 @@ func (f *facts) dropSender() []Edit {
 		sender, err := message.ParseCompletedFrom(field.Value, f.completes)
 		return err != nil || slices.ContainsFunc(sender.Mailboxes, func(m message.Mailbox) bool {
 			d := m.Address.Domain
-			party, _ := f.partyOf(d)
-			return party == tenants || d == f.domain || party == platforms && f.forbidsFrom(d, f.bound) != ""
+			class, _ := f.classOf(d)
+			return class == ofTenant || d == f.domain || class == ofPlatform && f.forbidsFrom(d, f.bound) != ""
 		})
 	})
 }
@@ -128,7 +128,7 @@ func (f *facts) dropStale(keys []tenant.Identity) []Edit {
 	return append(signatures, results...)
 }
 
-// complete gives Date and Message-ID a value where they have none (RFC 5322 section 3.6).
+// complete returns Date and Message-ID a value where they have none (RFC 5322 section 3.6).
 // The signature says that there is none but the signed ones; a later host that added them
 // would break it, and some receivers refuse mail without.
 func (f *facts) complete() []Edit {
@@ -149,5 +149,5 @@ func (f *facts) messageID() string {
 	if queueID == "" {
 		queueID = "0"
 	}
-	return f.m.Received.UTC().Format("20060102150405") + "." + plainAtom(queueID[:min(len(queueID), maxLocal)]) + "@" + host.String()
+	return f.m.Received.UTC().Format("20060102150405") + "." + plainAtom(queueID[:min(len(queueID), message.MaxWrittenLocal)]) + "@" + host.String()
 }

@@ -14,7 +14,7 @@ const OriginalFrom = "X-Original-From"
 
 // settleFrom makes a From that stays say to every receiver what it said to us:
 // one is made where there is none, and one that is not written as it should be is
-// written anew.
+// written again.
 func (f *facts) settleFrom() []Edit {
 	switch {
 	case len(f.fields) == 0:
@@ -145,7 +145,7 @@ func (f *facts) fromAddress() message.Address {
 	if !f.platform.From.Holds("reply") { // there, the check code covers every octet
 		local = strings.Trim(local, ".")
 	}
-	if missing || local == "" || len(local) > maxLocal {
+	if missing || local == "" || len(local) > message.MaxWrittenLocal {
 		local = "noreply"
 	}
 	return message.Address{Local: local, Domain: f.platform.FromDomain}

@@ -18,7 +18,7 @@ func TestHostOfAnotherOrganization(t *testing.T) {
 	tests := []struct {
 		name, sender, from, to string
 		who                    message.Submitter
-		verdict                rewrite.Verdict
+		action                 rewrite.Action
 		leaves, author         string // sender and From as they leave
 	}{
 		{"bounce by a neighbour", "", "MAILER-DAEMON@mx.hoster.example", bounce, stranger, rewrite.Forward, "", `"MAILER-DAEMON via Courseware" <noreply@courseware.nl>`},
@@ -43,8 +43,8 @@ func TestHostOfAnotherOrganization(t *testing.T) {
 			if !sender.Address.IsZero() {
 				got += "@" + sender.Address.Domain.String()
 			}
-			if plan.Verdict != test.verdict || from.Text() != test.author || got != test.leaves {
-				t.Errorf("%s from %q, From %s; want %s from %q, From %s\n%s", plan.Verdict, got, from.Text(), test.verdict, test.leaves, test.author, cases.Print(plan))
+			if plan.Action != test.action || from.Text() != test.author || got != test.leaves {
+				t.Errorf("%s from %q, From %s; want %s from %q, From %s\n%s", plan.Action, got, from.Text(), test.action, test.leaves, test.author, cases.Print(plan))
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -53,7 +54,7 @@ func newDraw(choices uint64) draw { return draw{rand.New(rand.NewPCG(choices, 1)
 func (d draw) of(all ...string) string { return all[d.IntN(len(all))] }
 func (d draw) oneIn(n int) bool        { return d.IntN(n) == 0 }
 
-// standings gives what DNS may have shown, of every domain.
+// standings returns what DNS may have shown, of every domain.
 func (d draw) standings() []tenant.Standing {
 	mechanism := func() tenant.Mechanism {
 		return tenant.Mechanism{State: []tenant.State{tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning}[d.IntN(4)]}
@@ -66,7 +67,7 @@ func (d draw) standings() []tenant.Standing {
 			Domain: must(message.ParseDomain(name)), SPF: mechanism(), ReturnPath: path,
 			DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: mechanism()}, {Name: "cw2", Mechanism: mechanism()}},
 			DMARC: tenant.DMARC{
-				Policy:     []tenant.DMARCPolicy{tenant.DMARCUnknown, tenant.DMARCAbsent, tenant.DMARCNone, tenant.DMARCReject}[d.IntN(4)],
+				Policy:     []dmarc.Policy{dmarc.Unknown, dmarc.Absent, dmarc.None, dmarc.Reject}[d.IntN(4)],
 				StrictDKIM: d.oneIn(3), StrictSPF: d.oneIn(3),
 			},
 		})
@@ -82,7 +83,7 @@ func (d draw) submitter() message.Submitter {
 	}
 }
 
-// message gives the message of a header and an envelope sender, whatever they hold,
+// message returns the message of a header and an envelope sender, whatever they hold,
 // and the instant that it is decided in.
 func (w world) message(header message.Header, sender message.Path, choices uint64) (message.Message, *tenant.Snapshot) {
 	d := newDraw(choices)
@@ -130,7 +131,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 	l.binding()
 	l.received()
 	l.home()
-	switch plan.Verdict {
+	switch plan.Action {
 	case rewrite.Refuse, rewrite.Pass:
 		if len(plan.Edits)+len(plan.Sign) > 0 || plan.ReversePath != nil {
 			fail("a message that is refused or let pass is changed")
@@ -143,7 +144,7 @@ func checkLaws(t *testing.T, m message.Message, s *tenant.Snapshot) {
 	case rewrite.Forward:
 		l.forwarded()
 	default:
-		fail("the verdict is %q", plan.Verdict)
+		fail("the action is %q", plan.Action)
 	}
 }
 
@@ -226,7 +227,7 @@ func (l law) binding() {
 	if from, _ := l.m.Header.Get("From"); l.m.Submitter.Local && strings.Contains(from.Value, "MAILER-DAEMON@mail.courseware.nl") {
 		return // Postfix's own bounce is bound to nobody
 	}
-	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Verdict == rewrite.Refuse || l.plan.Verdict == rewrite.Forward {
+	if bound == nil || !l.s.Platform().Trusts(l.m.Submitter) || l.plan.Action == rewrite.Refuse || l.plan.Action == rewrite.Forward {
 		return
 	}
 	if l.plan.Tenant != bound.ID {
@@ -236,7 +237,7 @@ func (l law) binding() {
 		author, _ := message.ParseFrom(field.Value)
 		for _, mailbox := range author.Mailboxes {
 			owner, _ := l.s.Owner(mailbox.Address.Domain)
-			if owner != bound && !(l.plan.Verdict == rewrite.Rewrite && l.s.Platform().Owns(mailbox.Address.Domain)) {
+			if owner != bound && !(l.plan.Action == rewrite.Rewrite && l.s.Platform().Owns(mailbox.Address.Domain)) {
 				l.fail("the submitter is bound to %s, and From says %s", bound.ID, mailbox.Address)
 			}
 		}
@@ -291,7 +292,7 @@ func (l law) author() {
 			l.fail("nobody has authorized us to send from %s", d)
 		}
 	}
-	if l.plan.Verdict == rewrite.Rewrite && (len(author.Mailboxes) > 1 || !l.s.Platform().Owns(author.Mailboxes[0].Address.Domain)) {
+	if l.plan.Action == rewrite.Rewrite && (len(author.Mailboxes) > 1 || !l.s.Platform().Owns(author.Mailboxes[0].Address.Domain)) {
 		l.fail("From is rewritten to %s", fields[0].Text())
 	}
 }
@@ -307,19 +308,19 @@ func (l law) authorized(d message.Domain) bool {
 	if owner == nil || owner.Authorization == tenant.Unauthorized {
 		return false
 	}
-	dmarc := l.s.Standing(d).DMARC
+	asks := l.s.Standing(d).DMARC
 	by := func(other message.Domain, strict bool) bool {
-		unseen := dmarc.Policy == tenant.DMARCUnknown && owner.Authorization == tenant.Auto // it may be strict
+		unseen := asks.Policy == dmarc.Unknown && owner.Authorization == tenant.Auto // it may be strict
 		return other == d || !strict && !unseen && other.Organizational() == d.Organizational()
 	}
 	for _, id := range l.plan.Sign {
 		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).Key(id.Selector).Holds()
-		if slices.Contains(owner.Identities, id) && live && by(id.SDID, dmarc.StrictDKIM) {
+		if slices.Contains(owner.Identities, id) && live && by(id.SDID, asks.StrictDKIM) {
 			return true
 		}
 	}
 	envelope := l.plan.Sender(l.m).Address.Domain
-	if envelope.IsZero() || !by(envelope, dmarc.StrictSPF) {
+	if envelope.IsZero() || !by(envelope, asks.StrictSPF) {
 		return false
 	}
 	if envelope == owner.ReturnPath {
@@ -330,7 +331,7 @@ func (l law) authorized(d message.Domain) bool {
 	return behind == owner && (owner.Authorization == tenant.Authorized || l.s.Standing(envelope).SPF.Holds())
 }
 
-// allowed tells whether the policy asks us to keep what nobody has authorized.
+// allowed reports whether the policy asks us to keep what nobody has authorized.
 func (l law) allowed(d message.Domain) bool {
 	policy := l.s.Platform().Policy
 	owner, _ := l.s.Owner(d)
@@ -347,7 +348,7 @@ func (l law) allowed(d message.Domain) bool {
 		return true
 	case tenant.RewriteDMARC:
 		asks := l.s.Standing(d).DMARC.Policy
-		return (asks == tenant.DMARCNone || asks == tenant.DMARCAbsent) && !slices.ContainsFunc(policy.AlwaysRewrite, d.Within)
+		return (asks == dmarc.None || asks == dmarc.Absent) && !slices.ContainsFunc(policy.AlwaysRewrite, d.Within)
 	}
 	return false
 }
@@ -366,6 +367,11 @@ func (l law) signed() {
 			l.fail("signed by %s, a key of someone else's", id)
 		}
 	}
+	from := l.s.Platform().FromDomain
+	asFrom := func(id tenant.Identity) bool { return id.SDID == from }
+	if l.plan.Action == rewrite.Rewrite && !slices.ContainsFunc(l.plan.Sign, asFrom) {
+		l.fail("it is rewritten to an address at %s, and not signed as that: with adkim=s it would be refused", from)
+	}
 	for _, name := range []string{"Date", "Message-ID"} {
 		if !l.after.Has(name) {
 			l.fail("there is no %s", name)
@@ -373,7 +379,7 @@ func (l law) signed() {
 	}
 }
 
-// owners gives the tenants in From as it leaves.
+// owners returns the tenants in From as it leaves.
 func (l law) owners() (all []*tenant.Tenant) {
 	from, _ := l.after.Get("From")
 	author, _ := message.ParseFrom(from.Value)
@@ -385,13 +391,13 @@ func (l law) owners() (all []*tenant.Tenant) {
 	return all
 }
 
-// applied gives the message as the plan leaves it.
+// applied returns the message as the plan leaves it.
 func (l law) applied() message.Message {
 	next := l.m
 	next.Header, next.Envelope.ReversePath = l.after, l.plan.Sender(l.m)
 	next.Envelope.ForwardPaths = nil
 	for _, to := range l.m.Envelope.ForwardPaths {
-		for _, x := range l.plan.Exchanges {
+		for _, x := range l.plan.Redirects {
 			if x.Recipient == to.Verbatim {
 				to = message.PathOf(x.To)
 			}
@@ -403,7 +409,7 @@ func (l law) applied() message.Message {
 
 // home: mail is led only from addresses of ours, to somebody who is elsewhere.
 func (l law) home() {
-	for _, x := range l.plan.Exchanges {
+	for _, x := range l.plan.Redirects {
 		to := message.ParsePath(x.Recipient)
 		if !slices.ContainsFunc(l.m.Envelope.ForwardPaths, func(p message.Path) bool { return p.Verbatim == x.Recipient }) {
 			l.fail("%s is led elsewhere and is no recipient", x.Recipient)
@@ -421,7 +427,7 @@ func (l law) home() {
 // the field that counts its rounds, and has no signature of ours. An author for whom SPF
 // would vouch, because we forward, is replaced.
 func (l law) forwarded() {
-	if len(l.plan.Exchanges) == 0 || len(l.plan.Sign) > 0 {
+	if len(l.plan.Redirects) == 0 || len(l.plan.Sign) > 0 {
 		l.fail("a message that is led home goes nowhere, or is signed")
 	}
 	if to := l.plan.ReversePath; to != nil {
@@ -462,7 +468,7 @@ func (l law) forwarded() {
 			}
 		}
 	}
-	if again := rewrite.Decide(l.applied(), l.s); len(again.Exchanges) > 0 {
+	if again := rewrite.Decide(l.applied(), l.s); len(again.Redirects) > 0 {
 		l.fail("decided again, it is led elsewhere:\n%s", cases.Print(again))
 	}
 }
@@ -475,8 +481,8 @@ func (l law) once() {
 		l.fail("decided again, it asks for more:\n%s", cases.Print(again))
 	}
 	mayNot := l.s.BoundTo(l.m.Submitter) != nil || !l.s.Platform().Submitters.IsZero() && !l.s.Platform().Submitters.Include(l.m.Submitter)
-	if again.Verdict != rewrite.Keep && !(again.Row == 10 && l.plan.Verdict == rewrite.Rewrite && mayNot) {
-		l.fail("decided again, it is another verdict:\n%s", cases.Print(again))
+	if again.Action != rewrite.Keep && !(again.Row == 10 && l.plan.Action == rewrite.Rewrite && mayNot) {
+		l.fail("decided again, it is another action:\n%s", cases.Print(again))
 	}
 }
 
@@ -556,7 +562,7 @@ func (d draw) from() string {
 	return name + " <" + spec + ">"
 }
 
-// header gives a header with some From fields, usually one, among others.
+// header returns a header with some From fields, usually one, among others.
 func (d draw) header() message.Header {
 	var h message.Header
 	add := func(name, value string) { h = append(h, message.Field{Name: name, Value: value}) }

@@ -27,7 +27,7 @@ func TestLookAlikes(t *testing.T) {
 				}
 				plan := rewrite.Decide(m, s)
 				fields := plan.Apply(m.Header).All("From")
-				if plan.Verdict == rewrite.Refuse {
+				if plan.Action == rewrite.Refuse {
 					continue
 				}
 				author, err := message.ParseFrom(fields[0].Value)

@@ -37,7 +37,7 @@ func TestOwnBounce(t *testing.T) {
 			m.Submitter = message.Submitter{Client: netip.MustParseAddr("127.0.0.1"), Local: !test.smtp}
 			m.Envelope = message.Envelope{ReversePath: message.ParsePath(test.sender), ForwardPaths: []message.Path{message.ParsePath("a@b.example")}}
 			plan := rewrite.Decide(m, table.Snapshot())
-			if kept := plan.Row == 7 && plan.Verdict == rewrite.Keep && !plan.Shadow && plan.Bound == "" && plan.ReversePath == nil; kept != test.kept || !kept && plan.Row != rewrite.RowForbidden {
+			if kept := plan.Row == 7 && plan.Action == rewrite.Keep && !plan.Shadow && plan.Bound == "" && plan.ReversePath == nil; kept != test.kept || !kept && plan.Row != rewrite.RowForbidden {
 				t.Errorf("%s, %s:\n%s", test.name, name, cases.Print(plan))
 			}
 		}

@@ -12,31 +12,38 @@ import (
 // Plan is what becomes of one message. It is data: the same value is shown by
 // `onbehalf explain`, logged, applied by Apply, and carried out by the milter.
 type Plan struct {
-	Row     Row     `json:"row"`
-	Verdict Verdict `json:"verdict"`
-	Reason  string  `json:"reason"`           // of a fixed set, for people
-	Detail  string  `json:"detail,omitempty"` // what in this message; may quote it
-	Tenant  string  `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
-	Bound   string  `json:"bound,omitempty"`  // id of the tenant that the submitter is bound to
+	Row    Row    `json:"row"`
+	Action Action `json:"action"`
+	Reason string `json:"reason"`           // of a fixed set, for people
+	Detail string `json:"detail,omitempty"` // what in this message; may quote it
+	Tenant string `json:"tenant,omitempty"` // id; empty: no tenant's
+	Bound  string `json:"bound,omitempty"`  // id of the tenant that the submitter is bound to
 	// ReversePath takes the place of the envelope sender; nil: that one stays.
 	ReversePath *message.Address `json:"reverse_path,omitempty"`
 	Edits       []Edit           `json:"edits,omitempty"` // in the order to send
 	// Sign names the keys that sign the header as the edits leave it.
 	Sign []tenant.Identity `json:"sign,omitempty"`
-	// Exchanges are the recipients that are led elsewhere.
-	Exchanges []Exchange `json:"exchanges,omitempty"`
+	// Redirects are the recipients that are redirected.
+	Redirects []Redirect `json:"redirects,omitempty"`
 	// Standings are the domains whose DNS was relied on, as far as it is known.
 	Standings []message.Domain `json:"standings,omitempty"`
 	// Shadow: the plan is logged and not carried out.
 	Shadow bool `json:"shadow,omitempty"`
 }
 
-// Row is the row of the decision table (see Decide) that made a plan. The rows that
-// others branch on have names.
+// Row is the row of the decision table (see Decide) that made a plan: those of the
+// table by its numbers, and those beside it.
 type Row int
 
 const (
 	RowUntrusted  Row = 0 // above the table: not from a trusted submitter
+	RowKeyPath    Row = 1
+	RowKeySPF     Row = 2
+	RowKey        Row = 3
+	RowPath       Row = 4
+	RowSPF        Row = 5
+	RowOnBehalf   Row = 6
+	RowPlatform   Row = 7
 	RowUnknown    Row = 8
 	RowUnreadable Row = 9
 	RowForbidden  Row = 10
@@ -48,39 +55,35 @@ const (
 	RowUndecided  Row = 16 // none: the server could not look at the message
 )
 
-// String gives the number, or a word where there is none.
+var rowNames = [...]string{
+	RowUntrusted: "untrusted", RowKeyPath: "key-path", RowKeySPF: "key-spf", RowKey: "key", RowPath: "path", RowSPF: "spf",
+	RowOnBehalf: "on-behalf", RowPlatform: "platform", RowUnknown: "unknown", RowUnreadable: "unreadable", RowForbidden: "forbidden",
+	RowDirect: "direct", RowReturn: "return", RowLoop: "loop", RowTooMany: "too-many", RowDecided: "decided", RowUndecided: "undecided",
+}
+
+// String returns number and name, like "6 on-behalf"; of a row beside the table the name alone.
 func (r Row) String() string {
-	switch r {
-	case RowUntrusted:
-		return "untrusted"
-	case RowDirect:
-		return "direct"
-	case RowReturn:
-		return "return"
-	case RowLoop:
-		return "loop"
-	case RowTooMany:
-		return "too-many"
-	case RowDecided:
-		return "decided"
-	case RowUndecided:
-		return "undecided"
+	switch {
+	case r < 0 || int(r) >= len(rowNames):
+		return strconv.Itoa(int(r))
+	case RowKeyPath <= r && r <= RowForbidden:
+		return strconv.Itoa(int(r)) + " " + rowNames[r]
 	}
-	return strconv.Itoa(int(r))
+	return rowNames[r]
 }
 
 // MarshalText is String.
 func (r Row) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// Verdict is the plan in one word.
-type Verdict string
+// Action is the plan in one word.
+type Action string
 
 const (
-	Pass    Verdict = "pass"    // leave the message as it is, unsigned
-	Keep    Verdict = "keep"    // the author stays in From; signed
-	Rewrite Verdict = "rewrite" // From becomes the platform's; signed
-	Forward Verdict = "forward" // leave the message as it is, and lead it home
-	Refuse  Verdict = "refuse"  // answer with a 5xx reply
+	Pass    Action = "pass"    // leave the message as it is, unsigned
+	Keep    Action = "keep"    // the author stays in From; signed
+	Rewrite Action = "rewrite" // From becomes the platform's; signed
+	Forward Action = "forward" // leave the message as it is, and redirect it
+	Refuse  Action = "refuse"  // answer with a 5xx reply
 )
 
 // Op is what an Edit does.
@@ -102,7 +105,7 @@ type Edit struct {
 	Value string `json:"value,omitempty"` // leading space and folds (CRLF) included
 }
 
-// Apply gives the header as the receiver will see it, below the signatures and
+// Apply returns the header as the receiver will see it, below the signatures and
 // the Received fields. The header given is left as it is.
 func (p Plan) Apply(h message.Header) message.Header {
 	a := editing{fields: make(message.Header, len(h), len(h)+len(p.Edits)), places: make(map[string][]int)}
@@ -157,7 +160,7 @@ func (a *editing) apply(e Edit) {
 	}
 }
 
-// Sender gives the reverse-path that the message leaves with.
+// Sender returns the reverse-path that the message leaves with.
 func (p Plan) Sender(m message.Message) message.Path {
 	if p.ReversePath == nil {
 		return m.Envelope.ReversePath

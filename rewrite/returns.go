@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/srs"
 	"onbehalf/tenant"
 )
 
-// Exchange is a recipient of ours that takes its mail elsewhere: a bounce comes
+// Redirect is a recipient of ours that takes its mail elsewhere: a bounce comes
 // home, a reply reaches the author.
-type Exchange struct {
+type Redirect struct {
 	Recipient string          `json:"recipient"` // as RCPT gave it
 	To        message.Address `json:"to"`
-	Tenant    string          `json:"tenant,omitempty"` // id; empty: nobody's or the platform's
+	Tenant    string          `json:"tenant,omitempty"` // id; empty: no tenant's
 	Kind      Kind            `json:"kind"`
 }
 
@@ -30,7 +31,7 @@ const (
 	KindRole    Kind = "role"    // postmaster, abuse: for people
 )
 
-// Errors that refuse a recipient, besides those of Codec.Decode.
+// Errors that refuse a recipient, besides those of srs.Codec.Decode.
 var (
 	ErrNoReply = errors.New("it is a reply address, and stands where bounce addresses do; or the other way round")
 	ErrGone    = errors.New("its tenant is not here any more")
@@ -43,29 +44,29 @@ var (
 	ErrSpelling = errors.New("it is not written as a plain address: local-part@domain, without route, comment or blank")
 )
 
-// Ours tells whether mail to an address is ours to lead: it is at a domain where only
+// Ours reports whether mail to an address is ours to lead: it is at a domain where only
 // addresses of ours exist, or it has the form of a reply address where those stand
 // beside the mailboxes of people.
 func Ours(to message.Address, s *tenant.Snapshot) bool {
 	p := s.Platform()
-	return s.TakesBounces(to.Domain) || p.OnlyReplies(to.Domain) || p.TakesReplies(to.Domain) && looksLikeReply(to.Local)
+	return s.TakesBounces(to.Domain) || p.OnlyReplies(to.Domain) || p.TakesReplies(to.Domain) && srs.LooksLikeReply(to.Local)
 }
 
-// Lead says where mail from an envelope sender to a recipient goes. Ours is false for an
+// Route says where mail from an envelope sender to a recipient goes. Ours is false for an
 // ordinary recipient, with which we have nothing to do. An error refuses the recipient: it is
 // ours to lead, and leads nowhere. This is no relay: an address leads to whom its MAC covers,
 // and to nobody else. An address is good that is so now, or at one of the times that it may be
 // besides.
-func Lead(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides ...time.Time) (x Exchange, ours bool, err error) {
+func Route(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides ...time.Time) (x Redirect, ours bool, err error) {
 	if !Ours(to.Address, s) {
-		return Exchange{}, false, nil
+		return Redirect{}, false, nil
 	}
 	if !to.Plain() {
-		return Exchange{}, true, ErrSpelling
+		return Redirect{}, true, ErrSpelling
 	}
 	decoded, err := decode(to.Address, s, now, besides)
 	if err != nil {
-		return Exchange{}, true, err
+		return Redirect{}, true, err
 	}
 	x, err = home(decoded, s)
 	switch {
@@ -79,7 +80,7 @@ func Lead(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides ..
 	return x, true, err
 }
 
-func kindOf(to message.Address, d Decoded) Kind {
+func kindOf(to message.Address, d srs.Decoded) Kind {
 	switch {
 	case isRole(to.Local):
 		return KindRole
@@ -91,12 +92,21 @@ func kindOf(to message.Address, d Decoded) Kind {
 	return KindBounce
 }
 
+// NewCodec returns the codec of a platform's bounce and reply addresses at an instant.
+func NewCodec(of tenant.SRS, now time.Time) srs.Codec {
+	s := srs.Settings{MaxAge: of.MaxAge, Classic: of.TakesClassic(now), ClassicHashMin: of.ClassicHashMin}
+	for _, secret := range of.Secrets {
+		s.Secrets = append(s.Secrets, secret.Octets())
+	}
+	return srs.New(s, now)
+}
+
 // decode reads an address that is ours to lead. Bounce and reply addresses do not
 // work in each other's place; the role addresses lead to the platform.
-func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []time.Time) (Decoded, error) {
+func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []time.Time) (srs.Decoded, error) {
 	forBounces, forReplies := s.TakesBounces(to.Domain), s.Platform().TakesReplies(to.Domain)
 	if isRole(to.Local) {
-		return Decoded{}, nil
+		return srs.Decoded{}, nil
 	}
 	decoded, err := NewCodec(s.Platform().SRS, now).Decode(to)
 	for _, at := range besides {
@@ -108,40 +118,34 @@ func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []tim
 	}
 	switch {
 	case err != nil:
-		return Decoded{}, err
+		return srs.Decoded{}, err
 	case decoded.Reply && !forReplies, !decoded.Reply && !forBounces:
-		return Decoded{}, ErrNoReply
+		return srs.Decoded{}, ErrNoReply
 	}
 	return decoded, nil
 }
 
 // home finds the mailbox behind a decoded address: the one that it holds; else the
 // tenant's bounces_to; else the platform's.
-func home(d Decoded, s *tenant.Snapshot) (Exchange, error) {
+func home(d srs.Decoded, s *tenant.Snapshot) (Redirect, error) {
 	if !d.Address.IsZero() {
-		x := Exchange{To: d.Address}
+		x := Redirect{To: d.Address}
 		if owner, _ := s.Owner(d.Address.Domain); owner != nil {
 			x.Tenant = owner.ID
 		}
 		return x, nil
 	}
 	if d.Tenant == "" {
-		return Exchange{To: s.Platform().BouncesTo}, nil
+		return Redirect{To: s.Platform().BouncesTo}, nil
 	}
 	owner := s.Tenant(d.Tenant)
 	switch {
 	case owner == nil:
-		return Exchange{}, ErrGone
+		return Redirect{}, ErrGone
 	case owner.BouncesTo.IsZero():
-		return Exchange{To: s.Platform().BouncesTo, Tenant: owner.ID}, nil
+		return Redirect{To: s.Platform().BouncesTo, Tenant: owner.ID}, nil
 	}
-	return Exchange{To: owner.BouncesTo, Tenant: owner.ID}, nil
-}
-
-// looksLikeReply tells the local parts that Reply makes from those of people.
-func looksLikeReply(local string) bool {
-	local = strings.ToLower(local)
-	return strings.HasPrefix(local, "reply=") || strings.HasPrefix(local, "reply+") && strings.Count(local, "=") == 2
+	return Redirect{To: owner.BouncesTo, Tenant: owner.ID}, nil
 }
 
 // isRole tells the mailboxes that every mail domain must have (RFC 5321 section
@@ -150,7 +154,7 @@ func isRole(local string) bool {
 	return strings.EqualFold(local, "postmaster") || strings.EqualFold(local, "abuse")
 }
 
-// hop is the field that counts how often a message has been led elsewhere.
+// hop is the field that counts how often a message has been forwarded.
 const hop = "X-Onbehalf-Hop"
 
 // maxHops is after how many rounds a message is refused.
@@ -167,8 +171,8 @@ func (f *facts) hops() int {
 	return n
 }
 
-// readRecipients finds where each recipient is delivered: those of ours are led elsewhere.
-// Those that lead nowhere were refused at RCPT. Local mail is led elsewhere when it is
+// readRecipients finds where each recipient is delivered: those of ours are redirected.
+// Those that lead nowhere were refused at RCPT. Local mail is redirected when it is
 // Postfix's own bounce, to an address as we wrote it. All other stays and comes to our own MX,
 // for it cannot be refused here, and Postfix does not take back what it has rewritten: the
 // recipient would get it by both ways.
@@ -177,15 +181,15 @@ func (f *facts) readRecipients() {
 	f.destinations = make([]message.Domain, len(f.m.Envelope.ForwardPaths))
 	for i, to := range f.m.Envelope.ForwardPaths {
 		f.destinations[i] = to.Address.Domain
-		if x, ours, err := Lead(f.m.Envelope.ReversePath, to, f.s, f.m.Received, f.m.Besides...); ours && err == nil && !stays {
-			f.exchanges = append(f.exchanges, x)
+		if x, ours, err := Route(f.m.Envelope.ReversePath, to, f.s, f.m.Received, f.m.Besides...); ours && err == nil && !stays {
+			f.redirects = append(f.redirects, x)
 			f.destinations[i] = x.To.Domain
 		}
 	}
 }
 
-// forward lets a message that is not ours to decide about pass on its way home. The
-// envelope sender cannot stay, for SPF of its domain does not know our host. Nor is an
+// forward lets a message that is not ours to decide about pass to the mailbox behind the address.
+// The envelope sender cannot stay, for SPF of its domain does not know our host. Nor is an
 // address made that leads back to it: who claims a sender would read in his own mailbox
 // how to reach it through us, and what cannot be delivered would go to whom he named.
 // Bounces of such a message go to the operator instead.
@@ -196,21 +200,21 @@ func (f *facts) readRecipients() {
 // we cannot read, for a receiver may read the platform's in it. A bounce or a vacation reply
 // has to arrive all the same. What is no such thing, and passes for the platform's own, is
 // refused.
-func (f *facts) forward(exchanges []Exchange) Plan {
+func (f *facts) forward(redirects []Redirect) Plan {
 	claimed := f.claimed(f.platform.Bounce.Organizational())
 	if claimed && !f.isNotification() {
 		return Plan{
-			Row: RowReturn, Verdict: Refuse, Tenant: exchanges[0].Tenant,
+			Row: RowReturn, Action: Refuse, Tenant: redirects[0].Tenant,
 			Reason: "only the platform itself may send from its domains",
 			Detail: "From names " + f.platform.Bounce.Organizational().String(),
 		}
 	}
 	p := Plan{
-		Row: RowReturn, Verdict: Forward,
-		Reason:      "a bounce or reply on its way home",
-		Tenant:      exchanges[0].Tenant,
+		Row: RowReturn, Action: Forward,
+		Reason:      "a bounce or reply is forwarded to the mailbox behind its address",
+		Tenant:      redirects[0].Tenant,
 		ReversePath: f.replaceSender(f.toOperator),
-		Exchanges:   exchanges,
+		Redirects:   redirects,
 	}
 	switch {
 	case claimed, f.claimed(f.m.Host.Organizational()):
@@ -227,18 +231,18 @@ func (f *facts) forward(exchanges []Exchange) Plan {
 }
 
 // handOn leads a message on that was decided about and signed when it first came to this host.
-func (f *facts) handOn(exchanges []Exchange) Plan {
+func (f *facts) handOn(redirects []Redirect) Plan {
 	return Plan{
-		Row: RowReturn, Verdict: Forward, Reason: "it was decided about when it came to this host, and is on its way home",
-		Tenant: exchanges[0].Tenant, Exchanges: exchanges, Edits: f.hopEdit(),
+		Row: RowReturn, Action: Forward, Reason: "it was decided about when it came to this host, and is forwarded",
+		Tenant: redirects[0].Tenant, Redirects: redirects, Edits: f.hopEdit(),
 	}
 }
 
 // toOperator returns the overflow address of the tenant that all recipients of ours belong
 // to, else of the platform.
 func (f *facts) toOperator() *message.Address {
-	id := f.exchanges[0].Tenant
-	if slices.ContainsFunc(f.exchanges, func(x Exchange) bool { return x.Tenant != id }) {
+	id := f.redirects[0].Tenant
+	if slices.ContainsFunc(f.redirects, func(x Redirect) bool { return x.Tenant != id }) {
 		id = ""
 	}
 	address := NewCodec(f.platform.SRS, f.m.Received).Overflow(id, f.platform.Bounce)
@@ -291,12 +295,12 @@ func (f *facts) claimed(organization message.Domain) bool {
 // mayName reports whether some receiver may find the domain in a field that we cannot read.
 func mayName(field message.Field, d message.Domain) bool {
 	text := field.Text()
-	return d.MayName(text) || d.MayName(squeezed(text)) || d.MayName(squeezed(message.Mapped(text)))
+	return d.MayName(text) || d.MayName(stripCFWS(text)) || d.MayName(stripCFWS(message.Mapped(text)))
 }
 
-// squeezed is text without what RFC 5322 lets stand inside an address and
+// stripCFWS is text without what RFC 5322 lets stand inside an address and
 // mean nothing: comments, blanks, quotes and backslashes.
-func squeezed(text string) string {
+func stripCFWS(text string) string {
 	depth := 0
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -317,31 +321,31 @@ func (f *facts) hopEdit() []Edit {
 	return []Edit{{Op: Add, Name: hop, Value: " " + f.platform.Bounce.String()}}
 }
 
-// withExchanges adds what leads recipients elsewhere to the plan of a message that
-// is decided about like any other. Shadow mode leads home too: an address of ours
+// withRedirects adds redirected recipients to the plan of a message that
+// is decided about like any other. Shadow mode forwards too: an address of ours
 // that arrives was made when plans were carried out, and has no other place to go. And
 // so does a trusted client that only hands on somebody's bounce or reply: its author is
 // not the client's to be rewritten or refused.
-func (f *facts) withExchanges(p Plan) Plan {
-	exchanges := f.exchanges
-	onlyHome := len(exchanges) == len(f.m.Envelope.ForwardPaths)
+func (f *facts) withRedirects(p Plan) Plan {
+	redirects := f.redirects
+	onlyHome := len(redirects) == len(f.m.Envelope.ForwardPaths)
 	switch {
-	case len(exchanges) == 0:
+	case len(redirects) == 0:
 		return p
-	case f.hops() >= maxHops && (p.Verdict != Refuse || p.Shadow):
+	case f.hops() >= maxHops && (p.Action != Refuse || p.Shadow):
 		return Plan{
-			Row: RowLoop, Verdict: Refuse, Tenant: exchanges[0].Tenant,
+			Row: RowLoop, Action: Refuse, Tenant: redirects[0].Tenant,
 			Reason: "the message goes round in circles",
 			Detail: fmt.Sprintf("it has come through here %d times", f.hops()),
 		}
 	case p.Row == RowDecided:
-		return f.handOn(exchanges)
-	case p.Verdict == Pass, p.Shadow, onlyHome && (p.Row == RowUnknown || p.Row == RowUnreadable):
-		return f.forward(exchanges)
-	case p.Verdict == Refuse:
+		return f.handOn(redirects)
+	case p.Action == Pass, p.Shadow, onlyHome && (p.Row == RowUnknown || p.Row == RowUnreadable):
+		return f.forward(redirects)
+	case p.Action == Refuse:
 		return p
 	}
-	p.Exchanges = exchanges
+	p.Redirects = redirects
 	p.Edits = append(p.Edits, f.hopEdit()...)
 	return p
 }

@@ -84,11 +84,11 @@ func (f *facts) isPostfix(a message.Address) bool {
 // the host's name. By SMTP it was chosen. A platform that lists the name sends from it.
 func (f *facts) chooseSender() {
 	sender := f.m.Envelope.ReversePath.Address
-	if !f.m.Submitter.Local || f.unreadable != "" || f.party == platforms || len(f.fields) == 0 {
+	if !f.m.Submitter.Local || f.unreadable != "" || f.class == ofPlatform || len(f.fields) == 0 {
 		return
 	}
 	author := f.author.Mailboxes[0].Address
-	if sender.IsZero() || !f.addsOnly(sender.Domain) || !writable(author, f.m.Envelope.SMTPUTF8) {
+	if sender.IsZero() || !f.addsOnly(sender.Domain) || !author.Writable(f.m.Envelope.SMTPUTF8) {
 		return
 	}
 	f.m.Envelope.ReversePath = message.PathOf(author)

@@ -96,7 +96,7 @@ func tlsPolicyReported(s *tenant.Snapshot, nextHop string) string {
 // recipient knows the addresses that are ours to route, as the milter does at RCPT. Postfix
 // uses of the value only that there is one.
 func recipient(s *tenant.Snapshot, address string, now time.Time, besides []time.Time) string {
-	if _, ours, err := rewrite.Lead(message.Path{}, message.ParsePath(address), s, now, besides...); !ours || err != nil {
+	if _, ours, err := rewrite.Route(message.Path{}, message.ParsePath(address), s, now, besides...); !ours || err != nil {
 		return ""
 	}
 	return "known"

@@ -99,7 +99,7 @@ func TestRecipients(t *testing.T) {
 		"someone@bounces.courseware.nl", "academy@yourorganisationname.nl", "@bounces.courseware.nl", "bounces.courseware.nl", "",
 		`"` + strings.Replace(bounce, "@", `"@`, 1), "<" + bounce + ">", bounce + ".", "@x:" + bounce,
 	} {
-		_, ours, refused := rewrite.Lead(message.Path{}, message.ParsePath(address), s, cases.Now)
+		_, ours, refused := rewrite.Route(message.Path{}, message.ParsePath(address), s, cases.Now)
 		want := "NOTFOUND "
 		if ours && refused == nil {
 			want = "OK known"
@@ -236,7 +236,7 @@ func FuzzAnswer(f *testing.F) {
 				t.Errorf("%q: %q", request, answer)
 			}
 		case "recipients":
-			_, ours, err := rewrite.Lead(message.Path{}, message.ParsePath(key), s, cases.Now)
+			_, ours, err := rewrite.Route(message.Path{}, message.ParsePath(key), s, cases.Now)
 			if (answer == "OK known") != (ours && err == nil) {
 				t.Errorf("%q: %q, and the milter: %v, %v", request, answer, ours, err)
 			}

@@ -111,7 +111,7 @@ func (t Trust) Login(login string) string {
 // Platform is the platform itself.
 type Platform struct {
 	Name       string
-	Domain     message.Domain // SDID of its signatures
+	Domain     message.Domain // SDID of its signatures; with FromDomain, of those of rewritten mail
 	Domains    []Pattern      // its own From domains
 	From       Template       // local part of the rewritten From's address
 	FromDomain message.Domain // its domain: Domain or one below it
@@ -119,7 +119,7 @@ type Platform struct {
 	Bounce     message.Domain // bounce addresses are made there
 	SendingIPs []netip.Addr
 	SPFInclude message.Name // what customers include instead of SendingIPs; zero: none
-	Identities []Identity   // all live by definition, RSA before Ed25519
+	Identities []Identity   // of Domain and of FromDomain; all live by definition, RSA before Ed25519
 	Submitters Submitters
 	Trust      Trust
 	Policy     Policy
@@ -148,7 +148,26 @@ func (p *Platform) Owns(d message.Domain) bool {
 	return !d.IsZero() && d == p.FromDomain || slices.ContainsFunc(p.Domains, func(own Pattern) bool { return own.Covers(d) })
 }
 
-// TakesReplies reports whether reply addresses of ours stand at the domain: where From
+// Signers returns the identities that sign mail with this domain in From, those of it first. A
+// DMARC record with adkim=s accepts no other SDID than the domain itself (RFC 9989 section 4.4.1),
+// so mail from FromDomain is signed as that. Where its key is not published yet and the record is
+// relaxed, one signature of Domain speaks for it; one, because some receivers look at the first
+// three only (OpenDKIM's MaximumSignaturesToVerify).
+func (p *Platform) Signers(from message.Domain) []Identity {
+	if p.FromDomain == p.Domain {
+		return p.Identities
+	}
+	as := func(sdid message.Domain) []Identity {
+		return slices.DeleteFunc(slices.Clone(p.Identities), func(id Identity) bool { return id.SDID != sdid })
+	}
+	own := as(p.Domain)
+	if from != p.FromDomain || len(own) == 0 {
+		return own
+	}
+	return append(as(p.FromDomain), own[0])
+}
+
+// TakesReplies tells whether reply addresses of ours stand at the domain: where From
 // is made of them.
 func (p *Platform) TakesReplies(d message.Domain) bool {
 	return !d.IsZero() && d == p.FromDomain && p.From.Holds("reply")

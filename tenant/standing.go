@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -38,29 +39,28 @@ type LookupError struct {
 // Holds reports whether mail may rely on the mechanism.
 func (m Mechanism) Holds() bool { return m.State == Active || m.State == Warning }
 
-// DMARCPolicy is the p= tag of a domain's DMARC record.
-type DMARCPolicy string
-
-const (
-	DMARCUnknown    DMARCPolicy = ""       // never looked, or no answer yet
-	DMARCAbsent     DMARCPolicy = "absent" // there is no record
-	DMARCNone       DMARCPolicy = "none"
-	DMARCQuarantine DMARCPolicy = "quarantine"
-	DMARCReject     DMARCPolicy = "reject"
-)
-
 // DMARC is what a domain asks of receivers (RFC 9989). The zero value is relaxed
 // alignment under an unknown policy.
 type DMARC struct {
-	Policy     DMARCPolicy `json:"policy,omitempty"`
-	StrictDKIM bool        `json:"strict_dkim,omitempty"` // adkim=s
-	StrictSPF  bool        `json:"strict_spf,omitempty"`  // aspf=s
+	Policy     dmarc.Policy `json:"policy,omitempty"`
+	StrictDKIM bool         `json:"strict_dkim,omitempty"` // adkim=s
+	StrictSPF  bool         `json:"strict_spf,omitempty"`  // aspf=s
 	// Organizational is the organizational domain by the tree walk of RFC 9989
 	// section 4.10.2; zero: not known.
 	Organizational message.Domain `json:"organizational,omitzero"`
 	Checked        time.Time      `json:"checked,omitzero"`
 	Evidence       string         `json:"evidence,omitempty"`
 	LookupError    `json:"trouble,omitzero"`
+}
+
+// DMARCOf returns what a domain asks, with nothing known of when it did.
+func DMARCOf(a dmarc.Asks) DMARC {
+	return DMARC{Policy: a.Policy, StrictDKIM: a.StrictDKIM, StrictSPF: a.StrictSPF, Organizational: a.Organizational}
+}
+
+// Asks returns what alignment is judged by.
+func (d DMARC) Asks() dmarc.Asks {
+	return dmarc.Asks{Policy: d.Policy, StrictDKIM: d.StrictDKIM, StrictSPF: d.StrictSPF, Organizational: d.Organizational}
 }
 
 // Standing is what the DNS of one domain says about us. It is not changed once it

@@ -38,12 +38,12 @@ func TestDoAsTold(t *testing.T) {
 	if status != 0 || talk != "" || strings.Contains(output, "MISSING") || strings.Contains(output, "advice") {
 		t.Errorf("after all is published, check ends with %d:\n%s%s", status, output, talk)
 	}
-	if !strings.Contains(output, "row 1, keep: DKIM key and return path are live") {
-		t.Errorf("check does not say row 1:\n%s", output)
+	if !strings.Contains(output, "row 1 key-path, keep: DKIM key and return path are live") {
+		t.Errorf("check does not say row 1 key-path:\n%s", output)
 	}
 	w.finds("return_path")
 	w.finds(`"dkim cw1"`)
-	w.arrives(expectation{"1", "=yourorganisationname.nl=academy@bounce.yourorganisationname.nl", own, customer})
+	w.arrives(expectation{"1 key-path", "=yourorganisationname.nl=academy@bounce.yourorganisationname.nl", own, customer})
 }
 
 // told gives the records that the command prints as a zone file.
@@ -113,7 +113,7 @@ func TestCheckFinds(t *testing.T) {
 	if len(want) > 0 || results[0].Fine {
 		t.Errorf("nothing is said of %v:\n%s", want, output)
 	}
-	if today := domain.Today; today.Row != "6" || today.With.DMARC != "none" || today.Without.DMARC != "fail" || !strings.Contains(today.Without.Explanation, "refused") {
+	if today := domain.Today; today.Row != "6 on-behalf" || today.With.DMARC != "none" || today.Without.DMARC != "fail" || !strings.Contains(today.Without.Explanation, "refused") {
 		t.Errorf("a message today: %+v", domain.Today)
 	}
 	w.publish(customer + ` TXT "v=spf1 include:x\194\155evil\226\128\174 -all"`)

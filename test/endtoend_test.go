@@ -24,7 +24,7 @@ func TestCases(t *testing.T) {
 			client := h.dial(t, c.Message)
 			reply := send(client, c.Message, c.Octets())
 			plan := c.Decide()
-			if plan.Verdict == rewrite.Refuse {
+			if plan.Action == rewrite.Refuse {
 				if reply.Code/10 != 55 {
 					t.Errorf("answered %s, want a 55x: %s", reply, plan.Reason)
 				}

@@ -13,6 +13,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -195,7 +196,7 @@ func TestHarmlessDMARC(t *testing.T) {
 		"m04.example": "those with rspamd", "m05.example": "OpenDMARC and rspamd", "m06.example": "those with OpenDMARC", "m08.example": "those with OpenDMARC",
 	} {
 		report := h.looker.Look(context.Background(), authorize.Subject{Domain: harmDomain(t, name)})
-		if report.DMARC.Policy != tenant.DMARCReject || !strings.Contains(report.Policy.Text, says) {
+		if report.DMARC.Policy != dmarc.Reject || !strings.Contains(report.Policy.Text, says) {
 			t.Errorf("%s: %s: %s", name, report.DMARC.Policy, report.Policy.Text)
 		}
 		for _, r := range h.sheet(name).Records {

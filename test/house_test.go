@@ -236,7 +236,7 @@ func recipients(plan rewrite.Plan, m message.Message) []string {
 	var all []string
 	for _, to := range m.Envelope.ForwardPaths {
 		left := to.Verbatim
-		for _, x := range plan.Exchanges {
+		for _, x := range plan.Redirects {
 			if x.Recipient == to.Verbatim {
 				left = x.To.String()
 			}

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs the programs that the tests run onbehalf beside: a real Postfix, a
-# real DNS server, verifiers of DKIM and SPF that others wrote. Does nothing when all
+# real DNS server, verifiers of DKIM, SPF and DMARC that others wrote. Does nothing when all
 # are there. Needs Debian (or a derivative), and root when something is missing.
 set -eu
 
 packages="postfix nsd opendkim python3-dkim python3-dnspython python3-nacl python3-spf iproute2 openssl
-libmail-dkim-perl libnet-dns-perl libsasl2-modules postsrsd lintian mmdebstrap shellcheck systemd-container"
+libmail-dkim-perl libnet-dns-perl libsasl2-modules postsrsd lintian mmdebstrap shellcheck systemd-container libopendmarc2
+publicsuffix"
 
 # Those of the packages that start a daemon when installed. The tests start
 # their own, on ports of their own.

@@ -109,7 +109,7 @@ func publishers(t *testing.T) (publish.Desk, []*tenant.Tenant) {
 		Name: "Courseware", Domain: parse("courseware.nl"), FromDomain: parse("reply.courseware.nl"), Bounce: parse("bounces.courseware.nl"),
 		Domains:    []tenant.Pattern{{Domain: parse("courseware.nl")}},
 		SendingIPs: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")},
-		Identities: identities("courseware.nl"),
+		Identities: append(identities("courseware.nl"), identities("reply.courseware.nl")...),
 	}
 	var err error
 	if p.From, err = tenant.ParseTemplate("{reply}", "reply"); err != nil {

@@ -169,7 +169,7 @@ func TestNullSenderIsNoPassport(t *testing.T) {
 	c.Table = cases.NewCast(t).Table(t, "ONBEHALF_PLATFORM_SUBMITTERS_LOGINS=root")
 	h.play(c)
 	h.postfix.Sendmail(t, []byte("From: CEO <ceo@courseware.nl>\nSubject: x\n\nPay.\n"), "-f", "", "student@receiver.example")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(h.log.String(), "row=10"); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(h.log.String(), "row=\"10 forbidden\""); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it was never decided about")
 		}

@@ -62,10 +62,10 @@ const (
 )
 
 var (
-	row2 = expectation{"2", kept, own, customer}
-	row3 = expectation{"3", bounce, own, customer}
-	row5 = expectation{"5", kept, own, platforms}
-	row6 = expectation{"6", bounce, onBehalf, platforms}
+	row2 = expectation{"2 key-spf", kept, own, customer}
+	row3 = expectation{"3 key", bounce, own, customer}
+	row5 = expectation{"5 spf", kept, own, platforms}
+	row6 = expectation{"6 on-behalf", bounce, onBehalf, platforms}
 )
 
 // deliver sends a message through Postfix, and gives what is delivered.
@@ -95,7 +95,8 @@ func (w *watched) arrives(want expectation) {
 		w.t.Errorf("row %s: %d signatures, want 1", want.row, len(got.signatures))
 	}
 	w.house.verify(w.t, got.Data, []tenant.Identity{{SDID: sdid, Selector: "cw1", Algorithm: tenant.RSA}})
-	if line := "queue_id=" + got.queueID + " result=done row=" + want.row + " "; !strings.Contains(w.log.String(), line) {
+	line := regexp.MustCompile(`(?m)queue_id=` + got.queueID + ` row="` + want.row + `" .* result=done `)
+	if !line.MatchString(w.log.String()) {
 		w.t.Errorf("the log does not say %s", line)
 	}
 }

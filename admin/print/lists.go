@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"onbehalf/admin"
+	"onbehalf/dmarc"
 	"onbehalf/tenant"
 )
 
@@ -57,7 +58,7 @@ func word(mechanism, state string) string {
 		return notKnown
 	case mechanism == "dmarc":
 		p, strict, _ := strings.Cut(state, " ")
-		return strings.TrimSpace(policy(tenant.DMARCPolicy(p)) + " " + strict)
+		return strings.TrimSpace(policy(dmarc.Policy(p)) + " " + strict)
 	}
 	return state
 }
@@ -73,8 +74,8 @@ func unknown(t tenant.LookupError) string {
 }
 
 // policy returns what a DMARC record asks for as it stands there.
-func policy(p tenant.DMARCPolicy) string {
-	if p == tenant.DMARCAbsent {
+func policy(p dmarc.Policy) string {
+	if p == dmarc.Absent {
 		return "no record"
 	}
 	return "p=" + string(p)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/dmarc"
 	"onbehalf/tenant"
 	"onbehalf/term"
 )
@@ -92,7 +93,7 @@ func (p printer) standing(s tenant.Standing) {
 		p.mechanism("  Return path", s.ReturnPath)
 	}
 	request := unknown(s.DMARC.LookupError)
-	if s.DMARC.Policy != tenant.DMARCUnknown {
+	if s.DMARC.Policy != dmarc.Unknown {
 		request = policy(s.DMARC.Policy)
 	}
 	p.labelled("  DMARC", label, "%s%s", request, p.lookedUp(s.DMARC.Checked))

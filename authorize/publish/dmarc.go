@@ -7,8 +7,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -38,8 +38,8 @@ func (k task) dmarc(d message.Domain) Record {
 func (k task) judgeDMARC(r *Record, texts []string) {
 	var policies, ignored []string
 	for _, text := range texts {
-		switch why, _ := record.DMARCFault(text); {
-		case record.IsDMARC(text):
+		switch why, _ := dmarc.Fault(text); {
+		case dmarc.IsRecord(text):
 			policies = append(policies, text)
 		case why != "":
 			ignored = append(ignored, text)
@@ -49,17 +49,17 @@ func (k task) judgeDMARC(r *Record, texts []string) {
 		}
 	}
 	r.Present = slices.Concat(policies, ignored)
-	strictest, from, found := record.StrictestDMARC(texts)
+	strictest, from, found := dmarc.Strictest(texts)
 	if len(policies) == 0 && !found {
 		return
 	}
 	r.Optional = false
 	why, by := "", ""
 	if found {
-		r.Value = record.RepairedDMARC(from, strictest)
-		why, by = record.DMARCFault(from)
+		r.Value = dmarc.Repaired(from, strictest)
+		why, by = dmarc.Fault(from)
 	} else {
-		_, err := record.ParseDMARC(policies[0])
+		_, err := dmarc.Parse(policies[0])
 		r.remark(fmt.Sprintf("the record is faulty, and receivers ignore it: %v", err))
 	}
 	switch {

@@ -22,7 +22,7 @@ func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
 	own := k.ownDomains()
 	s.add(k.ownSPF(own[0]))
 	for _, id := range k.Keys.Held(p.Identities) {
-		s.add(k.publishedKey(id.String(), id, "holds the public key of what is signed as "+p.Domain.Unicode()))
+		s.add(k.publishedKey(id.String(), id, k.whyOwnKey(id)))
 	}
 	s.add(k.dmarc(p.Domain.Organizational()))
 	s.add(k.mx(Bounces, p.Bounce, "brings what cannot be delivered back here"))
@@ -40,6 +40,14 @@ func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
 	k.targets(&s, tenants)
 	s.Notes = append(s.Notes, k.guessed(s)...)
 	return s
+}
+
+func (k task) whyOwnKey(id tenant.Identity) string {
+	why := "holds the public key of what is signed as " + id.SDID.Unicode()
+	if id.SDID != k.Platform.Domain {
+		why += ", the domain of rewritten Froms: where its DMARC record asks for strict alignment (adkim=s), receivers accept no other key"
+	}
+	return why
 }
 
 // ownDomains gives the names that the platform sends from, its signing domain first.

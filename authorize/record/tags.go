@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// tags is a tag-list of RFC 6376 section 3.2, which DMARC uses too: "k=rsa; p=MIGf".
+// tags is a tag-list of RFC 6376 section 3.2: "k=rsa; p=MIGf".
 type tags struct {
 	names  []string
 	values map[string]string

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"onbehalf/authorize"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -333,7 +334,7 @@ func TestSeenInTheFuture(t *testing.T) {
 			const name = "a.wild.example"
 			future := time.Now().Add(10 * 365 * 24 * time.Hour)
 			m := tenant.Mechanism{State: tenant.Active, Of: ourIPs, Since: future, Checked: future}
-			known := tenant.Standing{Domain: dom(t, name), SPF: m, DMARC: tenant.DMARC{Policy: tenant.DMARCNone, Checked: future}, Seen: future}
+			known := tenant.Standing{Domain: dom(t, name), SPF: m, DMARC: tenant.DMARC{Policy: dmarc.None, Checked: future}, Seen: future}
 			w := watchIn(t, n, n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example")), nil), known).run()
 			if mail {
 				w.Seen(dom(t, name))

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"onbehalf/authorize"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -139,7 +140,7 @@ func reportOf(s authorize.Subject, v authorize.Verdict) authorize.Report {
 	r.Keys = slices.Repeat([]authorize.Finding{f}, len(s.Keys))
 	if v != authorize.Unanswered {
 		r.Policy.Verdict = authorize.There
-		r.DMARC.Policy = tenant.DMARCNone
+		r.DMARC.Policy = dmarc.None
 	}
 	return r
 }
@@ -300,7 +301,7 @@ func longAgo(t testing.TB, n int, now time.Time) []tenant.Standing {
 		all[i] = tenant.Standing{
 			Domain: dom(t, crowdDomain(i)),
 			SPF:    tenant.Mechanism{State: tenant.Active, Of: ourIPs, Since: past, Checked: past},
-			DMARC:  tenant.DMARC{Policy: tenant.DMARCNone, Checked: past},
+			DMARC:  tenant.DMARC{Policy: dmarc.None, Checked: past},
 		}
 	}
 	return all

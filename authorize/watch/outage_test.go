@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onbehalf/authorize"
+	"onbehalf/dmarc"
 	"onbehalf/tenant"
 )
 
@@ -18,7 +19,7 @@ func inEveryState(t *testing.T, n *town) (*tenant.Table, []tenant.Standing, map[
 	var all []*tenant.Tenant
 	for domain, state := range states {
 		m := tenant.Mechanism{State: state, Of: ourIPs, Since: time.Now(), Checked: time.Now()}
-		known = append(known, tenant.Standing{Domain: dom(t, domain), SPF: m, DMARC: tenant.DMARC{Policy: tenant.DMARCReject, Checked: time.Now()}})
+		known = append(known, tenant.Standing{Domain: dom(t, domain), SPF: m, DMARC: tenant.DMARC{Policy: dmarc.Reject, Checked: time.Now()}})
 		all = append(all, ofTown(t, strings.TrimSuffix(domain, ".example"), domain))
 	}
 	states["unknown.example"] = tenant.Unknown
@@ -41,7 +42,7 @@ func TestDayOfSilence(t *testing.T) {
 			after(12 * time.Hour)
 			for domain, want := range states {
 				s := w.standing(domain)
-				if s.SPF.State != want || s.SPF.Error == "" || want != tenant.Unknown && (s.DMARC.Policy != tenant.DMARCReject || time.Since(s.SPF.Since) < 12*time.Hour) {
+				if s.SPF.State != want || s.SPF.Error == "" || want != tenant.Unknown && (s.DMARC.Policy != dmarc.Reject || time.Since(s.SPF.Since) < 12*time.Hour) {
 					t.Errorf("%s after a silent half day: %+v", domain, s)
 				}
 			}

@@ -52,7 +52,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 	if owner, _ := snapshot.Owner(path.Address.Domain); owner != nil && tenantID == "" {
 		tenantID = owner.ID
 	}
-	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot))
+	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot.TakesBounces))
 	return nil
 }
 
@@ -81,7 +81,7 @@ func (p *program) runDecode(text string) error {
 	if err != nil {
 		return err
 	}
-	x, ours, err := rewrite.Lead(message.Path{}, path, now.table.Snapshot(), time.Now())
+	x, ours, err := rewrite.Route(message.Path{}, path, now.table.Snapshot(), time.Now())
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s leads nowhere: %w", text, err)

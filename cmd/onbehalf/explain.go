@@ -76,7 +76,7 @@ func (p *program) runExplain(ctx context.Context, q question) error {
 func refusedAt(m message.Message, now *loaded) map[string]string {
 	refused := make(map[string]string)
 	for _, to := range m.Envelope.ForwardPaths {
-		if _, _, err := rewrite.Lead(m.Envelope.ReversePath, to, now.table.Snapshot(), m.Received); err != nil {
+		if _, _, err := rewrite.Route(m.Envelope.ReversePath, to, now.table.Snapshot(), m.Received); err != nil {
 			refused[to.Verbatim] = err.Error()
 		}
 	}
@@ -131,8 +131,8 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 			rows = append(rows, []string{name, value})
 		}
 	}
-	line("verdict", string(plan.Verdict))
 	line("row", plan.Row.String())
+	line("action", string(plan.Action))
 	line("reason", plan.Reason)
 	line("detail", plan.Detail)
 	line("tenant", plan.Tenant)
@@ -155,12 +155,12 @@ func printPlan(w io.Writer, m message.Message, plan rewrite.Plan, refused map[st
 	for _, id := range plan.Sign {
 		line("sign", fmt.Sprintf("%s (%s)", id, id.Algorithm))
 	}
-	if plan.Verdict == rewrite.Refuse {
+	if plan.Action == rewrite.Refuse {
 		line("reply", milter.Reply(plan))
 	}
 	out := term.New(w)
 	out.Table(nil, rows, nil)
-	if plan.Verdict != rewrite.Refuse {
+	if plan.Action != rewrite.Refuse {
 		out.Blank()
 		out.Heading("The header as the receiver will see it, below the signatures:")
 		out.Blank()
@@ -193,7 +193,7 @@ func recipient(to message.Path, plan rewrite.Plan, refused map[string]string, s 
 	if why, found := refused[to.Verbatim]; found {
 		return to.String() + " is refused at RCPT, 550: " + why
 	}
-	for _, x := range plan.Exchanges {
+	for _, x := range plan.Redirects {
 		if x.Recipient == to.Verbatim {
 			return to.String() + " -> <" + x.To.String() + ">" + route(x.To.Domain, s)
 		}

@@ -61,7 +61,7 @@ func (p *program) runSelftest(ctx context.Context, q wish) error {
 	}
 	p.recall(now)
 	s := now.table.Snapshot()
-	if _, ours, _ := rewrite.Lead(message.Path{}, message.PathOf(r.To), s, time.Now()); ours {
+	if _, ours, _ := rewrite.Route(message.Path{}, message.PathOf(r.To), s, time.Now()); ours {
 		return misuse("--to: %s is a bounce or reply address of ours; give a mailbox that you can look into", r.To)
 	}
 	switch all := now.table.Tenants(); {

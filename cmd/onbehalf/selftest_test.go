@@ -130,7 +130,7 @@ func TestSelftestSends(t *testing.T) {
 		"[RCPT TO:<student@receiver.example> RCPT TO:<student@receiver.example>]"; said != want {
 		t.Errorf("said %s, want %s", said, want)
 	}
-	for i, row := range []string{"7", "2"} {
+	for i, row := range []string{"7 platform", "2 key-spf"} {
 		one := got.Messages[i]
 		if one.Expected.Row != row || one.QueueID != fmt.Sprintf("4cB%dXyz", i+1) || one.Error != "" {
 			t.Errorf("message %d: %+v", i+1, one)
@@ -226,13 +226,13 @@ func TestSelftestSays(t *testing.T) {
 		says                      []string
 	}{
 		{"rewritten", "yourorg", "", []string{
-			"Expected: row 6, rewrite", `"Your Organisation via Courseware" <noreply@courseware.nl>`,
+			"Expected: row 6 on-behalf, rewrite", `"Your Organisation via Courseware" <noreply@courseware.nl>`,
 			"spf=pass (bounces.courseware.nl)", "dkim=pass (courseware.nl)", "dmarc=pass (courseware.nl)",
 			"is still from postmaster@yourorganisationname.nl", "journalctl -g '4cB1Xyz|4cB2Xyz'", "80.84.235.70"}},
 		{"own", "university", "", []string{
-			"Expected: row 2, keep", "dkim=pass (university.example)", "dmarc=pass (university.example)", "onbehalf dns university", "relies on"}},
+			"Expected: row 2 key-spf, keep", "dkim=pass (university.example)", "dmarc=pass (university.example)", "onbehalf dns university", "relies on"}},
 		{"kept", "yourorg", "ONBEHALF_POLICY_REWRITE_FROM=never", []string{
-			"Expected: row 6, keep", "dmarc=fail or none (yourorganisationname.nl)", "rewrite_from lets From stay"}},
+			"Expected: row 6 on-behalf, keep", "dmarc=fail or none (yourorganisationname.nl)", "rewrite_from lets From stay"}},
 		{"shadow", "yourorg", "ONBEHALF_POLICY_MODE=shadow", []string{
 			"Return-Path     <postmaster@yourorganisationname.nl>", "none of ours", "those of mail without onbehalf", "remove mode: shadow"}},
 	} {

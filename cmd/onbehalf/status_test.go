@@ -174,10 +174,10 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 	_, out, _ = d.onbehalf("status", "university")
-	has(t, out, "university, authorization: auto", "university.example\n", "row 3: leaves as its own", "a bounce address at bounces.courseware.nl",
-		"SPF          pending for ", "DKIM cw1     active for ", "DMARC        no record", "*.university.example\n", "row 6")
+	has(t, out, "university, authorization: auto", "university.example\n", "row 3 key: leaves as its own", "a bounce address at bounces.courseware.nl",
+		"SPF          pending for ", "DKIM cw1     active for ", "DMARC        no record", "*.university.example\n", "row 6 on-behalf")
 	_, out, _ = d.onbehalf("status", "yourorg")
-	has(t, out, "yourorg (Your Organisation)", "row 6: leaves in the platform's name", "SPF          pending", "p=reject")
+	has(t, out, "yourorg (Your Organisation)", "row 6 on-behalf: leaves in the platform's name", "SPF          pending", "p=reject")
 
 	z.remove("cw1._domainkey.university.example")
 	if !soon(func() bool { _, out, _ := d.onbehalf("status"); return strings.Contains(out, "active -> warning") }) {
@@ -186,7 +186,7 @@ func TestStatus(t *testing.T) {
 	_, out, _ = d.onbehalf("status")
 	has(t, out, "university  university.example       dkim cw1   warning", "Last changes:", "university.example dkim cw1: active -> warning")
 	_, out, _ = d.onbehalf("status", "university")
-	has(t, out, "row 3: leaves as its own", "DKIM cw1     warning for", "Mail still relies on it")
+	has(t, out, "row 3 key: leaves as its own", "DKIM cw1     warning for", "Mail still relies on it")
 }
 
 // TestStatusWithoutDNS: silence is told of, and demotes nobody.
@@ -223,7 +223,7 @@ func TestStatusAsJSON(t *testing.T) {
 	}
 	status, out, _ = d.onbehalf("status", "yourorg", "--json")
 	var one admin.Tenant
-	if err := json.Unmarshal([]byte(out), &one); err != nil || status != 0 || one.Domains[0].Row != "6" || one.Domains[0].Standing.SPF.State != tenant.Pending {
+	if err := json.Unmarshal([]byte(out), &one); err != nil || status != 0 || one.Domains[0].Row != "6 on-behalf" || one.Domains[0].Standing.SPF.State != tenant.Pending {
 		t.Errorf("status %d, %v: %s", status, err, out)
 	}
 	if status, out, talk := d.onbehalf("status", "nobody"); status != 1 || out != "" || !strings.Contains(talk, `no tenant has the id "nobody"`) {
@@ -266,7 +266,7 @@ func TestStatusOfReloads(t *testing.T) {
 	_, out, _ = d.onbehalf("status")
 	has(t, out, "fault: ", "university.pem", "left as it was: listen;", "Last reload ", ", taken in ")
 	_, out, _ = d.onbehalf("status", "university")
-	has(t, out, "university, authorization: authorized", "its DNS is not looked at", "fault: ", "university.pem", "row 5: ")
+	has(t, out, "university, authorization: authorized", "its DNS is not looked at", "fault: ", "university.pem", "row 5 spf: ")
 	d.reload(d.config())
 	if _, out, _ = d.onbehalf("status"); strings.Contains(out, "left as it was") {
 		t.Errorf("what was changed back needs no restart:\n%s", out)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -23,24 +24,26 @@ const module = "onbehalf"
 var below = map[string][]string{
 	"remedy":    {},
 	"clock":     {},
-	"disk":      {"remedy"},
-	"message":   {"remedy"},
-	"receivers": {},
+	"socket":    {},
 	"term":      {},
 	"postfix":   {},
-	"tenant":    {"message", "remedy"},
-	"rewrite":   {"tenant", "message", "remedy"},
+	"receivers": {},
+	"disk":      {"remedy"},
+	"message":   {"remedy"},
+	"dmarc":     {"message"},
+	"srs":       {"message"},
+	"tenant":    {"dmarc", "message", "remedy"},
+	"rewrite":   {"dmarc", "srs", "tenant", "message", "remedy"},
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
-	"config":    {"tenant", "message", "disk", "remedy"},
-	"authorize": {"rewrite", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
-	"socket":    {},
-	"milter":    {"rewrite", "keys", "tenant", "message", "receivers", "socket"},
-	"socketmap": {"rewrite", "keys", "tenant", "message", "socket"},
-	"admin":     {"rewrite", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"config":    {"dmarc", "tenant", "message", "disk", "remedy"},
+	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
+	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
+	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
+	"admin":     {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
-var pure = []string{"rewrite", "receivers"}
+var pure = []string{"rewrite", "dmarc", "srs", "receivers"}
 
 // impure is what those may not import, with all below it.
 var impure = []string{
@@ -125,6 +128,19 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+// TestDrawn: docs/flow.md draws the arrows that hold.
+func TestDrawn(t *testing.T) {
+	flow, err := os.ReadFile("../../docs/flow.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder, allowed := range below {
+		if line := fmt.Sprintf("\n%s -> %s\n", folder, orNothing(allowed)); !strings.Contains(string(flow), line) {
+			t.Errorf("docs/flow.md does not draw %q", strings.TrimSpace(line))
+		}
+	}
+}
+
 func listImports(t *testing.T) map[string][]string {
 	t.Helper()
 	list := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...")
@@ -155,7 +171,7 @@ func listImports(t *testing.T) map[string][]string {
 func TestFaults(t *testing.T) {
 	tests := []struct{ from, to, fault string }{
 		{"onbehalf/message", "onbehalf/tenant", "onbehalf/message may not import onbehalf/tenant: arrows point down only, from message to remedy"},
-		{"onbehalf/tenant", "onbehalf/rewrite", "onbehalf/tenant may not import onbehalf/rewrite: arrows point down only, from tenant to message, remedy"},
+		{"onbehalf/tenant", "onbehalf/rewrite", "onbehalf/tenant may not import onbehalf/rewrite: arrows point down only, from tenant to dmarc, message, remedy"},
 		{"onbehalf/rewrite", "onbehalf/keys", "arrows point down only"},
 		{"onbehalf/rewrite", "onbehalf/config", "arrows point down only"},
 		{"onbehalf/rewrite", "net/netip", "it is pure"},
@@ -165,6 +181,10 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/rewrite/deeper", "os", "it is pure"},
 		{"onbehalf/rewrite", "github.com/hashicorp/go-memdb", "it is pure"},
 		{"onbehalf/rewrite", "github.com/emersion/go-msgauth/dkim", "it is pure"},
+		{"onbehalf/srs", "os", "it is pure"},
+		{"onbehalf/dmarc", "net", "it is pure"},
+		{"onbehalf/dmarc", "onbehalf/tenant", "arrows point down only, from dmarc to message"},
+		{"onbehalf/srs", "onbehalf/tenant", "arrows point down only, from srs to message"},
 		{"onbehalf/receivers", "net", "it is pure"},
 		{"onbehalf/receivers", "onbehalf/message", "arrows point down only, from receivers to nothing of ours"},
 		{"onbehalf/rewrite", "onbehalf/receivers", "arrows point down only"},

@@ -168,7 +168,7 @@ func (c *Case) Update(t testing.TB, plan, header string) {
 func Print(p rewrite.Plan) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("row %s: %s: %s", p.Row, p.Verdict, p.Reason)
+	line("row %s: %s: %s", p.Row, p.Action, p.Reason)
 	if p.Detail != "" {
 		line("detail %s", p.Detail)
 	}
@@ -181,8 +181,8 @@ func Print(p rewrite.Plan) string {
 	if p.ReversePath != nil {
 		line("sender %s", p.ReversePath)
 	}
-	for _, x := range p.Exchanges {
-		line("lead %s to %s", x.Recipient, x.To)
+	for _, x := range p.Redirects {
+		line("redirect %s to %s", x.Recipient, x.To)
 	}
 	for _, e := range p.Edits {
 		line("%s", strings.TrimRight(fmt.Sprintf("%s %s %d %s", e.Op, e.Name, e.Index, message.Field{Value: e.Value}.Text()), " "))

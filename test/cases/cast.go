@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"onbehalf/config"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -37,14 +38,29 @@ func NewCast(t testing.TB) *Cast {
 	write(t, secrets, "a secret for the cases only\n")
 	write(t, path, strings.ReplaceAll(castYAML, "SECRETS", secrets))
 	cast := &Cast{Keys: new(keys.Ring), config: path}
-	for _, file := range cast.load(t, nil).Keys {
-		for _, id := range file.Identities {
-			if err := cast.Keys.Add(id, pairs()[filepath.Base(file.Path)]); err != nil {
-				t.Fatal(err)
-			}
+	for id, key := range cast.pairs(t) {
+		if err := cast.Keys.Add(id, key); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return cast
+}
+
+// fromDomains are those that cases give platform.from. The platform signs as them, too.
+var fromDomains = []string{"courseware.nl", "via.courseware.nl", "reply.courseware.nl"}
+
+// pairs returns the key of each identity that cases sign with.
+func (c *Cast) pairs(t testing.TB) map[tenant.Identity]keys.Key {
+	t.Helper()
+	all := make(map[tenant.Identity]keys.Key)
+	for _, from := range fromDomains {
+		for _, file := range c.load(t, []string{"ONBEHALF_PLATFORM_FROM=noreply@" + from}).Keys {
+			for _, id := range file.Identities {
+				all[id] = pairs()[filepath.Base(file.Path)]
+			}
+		}
+	}
+	return all
 }
 
 // pairs makes the keys that everyone in the cast shares, once: RSA takes its time.
@@ -140,14 +156,12 @@ func (c *Cast) AtLoopback(t testing.TB) *tenant.Table {
 func (c *Cast) Records(t testing.TB) map[string]string {
 	t.Helper()
 	records := make(map[string]string)
-	for _, file := range c.load(t, nil).Keys {
-		for _, id := range file.Identities {
-			record, err := keys.Record(pairs()[filepath.Base(file.Path)].Public())
-			if err != nil {
-				t.Fatal(err)
-			}
-			records[id.String()] = record
+	for id, key := range c.pairs(t) {
+		record, err := keys.Record(key.Public())
+		if err != nil {
+			t.Fatal(err)
 		}
+		records[id.String()] = record
 	}
 	return records
 }
@@ -192,7 +206,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 			s.DKIM = append(s.DKIM, tenant.KeyStanding{Name: selector, Mechanism: active})
 		}
 	case "dmarc":
-		s.DMARC.Policy = tenant.DMARCPolicy(value)
+		s.DMARC.Policy = dmarc.Policy(value)
 	case "org":
 		org, err := message.ParseDomain(value)
 		if err != nil {

@@ -139,6 +139,7 @@ func (o *ofOne) check(r Result, subjects []authorize.Subject, samples map[messag
 		} else if report.Subject.SPF && (o.tenant != nil || o.platform().Owns(at)) {
 			d.Today = o.today(at)
 		}
+		d.Items = append(d.Items, o.unaligned(report)...)
 		r.Domains = append(r.Domains, d)
 		r.Fine = r.Fine && d.fine()
 	}

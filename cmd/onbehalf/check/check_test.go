@@ -8,6 +8,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -92,6 +93,94 @@ func mechanism(state tenant.State) tenant.Mechanism {
 	return tenant.Mechanism{State: state, Of: "x", Since: at, Checked: at}
 }
 
+// TestStrictPlatform: mail in the platform's name is refused where its DMARC record asks for strict
+// alignment, and the key of platform.from is not there.
+func TestStrictPlatform(t *testing.T) {
+	const strict, relaxed = "v=DMARC1; p=reject; adkim=s", "v=DMARC1; p=reject"
+	for _, test := range []struct {
+		name, at, record string
+		published, fine  bool
+		printed          string
+	}{
+		{"relaxed, no key", "courseware.nl", relaxed, false, true, "DKIM cw1 advice: there is no key at cw1._domainkey.via.courseware.nl"},
+		{"strict, no key", "courseware.nl", strict, false, false, "DKIM cw1 MISSING: there is no key at cw1._domainkey.via.courseware.nl"},
+		{"strict by its own record, no key", "via.courseware.nl", strict, false, false, "DKIM cw1 MISSING: there is no key at cw1._domainkey.via.courseware.nl"},
+		{"strict, with the key", "courseware.nl", strict, true, true, "DKIM pass for via.courseware.nl (cw1), DKIM pass for courseware.nl (cw1) (not aligned), DMARC pass (p=reject): delivered"},
+		{"relaxed, with the key", "courseware.nl", relaxed, true, true, "DKIM pass for via.courseware.nl (cw1), DKIM pass for courseware.nl (cw1), DMARC pass (p=reject): delivered"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.platform.FromDomain = domain(t, "via.courseware.nl")
+			key, _ := h.ring.Key(h.platform.Identities[0])
+			h.platform.Identities = append(h.platform.Identities, h.sign(key, "via.courseware.nl")...)
+			h.zone = strings.Replace(h.zone, "_dmarc.courseware.nl", "_unused.courseware.nl", 1)
+			h.zone += "_dmarc." + test.at + ` TXT "` + test.record + "\"\n" + `via.courseware.nl TXT "v=spf1 ip4:192.0.2.7 -all"` + "\n"
+			if test.published {
+				h.zone += `cw1._domainkey.via.courseware.nl TXT "KEY"` + "\n"
+			}
+			result, printed := h.checkPlatform()
+			if result.Fine != test.fine {
+				t.Errorf("fine: %v\n%s", result.Fine, printed)
+			}
+			has(t, printed, test.printed)
+			if own, out := h.checkPlatform(); len(own.Domains) != 3 || !test.published && !strings.Contains(out, "wanted TXT with our key") {
+				t.Errorf("%d domains, and what is wanted is not said:\n%s", len(own.Domains), out)
+			}
+		})
+	}
+}
+
+// TestUnaligned: a record that is there and does not count for the mail that it is meant for is not
+// fine.
+func TestUnaligned(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		patterns []string
+		dmarc    string
+		fine     bool
+		printed  string
+	}{
+		{"wildcard, relaxed", []string{"*.wide.example"}, "v=DMARC1; p=reject", true, "row 3 key"},
+		{"wildcard, strict", []string{"*.wide.example"}, "v=DMARC1; p=reject; adkim=s", false,
+			"alignment MISSING: the key of wide.example does not count for mail from any-name.wide.example: its DMARC record asks for strict alignment (adkim=s) " +
+				"do have adkim=s taken out of the DMARC record, or name the domain"},
+		{"beside the domain itself, strict", []string{"wide.example", "*.wide.example"}, "v=DMARC1; p=reject; adkim=s", false, "does not count for mail from any-name.wide.example"},
+		{"the domain alone, strict", []string{"wide.example"}, "v=DMARC1; p=reject; adkim=s", true, "row 2 key-spf"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.add("one", test.patterns...)
+			h.zone += `wide.example TXT "v=spf1 ip4:192.0.2.7 -all"
+cw1._domainkey.wide.example TXT "KEY"
+any-name.wide.example TXT "other"
+_dmarc.wide.example TXT "` + test.dmarc + "\"\n"
+			result, printed := h.check()
+			if result.Fine != test.fine {
+				t.Errorf("fine: %v\n%s", result.Fine, printed)
+			}
+			has(t, printed, test.printed)
+		})
+	}
+}
+
+// TestUnalignedPath: the same of a return path.
+func TestUnalignedPath(t *testing.T) {
+	for record, fine := range map[string]bool{"v=DMARC1; p=reject": true, "v=DMARC1; p=reject; aspf=s": false} {
+		h := newHouse(t)
+		one := h.add("one", "x.example")
+		one.Identities, one.ReturnPath = nil, domain(t, "bounce.x.example")
+		h.zone += `x.example TXT "v=spf1 ip4:192.0.2.7 -all"
+bounce.x.example MX 10 mail.courseware.nl
+bounce.x.example TXT "v=spf1 ip4:192.0.2.7 -all"
+_dmarc.x.example TXT "` + record + "\"\n"
+		result, printed := h.check()
+		text := "alignment MISSING: the return path bounce.x.example does not count for mail from x.example: its DMARC record asks for strict alignment (aspf=s)"
+		if result.Fine != fine || strings.Contains(printed, text) == fine {
+			t.Errorf("%s: fine: %v\n%s", record, result.Fine, printed)
+		}
+	}
+}
+
 // TestBelowWildcard: a message from below a wildcard is decided by what DNS says now of the
 // name and of the domain above, whatever the daemon has seen of either.
 func TestBelowWildcard(t *testing.T) {
@@ -102,15 +191,15 @@ func TestBelowWildcard(t *testing.T) {
 		zone        string
 		row, daemon string
 	}{
-		{"news", tenant.Pending, key, "3", "6"},
-		{"gone", tenant.Active, none, "6", "3"},
-		{"as the daemon has it", tenant.Active, key, "3", ""},
-		{"nothing", tenant.Unknown, none, "6", ""},
+		{"news", tenant.Pending, key, "3 key", "6 on-behalf"},
+		{"gone", tenant.Active, none, "6 on-behalf", "3 key"},
+		{"as the daemon has it", tenant.Active, key, "3 key", ""},
+		{"nothing", tenant.Unknown, none, "6 on-behalf", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
 			h.add("one", "*.wide.example")
-			absent := tenant.DMARC{Policy: tenant.DMARCAbsent, Checked: time.Now()}
+			absent := tenant.DMARC{Policy: dmarc.Absent, Checked: time.Now()}
 			below := tenant.Standing{Domain: domain(t, "dept.wide.example"), SPF: mechanism(tenant.Pending), DMARC: absent, Seen: time.Now()}
 			apex := tenant.Standing{Domain: domain(t, "wide.example"), DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: mechanism(test.apex)}}, DMARC: absent}
 			h.known = []tenant.Standing{below, apex}
@@ -136,7 +225,7 @@ func TestSample(t *testing.T) {
 	one := h.add("one", "*.wide.example")
 	h.zone += "cw1._domainkey.wide.example TXT \"KEY\"\n"
 	result, printed := h.check()
-	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
+	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3 key, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
 	if today := result.Domains[0].Today; len(result.Domains) != 1 || !today.Guessed || today.Author.String() != "postmaster@any-name.wide.example" {
 		t.Errorf("%+v", result.Domains)
 	}
@@ -203,7 +292,7 @@ func TestPlatform(t *testing.T) {
 	if !result.Fine {
 		t.Error(printed)
 	}
-	has(t, printed, "Courseware, the platform itself", "mail today row 7, keep: ", "sender <postmaster@courseware.nl>")
+	has(t, printed, "Courseware, the platform itself", "mail today row 7 platform, keep: ", "sender <postmaster@courseware.nl>")
 	h.zone = strings.Replace(h.zone, "cw1._domainkey", "cw9._domainkey", 1)
 	result, printed = h.checkPlatform()
 	if key := result.Domains[0].Items[1]; result.Fine || key.Verdict != authorize.Missing || len(key.Wanted) != 1 {

@@ -10,7 +10,7 @@ import (
 
 // Item is what was found about one mechanism.
 type Item struct {
-	Mechanism string `json:"mechanism"` // spf, dkim SELECTOR, return_path or dmarc
+	Mechanism string `json:"mechanism"` // spf, dkim SELECTOR, return_path, dmarc or alignment
 	authorize.Finding
 	Results  []authorize.SPFResult `json:"results,omitempty"` // of SPF, one for each sending IP
 	Wanted   []publish.Record      `json:"wanted,omitempty"`  // what to publish; none when all is well
@@ -46,7 +46,8 @@ func (o *ofOne) items(r authorize.Report) []Item {
 		add("spf", r.SPF, place{publish.SPF, s.Domain.String(), ""}).Results = r.SPFResults
 	}
 	for i, key := range s.Keys {
-		add("dkim "+key.Selector, r.Keys[i], place{publish.DKIM, key.String(), o.aliasOf(key.Identity)})
+		i := add("dkim "+key.Selector, r.Keys[i], place{publish.DKIM, key.String(), o.aliasOf(key.Identity)})
+		i.Optional = o.tenant == nil && s.Domain != o.platform().Domain && !r.DMARC.StrictDKIM // signed as platform.domain, too
 	}
 	for _, key := range o.refusedKeys(s.Domain) {
 		items = append(items, key.item())

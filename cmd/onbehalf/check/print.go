@@ -8,6 +8,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -104,7 +105,7 @@ func wanted(r publish.Record, ours bool) string {
 }
 
 func (t *Today) print(w io.Writer) {
-	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Verdict, t.Reason))
+	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Action, t.Reason))
 	if t.Guessed {
 		Line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
 	}
@@ -115,7 +116,7 @@ func (t *Today) print(w io.Writer) {
 	Line(w, "  sender", t.sender())
 	Line(w, "  From", t.From)
 	Line(w, "  receiver", opinion(t.With))
-	if t.Verdict != rewrite.Pass {
+	if t.Action != rewrite.Pass {
 		Line(w, "  without us", opinion(t.Without))
 	}
 	Line(w, "  own server", t.OwnServer)
@@ -151,11 +152,11 @@ func opinion(o *authorize.Opinion) string {
 	if len(o.Signatures) == 0 {
 		parts = append(parts, "no DKIM signature")
 	}
-	dmarc := "DMARC " + o.DMARC
-	if o.Policy.Policy != tenant.DMARCAbsent && o.Policy.Policy != "" {
-		dmarc += fmt.Sprintf(" (p=%s)", o.Policy.Policy)
+	result := "DMARC " + o.DMARC
+	if o.Policy.Policy != dmarc.Absent && o.Policy.Policy != "" {
+		result += fmt.Sprintf(" (p=%s)", o.Policy.Policy)
 	}
-	return strings.Join(append(parts, dmarc), ", ") + ": " + o.Explanation
+	return strings.Join(append(parts, result), ", ") + ": " + o.Explanation
 }
 
 func unaligned(aligned bool) string {

@@ -19,7 +19,7 @@ type Today struct {
 	Author  message.Address   `json:"author"`
 	Guessed bool              `json:"guessed,omitempty"` // below a wildcard, where no mail came from yet
 	Row     rewrite.Row       `json:"row"`
-	Verdict rewrite.Verdict   `json:"verdict"`
+	Action  rewrite.Action    `json:"action"`
 	Reason  string            `json:"reason"`
 	Sender  message.Address   `json:"sender,omitzero"`        // of the envelope that it leaves with, unless
 	Bounce  message.Domain    `json:"bounce_domain,omitzero"` // it is a bounce address there
@@ -72,7 +72,7 @@ func (o *ofOne) today(d message.Domain) *Today {
 	header := plan.Apply(m.Header)
 	today := o.leaves(m, plan, header)
 	today.OwnServer = o.ownServer(m, d)
-	if plan.Verdict == rewrite.Refuse {
+	if plan.Action == rewrite.Refuse {
 		today.Trouble = cmp.Or(plan.Detail, plan.Reason)
 		return today
 	}
@@ -86,13 +86,10 @@ func (o *ofOne) today(d message.Domain) *Today {
 	return today
 }
 
-// spfRow is the row of mail that has nothing but SPF.
-const spfRow rewrite.Row = 5
-
 // ownServer says what the message would meet at the tenant's own mail server.
 func (o *ofOne) ownServer(m message.Message, d message.Domain) string {
 	m.Envelope.ForwardPaths = []message.Path{message.PathOf(message.Address{Local: "someone", Domain: d})}
-	if rewrite.Decide(m, o.now.Snapshot()).Row != spfRow {
+	if rewrite.Decide(m, o.now.Snapshot()).Row != rewrite.RowSPF {
 		return ""
 	}
 	return publish.OwnServer(d)
@@ -100,7 +97,7 @@ func (o *ofOne) ownServer(m message.Message, d message.Domain) string {
 
 // leaves says how a message leaves.
 func (o *ofOne) leaves(m message.Message, plan rewrite.Plan, header message.Header) *Today {
-	today := &Today{Author: m.Header.Author(), Row: plan.Row, Verdict: plan.Verdict, Reason: plan.Reason, Sign: plan.Sign, Sender: plan.Sender(m).Address}
+	today := &Today{Author: m.Header.Author(), Row: plan.Row, Action: plan.Action, Reason: plan.Reason, Sign: plan.Sign, Sender: plan.Sender(m).Address}
 	codec := rewrite.NewCodec(o.platform().SRS, m.Received)
 	if _, err := codec.Decode(today.Sender); err == nil { // who has it can use it
 		today.Sender, today.Bounce = message.Address{}, today.Sender.Domain

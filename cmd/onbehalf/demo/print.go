@@ -31,7 +31,7 @@ func (p printer) tell(number int, s scene, mail mta.Mail, without authorize.Opin
 	p.line("   without onbehalf")
 	p.message(mail.Sender, mail.Header, nil)
 	p.opinion(without)
-	p.line("   with onbehalf: row %s of the decision table, %s", why.Row, why.Reason)
+	p.line("   with onbehalf: row %s: %s", why.Row, why.Reason)
 	if result.Reply != "" {
 		p.field(p.paint(term.Red, "refused"), result.Reply)
 	} else {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 )
@@ -35,7 +36,7 @@ func (p *sample) signers() string {
 }
 
 // results predicts what a receiver finds, each with the domain that it is about.
-func (p *sample) results() []string {
+func (t *Test) results(p *sample) []string {
 	if p.Plan.Shadow {
 		return []string{"those of mail without onbehalf"}
 	}
@@ -43,15 +44,18 @@ func (p *sample) results() []string {
 		return []string{"irrelevant: the tenant's own server accepts our mail"}
 	}
 	sender, from := p.sender().Address.Domain, p.header().Author().Domain
-	all, dmarc := []string{fmt.Sprintf("spf=pass (%s)", sender)}, "dmarc=fail or none"
-	vouching := []message.Domain{sender}
+	author := rewrite.AuthorOf(t.snapshot, from)
+	passes := author.Aligned(dmarc.SPF, rewrite.AuthenticatedAs(t.snapshot, sender))
+	all, signers := []string{fmt.Sprintf("spf=pass (%s)", sender)}, []message.Domain(nil)
 	for _, id := range p.Plan.Sign {
-		if !slices.Contains(vouching[1:], id.SDID) {
-			all, vouching = append(all, fmt.Sprintf("dkim=pass (%s)", id.SDID)), append(vouching, id.SDID)
+		if !slices.Contains(signers, id.SDID) {
+			all, signers = append(all, fmt.Sprintf("dkim=pass (%s)", id.SDID)), append(signers, id.SDID)
 		}
+		passes = passes || author.Aligned(dmarc.DKIM, rewrite.AuthenticatedAs(t.snapshot, id.SDID))
 	}
-	if slices.ContainsFunc(vouching, func(d message.Domain) bool { return d.Organizational() == from.Organizational() }) {
-		dmarc = "dmarc=pass" // the plan ensures it where the policy asks for more
+	result := "dmarc=fail or none"
+	if passes {
+		result = "dmarc=pass"
 	}
-	return append(all, fmt.Sprintf("%s (%s)", dmarc, from))
+	return append(all, fmt.Sprintf("%s (%s)", result, from))
 }

@@ -45,7 +45,7 @@ func (t *Test) guide(part string) string {
 		Plan                     rewrite.Plan
 		Direct, Rewritten        bool
 	}{t.TenantID, join(t.snapshot.Platform().SendingIPs), t.traces(), p.Plan.Row.String(), p.From, p.Plan,
-		p.Plan.Row == rewrite.RowDirect, p.Plan.Verdict == rewrite.Rewrite}
+		p.Plan.Row == rewrite.RowDirect, p.Plan.Action == rewrite.Rewrite}
 	var b bytes.Buffer
 	if err := guide.ExecuteTemplate(&b, part, view); err != nil {
 		panic(err) // the template and the view are both ours

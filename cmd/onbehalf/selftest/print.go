@@ -21,8 +21,8 @@ func (t *Test) printExpectations(w io.Writer) {
 }
 
 func (t *Test) printExpected(out *term.Printer, p *sample) {
-	out.Item("   Expected:", 13, "row %s, %s: %s.%s", p.Plan.Row, p.Plan.Verdict, p.Plan.Reason, t.reservation(p))
-	if p.Plan.Verdict == rewrite.Refuse || p.Plan.Verdict == rewrite.Pass {
+	out.Item("   Expected:", 13, "row %s, %s: %s.%s", p.Plan.Row, p.Plan.Action, p.Plan.Reason, t.reservation(p))
+	if p.Plan.Action == rewrite.Refuse || p.Plan.Action == rewrite.Pass {
 		return
 	}
 	line := func(name, value string) {
@@ -41,7 +41,7 @@ func (t *Test) printExpected(out *term.Printer, p *sample) {
 	}
 	line("DKIM-Signature", cmp.Or(p.signers(), "none of ours"))
 	label := "     Authentication-Results"
-	for _, result := range p.results() {
+	for _, result := range t.results(p) {
 		out.Item(label, 29, "%s", result)
 		label = ""
 	}
@@ -52,7 +52,7 @@ func (t *Test) reservation(p *sample) string {
 	switch {
 	case p.Plan.Shadow:
 		return " But mode is shadow: that is logged, and the message left as it is."
-	case p.Plan.Row == 6 && t.tenant.Authorization == tenant.Auto && t.snapshot.Standing(p.From.Domain).SPF.State == tenant.Unknown:
+	case p.Plan.Row == rewrite.RowOnBehalf && t.tenant.Authorization == tenant.Auto && t.snapshot.Standing(p.From.Domain).SPF.State == tenant.Unknown:
 		return " The daemon may have seen more in the tenant's DNS than is known here."
 	}
 	return ""

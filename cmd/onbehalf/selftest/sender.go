@@ -22,7 +22,7 @@ func (t *Test) obstacle() error {
 		case p.Plan.Row == rewrite.RowUntrusted:
 			return fmt.Errorf("not sent: Postfix would see us come from %s, which is not in trust.networks, and onbehalf leaves such mail alone; "+
 				"run this on the mail host, or send from the application", t.client)
-		case p.Plan.Verdict == rewrite.Refuse:
+		case p.Plan.Action == rewrite.Refuse:
 			return fmt.Errorf("not sent: onbehalf would refuse message %d, %s: %s\n"+
 				"What becomes of the application's own mail:\n  echo 'From: %s' | onbehalf explain %s\n"+
 				"To see it arrive, send some from the application",

@@ -1,4 +1,4 @@
-package rewrite
+package srs
 
 import (
 	"crypto/hmac"
@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"onbehalf/message"
-	"onbehalf/tenant"
 )
 
 // The classic form is what other SRS daemons (libsrs2, postsrsd) make:
@@ -25,33 +24,33 @@ const (
 	maxClassic = 27 // base64 of a SHA-1, without the padding
 )
 
-// ClassicBounce gives the bounce address that another SRS daemon with our first
+// ClassicBounce returns the bounce address that another SRS daemon with our first
 // secret would make. It shows that the two understand each other; mail that we send
 // never carries it.
 func (c Codec) ClassicBounce(sender message.Address, at message.Domain) message.Address {
 	tt := stamp(c.day)
-	hash := classicHash(c.srs.Secrets[0], tt, sender.Domain.String(), sender.Local)[:c.classicHashMin()]
+	hash := classicHash(c.settings.Secrets[0], tt, sender.Domain.String(), sender.Local)[:c.classicHashMin()]
 	return message.Address{Local: "SRS0=" + hash + "=" + tt + "=" + sender.Domain.String() + "=" + sender.Local, Domain: at}
 }
 
-func classicHash(secret tenant.Secret, parts ...string) string {
-	h := hmac.New(sha1.New, secret.Octets())
+func classicHash(secret []byte, parts ...string) string {
+	h := hmac.New(sha1.New, secret)
 	for _, part := range parts {
 		h.Write([]byte(strings.ToLower(part)))
 	}
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
-func (c Codec) classicHashMin() int { return max(minClassic, c.srs.ClassicHashMin) }
+func (c Codec) classicHashMin() int { return max(minClassic, c.settings.ClassicHashMin) }
 
 // verifyClassic compares without regard to case: so do the daemons, for mail systems
 // may have folded it.
 func (c Codec) verifyClassic(hash string, parts ...string) bool {
-	if !c.classic || len(hash) < c.classicHashMin() || len(hash) > maxClassic {
+	if !c.settings.Classic || len(hash) < c.classicHashMin() || len(hash) > maxClassic {
 		return false
 	}
 	fits := 0
-	for _, secret := range c.srs.Secrets {
+	for _, secret := range c.settings.Secrets {
 		wanted := classicHash(secret, parts...)[:len(hash)]
 		fits |= subtle.ConstantTimeCompare([]byte(strings.ToLower(hash)), []byte(strings.ToLower(wanted)))
 	}

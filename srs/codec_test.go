@@ -1,4 +1,4 @@
-package rewrite_test
+package srs_test
 
 import (
 	"errors"
@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"onbehalf/message"
-	"onbehalf/rewrite"
-	"onbehalf/tenant"
-	"onbehalf/test/cases"
+	"onbehalf/srs"
 )
 
 const day = 24 * time.Hour
+
+// today is day D5 as a stamp has it.
+var today = time.Date(2026, time.June, 1, 0, 0, 0, 0, time.UTC)
 
 var home = must(message.ParseDomain("bounces.courseware.nl"))
 
@@ -28,13 +29,13 @@ func must[T any](v T, err error) T {
 
 func address(s string) message.Address { return must(message.ParseAddress(s)) }
 
-// codec gives one that works some days after the cases play, with these secrets.
-func codec(days int, secrets ...string) rewrite.Codec {
-	srs := tenant.SRS{MaxAge: 30 * day}
-	for _, s := range secrets {
-		srs.Secrets = append(srs.Secrets, tenant.NewSecret([]byte(s)))
+// codec returns one that works some days after today, with these secrets.
+func codec(days int, secrets ...string) srs.Codec {
+	s := srs.Settings{MaxAge: 30 * day}
+	for _, secret := range secrets {
+		s.Secrets = append(s.Secrets, []byte(secret))
 	}
-	return rewrite.NewCodec(srs, cases.Now.Truncate(day).Add(time.Duration(days)*day))
+	return srs.New(s, today.Add(time.Duration(days)*day))
 }
 
 func TestBounce(t *testing.T) {
@@ -67,6 +68,8 @@ func TestBounce(t *testing.T) {
 		{"foreign SRS1 of an IDN", "SRS1=HHH=xn--bcher-kva.example==GGG=TT=o.example=u@fwd.example", false, "SRS1=*=xn--bcher-kva.example==GGG=TT=o.example=u", "SRS0=GGG=TT=o.example=u@bücher.example"},
 		{"foreign SRS1 of a U-label", "SRS1=HHH=bücher.example==GGG=TT=o.example=u@fwd.example", true, "SRS1=*=xn--bcher-kva.example==GGG=TT=o.example=u", "SRS0=GGG=TT=o.example=u@bücher.example"},
 		{"no SRS0", "SRS0=HHH@fwd.example", false, "SRS0=*=D5=fwd.example=SRS0=HHH", "SRS0=HHH@fwd.example"},
+		{"no SRS0: two separators", "SRS0=HHH=TT@fwd.example", false, "SRS0=*=D5=fwd.example=SRS0=HHH=TT", "SRS0=HHH=TT@fwd.example"},
+		{"SRS0 with three separators, which is as few as it can have", "SRS0=HHH=TT=o@fwd.example", false, "SRS1=*=fwd.example==HHH=TT=o", "SRS0=HHH=TT=o@fwd.example"},
 		{"no SRS1: nothing to put behind SRS0", "SRS1=a=b.example=rest@fwd.example", false, "SRS0=*=D5=fwd.example=SRS1=a=b.example=rest", "SRS1=a=b.example=rest@fwd.example"},
 		{"no SRS1: a separator and no more", "SRS1=a=b.example==@fwd.example", false, "SRS0=*=D5=fwd.example=SRS1=a=b.example==", "SRS1=a=b.example==@fwd.example"},
 		{"no SRS1: no host", "SRS1=a=b_c==GGG=TT=o.x=u@f.example", false, "SRS0=*=D5=f.example=SRS1=a=b_c==GGG=TT=o.x=u", "SRS1=a=b_c==GGG=TT=o.x=u@f.example"},
@@ -89,9 +92,9 @@ func TestBounce(t *testing.T) {
 			if size := len(message.QuoteLocal(made.Local)); size > 64 {
 				t.Errorf("%s is of %d octets", made, size)
 			}
-			want := rewrite.Decoded{Tenant: "yourorg"}
+			want := srs.Decoded{Tenant: "yourorg"}
 			if test.leads != "" {
-				want = rewrite.Decoded{Address: address(test.leads)}
+				want = srs.Decoded{Address: address(test.leads)}
 			}
 			for _, spelling := range []string{made.Local, strings.ToUpper(made.Local), strings.ToLower(made.Local)} {
 				got, err := c.Decode(message.Address{Local: spelling, Domain: home})
@@ -143,13 +146,13 @@ func TestReply(t *testing.T) {
 			if made == "" {
 				return
 			}
-			if got, err := c.Decode(message.Address{Local: made, Domain: home}); err != nil || got != (rewrite.Decoded{Address: author, Reply: true}) {
+			if got, err := c.Decode(message.Address{Local: made, Domain: home}); err != nil || got != (srs.Decoded{Address: author, Reply: true}) {
 				t.Errorf("%s leads to %+v, %v", made, got, err)
 			}
 		})
 	}
 	old := message.Address{Local: c.OldReply("yourorg"), Domain: home}
-	if got, err := c.Decode(old); err != nil || got != (rewrite.Decoded{Tenant: "yourorg", Reply: true}) {
+	if got, err := c.Decode(old); err != nil || got != (srs.Decoded{Tenant: "yourorg", Reply: true}) {
 		t.Errorf("%s of an earlier version leads to %+v, %v", old, got, err)
 	}
 }
@@ -158,7 +161,7 @@ func TestOverflowFits(t *testing.T) {
 	c := codec(0, "one")
 	for _, id := range []string{"", "a", longID} {
 		made := c.Bounce(message.Path{}, id, home, false)
-		if got, err := c.Decode(made); err != nil || got != (rewrite.Decoded{Tenant: id}) || len(made.Local) > 64 {
+		if got, err := c.Decode(made); err != nil || got != (srs.Decoded{Tenant: id}) || len(made.Local) > 64 {
 			t.Errorf("%s (%d octets) leads to %+v, %v", made, len(made.Local), got, err)
 		}
 	}
@@ -176,16 +179,16 @@ func TestExpiry(t *testing.T) {
 	}{
 		{0, nil, nil},
 		{-1, nil, nil}, // clocks differ
-		{-2, rewrite.ErrExpired, nil},
+		{-2, srs.ErrExpired, nil},
 		{1, nil, nil},
 		{30, nil, nil},
-		{31, rewrite.ErrExpired, nil},
-		{500, rewrite.ErrExpired, nil},
-		{1022, rewrite.ErrExpired, nil},
-		{1023, rewrite.ErrForged, rewrite.ErrForged}, // the stamp comes round, and is of another round
-		{1024, rewrite.ErrForged, rewrite.ErrForged},
-		{1024 + 30, rewrite.ErrForged, rewrite.ErrForged},
-		{1024 + 31, rewrite.ErrForged, rewrite.ErrForged},
+		{31, srs.ErrExpired, nil},
+		{500, srs.ErrExpired, nil},
+		{1022, srs.ErrExpired, nil},
+		{1023, srs.ErrForged, srs.ErrForged}, // the stamp comes round, and is of another round
+		{1024, srs.ErrForged, srs.ErrForged},
+		{1024 + 30, srs.ErrForged, srs.ErrForged},
+		{1024 + 31, srs.ErrForged, srs.ErrForged},
 	}
 	for _, test := range tests {
 		c := codec(test.days, "one")
@@ -207,21 +210,21 @@ func TestExpiry(t *testing.T) {
 
 // TestDayBorder: a day is one of UTC, whatever the zone of the clock.
 func TestDayBorder(t *testing.T) {
-	srs := tenant.SRS{Secrets: []tenant.Secret{tenant.NewSecret([]byte("one"))}, MaxAge: day}
+	settings := srs.Settings{Secrets: [][]byte{[]byte("one")}, MaxAge: day}
 	midnight := time.Date(2026, time.June, 2, 0, 0, 0, 0, time.UTC)
-	made := rewrite.NewCodec(srs, midnight.Add(-time.Nanosecond)).Bounce(message.ParsePath("a@x.example"), "", home, false)
+	made := srs.New(settings, midnight.Add(-time.Nanosecond)).Bounce(message.ParsePath("a@x.example"), "", home, false)
 	zone := time.FixedZone("east", 5*60*60)
 	for _, test := range []struct {
 		now  time.Time
 		want error
 	}{
-		{midnight, nil}, {midnight.Add(day - time.Nanosecond), nil}, {midnight.Add(day), rewrite.ErrExpired}, {midnight.Add(day - time.Nanosecond).In(zone), nil},
+		{midnight, nil}, {midnight.Add(day - time.Nanosecond), nil}, {midnight.Add(day), srs.ErrExpired}, {midnight.Add(day - time.Nanosecond).In(zone), nil},
 	} {
-		if _, err := rewrite.NewCodec(srs, test.now).Decode(made); !errors.Is(err, test.want) {
+		if _, err := srs.New(settings, test.now).Decode(made); !errors.Is(err, test.want) {
 			t.Errorf("at %s: %v, want %v", test.now, err, test.want)
 		}
 	}
-	if early := rewrite.NewCodec(srs, time.Time{}); early.Bounce(message.ParsePath("a@x.example"), "", home, false).IsZero() {
+	if early := srs.New(settings, time.Time{}); early.Bounce(message.ParsePath("a@x.example"), "", home, false).IsZero() {
 		t.Error("no address in the year 1")
 	}
 }
@@ -263,18 +266,18 @@ func TestSecrets(t *testing.T) {
 	if got, want := rotated.Bounce(sender, "", home, false), codec(0, "two").Bounce(sender, "", home, false); got != want {
 		t.Errorf("signed as %s, the first secret gives %s", got, want)
 	}
-	for _, c := range []rewrite.Codec{old, codec(0, "two"), codec(0, "zero")} {
+	for _, c := range []srs.Codec{old, codec(0, "two"), codec(0, "zero")} {
 		if _, err := rotated.Decode(c.Bounce(sender, "", home, false)); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := old.Decode(rotated.Bounce(sender, "", home, false)); !errors.Is(err, rewrite.ErrForged) {
+	if _, err := old.Decode(rotated.Bounce(sender, "", home, false)); !errors.Is(err, srs.ErrForged) {
 		t.Errorf("a secret that is gone: %v", err)
 	}
 }
 
-// made gives an address of each kind.
-func made(c rewrite.Codec) map[string]message.Address {
+// made returns an address of each kind.
+func made(c srs.Codec) map[string]message.Address {
 	return map[string]message.Address{
 		"bounce":         c.Bounce(message.ParsePath("ann@example.org"), "t", home, false),
 		"srs1":           c.Bounce(message.ParsePath("SRS0=HHH=TT=orig.example=user@fwd.example"), "t", home, false),
@@ -297,9 +300,9 @@ func TestTampering(t *testing.T) {
 		check := func(local string) {
 			got, err := c.Decode(message.Address{Local: local, Domain: home})
 			switch {
-			case errors.Is(err, rewrite.ErrForged):
+			case errors.Is(err, srs.ErrForged):
 				forged++
-			case errors.Is(err, rewrite.ErrNotOurs):
+			case errors.Is(err, srs.ErrNotOurs):
 			case err != nil:
 				t.Errorf("%s: %q: %v", kind, local, err)
 			case got.Reply != want.Reply || !strings.EqualFold(got.Tenant+got.Address.String(), want.Tenant+want.Address.String()):
@@ -344,7 +347,7 @@ func TestPurposesDoNotMix(t *testing.T) {
 			if from == to && err != nil {
 				t.Errorf("%s is %v", from, err)
 			}
-			if from != to && !errors.Is(err, rewrite.ErrForged) {
+			if from != to && !errors.Is(err, srs.ErrForged) {
 				t.Errorf("the code of a %s address in a %s one: %v", from, to, err)
 			}
 		}
@@ -367,14 +370,15 @@ func TestPartsDoNotRun(t *testing.T) {
 func TestDecodeErrors(t *testing.T) {
 	c := codec(0, "one")
 	for local, want := range map[string]error{
-		"academy": rewrite.ErrNotOurs, "postmaster": rewrite.ErrNotOurs, "SRS0": rewrite.ErrNotOurs, "SRS0=": rewrite.ErrNotOurs, "SRS0==": rewrite.ErrNotOurs,
-		"SRS0=a=b=c": rewrite.ErrNotOurs, "SRS0=a=D5=x.example=": rewrite.ErrNotOurs, "SRS0=a=D5=x_y=u": rewrite.ErrForged, "SRS0=a=D5=x+y=u": rewrite.ErrNotOurs, "SRS0=a=D5=x.example=u": rewrite.ErrForged,
-		"SRS0=aaaaaaaa=D5=x.example=u": rewrite.ErrForged, "SRS1=a=b": rewrite.ErrNotOurs, "SRS1=a=x.example=u": rewrite.ErrNotOurs, "SRS1=a=x.example==u": rewrite.ErrForged,
-		"SRS1=a=x.example==": rewrite.ErrNotOurs, "SRS2=a=D5=x.example=u": rewrite.ErrNotOurs, "bounces": rewrite.ErrNotOurs, "bounces=": rewrite.ErrNotOurs,
-		"bounces+": rewrite.ErrNotOurs, "bounces+t=": rewrite.ErrNotOurs, "bounces+t==": rewrite.ErrForged, "bounces+t=a=D5": rewrite.ErrForged, "reply": rewrite.ErrNotOurs,
-		"reply+t=a=D5": rewrite.ErrForged, "reply=a=D5=x.example=u": rewrite.ErrForged, "reply=": rewrite.ErrNotOurs, "": rewrite.ErrNotOurs,
+		"academy": srs.ErrNotOurs, "postmaster": srs.ErrNotOurs, "SRS0": srs.ErrNotOurs, "SRS0=": srs.ErrNotOurs, "SRS0==": srs.ErrNotOurs,
+		"SRS0=a=b=c": srs.ErrNotOurs, "SRS0=a=D5=x.example=": srs.ErrNotOurs, "SRS0=a=D5=x_y=u": srs.ErrForged, "SRS0=a=D5=x+y=u": srs.ErrNotOurs, "SRS0=a=D5=x.example=u": srs.ErrForged,
+		"SRS0=aaaaaaaa=D5=x.example=u": srs.ErrForged, "SRS1=a=b": srs.ErrNotOurs, "SRS1=a=x.example=u": srs.ErrNotOurs, "SRS1=a=x.example==u": srs.ErrForged,
+		"SRS1=a=x.example==": srs.ErrNotOurs, "SRS2=a=D5=x.example=u": srs.ErrNotOurs, "bounces": srs.ErrNotOurs, "bounces=": srs.ErrNotOurs,
+		"bounces+": srs.ErrNotOurs, "bounces+t=": srs.ErrNotOurs, "bounces+t==": srs.ErrForged, "bounces+t=a=D5": srs.ErrForged, "reply": srs.ErrNotOurs,
+		"reply+t": srs.ErrNotOurs, "replies=a=D5=x.example=u": srs.ErrNotOurs, "SRS0x": srs.ErrNotOurs, "SRS0/a=D5=x.example=u": srs.ErrNotOurs,
+		"reply+t=a=D5": srs.ErrForged, "reply=a=D5=x.example=u": srs.ErrForged, "reply=": srs.ErrNotOurs, "": srs.ErrNotOurs,
 	} {
-		if got, err := c.Decode(message.Address{Local: local, Domain: home}); !errors.Is(err, want) || got != (rewrite.Decoded{}) {
+		if got, err := c.Decode(message.Address{Local: local, Domain: home}); !errors.Is(err, want) || got != (srs.Decoded{}) {
 			t.Errorf("%q: %+v, %v, want %v", local, got, err, want)
 		}
 	}
@@ -425,7 +429,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func checkMadeAgain(t *testing.T, c rewrite.Codec, local string, d rewrite.Decoded) {
+func checkMadeAgain(t *testing.T, c srs.Codec, local string, d srs.Decoded) {
 	t.Helper()
 	var again string
 	switch {

@@ -1,12 +1,10 @@
-package record
+package dmarc
 
 import (
 	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
-
-	"onbehalf/tenant"
 )
 
 // tagStart is where a tag of a DMARC record begins to a verifier that forgives what stands, or is
@@ -37,51 +35,41 @@ func isForgiven(tags [][2]string) bool {
 	return false
 }
 
-// StrictestDMARC reads the texts at a name in the strictest way that a verifier in wide use does,
+// Strictest reads the texts at a name in the strictest way that a verifier in wide use does,
 // and returns the text that it is from; false: there is none with a policy. RFC 9989 section 4.7
 // and 4.10 ignore several records, one without a semicolon behind v=DMARC1 or with another tag
 // before it, and make p=none of one whose sp= cannot be read; OpenDMARC and rspamd do not, each of
 // them in some of these cases.
-func StrictestDMARC(texts []string) (strictest DMARC, from string, found bool) {
+func Strictest(texts []string) (strictest Record, from string, found bool) {
 	for _, text := range texts {
 		tags := forgiven(text)
 		if !isForgiven(tags) {
 			continue
 		}
-		d := DMARC{Suffix: "u"}
+		d := Record{Suffix: "u"}
 		for _, tag := range tags {
 			switch tag[0] {
 			case "p":
-				d.Policy = stricter(d.Policy, policy(tag[1]))
+				d.Policy = d.Policy.Stricter(policy(tag[1]))
 			case "sp":
-				d.Subdomains = stricter(d.Subdomains, policy(tag[1]))
+				d.Subdomains = d.Subdomains.Stricter(policy(tag[1]))
 			case "adkim":
 				d.StrictDKIM = d.StrictDKIM || strings.EqualFold(tag[1], "s")
 			case "aspf":
 				d.StrictSPF = d.StrictSPF || strings.EqualFold(tag[1], "s")
 			}
 		}
-		if d.Policy == tenant.DMARCUnknown {
+		if d.Policy == Unknown {
 			continue
 		}
 		d.Subdomains = cmp.Or(d.Subdomains, d.Policy)
 		d.Absent = d.Subdomains
-		if !found || stricter(d.Policy, strictest.Policy) != strictest.Policy {
+		if strictest.Policy.Stricter(d.Policy) != strictest.Policy {
 			strictest, from = d, text
 		}
 		found = true
 	}
 	return strictest, from, found
-}
-
-// stricter returns the stricter one of two policies.
-func stricter(a, b tenant.DMARCPolicy) tenant.DMARCPolicy {
-	for _, p := range []tenant.DMARCPolicy{tenant.DMARCReject, tenant.DMARCQuarantine, tenant.DMARCNone} {
-		if a == p || b == p {
-			return p
-		}
-	}
-	return tenant.DMARCUnknown
 }
 
 // Those that forgive. What they do is read from their source and seen.
@@ -91,9 +79,9 @@ const (
 	byRspamd    = "rspamd"
 )
 
-// DMARCFault says why receivers read a text differently that StrictestDMARC takes for a record,
+// Fault says why receivers read a text differently that Strictest takes for a record,
 // and the software of those that forgive it; empty: they do not.
-func DMARCFault(text string) (why, forgivenBy string) {
+func Fault(text string) (why, forgivenBy string) {
 	tags := forgiven(text)
 	if !isForgiven(tags) {
 		return "", ""
@@ -109,27 +97,27 @@ func DMARCFault(text string) (why, forgivenBy string) {
 	switch {
 	case first[0] != "v":
 		return "v=DMARC1 does not stand at its beginning", byOpenDMARC
-	case !IsDMARC(text):
+	case !IsRecord(text):
 		return "there is no semicolon behind v=DMARC1", byRspamd
 	case twice != "":
 		return "its tag " + twice + "= is there twice", byBoth
-	case hasSP && policy(sp) == tenant.DMARCUnknown:
-		return fmt.Sprintf("its sp= is %q, which is not one of none, quarantine and reject", clip(sp)), byBoth
+	case hasSP && policy(sp) == Unknown:
+		return fmt.Sprintf("its sp= is %.60q, which is not one of none, quarantine and reject", sp), byBoth
 	case len(tags) > len(lenient(text)):
 		return "a semicolon is missing between its tags", byRspamd
 	}
 	return "", ""
 }
 
-// RepairedDMARC writes a text as all receivers read it: with the policy that the strictest of them
+// Repaired writes a text as all receivers read it: with the policy that the strictest of them
 // sees, and without what they cannot read.
-func RepairedDMARC(text string, as DMARC) string {
+func Repaired(text string, as Record) string {
 	b := "v=DMARC1; p=" + string(as.Policy)
 	done := map[string]bool{"v": true, "p": true}
 	for _, tag := range forgiven(text) {
 		name, value := tag[0], tag[1]
 		isPolicy := name == "sp" || name == "np"
-		if done[name] || value == "" || strings.Contains(value, ";") || isPolicy && policy(value) == tenant.DMARCUnknown {
+		if done[name] || value == "" || strings.Contains(value, ";") || isPolicy && policy(value) == Unknown {
 			continue
 		}
 		done[name] = true

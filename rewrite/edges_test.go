@@ -1,0 +1,149 @@
+package rewrite_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"onbehalf/dmarc"
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/tenant"
+	"onbehalf/test/cases"
+)
+
+var (
+	courseware = must(message.ParseDomain("courseware.nl"))
+	stranger   = message.Submitter{Client: netip.MustParseAddr("203.0.113.5")}
+	app        = message.Submitter{Client: netip.MustParseAddr("192.0.2.10")}
+)
+
+// mail is a message from one to another, with Date and Message-ID.
+func mail(who message.Submitter, sender, to string, fields ...string) message.Message {
+	m := message.Message{Submitter: who, Received: cases.Now, QueueID: "4X", Host: must(message.ParseDomain("mail.courseware.nl"))}
+	m.Envelope = message.Envelope{ReversePath: message.ParsePath(sender), ForwardPaths: []message.Path{message.ParsePath(to)}}
+	for _, field := range append(fields, "Date: Mon, 01 Jun 2026 09:00:00 +0200", "Message-ID: <1@x>") {
+		name, value, _ := strings.Cut(field, ":")
+		m.Header = append(m.Header, message.Field{Name: name, Value: value})
+	}
+	return m
+}
+
+// TestSiblingIsNotAligned: an envelope sender of another tenant does not speak for the author, though
+// SPF passes for it and both are of one organization: its bounces would come to the other.
+func TestSiblingIsNotAligned(t *testing.T) {
+	campus := must(message.ParseDomain("campus.example"))
+	var standings []tenant.Standing
+	named := func(id string, names ...string) *tenant.Tenant {
+		one := &tenant.Tenant{ID: id, Authorization: tenant.Auto, FromName: tenant.DefaultFromName(), Policy: tenant.Policy{KeepEnvelope: true}}
+		for _, name := range names {
+			d := must(message.ParseDomain(name))
+			one.Domains = append(one.Domains, tenant.Pattern{Domain: d})
+			standings = append(standings, tenant.Standing{Domain: d, SPF: tenant.Mechanism{State: tenant.Active}, DMARC: tenant.DMARC{Policy: dmarc.Reject, Organizational: campus}})
+		}
+		return one
+	}
+	tenants := []*tenant.Tenant{named("a", "a.campus.example", "own.a.campus.example"), named("b", "b.campus.example")}
+	table := must(tenant.NewTable(&tenant.Platform{
+		Domain: courseware, FromDomain: courseware, Bounce: home, From: must(tenant.ParseTemplate("noreply")),
+		Trust: tenant.Trust{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		SRS:   tenant.SRS{Secrets: []tenant.Secret{tenant.NewSecret([]byte("x"))}},
+	}, tenants))
+	if err := table.SetStandings(standings...); err != nil {
+		t.Fatal(err)
+	}
+	for sender, want := range map[string]string{
+		"x@own.a.campus.example": "x@own.a.campus.example", "x@b.campus.example": "academy@a.campus.example", "x@elsewhere.example": "academy@a.campus.example",
+	} {
+		m := mail(app, sender, "student@receiver.example", "From: academy@a.campus.example")
+		if plan := rewrite.Decide(m, table.Snapshot()); plan.Row != rewrite.RowSPF || plan.Sender(m).Address.String() != want {
+			t.Errorf("from %s it leaves as %s, want %s\n%s", sender, plan.Sender(m), want, cases.Print(plan))
+		}
+	}
+}
+
+// TestForwardedFrom: what a stranger writes to a bounce address may not pass for the platform's mail
+// or this host's, however From is written; other readable authors stay.
+func TestForwardedFrom(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	bounce := rewrite.NewCodec(s.Platform().SRS, cases.Now).Bounce(message.ParsePath("academy@yourorganisationname.nl"), "yourorg", home, false).String()
+	vps, none := must(message.ParseDomain("vps12.hoster.example")), message.Domain{}
+	for _, test := range []struct {
+		name, from string
+		host       message.Domain
+		action     rewrite.Action
+		replaced   bool
+		detail     string
+	}{
+		{"this host's own name", "x@vps12.hoster.example", vps, rewrite.Forward, true, "names a domain"},
+		{"beside this host", "x@mx.hoster.example", vps, rewrite.Forward, true, "names a domain"},
+		{"somebody", "x@elsewhere.example", vps, rewrite.Forward, false, ""},
+		{"somebody, at a host without a name", "x@elsewhere.example", none, rewrite.Forward, false, ""},
+		{"unreadable, at a host without a name", `"x <a@elsewhere.example>`, none, rewrite.Forward, true, "cannot be read"},
+		{"not standard, at a host without a name", "Jane, Doe <x@elsewhere.example>", none, rewrite.Forward, false, ""},
+		{"in an unreadable one", `"x <a@courseware.nl>`, vps, rewrite.Refuse, false, ""},
+		{"comment in the domain", `"x <a@course(x)ware.nl>`, vps, rewrite.Refuse, false, ""},
+		{"after a parenthesis that opens nothing", `")x <a@course(x)ware.nl>`, vps, rewrite.Refuse, false, ""},
+		{"comment in a comment", `"x <a@course(x(y)z)ware.nl>`, vps, rewrite.Refuse, false, ""},
+		{"blanks in the domain", `"x <a@courseware . nl>`, vps, rewrite.Refuse, false, ""},
+	} {
+		m := mail(stranger, "a@stranger.example", bounce, "From: "+test.from)
+		m.Host = test.host
+		plan := rewrite.Decide(m, s)
+		from, _ := plan.Apply(m.Header).Get("From")
+		if plan.Action != test.action || strings.Contains(from.Text(), "noreply@courseware.nl") != test.replaced ||
+			test.action == rewrite.Forward && (!strings.Contains(plan.Detail, test.detail) || test.detail == "" && plan.Detail != "") {
+			t.Errorf("%s: From %s\n%s", test.name, from.Text(), cases.Print(plan))
+		}
+	}
+}
+
+// TestLoopOrRefusal: a message that goes round in circles ends, and one that is refused anyway is told
+// why. In shadow mode it would not be refused, and ends as a loop.
+func TestLoopOrRefusal(t *testing.T) {
+	cast := cases.NewCast(t)
+	round := "X-Onbehalf-Hop: bounces.courseware.nl"
+	for _, test := range []struct {
+		mode string
+		hops int
+		want rewrite.Row
+	}{
+		{"enforce", 2, rewrite.RowForbidden}, {"enforce", 3, rewrite.RowForbidden}, {"shadow", 2, rewrite.RowReturn}, {"shadow", 3, rewrite.RowLoop}, {"shadow", 4, rewrite.RowLoop},
+	} {
+		s := cast.Table(t, "ONBEHALF_POLICY_MODE="+test.mode).Snapshot()
+		bounce := rewrite.NewCodec(s.Platform().SRS, cases.Now).Bounce(message.ParsePath("academy@yourorganisationname.nl"), "yourorg", home, false).String()
+		fields := []string{"From: a@club.example"} // which only its own submitters may use
+		for range test.hops {
+			fields = append(fields, round)
+		}
+		plan := rewrite.Decide(mail(app, "a@elsewhere.example", bounce, fields...), s)
+		if plan.Row != test.want || plan.Shadow {
+			t.Errorf("%s, %d rounds: want row %s\n%s", test.mode, test.hops, test.want, cases.Print(plan))
+		}
+	}
+}
+
+// TestRowNames: scripts know rows by these words.
+func TestRowNames(t *testing.T) {
+	for row, want := range map[rewrite.Row]string{
+		1: "1 key-path", 2: "2 key-spf", 3: "3 key", 4: "4 path", 5: "5 spf", 6: "6 on-behalf", 7: "7 platform", 8: "8 unknown", 9: "9 unreadable", 10: "10 forbidden",
+		rewrite.RowUntrusted: "untrusted", rewrite.RowDirect: "direct", rewrite.RowReturn: "return", rewrite.RowLoop: "loop",
+		rewrite.RowTooMany: "too-many", rewrite.RowDecided: "decided", rewrite.RowUndecided: "undecided", 17: "17", -1: "-1",
+	} {
+		if got, _ := row.MarshalText(); row.String() != want || string(got) != want {
+			t.Errorf("row %d is %q, want %q", int(row), row, want)
+		}
+	}
+}
+
+// TestManyAuthors: From holds 50 mailboxes at most, and all are asked about.
+func TestManyAuthors(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for n, want := range map[int]rewrite.Row{1: rewrite.RowKeySPF, 50: rewrite.RowKeySPF, 51: rewrite.RowUnreadable} {
+		from := "From: " + strings.Repeat("x@university.example, ", n-1) + "a@university.example"
+		plan := rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", from), s)
+		if plan.Row != want {
+			t.Errorf("%d mailboxes: want row %s\n%s", n, want, cases.Print(plan))
+		}
+	}
+}
