@@ -43,9 +43,9 @@ func (t *Test) guide(part string) string {
 		Tenant, IPs, Traces, Row string
 		From                     message.Address
 		Plan                     rewrite.Plan
-		Direct, Rewritten        bool
+		Direct, Rewritten, Kept  bool
 	}{t.TenantID, join(t.snapshot.Platform().SendingIPs), t.traces(), p.Plan.Row.String(), p.From, p.Plan,
-		p.Plan.Row == rewrite.RowDirect, p.Plan.Action == rewrite.Rewrite}
+		p.Plan.Row == rewrite.RowDirect, p.Plan.Action == rewrite.Rewrite, p.Plan.Row == rewrite.RowOnBehalf}
 	var b bytes.Buffer
 	if err := guide.ExecuteTemplate(&b, part, view); err != nil {
 		panic(err) // the template and the view are both ours
