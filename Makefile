@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME := 60s
 
-.PHONY: help demo build test lint bench bench-million benchmarks fuzz peers deb man
+.PHONY: help demo build test lint bench bench-million benchmarks fuzz peers deb release man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test
 
 deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git
 	@packaging/deb amd64 arm64
+
+release: ## of the tag that is checked out: packages, release notes and checksums, in bin/release
+	@packaging/release
 
 man: ## the man pages, in bin/man: man -l bin/man/onbehalf.8
 	@packaging/man bin/man
