@@ -44,6 +44,10 @@ func TestPackage(t *testing.T) {
 	makeNext(t, packages.old, packages.next)
 	makeConffile(t, packages.old, packages.conffile)
 	for _, suite := range suites {
+		t.Run(suite+" newcomer", func(t *testing.T) {
+			t.Parallel()
+			testNewcomer(t, bases[suite].boot(t, packages))
+		})
 		t.Run(suite+" without systemd", func(t *testing.T) {
 			t.Parallel()
 			testPlain(t, bases[suite].plain(t, packages))
@@ -148,7 +152,7 @@ func TestShell(t *testing.T) {
 	for _, name := range []string{"deb", "man", "version", "example", "copyright", "relnotes", "release"} {
 		scripts = append(scripts, "../../packaging/"+name)
 	}
-	command(t, "shellcheck", append(scripts, "testdata/library.sh")...)
+	command(t, "shellcheck", append(scripts, "testdata/library.sh", "testdata/newcomer.sh")...)
 }
 
 func sum(t *testing.T, file string) [sha256.Size]byte {
