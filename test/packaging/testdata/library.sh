@@ -51,6 +51,7 @@ configure() {
 		>setup.log 2>&1 || fail "$(cat setup.log)"
 	sed -i 's/mode: shadow/mode: enforce/; s/name: Courseware/name: Edited/' /etc/onbehalf/onbehalf.yaml
 	is "ok: 0 tenants, 0 domains, 2 keys" onbehalf check-config
+	mode "644 root:onbehalf" /etc/onbehalf/onbehalf.yaml
 }
 
 # Each message is sent until Postfix takes it: a 4xx answer is no loss.
