@@ -145,5 +145,6 @@ func testBooted(t *testing.T, r *root) {
 
 	testUpgrade(t, r)
 	testRemoval(t, r)
+	testConffile(t, r)
 	r.run(t, `is "" systemctl list-units --plain --no-legend "onbehalf*"`)
 }

@@ -57,6 +57,10 @@ func TestPackage(t *testing.T) {
 			testBooted(t, bases[suite].boot(t, packages))
 		})
 	}
+	t.Run("container", func(t *testing.T) {
+		t.Parallel()
+		testContainer(t, work, packages.old)
+	})
 	t.Run("the same bytes twice", func(t *testing.T) {
 		t.Parallel()
 		again := buildDebs(t, elsewhere, "bin", "umask 077; export LANG=C TZ=Asia/Tokyo; packaging/deb amd64 arm64")
@@ -152,7 +156,7 @@ func TestShell(t *testing.T) {
 	for _, name := range []string{"deb", "man", "version", "example", "copyright", "relnotes", "release"} {
 		scripts = append(scripts, "../../packaging/"+name)
 	}
-	command(t, "shellcheck", append(scripts, "testdata/library.sh", "testdata/newcomer.sh")...)
+	command(t, "shellcheck", append(scripts, "testdata/library.sh", "testdata/newcomer.sh", containers+"/start", containers+"/sv/onbehalf/run", containers+"/sv/postfix/run", containers+"/sv/postfix/control/t")...)
 }
 
 func sum(t *testing.T, file string) [sha256.Size]byte {

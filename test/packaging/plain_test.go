@@ -132,6 +132,12 @@ func testConffile(t *testing.T, r *root) {
 		install_deb ./old.deb
 		[ "$(treasure; cat /etc/onbehalf/onbehalf.yaml)" = "$before" ]
 		is "ok: 0 tenants, 0 domains, 2 keys" onbehalf check-config
+		mode "2750 onbehalf:onbehalf-status" /run/onbehalf
+		if [ -d /run/systemd/system ]; then
+			becomes active systemctl is-active onbehalf
+			onbehalf status >status
+			grep -q "is running" status || fail "$(cat status)"
+		fi
 		install_deb ./next.deb
 		[ "$(treasure; cat /etc/onbehalf/onbehalf.yaml)" = "$before" ]
 		is "" find /etc/onbehalf -name "*dpkg*"
