@@ -6,7 +6,7 @@ GOVULNCHECK := v1.9.0
 FUZZTIME := 60s
 SOAKTIME := 10m
 
-.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz mutate soak peers deb man
+.PHONY: help demo build test lint vuln bench bench-million benchmarks fuzz mutate soak peers deb release man
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ mutate: ## change one condition at a time in TARGETS (all: hours), and list what
 
 deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git
 	@packaging/deb amd64 arm64
+
+release: ## of the tag that is checked out: packages, release notes and checksums, in bin/release
+	@packaging/release
 
 man: ## the man pages, in bin/man: man -l bin/man/onbehalf.8
 	@packaging/man bin/man

@@ -21,6 +21,7 @@ type loader struct {
 	pause      func() // see LoadBeside
 	// trustKnown reports whether all of trust.networks could be read.
 	trustKnown bool
+	unsigned   bool                      // platform.dkim names no key
 	host       *host                     // this one; nil: not looked at yet
 	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
 }

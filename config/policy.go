@@ -54,6 +54,14 @@ func (e *entry) override(p tenant.Policy) tenant.Policy {
 	return p
 }
 
+// checkSigned refuses a tenant whose mail would leave unsigned. While the platform itself is in
+// enforce, platform.dkim has the finding.
+func (l *loader) checkSigned(e *entry) {
+	if l.unsigned && e.tenant.Policy.Mode == tenant.Enforce && l.config.Platform.Policy.Mode == tenant.Shadow {
+		e.doc.fail(e.path+".mode", "is enforce, and platform.dkim names no key to sign with", "run onbehalf setup, or write a key into platform.dkim")
+	}
+}
+
 func (d *document) rewriteFrom(path, word string) tenant.RewriteFrom {
 	return choice(d, path, word, tenant.RewriteAlways, tenant.RewriteDMARC, tenant.RewriteNever)
 }

@@ -27,6 +27,7 @@ func (l *loader) tenant(e *entry) {
 	}
 	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters, l.config.Platform.Trust)
 	t.Policy = e.override(l.config.Platform.Policy)
+	l.checkSigned(e)
 	t.FromName = e.nameTemplate()
 	t.ReturnPath = e.returnPath()
 	t.BouncesTo = d.address(e.path+".bounces_to", raw.BouncesTo)

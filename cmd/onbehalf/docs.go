@@ -23,8 +23,11 @@ func (p *program) docs() *cobra.Command {
 	}
 }
 
-// commandsHere is the line of the template that the list of commands takes the place of.
-const commandsHere = "@commands@\n"
+// Lines of the template that the list of commands, and what manual prints, take the place of.
+const (
+	commandsHere = "@commands@\n"
+	manualHere   = "@manual@\n"
+)
 
 // writeDocs makes a page of each command, and onbehalf(8) from the template.
 func writeDocs(root *cobra.Command, template, folder string) error {
@@ -32,8 +35,10 @@ func writeDocs(root *cobra.Command, template, folder string) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(overview, []byte(commandsHere)) {
-		return fmt.Errorf("%s: no line %q for the list of commands", template, commandsHere)
+	for _, line := range []string{commandsHere, manualHere} {
+		if !bytes.Contains(overview, []byte(line)) {
+			return fmt.Errorf("%s: no line %q", template, line)
+		}
 	}
 	root.InitDefaultCompletionCmd()
 	var list strings.Builder
@@ -47,7 +52,8 @@ func writeDocs(root *cobra.Command, template, folder string) error {
 			return err
 		}
 	}
-	return writePage(folder, "onbehalf", bytes.Replace(overview, []byte(commandsHere), []byte(list.String()), 1))
+	page := strings.NewReplacer(commandsHere, list.String(), manualHere, manual("")).Replace(string(overview))
+	return writePage(folder, "onbehalf", []byte(page))
 }
 
 func writePage(folder, name string, text []byte) error {
@@ -72,6 +78,7 @@ func commandPage(cmd *cobra.Command) []byte {
 		}
 	}
 	writeOptions(&b, "#", cmd)
+	b.WriteString(manual(cmd.Name()))
 	b.WriteString("# SEE ALSO\n\n**onbehalf**(8), **onbehalf.yaml**(5)\n")
 	return b.Bytes()
 }

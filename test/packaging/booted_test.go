@@ -12,15 +12,34 @@ func testBooted(t *testing.T, r *root) {
 		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/milter.sock
 		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/socketmap.sock
 		mode "750 onbehalf:onbehalf" /var/lib/onbehalf
-		mode "750 onbehalf:onbehalf" /run/onbehalf
+		mode "2750 onbehalf:onbehalf-status" /run/onbehalf
 		is onbehalf stat -c %U /proc/$(systemctl show -P MainPID onbehalf)
 		is "" postfix check
 		is "" systemd-analyze verify --man=no onbehalf.service onbehalf.socket onbehalf-socketmap.socket
 		systemd-analyze security --threshold=15 --no-pager onbehalf.service >security || fail "$(cat security)"
+		for postfix in postfix.service postfix@-.service; do
+			for unit in onbehalf.service onbehalf.socket onbehalf-socketmap.socket; do
+				systemctl show -P Before $unit | grep -qw -e $postfix || fail "$unit is not ordered before $postfix"
+			done
+		done
 		onbehalf status >/dev/null
 		fails runuser -u nobody -- ls /var/spool/postfix/onbehalf
 		fails runuser -u nobody -- cat /etc/onbehalf/srs.secrets
 		fails runuser -u postfix -- ls /etc/onbehalf/keys`)
+
+	t.Log("who is in the group onbehalf-status may ask the daemon, and reads no key")
+	r.run(t, `useradd -G onbehalf-status support
+		useradd visitor
+		cd /
+		runuser -u support -- onbehalf status >status || fail "$(cat status)"
+		grep -q "0 tenants" status || fail "$(cat status)"
+		fails runuser -u visitor -- onbehalf status
+		for user in support visitor; do
+			fails runuser -u $user -- ls /etc/onbehalf/keys
+			fails runuser -u $user -- cat /etc/onbehalf/srs.secrets
+			fails runuser -u $user -- ls /var/spool/postfix/onbehalf
+			fails runuser -u $user -- ls /var/lib/onbehalf
+		done`)
 
 	t.Log("until it is configured it changes nothing, though Postfix calls it")
 	r.run(t, `set_up_postfix
@@ -45,6 +64,7 @@ func testBooted(t *testing.T, r *root) {
 		echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml
 		fails systemctl reload onbehalf
 		is active systemctl is-active onbehalf
+		journalctl -u onbehalf | grep -q "onbehalf.yaml: oops: there is no such key" || fail "$(journalctl -u onbehalf | tail)"
 		load kept 1
 		arrived 1`)
 
@@ -93,6 +113,7 @@ func testBooted(t *testing.T, r *root) {
 		load waiting 1 & waiting=$!
 		sleep 5
 		is activating systemctl is-active onbehalf
+		fails systemctl reload onbehalf
 		cp good /etc/onbehalf/onbehalf.yaml
 		wait $waiting
 		arrived 1`)
@@ -118,10 +139,12 @@ func testBooted(t *testing.T, r *root) {
 	r.run(t, `systemctl disable --now onbehalf.socket onbehalf.service 2>/dev/null
 		install_deb ./next.deb
 		is "inactive inactive inactive" xargs -n3 <<<$(systemctl is-active onbehalf.service onbehalf.socket onbehalf-socketmap.socket)
+		fails systemctl reload onbehalf
 		install_deb ./old.deb
 		systemctl enable --now onbehalf.socket onbehalf.service 2>/dev/null`)
 
 	testUpgrade(t, r)
 	testRemoval(t, r)
+	testConffile(t, r)
 	r.run(t, `is "" systemctl list-units --plain --no-legend "onbehalf*"`)
 }

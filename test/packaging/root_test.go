@@ -15,27 +15,36 @@ import (
 	"onbehalf/test/peer"
 )
 
-// base is a fresh Debian 12 with a Postfix, as a tar file, in the making.
+// base is a fresh Debian, as a tar file, in the making.
 type base struct {
 	file string
 	made func() error // waits until it is there
 }
 
-// startBase makes it in the background. It comes from where this machine gets its own packages,
-// with this machine's settings of how.
-func startBase(t *testing.T, work string) *base {
-	b := &base{file: filepath.Join(work, "base.tar")}
-	options := filepath.Join(work, "apt.conf")
-	command(t, "sh", "-euc", `apt-config dump | grep '^Acquire' >"$1"`, "sh", options)
-	args := []string{"--quiet", "--variant=minbase", "--aptopt=" + options,
-		"--include=systemd,systemd-sysv,dbus,postfix,iproute2",
-		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
-		"bookworm", b.file}
-	for _, sources := range []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources"} {
-		if info, err := os.Stat(sources); err == nil && info.Size() > 0 {
-			args = append(args, sources)
-		}
+// startBases makes one for each suite in the background, with a systemd and a Postfix.
+func startBases(t *testing.T, work string) map[string]*base {
+	bases := make(map[string]*base)
+	for _, suite := range suites {
+		bases[suite] = newBase(t, work, suite, suite, "systemd,systemd-sysv,dbus,postfix,iproute2,nsd")
+		go bases[suite].made()
 	}
+	return bases
+}
+
+// newBase plans a base with some packages, as a file of some name. It comes from where this machine gets its own
+// packages, with this machine's settings of how. Package lists stay, for apt.
+func newBase(t *testing.T, work, name, suite, packages string) *base {
+	b := &base{file: filepath.Join(work, name+".tar")}
+	options := filepath.Join(work, name+"-apt.conf")
+	command(t, "sh", "-euc", `apt-config dump | grep '^Acquire' >"$1"`, "sh", options)
+	args := []string{"--quiet", "--variant=minbase", "--aptopt=" + options, "--skip=cleanup/apt/lists",
+		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
+	}
+	if packages != "" {
+		args = append(args, "--include="+packages)
+	}
+	args = append(args, suite, b.file)
+	args = append(args, sources(t, filepath.Join(work, name), suite)...)
 	b.made = sync.OnceValue(func() error {
 		out, err := try("mmdebstrap", args...)
 		if err != nil {
@@ -43,9 +52,32 @@ func startBase(t *testing.T, work string) *base {
 		}
 		return nil
 	})
-	go b.made()
 	return b
 }
+
+// sources returns files with the package sources of a suite: this machine's own, with the name of
+// its suite replaced.
+func sources(t *testing.T, prefix, suite string) []string {
+	t.Helper()
+	var files []string
+	own := strings.TrimSpace(command(t, "sh", "-c", `. /etc/os-release; echo "$VERSION_CODENAME"`))
+	for _, name := range []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources"} {
+		text, err := os.ReadFile(name)
+		if err != nil || len(text) == 0 {
+			continue
+		}
+		file := prefix + "-" + filepath.Base(name)
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), own, suite)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+// editions are the packages that a root meets: of one version, of a later one, and of an earlier
+// one, in which the configuration was a conffile.
+type editions struct{ old, next, conffile string }
 
 // root is a Debian of its own, and how to run a command there.
 type root struct {
@@ -53,39 +85,35 @@ type root struct {
 	enter  []string
 }
 
-// unpack makes a root from the base, with the two packages in /root.
-func (b *base) unpack(t *testing.T, old, next string) *root {
+// unpack makes a root from the base, with the packages in /root.
+func (b *base) unpack(t *testing.T, packages editions) *root {
 	t.Helper()
 	if err := b.made(); err != nil {
 		t.Fatal(err)
 	}
 	r := &root{folder: t.TempDir()}
 	command(t, "tar", "-xf", b.file, "-C", r.folder, "--numeric-owner")
-	command(t, "cp", old, filepath.Join(r.folder, "root/old.deb"))
-	command(t, "cp", next, filepath.Join(r.folder, "root/next.deb"))
-	library, err := os.ReadFile("testdata/library.sh")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(r.folder, "root/library.sh"), library, 0o644)
+	command(t, "ln", "-sf", "/dev/null", filepath.Join(r.folder, "etc/systemd/system/nsd.service")) // the tests start it
+	for name, deb := range map[string]string{"old.deb": packages.old, "next.deb": packages.next, "conffile.deb": packages.conffile} {
+		command(t, "cp", deb, filepath.Join(r.folder, "root", name))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(r.folder, "root/library.sh"), string(read(t, "testdata/library.sh")), 0o644)
 	return r
 }
 
 // plain gives a root without a running systemd. Each command has its own processes, which end
 // with it, and its own network.
-func (b *base) plain(t *testing.T, old, next string) *root {
-	r := b.unpack(t, old, next)
+func (b *base) plain(t *testing.T, packages editions) *root {
+	r := b.unpack(t, packages)
 	r.enter = []string{"unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-euc",
 		`mount -t proc proc "$0/proc"; ip link set lo up; exec chroot "$0" "$@"`, r.folder}
 	return r
 }
 
 // boot gives a root that its own systemd has started.
-func (b *base) boot(t *testing.T, old, next string) *root {
+func (b *base) boot(t *testing.T, packages editions) *root {
 	t.Helper()
-	r := b.unpack(t, old, next)
+	r := b.unpack(t, packages)
 	log, err := os.Create(r.folder + ".log")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +121,7 @@ func (b *base) boot(t *testing.T, old, next string) *root {
 	defer log.Close()
 	// Without machined and a unit of its own: neither need be there.
 	nspawn := exec.Command("systemd-nspawn", "--quiet", "-D", r.folder, "--boot", "--register=no", "--keep-unit",
-		"--private-network", "--console=pipe")
+		"--private-network", "--resolv-conf=off", "--console=pipe")
 	nspawn.Stdout, nspawn.Stderr = log, log
 	nspawn.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := nspawn.Start(); err != nil {
@@ -142,5 +170,21 @@ func says(t *testing.T, text string, phrases ...string) {
 		if !strings.Contains(text, phrase) {
 			t.Errorf("it does not say %q:\n%s", phrase, text)
 		}
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func write(t *testing.T, file, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), mode); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"net"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -56,11 +57,22 @@ func DKIMPy(t testing.TB, nameserver string, message []byte) []Result {
 //go:embed maildkim.pl
 var maildkim string
 
-// MailDKIM asks Perl's Mail::DKIM. Debian 12's does not know Ed25519.
+const perl, perlModules = "/usr/bin/perl", "/usr/share/perl5/"
+
+// KnowsEd25519 reports whether a Verifier in All knows Ed25519. Mail::DKIM of Debian 13 does, that
+// of Debian 12 does not.
+func KnowsEd25519(name string) bool {
+	if name != "Mail::DKIM" {
+		return true
+	}
+	_, err := os.Stat(perlModules + "Mail/DKIM/Algorithm/ed25519_sha256.pm")
+	return err == nil
+}
+
+// MailDKIM asks Perl's Mail::DKIM.
 func MailDKIM(t testing.TB, nameserver string, message []byte) []Result {
 	t.Helper()
-	const perl, modules = "/usr/bin/perl", "/usr/share/perl5/"
-	peer.Need(t, perl, modules+"Mail/DKIM.pm", modules+"Net/DNS.pm")
+	peer.Need(t, perl, perlModules+"Mail/DKIM.pm", perlModules+"Net/DNS.pm")
 	return decode(t, run(t, message, perl, "-e", maildkim, host(t, nameserver), port(t, nameserver)))
 }
 

@@ -22,8 +22,9 @@ const (
 	Own                  // what somebody has written; it is not overwritten
 )
 
-// Example is where the package has the example configuration besides.
-const Example = "/usr/share/doc/onbehalf/examples/onbehalf.yaml"
+// Example is where the package has the example configuration. It is not in /usr/share/doc, which
+// small systems do not unpack.
+const Example = "/usr/share/onbehalf/onbehalf.yaml"
 
 // Look reports what is there. The example is known by its octets: those of the file
 // of examples, or those that dpkg has noted as it unpacked the package, for hosts that keep no

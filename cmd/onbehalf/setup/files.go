@@ -102,7 +102,7 @@ func (m Maker) secret() error {
 	}
 	octets := make([]byte, 32)
 	rand.Read(octets)
-	draft, err := m.draft(m.Secrets, base64.StdEncoding.EncodeToString(octets)+"\n")
+	draft, err := m.draft(m.Secrets, base64.StdEncoding.EncodeToString(octets)+"\n", 0o640)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (m Maker) configuration(text string, check func(path string) error) error {
 	if real, err := filepath.EvalSymlinks(target); err == nil {
 		target = real // what a link leads to is replaced, not the link
 	}
-	draft, err := m.draft(target, text)
+	draft, err := m.draft(target, text, 0o644) // it holds no secret, and support may read it
 	if err != nil {
 		return err
 	}
@@ -136,14 +136,14 @@ func (m Maker) configuration(text string, check func(path string) error) error {
 	return disk.SyncFolder(filepath.Dir(target))
 }
 
-// draft writes a new file beside the path, with mode 0640 and the daemon's group.
-func (m Maker) draft(path, text string) (name string, err error) {
+// draft writes a new file beside the path, with a mode and the daemon's group.
+func (m Maker) draft(path, text string, mode os.FileMode) (name string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".setup-*")
 	if err != nil {
 		return "", err
 	}
 	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(0o640), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
 		err = give(f.Name(), m.gid())
 	}

@@ -56,8 +56,8 @@ func TestMake(t *testing.T) {
 			t.Errorf("%s: %v %v", path, key, err)
 		}
 	}
-	for _, path := range []string{m.Config, m.Secrets} {
-		if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+	for path, mode := range map[string]os.FileMode{m.Config: 0o644, m.Secrets: 0o640} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v %v", path, info, err)
 		}
 	}
