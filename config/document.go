@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"strconv"
 	"strings"
 
@@ -36,10 +38,21 @@ func (d *document) fail(path, cause, remedy string) {
 	}
 }
 
-// failBy reports an error of a parser; the fix is for one that has none of its own.
+// failBy reports an error of a parser or of a file; the fix is for one that has none of its own.
 func (d *document) failBy(path string, err error, fix string) {
+	if d.isSpoilt(path) {
+		return
+	}
 	cause, fix := remedy.Of(err, fix)
-	d.fail(path, cause, fix)
+	if f := d.report(Error, path, cause, fix); f != nil {
+		f.Denied = errors.Is(err, fs.ErrPermission)
+	}
+}
+
+// failByFile reports why a file or folder that a key names could not be read.
+func (d *document) failByFile(path, name string, err error) {
+	cause, fix := remedy.Of(err, "look at its disk")
+	d.failBy(path, &remedy.Error{Cause: name + " " + cause, Fix: fix, Err: err}, "")
 }
 
 // warn reports what stops nothing.

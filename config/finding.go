@@ -43,6 +43,7 @@ type Finding struct {
 	Remedy    string `json:"remedy,omitempty"`
 	Truncated bool   `json:"truncated,omitempty"` // the file may be truncated: a start may risk it, a reload must not
 	More      int    `json:"more,omitempty"`      // it stands for so many that are not kept
+	Denied    bool   `json:"-"`                   // permission was denied to the user of this process: another one may read it
 	at        position
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"onbehalf/disk"
-	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
@@ -31,8 +30,7 @@ func (d *document) secrets(path, file string) []tenant.Secret {
 		d.fail(path, bare(file)+" is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
 		return nil
 	case err != nil:
-		cause, fix := remedy.Of(err, "look at its disk")
-		d.fail(path, nameable(file)+" "+cause, fix)
+		d.failByFile(path, nameable(file), err)
 		return nil
 	case isUTF16(octets):
 		d.fail(path, file+" is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8")

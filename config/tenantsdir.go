@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"onbehalf/disk"
-	"onbehalf/remedy"
 )
 
 // readTenantsDir reads the files of tenants_dir, in the order of their names.
@@ -21,8 +20,7 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 	}
 	paths, ignored, err := TenantsFiles(l.config.TenantsDir)
 	if err != nil && (main.has("tenants_dir") || !os.IsNotExist(err)) {
-		cause, fix := remedy.Of(disk.Explain(l.config.TenantsDir, err), "look at its disk")
-		main.fail("tenants_dir", l.config.TenantsDir+" "+cause, fix)
+		main.failByFile("tenants_dir", l.config.TenantsDir, disk.Explain(l.config.TenantsDir, err))
 		return nil
 	}
 	files := l.tenantsFiles(paths, ignored)

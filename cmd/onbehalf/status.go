@@ -144,11 +144,11 @@ func firstError(findings config.Findings) string {
 	return ""
 }
 
-// refusable returns the first finding that a reload would be refused for; empty: none. What only
-// we may not read is none.
+// refusable returns the first finding that a reload would be refused for; empty: none. What may
+// not be read by who asks is none: the daemon is another user.
 func refusable(findings config.Findings) string {
 	for _, f := range findings {
-		if (f.Level == config.Error || f.Truncated) && !strings.Contains(f.Cause, "may not be read by us") {
+		if (f.Level == config.Error || f.Truncated) && !f.Denied {
 			return f.String()
 		}
 	}

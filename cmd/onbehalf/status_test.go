@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -345,6 +346,34 @@ func TestStatusGuesses(t *testing.T) {
 	has(t, talk, "onbehalf is not running: nobody answers at unix:/run/onbehalf/admin.sock", "the configuration does not tell: "+d.folder+"/onbehalf.yaml: does not exist")
 	if status != 1 {
 		t.Errorf("status %d", status)
+	}
+}
+
+// TestStatusMayNotRead: who may ask the daemon but not read its configuration is not warned that
+// it would be refused: the daemon is another user.
+func TestStatusMayNotRead(t *testing.T) {
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	d := startServe(t)
+	config := d.folder + "/onbehalf.yaml"
+	for _, path := range []string{d.folder + "/srs.secrets", d.folder + "/tenants.d", config} {
+		info, err := os.Stat(path)
+		if err == nil {
+			err = os.Chmod(path, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		command := []string{"onbehalf", "status", "--config", config, "--socket", "unix:" + d.socket()}
+		if os.Geteuid() == 0 { // who may read everything
+			command = append([]string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"}, command...)
+		}
+		out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "is running, pid ") || strings.Contains(string(out), "would be refused") {
+			t.Errorf("without %s: %v\n%s", path, err, out)
+		}
+		if err := os.Chmod(path, info.Mode()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
