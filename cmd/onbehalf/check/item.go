@@ -24,7 +24,7 @@ const KeyRefused authorize.Reason = "dkim-refused"
 
 func (k RefusedKey) item() Item {
 	return Item{Mechanism: "dkim " + k.Selector, Finding: authorize.Finding{
-		Verdict: authorize.Missing, Reason: KeyRefused, Text: k.Cause, Remedy: "mend that: onbehalf check-config",
+		Verdict: authorize.Missing, Reason: KeyRefused, Text: k.Cause, Remedy: "fix that: onbehalf check-config",
 	}}
 }
 
