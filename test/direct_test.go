@@ -330,7 +330,10 @@ func TestDirectTLS(t *testing.T) {
 	t.Log("may does not weaken what the administrator asks for")
 	s.set(s.postfix, "smtp_tls_security_level=encrypt")
 	s.accept("strict", "strict@school.example")
-	s.await("strict to wait", func() bool { return strings.Contains(s.postfix.Queue(t), "strict@school.example") })
+	s.await("strict to wait", func() bool {
+		queue := s.postfix.Queue(t) // with the reason only when it was tried: a reload must not come before
+		return strings.Contains(queue, "strict@school.example") && strings.Contains(queue, "TLS is required, but was not offered")
+	})
 
 	t.Log("a policy holds without brackets, too")
 	s.set(s.postfix, "smtp_tls_security_level=may")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -25,7 +26,7 @@ func TestHostName(t *testing.T) {
 	if out, err := exec.Command("postfix", "-c", p.postfix.ConfigDir, "reload").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	const own = "7"
+	const own = "7 platform"
 	mail := "From: postmaster@mail.school.example\nTo: someone@receiver.example\nSubject: one\n\ntext\n"
 	file := filepath.Join(p.folder, "mail.eml")
 	if err := os.WriteFile(file, []byte(mail), 0o600); err != nil {
@@ -44,7 +45,13 @@ func TestHostName(t *testing.T) {
 	p.sink.Wait(t, 1)
 	p.await("the log", func() bool { return strings.Contains(p.log.String(), " row=") })
 	_, row, _ := strings.Cut(p.log.String(), " row=")
-	rows["daemon"] = strings.Fields(row)[0]
+	row, err := strconv.QuotedPrefix(row)
+	if err == nil {
+		rows["daemon"], err = strconv.Unquote(row)
+	}
+	if err != nil {
+		t.Fatalf("the log's row is not quoted: %v\n%s", err, p.log.String())
+	}
 
 	var explained struct{ Plan struct{ Row string } }
 	ask("explain", &explained, "explain", "--json", file)

@@ -210,7 +210,6 @@ func (p *premises) postfixCommand(in *postfix.Instance, command string) {
 }
 
 // reload has the daemon load its configuration again, which must be good.
-// reload has the daemon read its configuration.
 func (p *premises) reload() {
 	p.t.Helper()
 	before := strings.Count(p.log.String(), "msg=reloaded")

@@ -2,13 +2,17 @@ package test
 
 import (
 	"bufio"
+	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"onbehalf/admin"
 	"onbehalf/test/nameserver"
 	"onbehalf/test/postfix"
 )
@@ -32,7 +36,10 @@ func TestLogIsNotRead(t *testing.T) {
 			}
 			w.row2()
 			client := postfix.Dial(t, w.postfix.SMTPAddr)
-			for range 60 { // a line each; the pipe holds about ten
+			if !closed {
+				w.fillLog()
+			}
+			for range 60 { // a line each
 				if reply := client.Send(kept, []string{"student@receiver.example"}, []byte("From: "+own+"\r\nSubject: Your course\r\n\r\nWelcome.\r\n")); !reply.OK() {
 					t.Fatal(reply)
 				}
@@ -43,7 +50,7 @@ func TestLogIsNotRead(t *testing.T) {
 			client.Do("QUIT")
 			w.row2()
 			if !closed {
-				w.hears(log, "dropped")
+				w.hears(log, "log lines were dropped because nobody read them")
 			}
 		})
 	}
@@ -56,6 +63,30 @@ func (w *watched) row2() {
 		out, _, _ := w.run("status", "yourorg")
 		return strings.Contains(out, "row 2")
 	})
+}
+
+// fillLog has the daemon log more than it keeps for a reader that has stalled: reloads that are
+// refused, each for a hundred reasons.
+func (w *watched) fillLog() {
+	w.t.Helper()
+	var wrong strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&wrong, "wrong%d%s: 1\n", i, strings.Repeat("x", 100))
+	}
+	file := filepath.Join(w.folder, "tenants.d", "wrong.yaml")
+	if err := os.WriteFile(file, []byte(wrong.String()), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	w.await("lines to be dropped", func() bool {
+		w.daemon.Process.Signal(unix.SIGHUP)
+		out, _, _ := w.run("status", "--json")
+		var status admin.Status
+		return json.Unmarshal([]byte(out), &status) == nil && status.Log.Dropped > 0
+	})
+	if err := os.Remove(file); err != nil {
+		w.t.Fatal(err)
+	}
+	w.daemon.Process.Signal(unix.SIGHUP)
 }
 
 // serveUnread runs the daemon with its log in a small pipe, and returns the end to read from.
