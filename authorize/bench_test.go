@@ -43,7 +43,7 @@ func bigHouse(b *testing.B) (*tenant.Table, *keys.Ring) {
 func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Standing {
 	b.Helper()
 	gen := newTown().generation(table, ring)
-	named, _ := gen.subjects(nil)
+	named, _ := gen.targets(nil)
 	all := make([]tenant.Standing, 0, len(named))
 	for _, s := range named {
 		r := reportOf(s, There)
@@ -52,7 +52,7 @@ func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Stand
 			r.Keys[i].Text = fmt.Sprintf("our RSA key is at cw%d._domainkey.%s", i+1, s.Domain)
 		}
 		r.Policy.Text = s.Domain.String() + " asks receivers for p=none"
-		standing, _ := usual.Apply(s.wants(ourIPs), r, noon)
+		standing, _ := usual.Step(s.wants(ourIPs), r, noon)
 		all = append(all, standing)
 	}
 	return all
@@ -116,7 +116,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 	for b.Loop() {
 		it, _, _ := w.next(time.Now().Add(1000 * time.Hour))
-		w.take(it, reportOf(it.subject, There), context.Background())
+		w.take(it, reportOf(it.target, There), context.Background())
 	}
 }
 

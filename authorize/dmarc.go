@@ -34,7 +34,7 @@ type fault struct {
 // tree walk (RFC 9989 section 4.10) and the organizational domain by the public
 // suffix list (RFC 7489 section 6.6.3), and takes the stricter of both; and of what forgiving
 // receivers make of records that both rules ignore.
-func (l *look) policy(d message.Domain) (tenant.DMARC, Finding) {
+func (l *lookup) policy(d message.Domain) (tenant.DMARC, Finding) {
 	exists, err := l.exists(d)
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
@@ -108,8 +108,8 @@ func modes(p tenant.DMARC) string {
 }
 
 // exists tells whether there is anything at the name: np= is for names without.
-func (l *look) exists(d message.Domain) (bool, error) {
-	answer, err := l.dns.Ask(l.ctx, d.String(), dns.TypeTXT)
+func (l *lookup) exists(d message.Domain) (bool, error) {
+	answer, err := l.dns.To(d.String(), dns.TypeTXT)
 	if errors.Is(err, resolve.ErrTooLarge) {
 		return true, nil
 	}
@@ -118,7 +118,7 @@ func (l *look) exists(d message.Domain) (bool, error) {
 
 // walk gives the records on the way from the domain to the root, lowest first, and
 // texts that were meant to be records and are none.
-func (l *look) walk(d message.Domain) (records []policyAt, faults []fault, err error) {
+func (l *lookup) walk(d message.Domain) (records []policyAt, faults []fault, err error) {
 	for at := d; !at.IsZero(); at = next(at) {
 		one, more, err := l.recordAt(at)
 		if err != nil {
@@ -147,12 +147,12 @@ func next(d message.Domain) message.Domain {
 }
 
 // recordAt gives the DMARC record of one domain; nil: receivers see none.
-func (l *look) recordAt(d message.Domain) (*policyAt, []fault, error) {
+func (l *lookup) recordAt(d message.Domain) (*policyAt, []fault, error) {
 	name := "_dmarc." + d.String()
 	if len(name) > 253 {
 		return nil, nil, nil
 	}
-	answer, err := l.dns.Ask(l.ctx, name, dns.TypeTXT)
+	answer, err := l.dns.To(name, dns.TypeTXT)
 	switch {
 	case errors.Is(err, resolve.ErrTooLarge):
 		return nil, []fault{{d, "", resolve.ErrTooLarge.Error(), onlyOnce}}, nil
@@ -191,7 +191,7 @@ func whyIgnored(text string) string {
 
 // lookUp gives the record that RFC 7489 leads to: the domain's own or, without one,
 // that of its organizational domain.
-func (l *look) lookUp(d, org message.Domain) ([]policyAt, []fault, error) {
+func (l *lookup) lookUp(d, org message.Domain) ([]policyAt, []fault, error) {
 	one, faults, err := l.recordAt(d)
 	if err == nil && one == nil && org != d {
 		var more []fault

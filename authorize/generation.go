@@ -14,7 +14,7 @@ import (
 type Generation struct {
 	Table *tenant.Table
 	Keys  Keyring
-	Look  func(context.Context, Subject) Report // Looker.Look
+	Look  func(context.Context, Target) Report // Looker.Look
 	// DNS is a pointer to whom Look asks. A look under way counts in the next generation as
 	// well, if that asks the same one.
 	DNS   any
@@ -54,7 +54,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 		}
 	}
 	next := newRound(gen, w.gen, known)
-	named, wild := gen.subjects(known)
+	named, wild := gen.targets(known)
 	for _, s := range named {
 		next.add(s, false, w.items[s.Domain])
 	}
@@ -73,7 +73,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	}
 	w.held, w.full = make(map[string]*queue), make(map[string]bool)
 	probe := w.outage.probe
-	w.outage.again(next.now, probe != nil && w.items[probe.subject.Domain] == probe)
+	w.outage.again(next.now, probe != nil && w.items[probe.target.Domain] == probe)
 	w.table.Store(gen.Table)
 	w.nudge()
 	return nil
@@ -127,9 +127,9 @@ func (g Generation) looksLike(last Generation) bool {
 	return now.Bounce == before.Bounce && slices.Equal(now.SendingIPs, before.SendingIPs)
 }
 
-// add watches a subject; wild ones are those that only a wildcard covers. It may have an item
+// add watches a target; wild ones are those that only a wildcard covers. It may have an item
 // of the generation before.
-func (r *round) add(s Subject, wild bool, old *item) {
+func (r *round) add(s Target, wild bool, old *item) {
 	wanted := s.wants(r.addresses)
 	standing := fit(r.before[s.Domain], wanted)
 	if !wild {
@@ -137,7 +137,7 @@ func (r *round) add(s Subject, wild bool, old *item) {
 	}
 	r.fitted = append(r.fitted, standing)
 	it := old
-	if old == nil || old.in != nil || !r.sameLooks || !old.subject.same(s) {
+	if old == nil || old.in != nil || !r.sameLooks || !old.target.same(s) {
 		it = r.queued(s, standing, wanted, old)
 	} // else it is being looked at, and as reloads may come more often than a look ends, this one must count
 	it.note(standing)
@@ -152,8 +152,8 @@ func (r *round) add(s Subject, wild bool, old *item) {
 
 // queued gives a new item, and queues it. The one before, if there was one, says when it
 // was due.
-func (r *round) queued(s Subject, standing, wanted tenant.Standing, old *item) *item {
-	it := &item{subject: s, due: r.gen.firstLook(standing, wanted, r.now)}
+func (r *round) queued(s Target, standing, wanted tenant.Standing, old *item) *item {
+	it := &item{target: s, due: r.gen.firstLook(standing, wanted, r.now)}
 	switch {
 	case old == nil && r.reload:
 		it.due = r.now // what is known of it may be as old as it was parked
@@ -208,14 +208,14 @@ func sameWants(known, wanted tenant.Standing) bool {
 		slices.EqualFunc(known.DKIM, wanted.DKIM, func(a, b tenant.Selector) bool { return a.Name == b.Name && a.Of == b.Of })
 }
 
-// subjects gives all domains to watch: those that the configuration names, and those
+// targets gives all domains to watch: those that the configuration names, and those
 // of the known ones that a wildcard still covers. Where no tenant's DNS decides, the
 // platform's is not looked at either: the host may have no DNS at all, and would be told of
 // an outage that concerns nobody.
-func (g Generation) subjects(known []tenant.Standing) (named, wild []Subject) {
+func (g Generation) targets(known []tenant.Standing) (named, wild []Target) {
 	for _, t := range g.Table.Tenants() {
 		if t.Authorization == tenant.Auto {
-			named = append(named, Subjects(t, g.Keys)...)
+			named = append(named, Targets(t, g.Keys)...)
 		}
 	}
 	if len(named) == 0 {

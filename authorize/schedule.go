@@ -8,13 +8,13 @@ import (
 
 // item is a domain that is watched, and when it is looked at next.
 type item struct {
-	subject Subject
-	due     time.Time
-	in      *queue    // nil: being looked at
-	place   int       // in the queue
-	urgent  bool      // mail from it waits for the first look
-	silent  int       // looks in a row without any answer
-	spare   time.Time // last mail from a name that may give way to another; zero: it may not
+	target Target
+	due    time.Time
+	in     *queue    // nil: being looked at
+	place  int       // in the queue
+	urgent bool      // mail from it waits for the first look
+	silent int       // looks in a row without any answer
+	spare  time.Time // last mail from a name that may give way to another; zero: it may not
 }
 
 // queue holds items that are not being looked at, the next one first.

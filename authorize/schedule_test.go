@@ -81,8 +81,8 @@ func TestQueue(t *testing.T) {
 	var q queue
 	var all []*item
 	for i := range 1000 {
-		it := &item{subject: Subject{Tenant: fmt.Sprint(i)}}
-		q.put(it, now.Add(spread(time.Hour, it.subject.Tenant)))
+		it := &item{target: Target{Tenant: fmt.Sprint(i)}}
+		q.put(it, now.Add(spread(time.Hour, it.target.Tenant)))
 		all = append(all, it)
 	}
 	for _, i := range []int{500, 20, 999} {

@@ -71,8 +71,8 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 		w.refuse(owner.ID)
 		return
 	}
-	it := &item{subject: Below(owner, d)}
-	standing := it.subject.wants(addresses(w.gen.Table.Platform().SendingIPs))
+	it := &item{target: Below(owner, d)}
+	standing := it.target.wants(addresses(w.gen.Table.Platform().SendingIPs))
 	standing.Seen = now
 	if !w.set(standing) {
 		return
@@ -84,11 +84,11 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 }
 
 func insertBelow(below map[string]map[message.Domain]*item, it *item) {
-	of := it.subject.Tenant
+	of := it.target.Tenant
 	if below[of] == nil {
 		below[of] = make(map[message.Domain]*item)
 	}
-	below[of][it.subject.Domain] = it
+	below[of][it.target.Domain] = it
 }
 
 // note keeps of a standing what makeRoom asks, for it asks often.
@@ -128,9 +128,9 @@ func (w *Watcher) refuse(id string) {
 
 // forget ends the watch of a domain that only a wildcard covers, and that is in no queue.
 func (w *Watcher) forget(it *item) {
-	domain := it.subject.Domain
+	domain := it.target.Domain
 	delete(w.items, domain)
-	delete(w.below[it.subject.Tenant], domain)
+	delete(w.below[it.target.Tenant], domain)
 	if err := w.gen.Table.Forget(domain); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", domain.String(), "error", err)
 	}

@@ -151,8 +151,8 @@ func TestForgetOne(t *testing.T) {
 }
 
 // named gives the domains that the configuration names.
-func (w *watch) named() []Subject {
-	named, _ := w.gen.subjects(nil)
+func (w *watch) named() []Target {
+	named, _ := w.gen.targets(nil)
 	return named
 }
 

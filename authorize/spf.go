@@ -16,8 +16,8 @@ import (
 
 // spf evaluates the SPF record of a domain for every sending IP (RFC 7208). All
 // must pass.
-func (l *look) spf(d message.Domain) (Finding, []SPFResult) {
-	answer, err := l.dns.Ask(l.ctx, d.String(), dns.TypeTXT)
+func (l *lookup) spf(d message.Domain) (Finding, []SPFResult) {
+	answer, err := l.dns.To(d.String(), dns.TypeTXT)
 	if err != nil {
 		return unreadable(SPFTooLarge, err), nil
 	}
@@ -58,10 +58,10 @@ var localParts = []string{"postmaster", "onbehalf-look"}
 
 // judgeSPF evaluates for each address. A definite failure of one outweighs that there
 // was no answer for another.
-func (l *look) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult) {
+func (l *lookup) judgeSPF(d message.Domain, found []string) (Finding, []SPFResult) {
 	var results []SPFResult
-	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s%s", d, listed(l.Platform.SendingIPs), forEveryone(found[0]))
-	for _, ip := range l.Platform.SendingIPs {
+	verdict := finding(There, SPFPasses, found, "", "SPF of %s passes for %s%s", d, listed(l.platform.SendingIPs), forEveryone(found[0]))
+	for _, ip := range l.platform.SendingIPs {
 		first := l.evaluate(ip, localParts[0]+"@"+d.String())
 		results = append(results, first)
 		one := l.judgeResult(d, first, found)
@@ -91,7 +91,7 @@ func forEveryone(text string) string {
 
 func listed(ips []netip.Addr) string { return strings.ReplaceAll(addresses(ips), " ", ", ") }
 
-func (l *look) judgeByMailbox(d message.Domain, r SPFResult, found []string) Finding {
+func (l *lookup) judgeByMailbox(d message.Domain, r SPFResult, found []string) Finding {
 	switch {
 	case r.trail.tooMuch != nil:
 		return tooMuch(d, r.trail.tooMuch, found)
@@ -104,7 +104,7 @@ func (l *look) judgeByMailbox(d message.Domain, r SPFResult, found []string) Fin
 // judgeResult puts one evaluation into words. The library stops at the term that
 // matches; a receiver reads the whole record first, and stumbles behind it, too (RFC 7208
 // section 4.6). A fault in a record that was read is one whatever a server did not tell.
-func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Finding {
+func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Finding {
 	no := func(reason Reason, remedy, format string, args ...any) Finding {
 		return finding(Missing, reason, found, remedy, format, args...)
 	}
@@ -120,19 +120,19 @@ func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Findin
 		return unanswered(r.trail.troubled)
 	case r.Result != library.Pass && r.trail.byHELO:
 		return no(SPFByHELO, replace, "SPF of %s goes by the name that a host says in HELO (macro %%{h}), which any host can choose: receivers may see %s pass by the name that it says, and onbehalf does not rely on that", d, r.IP)
-	case errors.Is(r.Cause, library.ErrLookupLimitReached):
+	case errors.Is(r.cause, library.ErrLookupLimitReached):
 		return l.judgeLookups(d, r, no)
-	case errors.Is(r.Cause, library.ErrVoidLookupLimitReached):
+	case errors.Is(r.cause, library.ErrVoidLookupLimitReached):
 		return no(SPFTooManyVoid, "take out the terms that lead there, or put ours before them", "SPF of %s, when it is read for %s, leads to more than two names with nothing of what it looks for (%s), which is a permanent error to receivers",
 			d, r.IP, strings.Join(r.trail.voids, ", "))
-	case errors.Is(r.Cause, library.ErrTooManyMXRecords):
+	case errors.Is(r.cause, library.ErrTooManyMXRecords):
 		return no(SPFTooManyMX, "name the hosts or their networks (ip4, ip6) for that mx term, or put ours before it", "SPF of %s has an mx term for %s, which has more than 10 hosts: that is a permanent error to receivers", d, r.trail.lastMX)
-	case r.Result == library.PermError && errors.Is(r.Cause, library.ErrMultipleRecords):
+	case r.Result == library.PermError && errors.Is(r.cause, library.ErrMultipleRecords):
 		return no(SPFSeveral, "have its owner delete all but one, or take out what leads there", "SPF of %s leads to %s, which has several SPF records: that is a permanent error to receivers", d, r.trail.last)
-	case r.Result == library.PermError && errors.Is(r.Cause, library.ErrNoResult):
+	case r.Result == library.PermError && errors.Is(r.cause, library.ErrNoResult):
 		return no(SPFDeadInclude, "take out what leads there, or have its owner publish one", "SPF of %s leads to %s, which has no SPF record: that is a permanent error to receivers", d, r.trail.last)
 	case r.Result == library.PermError:
-		return no(SPFSyntax, "mend it", "SPF of %s is a permanent error to receivers: %v", d, r.Cause)
+		return no(SPFSyntax, "mend it", "SPF of %s is a permanent error to receivers: %v", d, r.cause)
 	case r.Result != library.Pass:
 		return notCovered(d, []SPFResult{r}, found)
 	}
@@ -140,7 +140,7 @@ func (l *look) judgeResult(d message.Domain, r SPFResult, found []string) Findin
 }
 
 // judgeLookups tells a record that goes round in circles from one that is merely long.
-func (l *look) judgeLookups(d message.Domain, r SPFResult, no func(Reason, string, string, ...any) Finding) Finding {
+func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, string, string, ...any) Finding) Finding {
 	const circles = 3 // honest records come to one name twice, perhaps
 	times := make(map[string]int)
 	for _, p := range r.trail.records {
@@ -178,9 +178,9 @@ func notCovered(d message.Domain, results []SPFResult, found []string) Finding {
 // whyNot says which end an evaluation came to.
 func whyNot(r SPFResult) string {
 	switch {
-	case r.Cause == nil:
+	case r.cause == nil:
 		return fmt.Sprintf("%s, for no term matches", r.Result)
-	case errors.Is(r.Cause, library.ErrMatchedAll):
+	case errors.Is(r.cause, library.ErrMatchedAll):
 		return fmt.Sprintf("%s, for \"all\" is the first term that matches", r.Result)
 	}
 	return fmt.Sprintf("%s, for the term that matches, or an include that leads to it, has a qualifier (-, ~ or ?)", r.Result)

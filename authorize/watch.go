@@ -67,7 +67,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		it, look, wait := w.next(time.Now())
 		if it != nil {
-			tasks.Go(func() { w.take(it, w.carefully(ctx, look, it.subject), ctx) })
+			tasks.Go(func() { w.take(it, w.carefully(ctx, look, it.target), ctx) })
 			continue
 		}
 		w.rest(ctx, wait)
@@ -92,12 +92,12 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 }
 
 // carefully looks at what strangers publish: a panic over it must not end the program.
-func (w *Watcher) carefully(ctx context.Context, look func(context.Context, Subject) Report, s Subject) (r Report) {
+func (w *Watcher) carefully(ctx context.Context, look func(context.Context, Target) Report, s Target) (r Report) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			w.Log.Error("look failed, the standing stays as it is", "domain", s.Domain.String(), "panic", fault, "stack", string(debug.Stack()))
 			none := Finding{Text: "no look was possible: there is a fault in this program"}
-			r = Report{Subject: s, SPF: none, ReturnPath: none, Policy: none, Answered: true} // the resolver is not to blame
+			r = Report{Target: s, SPF: none, ReturnPath: none, Policy: none, Answered: true} // the resolver is not to blame
 			r.Keys = slices.Repeat([]Finding{none}, len(s.Keys))
 		}
 	}()
@@ -107,13 +107,13 @@ func (w *Watcher) carefully(ctx context.Context, look func(context.Context, Subj
 const forever = time.Hour // or until nudged
 
 // next gives the item that is due or, without one, how long to wait for it.
-func (w *Watcher) next(now time.Time) (*item, func(context.Context, Subject) Report, time.Duration) {
+func (w *Watcher) next(now time.Time) (*item, func(context.Context, Target) Report, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	it, wait := w.nextDue(now)
 	if it != nil {
 		w.doing++
-		w.doingFor[it.subject.Tenant]++
+		w.doingFor[it.target.Tenant]++
 	}
 	return it, w.gen.Look, wait
 }
@@ -128,7 +128,7 @@ func (w *Watcher) nextDue(now time.Time) (*item, time.Duration) {
 			return nil, wait
 		}
 		it := w.queue.next()
-		if w.doingFor[it.subject.Tenant] < share {
+		if w.doingFor[it.target.Tenant] < share {
 			return it, 0
 		}
 		w.hold(it)
@@ -159,7 +159,7 @@ func (w *Watcher) nextProbe(now time.Time) (*item, time.Duration) {
 
 // hold puts an item by until a look at another domain of its tenant has ended.
 func (w *Watcher) hold(it *item) {
-	of := it.subject.Tenant
+	of := it.target.Tenant
 	if w.held[of] == nil {
 		w.held[of] = new(queue)
 	}
@@ -183,8 +183,8 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.nudge()
-	w.release(it.subject.Tenant)
-	domain := it.subject.Domain
+	w.release(it.target.Tenant)
+	domain := it.target.Domain
 	if ctx.Err() != nil || w.items[domain] != it {
 		return
 	}
@@ -200,7 +200,7 @@ func (w *Watcher) take(it *item, report Report, ctx context.Context) {
 		w.forget(it)
 		return
 	}
-	after, changes := w.gen.Rules.Apply(before, report, now)
+	after, changes := w.gen.Rules.Step(before, report, now)
 	direct := w.direct.during(domain, now, w.gen.Table, func() { w.set(after) })
 	w.tell(append(changes, direct...))
 	w.count(it, report.Answered)

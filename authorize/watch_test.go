@@ -120,7 +120,7 @@ func TestPanic(t *testing.T) {
 		n := newTown()
 		table := tableOf(t, append(crowd(t, 20), signing(t, ofTown(t, "bad", "bad.example"), ring, "bad.example", "cw1"))...)
 		gen := n.generation(table, ring)
-		gen.Look = func(ctx context.Context, s Subject) Report {
+		gen.Look = func(ctx context.Context, s Target) Report {
 			if r := n.look(ctx, s); s.Tenant != "bad" {
 				return r
 			}

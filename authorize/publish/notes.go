@@ -41,7 +41,7 @@ func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 		if !leads || slices.Contains(empty, name) {
 			continue
 		}
-		if target := k.publishedKey(name, id, ""); !target.Done && target.PresentError == "" {
+		if target := k.targetOf(t, id); len(undone(target)) > 0 && target[0].PresentError == "" {
 			empty = append(empty, name)
 		}
 	}
@@ -64,6 +64,6 @@ func (k task) includable() bool {
 	if k.Platform.SPFInclude.IsZero() {
 		return false
 	}
-	answer, err := k.DNS.Ask(k.ctx, k.Platform.SPFInclude.String(), dns.TypeTXT)
+	answer, err := k.dns.To(k.Platform.SPFInclude.String(), dns.TypeTXT)
 	return err != nil || len(spfTexts(answer.Texts())) == 1
 }

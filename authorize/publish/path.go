@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -14,7 +15,8 @@ import (
 // returnPath tells how a name of the tenant's becomes a place for bounces: as an alias
 // of the bounce domain, whose MX and SPF then come along. A name that has other records
 // cannot be an alias (RFC 1034 section 3.6.2), and gets both itself.
-func (k task) returnPath(t *tenant.Tenant) []Record {
+// The finding is about the return path.
+func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
 	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
 		"brings what cannot be delivered back to "+k.Platform.Name+", under a name of yours, so that receivers take the mail for yours")
@@ -23,8 +25,8 @@ func (k task) returnPath(t *tenant.Tenant) []Record {
 	switch {
 	case err != nil:
 		r.unanswered(err)
-	case target == bounce:
-		r.Done, r.Present = true, []string{"CNAME " + target}
+	case target == bounce, target != "" && f.Verdict == authorize.There:
+		r.Done, r.Value, r.Present = true, target, []string{"CNAME " + target}
 	case target != "":
 		r.Present = []string{"CNAME " + target}
 		r.remark("the alias that is there leads elsewhere: replace it")
@@ -40,7 +42,7 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 	if len(others) > 0 {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, and cannot stand beside what is there (%s)", k.Platform.Bounce, list(others)))
 	}
-	spf := k.spf(wish{
+	spf := k.spf(k.passes(name), wish{
 		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
@@ -50,7 +52,7 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 // occupants gives what answers for a name: the target of an alias, or records that let
 // no alias stand beside them.
 func (k task) occupants(name string) (target string, others []string, err error) {
-	answer, err := k.DNS.Ask(k.ctx, name, dns.TypeCNAME)
+	answer, err := k.dns.To(name, dns.TypeCNAME)
 	if err != nil {
 		return "", nil, err
 	}
@@ -60,7 +62,7 @@ func (k task) occupants(name string) (target string, others []string, err error)
 		}
 	}
 	for _, qtype := range []uint16{dns.TypeMX, dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeNS} {
-		answer, err := k.DNS.Ask(k.ctx, name, qtype)
+		answer, err := k.dns.To(name, qtype)
 		if err != nil {
 			return "", nil, err
 		}
@@ -90,7 +92,7 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	host, _ := k.mailHost()
 	r := newRecord(purpose, d.String(), d.Organizational(), "MX", host, why)
 	r.Preference = 10
-	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeMX)
+	answer, err := k.dns.To(d.String(), dns.TypeMX)
 	if err != nil {
 		r.unanswered(err)
 		return r
@@ -131,7 +133,7 @@ func (k task) mailHost() (host string, known bool) {
 }
 
 func (k task) firstMX(d message.Domain) string {
-	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeMX)
+	answer, err := k.dns.To(d.String(), dns.TypeMX)
 	if err != nil {
 		return ""
 	}
@@ -153,7 +155,7 @@ func (k task) pointer() string {
 	if err != nil {
 		return ""
 	}
-	answer, err := k.DNS.Ask(k.ctx, name, dns.TypePTR)
+	answer, err := k.dns.To(name, dns.TypePTR)
 	if err != nil {
 		return ""
 	}

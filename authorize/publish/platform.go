@@ -1,10 +1,11 @@
 package publish
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
+	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -15,23 +16,21 @@ const maxTargets = 200
 
 // Own says what the platform itself must publish, keys that tenants' aliases lead to
 // among it.
-func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
-	k := task{d, ctx}
+func (a Advisor) Own(dns resolve.Answers, tenants []*tenant.Tenant) Sheet {
+	k := task{a, dns}
 	p := k.Platform
 	s := k.sheet(p.Name)
-	own := k.ownDomains()
-	s.add(k.ownSPF(own[0]))
-	for _, id := range k.Keys.Held(p.Identities) {
-		s.add(k.publishedKey(id.String(), id, "holds the public key of what is signed as "+p.Domain.Unicode()))
+	for _, target := range authorize.OfPlatform(p, k.Keys) {
+		s.Judged = append(s.Judged, k.ofPlatform(target))
 	}
-	s.add(k.dmarc(p.Domain.Organizational()))
-	s.add(k.mx(Bounces, p.Bounce, "brings what cannot be delivered back here"))
-	s.add(k.spf(wish{
-		name: p.Bounce.String(), zone: p.Bounce.Organizational(), domain: p.Bounce, end: "-all", plain: true,
-		why: "lets our hosts send with bounce addresses as envelope sender",
-	}))
-	for _, d := range own[1:] {
-		s.add(k.ownSPF(d))
+	home, bounces := s.Judged[0], s.Judged[len(s.Judged)-1]
+	for _, i := range home.Items {
+		s.add(i.records...)
+	}
+	s.add(bounces.recordsOf("return_path")...)
+	s.add(bounces.recordsOf("spf")...)
+	for _, d := range k.ownDomains()[1:] {
+		s.add(k.ownSPF(d, k.passes(d)))
 	}
 	if p.From.Holds("reply") && p.FromDomain != p.Bounce {
 		s.add(k.replies())
@@ -40,6 +39,22 @@ func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
 	k.targets(&s, tenants)
 	s.Notes = append(s.Notes, k.guessed(s)...)
 	return s
+}
+
+// bounces are the records of the bounce domain.
+func (k task) bounces() []Record {
+	return []Record{k.bounceMX(), k.bounceSPF(k.Platform.Bounce, k.passes(k.Platform.Bounce))}
+}
+
+func (k task) bounceMX() Record {
+	return k.mx(Bounces, k.Platform.Bounce, "brings what cannot be delivered back here")
+}
+
+func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
+	return k.spf(f, wish{
+		name: d.String(), zone: d.Organizational(), domain: d, end: "-all", plain: true,
+		why: "lets our hosts send with bounce addresses as envelope sender",
+	})
 }
 
 // ownDomains gives the names that the platform sends from, its signing domain first.
@@ -59,8 +74,8 @@ func (k task) ownDomains() []message.Domain {
 	return own
 }
 
-func (k task) ownSPF(d message.Domain) Record {
-	return k.spf(wish{
+func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
+	return k.spf(f, wish{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
@@ -91,7 +106,11 @@ func (k task) include(s *Sheet) {
 		return
 	}
 	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
-	s.add(k.spf(wish{
+	f := authorize.Finding{}
+	if !domain.IsZero() {
+		f = k.passes(domain)
+	}
+	s.add(k.spf(f, wish{
 		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))
@@ -121,15 +140,14 @@ func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
 				continue
 			}
 			done = append(done, name)
-			why := fmt.Sprintf("holds the public key of what is signed for %s, whose alias leads here", t.Name)
 			if looked++; looked > maxTargets {
-				r, _ := k.keyText(name, k.Platform.Domain.Organizational(), id, why)
+				r := k.keyText(name, k.Platform.Domain.Organizational(), id, whyTarget(t))
 				r.Unasked = true
 				s.add(r)
 				unasked++
 				continue
 			}
-			s.add(k.publishedKey(name, id, why))
+			s.add(k.targetOf(t, id)...)
 		}
 	}
 	if unasked > 0 {

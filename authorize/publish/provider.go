@@ -35,7 +35,7 @@ var providers = []provider{
 func (k task) providerSteps(zones []message.Domain) []string {
 	var servers []string
 	for _, zone := range zones {
-		answer, err := k.DNS.Ask(k.ctx, zone.String(), dns.TypeNS)
+		answer, err := k.dns.To(zone.String(), dns.TypeNS)
 		if err != nil {
 			continue
 		}

@@ -28,7 +28,7 @@
 // must allow (Allow) depends on what our own host shows of itself, and the steps on whose
 // product the server is.
 //
-// A Desk does the work and gives a Sheet, a value that prints for people, as a zone
+// An Advisor does the work and returns a Sheet, a value that prints for people, as a zone
 // file, or as a letter to the customer.
 package publish
 
@@ -142,6 +142,9 @@ type Sheet struct {
 	Absent []message.Domain `json:"absent,omitempty"`
 	// Unready are names of the platform that aliases lead to, and that have no key yet.
 	Unready []string `json:"unready,omitempty"`
+
+	// Judged are the domains that the records are for, and what was found about each.
+	Judged []Judged `json:"-"`
 
 	has map[string]bool
 }

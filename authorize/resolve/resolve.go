@@ -84,6 +84,11 @@ type Answer struct {
 	Chain   []string // the name asked for and the CNAMEs it led through, lower case, without final dots, special octets with a \
 	Records []dns.RR // of the type asked for, at the end of the chain; none: it does not exist
 	NoName  bool     // NXDOMAIN: at the end of the chain there is nothing of any type
+
+	Code     string    // of the response, as NOERROR or NXDOMAIN; empty: there was none
+	Extended []string  // extended errors (RFC 8914) that came with it
+	At       time.Time // when it came, to the second
+
 	// Took is how long servers took, also where they gave none. The wait for our turn, where
 	// questions are held back for MaxPerSecond, is not in it.
 	Took time.Duration
@@ -118,7 +123,7 @@ var (
 func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
 	a := &asking{Client: c, ctx: ctx}
 	answer, err := a.follow(name, qtype)
-	answer.Took = a.took
+	answer.Took, answer.At = a.took, time.Now().UTC().Truncate(time.Second)
 	return answer, err
 }
 
@@ -164,6 +169,8 @@ func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 		}
 		if alias == "" || len(a.Records) > 0 {
 			a.NoName = m.Rcode == dns.RcodeNameError && len(a.Records) == 0
+			a.Code = rcodeName(m.Rcode)
+			a.Extended, _ = reasons(m)
 			return nil
 		}
 		if a.Chain = append(a.Chain, alias); len(a.Chain) > maxChain+1 {
@@ -179,7 +186,7 @@ const fewStrings = 16
 // its owner, and 16 bytes to each string of a text, even to an empty one. Where there are few,
 // they say what its publisher took for the parts of the text.
 func compact(rr dns.RR, owner string) dns.RR {
-	rr.Header().Name = owner
+	rr.Header().Name, rr.Header().Rdlength = owner, 0
 	if txt, ok := rr.(*dns.TXT); ok && len(txt.Txt) > fewStrings {
 		txt.Txt = []string{strings.Join(txt.Txt, "")}
 	}

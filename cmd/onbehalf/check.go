@@ -62,7 +62,7 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 	}
 	p.recall(now)
 	host, _ := os.Hostname()
-	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), DNS: client, Hostname: host})
+	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), Hostname: host})
 	if err != nil {
 		return err
 	}
@@ -77,11 +77,11 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 		r.Print(p.out)
 	}
 	if everyone {
-		take(c.Platform(ctx))
+		take(c.Judge(c.Observe(ctx, client, nil), nil))
 	}
 	for _, t := range now.Tenants {
 		if everyone || t == one {
-			take(c.Tenant(ctx, t))
+			take(c.Judge(c.Observe(ctx, client, t), t))
 		}
 	}
 	if asJSON {

@@ -14,7 +14,6 @@ import (
 	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/message"
-	"onbehalf/tenant"
 )
 
 // dnsTime is how long it may take to see what is published now.
@@ -58,23 +57,25 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if err != nil {
 		return err
 	}
-	desk, err := deskOf(now, q.mailHost)
+	advisor, err := advisorOf(now, q.mailHost)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
-	defer cancel()
-	var sheet publish.Sheet
-	switch t := now.table.Snapshot().Tenant(q.tenant); {
-	case !ofTenant:
-		sheet = desk.Own(ctx, now.Tenants)
-	case t == nil:
+	t := now.table.Snapshot().Tenant(q.tenant)
+	if ofTenant && t == nil {
 		return noTenant(q.tenant, now)
-	default:
-		if len(t.Direct.Domains) > 0 {
-			desk.Client = setup.ReadClient(ctx)
+	}
+	if ofTenant && len(t.Direct.Domains) > 0 {
+		advisor.Client = setup.ReadClient(ctx)
+	}
+	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet {
+		if !ofTenant {
+			return advisor.Own(answers, now.Tenants)
 		}
-		sheet = desk.Tenant(ctx, t)
+		return advisor.Tenant(answers, t)
+	})
+	if err != nil {
+		return err
 	}
 	p.sayUnanswered(sheet)
 	if q.asTXT {
@@ -109,25 +110,29 @@ func (p *program) showRecords(sheet publish.Sheet, q recordsWish) error {
 	return nil
 }
 
-// deskOf makes what works the records out.
-func deskOf(now *loaded, mailHost string) (publish.Desk, error) {
-	client, err := newResolver(now.DNS)
-	if err != nil {
-		return publish.Desk{}, err
-	}
-	asker := resolve.Share(client)
-	looker := authorize.Looker{DNS: asker, Platform: now.Platform}
-	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: looker.Passes}
-	desk.Proven = func(ctx context.Context, t *tenant.Tenant, d message.Domain) bool {
-		return looker.Proven(ctx, now.table, now.ring, t, d)
-	}
-	desk.Hostname, _ = os.Hostname()
+// advisorOf makes what works the records out.
+func advisorOf(now *loaded, mailHost string) (advisor publish.Advisor, err error) {
+	advisor = publish.Advisor{Platform: now.Platform, Tenants: now.Tenants, Keys: now.ring}
+	advisor.Hostname, _ = os.Hostname()
 	if mailHost != "" {
-		if desk.MailHost, err = message.ParseDomain(mailHost); err != nil {
-			return desk, misuse("--mail-host: %w", err)
+		if advisor.MailHost, err = message.ParseDomain(mailHost); err != nil {
+			return advisor, misuse("--mail-host: %w", err)
 		}
 	}
-	return desk, nil
+	return advisor, nil
+}
+
+// observed observes all that the advice needs, as far as that can be within dnsTime, and returns the
+// advice.
+func observed(ctx context.Context, now *loaded, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
+	client, err := newResolver(now.DNS)
+	if err != nil {
+		return publish.Sheet{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
+	o, _ := authorize.Observe(ctx, client, now.Platform, nil, func(answers resolve.Answers) { advise(answers) })
+	return advise(o), nil
 }
 
 // noTenant names those that there are, if they are few.

@@ -85,11 +85,11 @@ func (l *loaded) lookAtPlatform(ctx context.Context) (check.Result, error) {
 		return check.Result{}, err
 	}
 	host, _ := os.Hostname()
-	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), DNS: client, Hostname: host})
+	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), Hostname: host})
 	if err != nil {
 		return check.Result{}, err
 	}
-	return c.Platform(ctx), nil
+	return c.Judge(c.Observe(ctx, client, nil), nil), nil
 }
 
 // secretsFile gives the file of srs.secrets, of which the configuration keeps only what is in

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"onbehalf/authorize/publish"
+	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
 	"onbehalf/tenant"
@@ -100,14 +102,15 @@ func (p *program) runSetup(ctx context.Context, q setupWish) error {
 
 // platformRecords prints what the platform has to publish, as onbehalf dns does.
 func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish) error {
-	desk, err := deskOf(now, q.mailHost)
+	advisor, err := advisorOf(now, q.mailHost)
 	if err != nil {
 		return err
 	}
-	desk.Hostname = q.host.Name
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
-	defer cancel()
-	sheet := desk.Own(ctx, now.Tenants)
+	advisor.Hostname = q.host.Name
+	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
+	if err != nil {
+		return err
+	}
 	if len(sheet.Unanswered()) > 0 {
 		p.sayUnanswered(sheet)
 		p.sayLine("onbehalf: when DNS answers, onbehalf dns shows the records again, with what is there.")

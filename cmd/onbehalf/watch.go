@@ -30,8 +30,8 @@ func (l *loaded) generation(before *loaded) (authorize.Generation, error) {
 	} else if l.resolver, err = newResolver(l.DNS); err != nil {
 		return authorize.Generation{}, err
 	}
-	looker := authorize.Looker{DNS: l.resolver, Platform: l.Platform}
-	return authorize.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: looker.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
+	observer := authorize.Observer{DNS: l.resolver, Platform: l.Platform}
+	return authorize.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: observer.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
 }
 
 func rules(c config.DNS) authorize.Rules {

@@ -27,7 +27,7 @@ func (r Result) Print(w io.Writer) {
 	for _, d := range r.Domains {
 		fmt.Fprintf(w, "\n%s\n", unicodeName(d.Domain))
 		for _, item := range d.Items {
-			item.print(w)
+			printItem(w, item)
 		}
 		if d.Today != nil {
 			d.Today.print(w)
@@ -46,9 +46,9 @@ func unicodeName(d message.Domain) string {
 // titles are the mechanisms as people call them.
 var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC"}
 
-func (i Item) print(w io.Writer) {
+func printItem(w io.Writer, i publish.Item) {
 	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))
-	Line(w, title, i.word()+": "+i.Text)
+	Line(w, title, word(i)+": "+i.Text)
 	if i.Verdict == authorize.There {
 		return
 	}
@@ -56,7 +56,7 @@ func (i Item) print(w io.Writer) {
 		Line(w, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), noRecord(r)))
+		Line(w, "  wanted", cmp.Or(wanted(r, i.OfPlatform), noRecord(r)))
 		for _, remark := range r.Remarks {
 			Line(w, "", remark)
 		}
@@ -64,8 +64,8 @@ func (i Item) print(w io.Writer) {
 	Line(w, "  do", i.Remedy)
 }
 
-// word is the verdict in a word.
-func (i Item) word() string {
+// word returns the verdict in a word.
+func word(i publish.Item) string {
 	switch {
 	case i.Verdict == authorize.There:
 		return "ok"

@@ -40,25 +40,12 @@ type Today struct {
 	Daemon string `json:"daemon,omitempty"`
 }
 
-// look looks at subjects, for decisions to come.
-func (o *ofOne) look(subjects []authorize.Subject) []authorize.Report {
-	var reports []authorize.Report
-	var standings []tenant.Standing
-	for _, s := range subjects {
-		report := o.looker.Look(o.ctx, s)
-		reports = append(reports, report)
-		standings = append(standings, report.Standing(time.Now()))
-	}
-	o.now.SetStandings(standings...) // a table takes any
-	return reports
-}
-
 // samples gives a name for each wildcard that stands alone: neither is its own domain the
 // tenant's, nor did mail come from a name below it.
 func (c *Checker) samples(t *tenant.Tenant) map[message.Domain]message.Domain {
 	all := make(map[message.Domain]message.Domain)
 	for _, p := range t.Domains {
-		known := slices.ContainsFunc(c.below[t.ID], func(s authorize.Subject) bool { return p.Covers(s.Domain) })
+		known := slices.ContainsFunc(c.below[t.ID], func(s authorize.Target) bool { return p.Covers(s.Domain) })
 		exact := slices.Contains(t.Domains, tenant.Pattern{Domain: p.Domain})
 		if sample := admin.Sample(p); p.Wildcard && !known && !exact && sample != p.Domain {
 			all[p.Domain] = sample
@@ -134,7 +121,7 @@ func authorOf(h message.Header) message.Address {
 // letter is a plain message as the tenant's, or the platform's, application sends it.
 func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 	author := message.Address{Local: "postmaster", Domain: d}
-	m := message.Message{Received: time.Now()}
+	m := message.Message{Received: o.at}
 	m.Submitter = message.Submitter{Local: true, Client: netip.IPv6Loopback()}
 	bound := o.platform().Submitters
 	if t := o.tenant; t != nil {
@@ -189,8 +176,8 @@ func octets(h message.Header, body string) []byte { return []byte(h.String() + "
 func (o *ofOne) worst(a authorize.Arrival) *authorize.Opinion {
 	var worst *authorize.Opinion
 	for _, ip := range o.platform().SendingIPs {
-		a.Client = ip
-		opinion := o.looker.Receive(o.ctx, a)
+		a.Client, a.HELO = ip, o.Hostname
+		opinion := authorize.Receive(o.dns, a)
 		if worst == nil || worst.Authenticated() && !opinion.Authenticated() || worst.SPF == "pass" && opinion.SPF != "pass" && worst.Authenticated() == opinion.Authenticated() {
 			worst = &opinion
 		}

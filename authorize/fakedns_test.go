@@ -114,7 +114,7 @@ func (n *town) end(domain string) Verdict {
 const ourIPs = "80.84.235.70"
 
 // look is a Generation's Look.
-func (n *town) look(ctx context.Context, s Subject) Report {
+func (n *town) look(ctx context.Context, s Target) Report {
 	domain := s.Domain.String()
 	takes := n.begin(domain)
 	if n.limit != nil {
@@ -130,9 +130,9 @@ func (n *town) look(ctx context.Context, s Subject) Report {
 }
 
 // reportOf gives the report of a look that finds the same everywhere.
-func reportOf(s Subject, v Verdict) Report {
+func reportOf(s Target, v Verdict) Report {
 	f := Finding{Verdict: v, Text: "it is " + v.String()}
-	r := Report{Subject: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != Unanswered}
+	r := Report{Target: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != Unanswered}
 	r.Keys = slices.Repeat([]Finding{f}, len(s.Keys))
 	if v != Unanswered {
 		r.Policy.Verdict = There

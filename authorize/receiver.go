@@ -1,8 +1,6 @@
 package authorize
 
 import (
-	"context"
-	"errors"
 	"net/netip"
 	"strings"
 
@@ -10,6 +8,7 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -17,6 +16,7 @@ import (
 // Arrival is a message as it comes to a receiver.
 type Arrival struct {
 	Client netip.Addr     // who delivers it
+	HELO   string         // the name that it says in HELO; empty: one that no record goes by
 	Sender message.Path   // envelope sender
 	Author message.Domain // of the address in From
 	Octets []byte         // header and body
@@ -44,31 +44,21 @@ type Verified struct {
 	Aligned  bool           `json:"aligned"`
 }
 
-// Receive judges a message as a receiver does that checks SPF, DKIM and DMARC, by
-// what DNS says now. The signatures are verified by a library, not compared.
-func (l Looker) Receive(ctx context.Context, a Arrival) Opinion {
-	k := l.begin(ctx)
-	k.helo = l.HELO
+// Receive judges a message as a receiver does that checks SPF, DKIM and DMARC, by what DNS
+// answered. The signatures are verified by a library, not compared.
+func Receive(answers resolve.Answers, a Arrival) Opinion {
+	l := newLookup(answers, nil)
+	l.helo = a.HELO
 	o := Opinion{Client: a.Client}
-	policy, found := k.policy(a.Author)
+	policy, found := l.policy(a.Author)
 	o.Policy = policy
-	k.receiveSPF(&o, a)
-	k.receiveDKIM(&o, a)
+	l.receiveSPF(&o, a)
+	l.receiveDKIM(&o, a)
 	o.conclude(found)
 	return o
 }
 
-// Passes tells whether SPF of a domain passes for every sending IP. The error says that
-// DNS did not answer.
-func (l Looker) Passes(ctx context.Context, d message.Domain) (bool, error) {
-	spf := l.Look(ctx, Subject{Domain: d, SPF: true}).SPF
-	if spf.Verdict == Unanswered {
-		return false, errors.New(spf.Text)
-	}
-	return spf.Verdict == There, nil
-}
-
-func (l *look) receiveSPF(o *Opinion, a Arrival) {
+func (l *lookup) receiveSPF(o *Opinion, a Arrival) {
 	o.SPFDomain = a.Sender.Address.Domain
 	if o.SPFDomain.IsZero() {
 		o.SPF = library.None
@@ -76,13 +66,13 @@ func (l *look) receiveSPF(o *Opinion, a Arrival) {
 	}
 	r := l.evaluate(a.Client, a.Sender.Address.String())
 	o.SPF = r.Result
-	if r.Result != library.Pass && r.Cause != nil {
-		o.SPFCause = shown(r.Cause.Error())
+	if r.Result != library.Pass {
+		o.SPFCause = r.Cause
 	}
 	o.SPFAligned = l.isAligned(o.SPFDomain, a.Author, o.Policy, o.Policy.StrictSPF)
 }
 
-func (l *look) receiveDKIM(o *Opinion, a Arrival) {
+func (l *lookup) receiveDKIM(o *Opinion, a Arrival) {
 	verifications, err := dkim.VerifyWithOptions(strings.NewReader(string(a.Octets)), &dkim.VerifyOptions{LookupTXT: l.lookupTXT})
 	if err != nil {
 		o.Signatures = []Verified{{Result: "fail", Cause: shown(err.Error())}}
@@ -121,14 +111,14 @@ func selectorOf(octets []byte, n int) string {
 }
 
 // lookupTXT answers the DKIM library, which knows net.DNSError.
-func (l *look) lookupTXT(name string) ([]string, error) {
+func (l *lookup) lookupTXT(name string) ([]string, error) {
 	t := &trail{dns: l.dns}
-	answer, err := t.ask(l.ctx, name, dns.TypeTXT)
+	answer, err := t.ask(name, dns.TypeTXT)
 	return answer.Texts(), err
 }
 
 // isAligned compares by both rules that receivers use (RFC 9989 section 3.2.10).
-func (l *look) isAligned(name, author message.Domain, policy tenant.DMARC, strict bool) bool {
+func (l *lookup) isAligned(name, author message.Domain, policy tenant.DMARC, strict bool) bool {
 	switch {
 	case name == author:
 		return true
