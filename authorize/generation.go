@@ -19,6 +19,7 @@ type Generation struct {
 	// well, if that asks the same one.
 	DNS   any
 	Rules Rules
+	Kept  *Kept // that Look keeps observations in; nil: none
 	// MaxPerSecond is how many questions all looks together may ask; 0: any number. With few,
 	// fewer looks are under way at the same time, lest none gets its answers in time.
 	MaxPerSecond int
@@ -75,6 +76,9 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	probe := w.outage.probe
 	w.outage.again(next.now, probe != nil && w.items[probe.target.Domain] == probe)
 	w.table.Store(gen.Table)
+	if gen.Kept != nil {
+		gen.Kept.Retain(func(d message.Domain) bool { return w.items[d] != nil })
+	}
 	w.nudge()
 	return nil
 }

@@ -58,6 +58,17 @@ func (k *Kept) drop(d message.Domain) {
 	delete(k.all, d)
 }
 
+// Retain forgets all domains but those that are still wanted.
+func (k *Kept) Retain(wanted func(message.Domain) bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for d := range k.all {
+		if !wanted(d) {
+			k.drop(d)
+		}
+	}
+}
+
 // Last returns the observation of a domain that was kept last; false: there is none.
 func (k *Kept) Last(d message.Domain) (o Observation, found bool) {
 	k.mu.Lock()

@@ -186,7 +186,8 @@ func TestLooksShareQuestions(t *testing.T) {
 			asker := &limitedAsker{limit: rate.NewLimiter(rate.Limit(perSecond), 1)}
 			n := newTown()
 			gen := n.generation(tableOf(t, crowd(t, 100)...), nil)
-			gen.Look = Observer{DNS: asker, Platform: gen.Table.Platform()}.Look
+			gen.Kept = new(Kept)
+			gen.Look = Observer{DNS: asker, Platform: gen.Table.Platform(), Kept: gen.Kept}.Look
 			gen.MaxPerSecond = perSecond
 			w := watchIn(t, n, gen).run()
 			start := time.Now()
@@ -198,6 +199,18 @@ func TestLooksShareQuestions(t *testing.T) {
 				}
 			}
 			asker.check(t, start, perSecond)
+			target := Targets(gen.Table.Tenants()[0], gen.Keys)[0]
+			if o, found := w.Observation(target.Domain); !found || Judge(o, gen.Table.Platform(), target).SPF.Verdict != There {
+				t.Errorf("what DNS answered last is not kept: %v, %+v", found, o)
+			}
+			next := n.generation(tableOf(t, ofTown(t, "other", "other.example")), nil)
+			next.Kept = gen.Kept
+			if err := w.Adopt(next); err != nil {
+				t.Fatal(err)
+			}
+			if _, found := w.Observation(target.Domain); found {
+				t.Error("what DNS answered is kept of a domain that is not watched any more")
+			}
 		})
 	}
 }

@@ -130,6 +130,9 @@ func (w *Watcher) refuse(id string) {
 func (w *Watcher) forget(it *item) {
 	domain := it.target.Domain
 	delete(w.items, domain)
+	if w.gen.Kept != nil {
+		w.gen.Kept.Drop(domain)
+	}
 	delete(w.below[it.target.Tenant], domain)
 	if err := w.gen.Table.Forget(domain); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", domain.String(), "error", err)

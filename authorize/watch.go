@@ -78,6 +78,17 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
+// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
+func (w *Watcher) Observation(d message.Domain) (Observation, bool) {
+	w.mu.Lock()
+	kept := w.gen.Kept
+	w.mu.Unlock()
+	if kept == nil {
+		return Observation{}, false
+	}
+	return kept.Last(d)
+}
+
 // rest waits for some time, or for something to do, and takes note of what Seen tells.
 func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -48,6 +49,11 @@ func parse(t testing.TB, zone string) *world {
 		}
 	}
 	return w
+}
+
+// Ask is of resolve.Asker.
+func (w *world) Ask(_ context.Context, name string, qtype uint16) (resolve.Answer, error) {
+	return w.To(name, qtype)
 }
 
 // To is of resolve.Answers.

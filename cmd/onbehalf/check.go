@@ -3,18 +3,23 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/config"
 	"onbehalf/keys"
+	"onbehalf/tenant"
 )
 
 func (p *program) check() *cobra.Command {
-	var asJSON, probes bool
+	var q checkWish
+	var probes bool
 	var mailHost string
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
@@ -24,6 +29,10 @@ the platform and of all tenants. For each mechanism it says what is found, what 
 wanted, what is wrong in words and what to do; then by which row of the decision table a
 message leaves, and what a receiver says of it. The daemon need not run, and does not
 learn of it. Exit status 0 only when everything that is wanted is there.
+
+With --json, the answers of DNS are in what is printed. --from reads such a file, asks no
+DNS, and judges the answers by the configuration of this host: of the tenant of that id or,
+without one, of all that the file has.
 
 With --probe it does not look into DNS, but at the tenant's own mail server
 (direct.next_hop), from this host and as Postfix would: its addresses, greeting, TLS and
@@ -35,30 +44,42 @@ accepted.`,
 			switch {
 			case mailHost != "" && !probes:
 				return misuse("--mail-host goes with --probe")
+			case probes && q.from != "":
+				return misuse("--from and --probe exclude each other")
 			case probes:
-				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, asJSON)
+				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, q.asJSON)
 			}
-			return p.runCheck(cmd.Context(), strings.Join(args, ""), len(args) == 0, asJSON)
+			q.tenant, q.everyone = strings.Join(args, ""), len(args) == 0
+			return p.runCheck(cmd.Context(), q)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
+	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print what was found as JSON, the answers of DNS included")
+	cmd.Flags().StringVar(&q.from, "from", "", "judge what was saved with --json in this file, without DNS")
 	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
 	cmd.Flags().StringVar(&mailHost, "mail-host", "", "with --probe: name to say in EHLO (default: that of Postfix, else of this machine)")
 	return cmd
 }
 
-func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool) error {
+// checkWish is what check is asked.
+type checkWish struct {
+	tenant   string // id
+	everyone bool   // all tenants and the platform
+	from     string // file; empty: ask DNS
+	asJSON   bool
+}
+
+func (p *program) runCheck(ctx context.Context, q checkWish) error {
 	now, err := p.need()
 	if err != nil {
 		return err
 	}
-	client, err := newResolver(now.DNS)
-	if err != nil {
-		return err
-	}
-	one := now.table.Snapshot().Tenant(id)
-	if !everyone && one == nil {
-		return noTenant(id, now)
+	tenants := append([]*tenant.Tenant{nil}, now.Tenants...) // the platform first
+	if !q.everyone {
+		one := now.table.Snapshot().Tenant(q.tenant)
+		if one == nil {
+			return noTenant(q.tenant, now)
+		}
+		tenants = []*tenant.Tenant{one}
 	}
 	p.recall(now)
 	host, _ := os.Hostname()
@@ -66,25 +87,29 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 	if err != nil {
 		return err
 	}
+	observe, err := p.observer(ctx, now, q.from, c)
+	if err != nil {
+		return err
+	}
 	var results []check.Result
 	fine := true
-	take := func(r check.Result) {
+	for _, t := range tenants {
+		o, found := observe(t)
+		if !found {
+			continue
+		}
+		r := c.Judge(o, t)
 		fine = fine && r.Fine
-		if asJSON {
-			results = append(results, r)
-			return
+		if !q.asJSON {
+			r.Print(p.out)
+			r.Observation = authorize.Observation{} // there may be many
 		}
-		r.Print(p.out)
+		results = append(results, r)
 	}
-	if everyone {
-		take(c.Judge(c.Observe(ctx, client, nil), nil))
+	if len(results) == 0 {
+		return fmt.Errorf("%s has no observation of what is asked for", q.from)
 	}
-	for _, t := range now.Tenants {
-		if everyone || t == one {
-			take(c.Judge(c.Observe(ctx, client, t), t))
-		}
-	}
-	if asJSON {
+	if q.asJSON {
 		if err := printJSON(p.out, results); err != nil {
 			return err
 		}
@@ -93,6 +118,22 @@ func (p *program) runCheck(ctx context.Context, id string, everyone, asJSON bool
 		return errSaid
 	}
 	return nil
+}
+
+// observer returns what observes a tenant: by DNS, or by what was saved in a file, if there is one.
+func (p *program) observer(ctx context.Context, now *loaded, from string, c *check.Checker) (func(*tenant.Tenant) (authorize.Observation, bool), error) {
+	if from == "" {
+		client, err := newResolver(now.DNS)
+		return func(t *tenant.Tenant) (authorize.Observation, bool) { return c.Observe(ctx, client, t), true }, err
+	}
+	saved, err := check.ReadSaved(from)
+	return func(t *tenant.Tenant) (authorize.Observation, bool) {
+		o, found := saved.Of(t)
+		if found {
+			p.sayLine("onbehalf: by what DNS answered at %s UTC", o.At.UTC().Format(time.DateTime))
+		}
+		return o, found
+	}, err
 }
 
 // refused gives the keys that the configuration names and nobody signs with, by tenant id.

@@ -30,8 +30,12 @@ func (l *loaded) generation(before *loaded) (authorize.Generation, error) {
 	} else if l.resolver, err = newResolver(l.DNS); err != nil {
 		return authorize.Generation{}, err
 	}
-	observer := authorize.Observer{DNS: l.resolver, Platform: l.Platform}
-	return authorize.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: observer.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
+	l.kept = new(authorize.Kept)
+	if before != nil {
+		l.kept = before.kept
+	}
+	observer := authorize.Observer{DNS: l.resolver, Platform: l.Platform, Kept: l.kept}
+	return authorize.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: observer.Look, Rules: rules(l.DNS), Kept: l.kept, MaxPerSecond: l.DNS.MaxPerSecond}, nil
 }
 
 func rules(c config.DNS) authorize.Rules {
