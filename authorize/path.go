@@ -39,7 +39,7 @@ func (l *lookup) returnPath(s Target, policy tenant.DMARC) Finding {
 	default:
 		remedy := spf.Remedy
 		if target, isAlias := strings.CutPrefix(found[0], alias); isAlias { // beside a CNAME nothing else can stand
-			remedy = fmt.Sprintf("have the SPF record of %s mended, for the CNAME leads there", target)
+			remedy = fmt.Sprintf("have the SPF record of %s fixed, because the CNAME points there", target)
 		}
 		return finding(Missing, PathSPF, append(found, spf.Found...), remedy, "%s leads to us, but %s", s.ReturnPath, spf.Text)
 	}

@@ -148,7 +148,7 @@ func (o *Opinion) conclude(policy Finding) {
 	case passes:
 		o.DMARC, o.Explanation = "none", "delivered"
 	case unsure:
-		o.DMARC, o.Explanation = "temperror", "not known, for DNS does not answer; receivers have the message sent again later"
+		o.DMARC, o.Explanation = "temperror", "not known, because DNS does not answer; receivers have the sender try again later"
 	case o.Policy.Policy == tenant.DMARCReject:
 		o.DMARC, o.Explanation = "fail", "refused, as the domain asks for"
 	case o.Policy.Policy == tenant.DMARCQuarantine:

@@ -34,7 +34,7 @@ func (l *lookup) spf(d message.Domain) (Finding, []SPFResult) {
 		return l.judgeSPF(d, records)
 	}
 	return finding(Missing, SPFSeveral, records, "merge them into the one that onbehalf dns shows, and delete the others",
-		"%s has %d SPF records, and receivers then heed none", d, len(records)), nil
+		"%s has %d SPF records, and with more than one, receivers ignore all of them", d, len(records)), nil
 }
 
 func absentSPF(d message.Domain, answer resolve.Answer) Finding {
@@ -111,9 +111,9 @@ func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Find
 	at, fault := r.trail.syntax()
 	switch {
 	case fault != nil && at != d.String():
-		return no(SPFSyntax, "have its owner mend that term, or take out what leads there", "SPF of %s leads to %s, where the record is faulty, and receivers then heed nothing in either: %v", d, at, fault)
+		return no(SPFSyntax, "have its owner fix that term, or take out what leads there", "SPF of %s leads to %s, where the record is faulty, and receivers then ignore both: %v", d, at, fault)
 	case fault != nil:
-		return no(SPFSyntax, "mend that term", "the SPF record of %s is faulty, and receivers heed nothing in it: %v", d, fault)
+		return no(SPFSyntax, "fix that term", "the SPF record of %s is faulty, and receivers ignore all of it: %v", d, fault)
 	case r.trail.tooMuch != nil:
 		return tooMuch(d, r.trail.tooMuch, found)
 	case r.Result != library.Pass && r.trail.troubled != nil:
@@ -132,7 +132,7 @@ func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Find
 	case r.Result == library.PermError && errors.Is(r.cause, library.ErrNoResult):
 		return no(SPFDeadInclude, "take out what leads there, or have its owner publish one", "SPF of %s leads to %s, which has no SPF record: that is a permanent error to receivers", d, r.trail.last)
 	case r.Result == library.PermError:
-		return no(SPFSyntax, "mend it", "SPF of %s is a permanent error to receivers: %v", d, r.cause)
+		return no(SPFSyntax, "fix it", "SPF of %s is a permanent error to receivers: %v", d, r.cause)
 	case r.Result != library.Pass:
 		return notCovered(d, []SPFResult{r}, found)
 	}
@@ -148,7 +148,7 @@ func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, str
 			return no(SPFTooManyLookup, "take out the include or redirect that leads back", "SPF of %s goes round in circles: it comes back to %s until 10 DNS look-ups are used up, which is a permanent error to receivers", d, p.name)
 		}
 	}
-	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to tell whether it takes in %s, which is a permanent error to receivers", d, r.IP)
+	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
 }
 
 // tooMuch tells what a record leads to that is beyond our bounds; honest ones
@@ -172,18 +172,24 @@ func notCovered(d message.Domain, results []SPFResult, found []string) Finding {
 			why, ips = whyNot(r), append(ips, r.IP)
 		}
 	}
-	return finding(Missing, SPFNotCovered, found, replace, "SPF of %s does not pass for %s: %s", d, listed(ips), why)
+	if len(ips) > 1 {
+		why = strings.Replace(why, "this address", "these addresses", 1)
+	}
+	return finding(Missing, SPFNotCovered, found, replace, "SPF of %s does not include %s: %s", d, listed(ips), why)
 }
+
+// ends are the terms that catch all addresses, by what they make of them.
+var ends = map[library.Result]string{library.Fail: "-all", library.SoftFail: "~all", library.Neutral: "?all"}
 
 // whyNot says which end an evaluation came to.
 func whyNot(r SPFResult) string {
 	switch {
 	case r.cause == nil:
-		return fmt.Sprintf("%s, for no term matches", r.Result)
+		return "no term covers this address, and there is no all"
 	case errors.Is(r.cause, library.ErrMatchedAll):
-		return fmt.Sprintf("%s, for \"all\" is the first term that matches", r.Result)
+		return fmt.Sprintf("no term covers this address, so %q applies", ends[r.Result])
 	}
-	return fmt.Sprintf("%s, for the term that matches, or an include that leads to it, has a qualifier (-, ~ or ?)", r.Result)
+	return fmt.Sprintf("%s, because the term that covers it, or an include that leads there, has a qualifier (-, ~ or ?)", r.Result)
 }
 
 // syntax finds the first fault in the records that an evaluation read, and where.

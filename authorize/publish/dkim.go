@@ -29,7 +29,7 @@ func Alias(selector, tenantID string, platform message.Domain) (string, bool) {
 func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding) Record {
 	id := key.Identity
 	txt := k.keyText(id.String(), id.SDID.Organizational(), id,
-		fmt.Sprintf("holds the public key of what %s signs for %s", k.Platform.Name, id.SDID.Unicode()))
+		fmt.Sprintf("holds the public key that %s signs with for %s", k.Platform.Name, id.SDID.Unicode()))
 	target, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
 	answer, err := k.dns.To(id.String(), dns.TypeTXT)
 	aliased := len(answer.Chain) > 1
@@ -39,7 +39,7 @@ func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding
 		return txt
 	}
 	r := newRecord(DKIM, id.String(), txt.Zone, "CNAME", target,
-		fmt.Sprintf("leads receivers to the key of what %s signs for %s, which we can then change by ourselves", k.Platform.Name, id.SDID.Unicode()))
+		fmt.Sprintf("points to our DKIM key for %s, so that we can replace the key without asking you again", id.SDID.Unicode()))
 	r.Instead = []Record{txt}
 	switch {
 	case aliased && (published || fits && slices.Contains(answer.Chain, target)):

@@ -18,7 +18,7 @@ const leastDMARC = "v=DMARC1; p=none"
 // dmarc tells a policy for an organizational domain that has none.
 func (k task) dmarc(d message.Domain) Record {
 	r := newRecord(DMARC, "_dmarc."+d.String(), d, "TXT", leastDMARC,
-		"tells receivers what to do with mail that neither SPF nor DKIM speaks for; p=none asks nothing of them, and some prefer it to no record")
+		"says what receivers should do with mail that passes neither SPF nor DKIM; p=none asks for nothing, and some receivers prefer it to no record")
 	r.Optional = true
 	answer, err := k.dns.To(r.Name, dns.TypeTXT)
 	if err != nil {

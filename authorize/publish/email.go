@@ -85,15 +85,15 @@ func (l letter) open(s Sheet) {
 			s.By, s.Platform.Unicode(), s.Title, list(s.From), s.By)+l.hosts(s))
 	}
 	if s.count("done") == len(s.Records) {
-		text := "All records that this needs are there. Thank you: nothing is to be done."
+		text := "All required records are published. Nothing more to do."
 		if s.Allow != nil {
-			text = "All records that this needs are there. Thank you: in DNS nothing is to be done."
+			text = "All required records are published. Nothing more to do in DNS."
 		}
 		l.say("", text)
 		return
 	}
-	l.say("", "Please publish the records below. Names are told relative to their zone, as most DNS programs want them, with @ for the zone itself; "+
-		"the whole name stands behind each in parentheses.")
+	l.say("", "Please publish the records below. Names are relative to the zone; use @ or leave the field empty for the zone itself. "+
+		"The full name is in parentheses.")
 }
 
 // hosts says where the mail comes from, for those who want to know whom they let in.
@@ -189,9 +189,9 @@ func (l letter) advice(r Record) []string {
 	all = append(all, "it "+r.Why)
 	switch {
 	case r.PresentError != "":
-		all = append(all, "what is there now we could not find out, for DNS did not answer")
+		all = append(all, "we do not know what is there now, because DNS did not answer")
 	case r.Purpose == SPF && len(r.Present) > 0 && r.Value != "":
-		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: receivers would then heed neither")
+		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: with two, receivers ignore both")
 	}
 	all = append(all, r.Remarks...)
 	return all
@@ -201,7 +201,7 @@ func (l letter) done(records []Record) {
 	if len(records) == 0 {
 		return
 	}
-	fmt.Fprint(l.w, "Already there, and to be left as they are:\n\n")
+	fmt.Fprint(l.w, "Already published; leave these as they are:\n\n")
 	for _, r := range records {
 		fmt.Fprintf(l.w, "   %s %s %s\n", r.Name, r.Type, r.data())
 		for _, text := range r.Remarks {

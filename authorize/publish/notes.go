@@ -15,7 +15,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 	var all []string
 	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if !k.Platform.SPFInclude.IsZero() && !k.includable() {
-		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first; addresses are told until then", k.Platform.SPFInclude)
+		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first; until then, addresses are shown instead", k.Platform.SPFInclude)
 	}
 	for _, name := range s.Unready {
 		note("an alias leads to %s, where no key is published yet; publish it first, as onbehalf dns shows", name)
@@ -52,7 +52,7 @@ func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 func (k task) guessed(s Sheet) []string {
 	host, known := k.mailHost()
 	if !known && slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "MX" && r.Value == host && !r.Done }) {
-		return []string{host + " is a guess; tell the name of the mail host with --mail-host"}
+		return []string{host + " is a guess; give the name of the mail host with --mail-host"}
 	}
 	return nil
 }

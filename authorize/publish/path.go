@@ -19,7 +19,7 @@ import (
 func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
 	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
-		"brings what cannot be delivered back to "+k.Platform.Name+", under a name of yours, so that receivers take the mail for yours")
+		"returns undeliverable mail to "+k.Platform.Name+" under a name of yours, so that receivers count the mail as yours")
 	target, others, err := k.own(name)
 	sends := slices.Contains(t.Domains, tenant.Pattern{Domain: name})
 	switch {
@@ -38,7 +38,7 @@ func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 
 // delegated gives the name MX and SPF of its own.
 func (k task) delegated(name message.Domain, others []string) []Record {
-	mx := k.mx(Bounces, name, "brings what cannot be delivered back to "+k.Platform.Name)
+	mx := k.mx(Bounces, name, "returns undeliverable mail to "+k.Platform.Name)
 	if len(others) > 0 {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, and cannot stand beside what is there (%s)", k.Platform.Bounce, list(others)))
 	}

@@ -47,7 +47,7 @@ func (k task) bounces() []Record {
 }
 
 func (k task) bounceMX() Record {
-	return k.mx(Bounces, k.Platform.Bounce, "brings what cannot be delivered back here")
+	return k.mx(Bounces, k.Platform.Bounce, "returns undeliverable mail to us")
 }
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
@@ -81,11 +81,11 @@ func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
 	})
 }
 
-// replies brings answers to a rewritten From here. Where people have mailboxes beside
+// replies brings replies to a rewritten From to us. Where people have mailboxes beside
 // reply addresses, their server hands those on.
 func (k task) replies() Record {
 	d := k.Platform.FromDomain
-	r := k.mx(Replies, d, "brings answers to a rewritten From here")
+	r := k.mx(Replies, d, "brings replies to a rewritten From to us")
 	if !k.Platform.OnlyReplies(d) && len(r.Present) > 0 && !r.Done {
 		r.Done, r.Value, r.Remarks = true, k.firstMX(d), nil
 		r.Preference = 0

@@ -93,7 +93,7 @@ func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 		if text, readable := recovered(parts...); readable {
 			meant, rest = append(meant, text), ""
 		}
-		r.remark("receivers do not see " + quoted(texts[i]) + " as an SPF record, for " + fault + ": delete it" + rest)
+		r.remark("receivers do not see " + quoted(texts[i]) + " as an SPF record, because " + fault + ": delete it" + rest)
 	}
 	return append(read, meant...)
 }

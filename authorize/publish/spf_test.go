@@ -50,12 +50,12 @@ func TestMergedSPF(t *testing.T) {
 		{"two pasted into one", `x.nl TXT "v=spf1 mx -all v=spf1 a ~all"`, "v=spf1 include:_spf.courseware.nl mx a ~all", []string{"2 records were merged"}},
 
 		{"a fault", `x.nl TXT "v=spf1 mx nonsense ip4:300.1.1.1 -all"`, "v=spf1 include:_spf.courseware.nl mx -all",
-			[]string{"heed nothing in it", `"nonsense" is no mechanism that SPF knows. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
+			[]string{"ignore all of it", `"nonsense" is no mechanism that SPF knows. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
 		{"faults whose meaning is plain", `x.nl TXT "v=spf1 ip4: 192.0.2.1 198.51.100.1 2001:db8::1 mx; –all"`, "v=spf1 include:_spf.courseware.nl ip4:192.0.2.1 ip4:198.51.100.1 ip6:2001:db8::1 mx -all",
-			[]string{"heed nothing in it", `"ip4: 192.0.2.1" is written "ip4:192.0.2.1"`, `"198.51.100.1" is written`, `"2001:db8::1" is written`, `"mx;" is written "mx"`, `"–all" is written "-all"`}},
-		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"heed nothing", `"redirect=_spf.y.nl" is there twice`}},
+			[]string{"ignore all of it", `"ip4: 192.0.2.1" is written "ip4:192.0.2.1"`, `"198.51.100.1" is written`, `"2001:db8::1" is written`, `"mx;" is written "mx"`, `"–all" is written "-all"`}},
+		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"ignore all of it", `"redirect=_spf.y.nl" is there twice`}},
 
-		{"quotes pasted in", `x.nl TXT "\"v=spf1 mx -all\""`, "v=spf1 include:_spf.courseware.nl mx -all", []string{`receivers do not see "\"v=spf1 mx -all\"" as an SPF record, for quotation marks`}},
+		{"quotes pasted in", `x.nl TXT "\"v=spf1 mx -all\""`, "v=spf1 include:_spf.courseware.nl mx -all", []string{`receivers do not see "\"v=spf1 mx -all\"" as an SPF record, because quotation marks`}},
 		{"a leading blank", `x.nl TXT " v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"white space stands before"}},
 		{"v= forgotten", `x.nl TXT "spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"begins with spf1"}},
 		{"no version to make out", `x.nl TXT "v=spf mx -all"`, "v=spf1 include:_spf.courseware.nl ~all", []string{`begins with "v=spf"`, "before you publish this"}},

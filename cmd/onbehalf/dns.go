@@ -47,7 +47,7 @@ DNS did not answer: standard error then says for which names.`,
 	cmd.Flags().BoolVar(&q.asZone, "zone", false, "print a zone file (RFC 1035 master file)")
 	cmd.Flags().BoolVar(&q.asText, "text", false, "print a letter to whoever administers the tenant's DNS")
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the records as JSON")
-	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "tell DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
+	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "show DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
 	cmd.Flags().StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to (default: what DNS says, else the name of this machine)")
 	return cmd
 }

@@ -173,7 +173,7 @@ func (o *ofOne) withRefused(d message.Domain, items []publish.Item) []publish.It
 	for _, k := range o.Refused[id] {
 		if k.SDID == d {
 			items = append(items, publish.Item{Mechanism: "dkim " + k.Selector, Finding: authorize.Finding{
-				Verdict: authorize.Missing, Reason: KeyRefused, Text: k.Cause, Remedy: "mend that: onbehalf check-config",
+				Verdict: authorize.Missing, Reason: KeyRefused, Text: k.Cause, Remedy: "run: onbehalf check-config",
 			}})
 		}
 	}

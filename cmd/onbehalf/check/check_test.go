@@ -34,7 +34,7 @@ func TestFine(t *testing.T) {
 		{"a key that cannot be read", func(h *house) {
 			id := tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}
 			h.refused = map[string][]check.RefusedKey{"one": {{Identity: id, Cause: "its key cannot be read: x-cw2.pem: no such file"}}}
-		}, false, "DKIM cw2 MISSING: its key cannot be read: x-cw2.pem: no such file do mend that: onbehalf check-config"},
+		}, false, "DKIM cw2 MISSING: its key cannot be read: x-cw2.pem: no such file do run: onbehalf check-config"},
 		{"somebody else's key cannot be read", func(h *house) {
 			h.refused = map[string][]check.RefusedKey{"two": {{Identity: tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}}}}
 		}, true, ""},

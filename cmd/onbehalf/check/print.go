@@ -73,6 +73,8 @@ func word(i publish.Item) string {
 		return "not known"
 	case i.Optional:
 		return "advice"
+	case i.Reason == authorize.SPFNotCovered:
+		return "NOT AUTHORIZED"
 	}
 	return "MISSING"
 }
@@ -80,9 +82,9 @@ func word(i publish.Item) string {
 // noRecord says why a record is not shown.
 func noRecord(r publish.Record) string {
 	if r.PresentError != "" {
-		return "not told, for DNS did not answer"
+		return "not shown, because DNS did not answer"
 	}
-	return "not told yet, for the reason below"
+	return "not shown yet, for the reason below"
 }
 
 // wanted names a record that is to stand at the mechanism's own name, or at another: one of ours.
