@@ -1,49 +1,37 @@
 package publish
 
 import (
+	"embed"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"text/template"
 )
 
-// letterColumns is how wide the prose of a letter gets: mail is read so, and quoted.
-const letterColumns = 72
+//go:embed letter/*.tmpl
+var letterFiles embed.FS
+
+var letterTemplates = template.Must(template.New("").Funcs(template.FuncMap{
+	"clean":    clean,
+	"sentence": sentence,
+	"list":     listOf,
+	"any":      func(items any) string { return strings.Join(named(items), " or ") },
+	"words":    func(items any) string { return strings.Join(named(items), " ") },
+	"comma":    func(items any) string { return strings.Join(named(items), ",") },
+	"is":       func(items any) string { return numbered(items, "is", "are") },
+	"it":       func(items any) string { return numbered(items, "it", "them") },
+	"ps":       func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" },
+}).ParseFS(letterFiles, "letter/*.tmpl"))
 
 // Letter writes the sheet for the DNS administrator who is to publish it, ready to be
 // mailed.
 func (s Sheet) Letter(w io.Writer) {
-	l := letter{w}
-	l.say("", s.subject())
-	l.open(s)
-	number := 0
-	var done []Record
-	for _, r := range s.Records {
-		switch {
-		case r.Done:
-			done = append(done, r)
-			continue
-		case r.Optional && r.Value == "", r.Unasked:
-			continue
-		}
-		number++
-		l.record(number, r)
+	var text strings.Builder
+	if err := letterTemplates.ExecuteTemplate(&text, "letter.tmpl", letterView{s}); err != nil {
+		fmt.Fprintln(&text, "This letter could not be written:", err)
 	}
-	l.done(done)
-	for _, text := range s.Remarks {
-		l.say("", sentence(text))
-	}
-	for _, r := range s.Below {
-		l.fields(r)
-		l.advise(r)
-	}
-	if s.OwnServer != "" {
-		l.say("", sentence(s.OwnServer))
-	}
-	l.steps(s)
-	l.howToTest(s)
-	l.direct(s)
-	fmt.Fprintf(w, "%s\n", clean(s.By))
+	prose(w, text.String())
 }
 
 // Postpone says why the letter must not be mailed yet, and what to do first; empty: it may. What
@@ -60,104 +48,75 @@ func (s Sheet) Postpone() string {
 	return ""
 }
 
-func (s Sheet) subject() string {
-	if s.Tenant == "" {
-		return "DNS records for the mail of " + clean(s.By)
+// letterView is what the template of the letter asks for.
+type letterView struct{ Sheet }
+
+func (v letterView) By() string    { return clean(v.Sheet.By) }
+func (v letterView) Title() string { return clean(v.Sheet.Title) }
+
+func (v letterView) Subject() string {
+	switch {
+	case v.Tenant == "":
+		return "DNS records for the mail of " + v.By()
+	case v.Allow != nil:
+		return fmt.Sprintf("DNS records and mail server settings for mail that %s sends for %s", v.By(), v.Title())
 	}
-	what := "DNS records"
-	if s.Allow != nil {
-		what += " and mail server settings"
-	}
-	return fmt.Sprintf("%s for mail that %s sends for %s", what, clean(s.By), clean(s.Title))
+	return fmt.Sprintf("DNS records for mail that %s sends for %s", v.By(), v.Title())
 }
 
-type letter struct{ w io.Writer }
+// Finished reports whether all records are there.
+func (v letterView) Finished() bool { return v.count("done") == len(v.Records) }
 
-// say writes a paragraph.
-func (l letter) say(indent, text string) {
-	fmt.Fprintln(l.w, wrap(clean(text), indent, letterColumns))
-}
-
-func (l letter) open(s Sheet) {
-	if s.Tenant != "" {
-		l.say("", fmt.Sprintf("%s (%s) sends mail for %s, with addresses at %s in From. Receivers ask your DNS whether it may. "+
-			"Until your DNS says so, such mail is taken for forged, or leaves under the name of %s in place of yours.",
-			s.By, s.Platform.Unicode(), s.Title, list(s.From), s.By)+l.hosts(s))
-	}
-	if s.count("done") == len(s.Records) {
-		text := "All required records are published. Nothing more to do."
-		if s.Allow != nil {
-			text = "All required records are published. Nothing more to do in DNS."
-		}
-		l.say("", text)
-		return
-	}
-	l.say("", "Please publish the records below. Names are relative to the zone; use @ or leave the field empty for the zone itself. "+
-		"The full name is in parentheses.")
-}
-
-// hosts says where the mail comes from, for those who want to know whom they let in.
-func (l letter) hosts(s Sheet) string {
+// HostList says where the mail comes from, for those who want to know whom they let in.
+func (v letterView) HostList() string {
 	const most = 8
 	var hosts []string
-	for _, ip := range s.Hosts[:min(len(s.Hosts), most)] {
+	for _, ip := range v.Hosts[:min(len(v.Hosts), most)] {
 		hosts = append(hosts, ip.Unmap().String())
 	}
-	if len(s.Hosts) > most {
-		hosts = append(hosts, fmt.Sprintf("and %d more", len(s.Hosts)-most))
+	if len(v.Hosts) > most {
+		hosts = append(hosts, fmt.Sprintf("and %d more", len(v.Hosts)-most))
 	}
-	return " It comes from " + list(hosts) + "."
+	return list(hosts)
 }
 
-func (l letter) record(number int, r Record) {
-	title := fmt.Sprintf("%d. %s", number, titles[r.Purpose])
-	if r.Optional {
-		title += " (optional)"
+// Todo are the records to publish, numbered.
+func (v letterView) Todo() (all []recordView) {
+	for _, r := range v.Records {
+		if !r.Done && !r.Unasked && !(r.Optional && r.Value == "") {
+			all = append(all, recordView{r, len(all) + 1})
+		}
 	}
-	fmt.Fprintln(l.w, title)
-	fmt.Fprintln(l.w)
-	l.fields(r)
-	l.advise(r)
-	l.strings(r)
-	for _, other := range r.Instead {
-		l.say("   ", fmt.Sprintf("If your DNS cannot hold a %s there, publish this in its place:", r.Type))
-		other.Present = r.Present
-		l.fields(other)
-		l.strings(other)
-	}
+	return all
 }
 
-// strings shows a value that is longer than a string of DNS as the strings that it is, for the
-// forms that want those.
-func (l letter) strings(r Record) {
-	const longest = 255
-	if r.Type != "TXT" || len(r.Value) <= longest {
-		return
-	}
-	l.say("   ", fmt.Sprintf("The value has %d characters, and DNS holds a text in strings of %d bytes. Most programs split it by themselves; others want several strings, in quotes, in one record:", len(r.Value), longest))
-	var parts []string
-	for value := range slices.Chunk([]byte(r.Value), longest) {
-		parts = append(parts, `"`+clean(string(value))+`"`)
-	}
-	fmt.Fprintf(l.w, "   %s\n\n", strings.Join(parts, " "))
+// Asked are the records to ask for when all is published.
+func (v letterView) Asked() []Record {
+	return slices.DeleteFunc(slices.Clone(v.Records), func(r Record) bool { return r.Done || r.Unasked })
 }
 
-// steps says what the forms of DNS providers want.
-func (l letter) steps(s Sheet) {
-	if len(s.Steps) == 0 || s.count("done") == len(s.Records) {
-		return
+func (v letterView) Published() (all []recordView) {
+	for _, r := range v.Records {
+		if r.Done {
+			all = append(all, recordView{Record: r})
+		}
 	}
-	l.say("", "What the forms of DNS providers want:")
-	for _, text := range s.Steps {
-		fmt.Fprint(l.w, strings.Replace(wrap(clean(sentence(text)), "  ", letterColumns), "  ", "- ", 1))
-	}
-	fmt.Fprintln(l.w)
+	return all
 }
 
-func (l letter) advise(r Record) {
-	for _, text := range l.advice(r) {
-		l.say("   ", sentence(text))
+func (v letterView) EachBelow() (all []recordView) {
+	for _, r := range v.Below {
+		all = append(all, recordView{Record: r})
 	}
+	return all
+}
+
+func (v letterView) Direct() directView { return directView{v.Allow, v.Sheet} }
+
+// recordView is a record in the letter.
+type recordView struct {
+	Record
+	Number int
 }
 
 var titles = map[Purpose]string{
@@ -168,66 +127,57 @@ var titles = map[Purpose]string{
 	DMARC:   "DMARC: a policy for receivers",
 }
 
-// fields writes a record, never broken over lines, so that it can be copied.
-func (l letter) fields(r Record) {
-	name, explained := r.place()
-	fmt.Fprintf(l.w, "   Name:   %s   (%s)\n", clean(name), clean(explained))
-	fmt.Fprintf(l.w, "   Type:   %s\n", r.Type)
-	if r.Value != "" {
-		fmt.Fprintf(l.w, "   Value:  %s\n", r.data())
-	}
-	for _, text := range r.Present {
-		fmt.Fprintf(l.w, "   Now:    %s\n", shown(text))
-	}
-	fmt.Fprintln(l.w)
+func (v recordView) Heading() string { return titles[v.Purpose] }
+func (v recordView) Data() string    { return v.data() }
+func (v recordView) Length() int     { return len(v.Value) }
+
+func (v recordView) Place() string {
+	name, _ := v.place()
+	return clean(name)
 }
 
-// advice is what to know about a record: why, how not to break what is there, and the
-// remarks.
-func (l letter) advice(r Record) []string {
-	var all []string
-	all = append(all, "it "+r.Why)
-	switch {
-	case r.PresentError != "":
-		all = append(all, "we do not know what is there now, because DNS did not answer")
-	case r.Purpose == SPF && len(r.Present) > 0 && r.Value != "":
-		all = append(all, "replace the record that is there by this one. Never publish a second SPF record beside it: with two, receivers ignore both")
+func (v recordView) FullName() string {
+	_, explained := v.place()
+	return clean(explained)
+}
+
+func (v recordView) Now() (all []string) {
+	for _, text := range v.Present {
+		all = append(all, shown(text))
 	}
-	all = append(all, r.Remarks...)
 	return all
 }
 
-func (l letter) done(records []Record) {
-	if len(records) == 0 {
-		return
+// Replaces reports whether it takes the place of SPF records.
+func (v recordView) Replaces() bool { return v.Purpose == SPF && len(v.Present) > 0 && v.Value != "" }
+
+// Others are the records to publish when this one cannot be.
+func (v recordView) Others() (all []recordView) {
+	for _, other := range v.Instead {
+		other.Present = v.Present
+		all = append(all, recordView{Record: other})
 	}
-	fmt.Fprint(l.w, "Already published; leave these as they are:\n\n")
-	for _, r := range records {
-		fmt.Fprintf(l.w, "   %s %s %s\n", r.Name, r.Type, r.data())
-		for _, text := range r.Remarks {
-			fmt.Fprint(l.w, wrap(clean(sentence(text)), "     ", letterColumns))
-		}
-	}
-	fmt.Fprintln(l.w)
+	return all
 }
 
-func (l letter) howToTest(s Sheet) {
-	if s.count("done") == len(s.Records) {
-		return
+// Strings shows a value that is longer than a string of DNS as the strings that it is, for the
+// forms that want those.
+func (v recordView) Strings() string {
+	const longest = 255
+	if v.Type != "TXT" || len(v.Value) <= longest {
+		return ""
 	}
-	l.say("", "To test, ask DNS for each name; the answer must be the value above, and for SPF a single text that begins with v=spf1:")
-	for _, r := range s.Records {
-		if !r.Done && !r.Unasked {
-			fmt.Fprintf(l.w, "   dig +short %s %s\n", r.Type, r.Name)
-		}
+	var parts []string
+	for value := range slices.Chunk([]byte(v.Value), longest) {
+		parts = append(parts, `"`+clean(string(value))+`"`)
 	}
-	fmt.Fprintln(l.w)
-	l.say("", "A change can take as long as the old record's TTL to be seen everywhere. Please tell us when the records are there, or if one of them cannot be.")
+	return strings.Join(parts, " ")
 }
 
-// sentence gives a remark a capital letter and a full stop, unless it begins with
+// sentence returns a remark with a capital letter and a full stop, unless it begins with
 // something that stands for itself.
 func sentence(text string) string {
+	text = clean(text)
 	first, _, _ := strings.Cut(text, " ")
 	if strings.ToLower(first) == first && strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" && first != "mx" {
 		text = strings.ToUpper(text[:1]) + text[1:]
