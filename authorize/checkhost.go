@@ -35,7 +35,7 @@ type SPFRecord struct {
 	Text string `json:"text"`
 }
 
-// trail is what one evaluation met on its way: it gives the library its answers, and remembers
+// trail is what one evaluation met on its way: it answers the library, and remembers
 // what the library does not say.
 type trail struct {
 	dns      resolve.Answers
@@ -103,7 +103,8 @@ func forLibrary(texts []string) []string {
 	return all
 }
 
-// isMapped reports whether a term has an IPv4 address in the form of IPv6 (RFC 4291 section 2.5.5.2).
+// isMapped reports whether a term has an IPv4 address in the form of IPv6 (RFC 4291 section
+// 2.5.5.2).
 func isMapped(t record.Term) bool {
 	address, _, _ := strings.Cut(t.Value, "/")
 	addr, err := netip.ParseAddr(address)
@@ -183,7 +184,7 @@ func (t *trail) LookupAddr(_ context.Context, addr string) ([]string, error) {
 	return answer.Hosts(), err
 }
 
-// ask gives errors as the library knows them: those of package net.
+// ask returns errors as the library knows them: those of package net.
 func (t *trail) ask(name string, qtype uint16) (resolve.Answer, error) {
 	answer, err := t.dns.To(strings.ReplaceAll(name, `\`, `\\`), qtype)
 	switch {

@@ -80,13 +80,13 @@ func judgeKey(k WantedKey, text string) Finding {
 	return finding(Broken, KeyOther, found, replace, "the key at %s is not ours but another", name)
 }
 
-// isBare tells whether it is our key without its SubjectPublicKeyInfo.
+// isBare reports whether it is our key without its SubjectPublicKeyInfo.
 func isBare(r record.Key, k WantedKey) bool {
 	public, isRSA := k.Public.(*rsa.PublicKey)
 	return isRSA && bytes.Equal(r.Data, x509.MarshalPKCS1PublicKey(public))
 }
 
-// isMislabelled tells whether it is our key but for its k=.
+// isMislabelled reports whether it is our key but for its k=.
 func isMislabelled(r record.Key, k WantedKey) bool {
 	if r.Algorithm == k.Algorithm {
 		return false

@@ -7,11 +7,11 @@
 // demands that one of them be for the domain in From, and says what happens to
 // mail that has none.
 //
-// What DNS answers is data, an Observation: Observe asks, and records all answers. Everything else is
-// a pure function of them. Judge reports a Finding for each mechanism: a typed reason, and words
-// for people. Rules.Step turns the report into the next standing. Receive says what a receiver makes
-// of a message, and package publish what has to be published. A Watcher has all domains observed
-// again and again, without haste (max_per_second), and keeps the standings in the tenant
+// What DNS answers is data, an Observation: Observe asks, and records all answers. Everything else
+// is a pure function of them. Judge reports a Finding for each mechanism: a typed reason, and words
+// for people. Rules.Step turns the report into the next standing. Receive says what a receiver
+// makes of a message, and package publish what has to be published. A Watcher has all domains
+// observed again and again, without haste (max_per_second), and keeps the standings in the tenant
 // table up to date; that is how mail changes its way by itself.
 //
 // The border that matters lies between no and no answer. A domain that says no (a

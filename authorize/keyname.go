@@ -26,7 +26,7 @@ func (l *lookup) misplacedKey(k WantedKey) Finding {
 	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
 }
 
-// addressesAt returns the addresses of a name. A DNS provider that stands before web sites gives
+// addressesAt returns the addresses of a name. A DNS provider that stands before web sites returns
 // its own for a CNAME, unless that is switched off for the name.
 func (l *lookup) addressesAt(name string) (found []string) {
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {

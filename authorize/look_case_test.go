@@ -35,10 +35,10 @@ import (
 //	report     what the look must show
 //	questions  what it must ask, in this order; left out: whatever it likes
 //
-// Placeholders: {rsa} is the record of the key called rsa, and rsa2 and ed25519 are
-// others; {rsa:p} is its p= alone, {rsa:pkcs1} that in the form of PKCS #1, {rsa:cut} what
-// is left of the record in a form for 255 characters, {rsa:half} half of p=; {TEXT*N} is a text N times, with
-// each # in it counted.
+// Placeholders: {rsa} is the record of the key called rsa, and rsa2 and ed25519 are others; {rsa:p}
+// is its p= alone, {rsa:pkcs1} that in the form of PKCS #1, {rsa:cut} what is left of the record in
+// a form for 255 characters, {rsa:half} half of p=; {TEXT*N} is a text N times, with each # in it
+// counted.
 type lookCase struct {
 	name, path string
 	archive    *txtar.Archive

@@ -16,7 +16,7 @@ import (
 // one function here that asks. Which questions those are, the answers decide, so it judges, with
 // DNS behind the answers, and records them.
 //
-// It waits about a minute for each target and reader where servers are silent, the wait for our
+// It waits about a minute for each target and reader where servers do not answer, the wait for our
 // own turn to ask not counted. The error is that of ctx when it ended before; the observation
 // then has what was answered until then.
 func Observe(ctx context.Context, dns resolve.Asker, p *tenant.Platform, targets []Target, readers ...func(resolve.Answers)) (Observation, error) {
@@ -34,11 +34,11 @@ func Observe(ctx context.Context, dns resolve.Asker, p *tenant.Platform, targets
 	return o, ctx.Err()
 }
 
-// Bounds of the patience with silent servers.
+// Bounds of the wait for servers that do not answer.
 const (
 	lookTime = time.Minute // of waiting for servers
 	// giveUp is how many questions about one organization's names may go without an answer in a
-	// row: behind dead name servers all of them are silent.
+	// row: behind dead name servers none of them is answered.
 	giveUp = 2
 )
 

@@ -51,7 +51,7 @@ const (
 	nowhere = "nowhere (a null MX)"
 )
 
-// share tells whether it is all mail that goes elsewhere.
+// share reports whether it is all mail that goes elsewhere.
 func share(elsewhere, found []string) string {
 	aliases := 0
 	if strings.HasPrefix(found[0], alias) {
@@ -139,7 +139,7 @@ func (l *lookup) implicit(host string, before []string) (elsewhere, found []stri
 	return elsewhere, found, err
 }
 
-// isOurs tells whether a host takes mail for us: it is one that takes it for our bounce domain,
+// isOurs reports whether a host takes mail for us: it is one that takes it for our bounce domain,
 // or has an address of ours.
 func (l *lookup) isOurs(host string) (bool, error) {
 	if host == "" { // null MX (RFC 7505)

@@ -92,7 +92,7 @@ func (l *lookup) receiveDKIM(o *Opinion, a Arrival) {
 	}
 }
 
-// selectorOf gives the selector of the n-th signature, which the library does not tell.
+// selectorOf returns the selector of the n-th signature, which the library does not return.
 func selectorOf(octets []byte, n int) string {
 	header, err := message.ReadHeader(message.NewReader(strings.NewReader(string(octets))))
 	if err != nil {
@@ -134,7 +134,7 @@ func (l *lookup) isAligned(name, author message.Domain, policy tenant.DMARC, str
 // doubted is mail that nothing authenticates, and whose domain asks for nothing.
 const doubted = "to the spam folder of many receivers; some refuse it"
 
-// conclude gives DMARC's result (RFC 9989 section 5.3), and what follows from it.
+// conclude returns DMARC's result (RFC 9989 section 5.3), and what follows from it.
 func (o *Opinion) conclude(policy Finding) {
 	passes := o.SPFAligned && o.SPF == library.Pass
 	unsure := o.SPFAligned && o.SPF == library.TempError || policy.Verdict == Unanswered
@@ -160,7 +160,7 @@ func (o *Opinion) conclude(policy Finding) {
 	}
 }
 
-// Authenticated tells whether SPF or DKIM passes for the author's domain.
+// Authenticated reports whether SPF or DKIM passes for the author's domain.
 func (o Opinion) Authenticated() bool {
 	for _, v := range o.Signatures {
 		if v.Aligned && v.Result == "pass" {

@@ -103,7 +103,7 @@ func (l *lookup) judgeByMailbox(d message.Domain, r SPFResult, found []string) F
 
 // judgeResult puts one evaluation into words. The library stops at the term that
 // matches; a receiver reads the whole record first, and stumbles behind it, too (RFC 7208
-// section 4.6). A fault in a record that was read is one whatever a server did not tell.
+// section 4.6). A fault in a record that was read is one whatever servers did not answer.
 func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Finding {
 	no := func(reason Reason, remedy, format string, args ...any) Finding {
 		return finding(Missing, reason, found, remedy, format, args...)
@@ -139,7 +139,7 @@ func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Find
 	return finding(There, SPFPasses, found, "", "")
 }
 
-// judgeLookups tells a record that goes round in circles from one that is merely long.
+// judgeLookups distinguishes a record that goes round in circles from one that is merely long.
 func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, string, string, ...any) Finding) Finding {
 	const circles = 3 // honest records come to one name twice, perhaps
 	times := make(map[string]int)
@@ -151,8 +151,7 @@ func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, str
 	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
 }
 
-// tooMuch tells what a record leads to that is beyond our bounds; honest ones
-// keep far from them.
+// tooMuch says that a record leads beyond our bounds; honest ones keep far from them.
 func tooMuch(d message.Domain, why error, found []string) Finding {
 	if errors.Is(why, resolve.ErrTooLarge) {
 		return finding(Missing, SPFTooLarge, found, "take out the term that leads there", "SPF of %s leads too far: %s", d, excess(why))

@@ -117,7 +117,7 @@ func policyAfter(before tenant.DMARC, report Report, now time.Time) tenant.DMARC
 	return after
 }
 
-// request gives what a policy asks for in the words of its record.
+// request returns what a policy asks for in the words of its record.
 func request(p tenant.DMARC) string {
 	text := string(p.Policy)
 	if p.StrictDKIM {
@@ -151,7 +151,7 @@ func fit(known, wanted tenant.Standing) tenant.Standing {
 	return fitted
 }
 
-// isNews tells whether a fitted standing lacks a look at something that is wanted.
+// isNews reports whether a fitted standing lacks a look at something that is wanted.
 func isNews(fitted, wanted tenant.Standing) bool {
 	if fitted.DMARC.Checked.IsZero() || fitted.SPF.Of != wanted.SPF.Of {
 		return true
@@ -164,7 +164,7 @@ func isNews(fitted, wanted tenant.Standing) bool {
 	return false
 }
 
-// mechanisms gives those of a standing that are wanted.
+// mechanisms returns those of a standing that are wanted.
 func mechanisms(s tenant.Standing) []tenant.Mechanism {
 	var all []tenant.Mechanism
 	if s.SPF.Of != "" {
@@ -187,7 +187,7 @@ const (
 	rarely   = time.Hour
 )
 
-// interval gives the time to the next look at a domain.
+// interval returns the time to the next look at a domain.
 func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
 	wait := r.ActiveEvery
 	for _, m := range mechanisms(s) {

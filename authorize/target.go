@@ -38,12 +38,12 @@ type WantedKey struct {
 // Name returns the name that the key is looked for at.
 func (k WantedKey) Name() string { return cmp.Or(k.At, k.String()) }
 
-// Keyring gives the public key of an identity.
+// Keyring returns the public key of an identity.
 type Keyring interface {
 	Key(tenant.Identity) (keys.Key, bool)
 }
 
-// Targets gives the domains that a tenant's configuration names.
+// Targets returns the domains that a tenant's configuration names.
 func Targets(t *tenant.Tenant, ring Keyring) []Target {
 	var all []Target
 	for _, p := range t.Domains {
@@ -70,7 +70,7 @@ func Below(t *tenant.Tenant, d message.Domain) Target {
 	return Target{Domain: d, Tenant: t.ID, SPF: true}
 }
 
-// OfPlatform gives the domains of the platform's own that its mail depends on. Bounces
+// OfPlatform returns the domains of the platform's own that its mail depends on. Bounces
 // come to the bounce domain as they would to a return path.
 func OfPlatform(p *tenant.Platform, ring Keyring) []Target {
 	all := []Target{{Domain: p.Domain, SPF: true, Keys: keysOf("", p.Identities, p.Domain, ring)}}
@@ -90,7 +90,7 @@ func keysOf(whose string, ids []tenant.Identity, d message.Domain, ring Keyring)
 	return wanted
 }
 
-// same tells whether a look at the one is a look at the other.
+// same reports whether a look at the one is a look at the other.
 func (s Target) same(other Target) bool {
 	return s.Domain == other.Domain && s.Tenant == other.Tenant && s.SPF == other.SPF &&
 		s.ReturnPath == other.ReturnPath && s.PathTenant == other.PathTenant &&
@@ -141,7 +141,7 @@ type Conflict struct {
 	A, B   *tenant.Tenant
 }
 
-// PathConflicts gives the domains whose return paths are not looked for, and so never
+// PathConflicts returns the domains whose return paths are not looked for, and so never
 // used, because there are two. A Standing has room for one, and neither tenant may rely on the
 // other's. Only tenants with authorization auto are concerned.
 func PathConflicts(tenants []*tenant.Tenant) []Conflict {
@@ -164,7 +164,7 @@ func PathConflicts(tenants []*tenant.Tenant) []Conflict {
 	return all
 }
 
-// wants gives a Standing that asks for what the target asks for, and knows nothing.
+// wants returns a Standing that asks for what the target asks for, and knows nothing.
 // A mechanism that is not wanted has an empty Of.
 func (s Target) wants(ips string) tenant.Standing {
 	w := tenant.Standing{Domain: s.Domain}

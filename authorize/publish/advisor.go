@@ -72,7 +72,7 @@ func (a Advisor) Tenant(dns resolve.Answers, t *tenant.Tenant) Sheet {
 	return s
 }
 
-// zonesOf gives the zones of the records that are to be published, each once.
+// zonesOf returns the zones of the records that are to be published, each once.
 func zonesOf(records []Record) []message.Domain {
 	var all []message.Domain
 	for _, r := range records {
@@ -113,7 +113,7 @@ func patternText(p tenant.Pattern) string {
 	return p.Domain.Unicode()
 }
 
-// ours gives the terms that name us in an SPF record at the name: an include where
+// ours returns the terms that name us in an SPF record at the name: an include where
 // there is one to include, else addresses; and the addresses.
 func (k task) ours(name string) (ours, plain []record.Term) {
 	for _, ip := range k.Platform.SendingIPs {

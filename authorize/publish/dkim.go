@@ -14,7 +14,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Alias gives the name of the platform's at which a tenant's public key stands, for the
+// Alias returns the name of the platform's at which a tenant's public key stands, for the
 // tenant to point at with a CNAME. It is not below _domainkey.<domain of the platform>:
 // receivers would then take the tenant's key for one of the platform's, and who has it
 // could sign as the platform. The name may be too long for DNS; then there is none.

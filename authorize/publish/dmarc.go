@@ -15,7 +15,8 @@ import (
 // leastDMARC asks receivers for nothing. Some take less mail from domains without any.
 const leastDMARC = "v=DMARC1; p=none"
 
-// dmarc tells a policy for an organizational domain that has none.
+// dmarc returns the policy record of an organizational domain: what is there, one that all
+// receivers read alike, or one that asks for nothing.
 func (k task) dmarc(d message.Domain) Record {
 	r := newRecord(DMARC, "_dmarc."+d.String(), d, "TXT", leastDMARC,
 		"says what receivers should do with mail that passes neither SPF nor DKIM; p=none asks for nothing, and some receivers prefer it to no record")

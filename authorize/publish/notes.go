@@ -32,7 +32,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 	return append(all, k.guessed(s)...)
 }
 
-// emptyTargets gives the names that aliases in the sheet lead to, and that have no key.
+// emptyTargets returns the names that aliases in the sheet lead to, and that have no key.
 func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 	var empty []string
 	for _, id := range k.Keys.Held(t.Identities) {
@@ -48,7 +48,7 @@ func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 	return empty
 }
 
-// guessed notes that a record has a mail host which nothing told.
+// guessed notes that a record has a mail host that was guessed.
 func (k task) guessed(s Sheet) []string {
 	host, known := k.mailHost()
 	if !known && slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "MX" && r.Value == host && !r.Done }) {
@@ -57,7 +57,7 @@ func (k task) guessed(s Sheet) []string {
 	return nil
 }
 
-// includable tells whether SPF records can include the platform's: to include a name
+// includable reports whether SPF records can include the platform's: to include a name
 // without a record is a permanent error (RFC 7208 section 5.2), and would harm all mail
 // of a tenant. Where DNS does not answer we trust the configuration.
 func (k task) includable() bool {

@@ -12,7 +12,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// returnPath tells how a name of the tenant's becomes a place for bounces: as an alias
+// returnPath returns what makes a name of the tenant's a place for bounces: as an alias
 // of the bounce domain, whose MX and SPF then come along. A name that has other records
 // cannot be an alias (RFC 1034 section 3.6.2), and gets both itself.
 // The finding is about the return path.
@@ -36,7 +36,7 @@ func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	return []Record{r}
 }
 
-// delegated gives the name MX and SPF of its own.
+// delegated returns the name MX and SPF of its own.
 func (k task) delegated(name message.Domain, others []string) []Record {
 	mx := k.mx(Bounces, name, "returns undeliverable mail to "+k.Platform.Name)
 	if len(others) > 0 {
@@ -49,7 +49,7 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 	return []Record{mx, spf}
 }
 
-// occupants gives what answers for a name: the target of an alias, or records that let
+// occupants returns what answers for a name: the target of an alias, or records that let
 // no alias stand beside them.
 func (k task) occupants(name string) (target string, others []string, err error) {
 	answer, err := k.dns.To(name, dns.TypeCNAME)
@@ -73,7 +73,7 @@ func (k task) occupants(name string) (target string, others []string, err error)
 	return "", others, nil
 }
 
-// own is occupants, less what a wildcard record gives to any name beside this one: that
+// own is occupants, less what a wildcard record has for any name beside this one: that
 // does not stand in the way.
 func (k task) own(name message.Domain) (target string, others []string, err error) {
 	target, others, err = k.occupants(name.String())
@@ -87,7 +87,7 @@ func (k task) own(name message.Domain) (target string, others []string, err erro
 	return target, slices.DeleteFunc(others, func(one string) bool { return slices.Contains(wild, one) }), err
 }
 
-// mx tells that mail to the domain comes to our host.
+// mx returns the record by which mail to the domain comes to our host.
 func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	host, _ := k.mailHost()
 	r := newRecord(purpose, d.String(), d.Organizational(), "MX", host, why)
@@ -115,7 +115,7 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	return r
 }
 
-// mailHost gives the host that takes bounces; known is false when nothing told.
+// mailHost returns the host that takes bounces; known is false when it is a guess.
 func (k task) mailHost() (host string, known bool) {
 	if !k.MailHost.IsZero() {
 		return k.MailHost.String(), true
@@ -149,7 +149,7 @@ func (k task) firstMX(d message.Domain) string {
 	return strings.ToLower(strings.TrimSuffix(best.Mx, "."))
 }
 
-// pointer gives the name that the first sending IP has.
+// pointer returns the name that the first sending IP has.
 func (k task) pointer() string {
 	name, err := dns.ReverseAddr(k.Platform.SendingIPs[0].Unmap().String())
 	if err != nil {

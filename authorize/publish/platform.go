@@ -57,7 +57,7 @@ func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
 	})
 }
 
-// ownDomains gives the names that the platform sends from, its signing domain first.
+// ownDomains returns the names that the platform sends from, its signing domain first.
 func (k task) ownDomains() []message.Domain {
 	own := []message.Domain{k.Platform.Domain}
 	add := func(d message.Domain) {

@@ -74,7 +74,7 @@ func letsEveryoneIn(text string) bool {
 	return everyone
 }
 
-// readSPF notes what is present, and gives what can be read as SPF.
+// readSPF notes what is present, and returns what can be read as SPF.
 func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 	texts, meant := answer.Texts(), []string(nil)
 	r.Present = spfTexts(texts)

@@ -82,10 +82,10 @@ func decode(value string) ([]byte, error) {
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
-// Revoked tells whether the record takes its key back.
+// Revoked reports whether the record takes its key back.
 func (k Key) Revoked() bool { return len(k.Data) == 0 }
 
-// Is tells whether the record publishes this public key: an RSA key as
+// Is reports whether the record publishes this public key: an RSA key as
 // SubjectPublicKeyInfo. The RSAPublicKey that RFC 6376 names as well means nothing to
 // OpenDKIM and Mail::DKIM (RFC erratum 3017).
 func (k Key) Is(public crypto.PublicKey) bool {
@@ -98,7 +98,7 @@ func (k Key) Is(public crypto.PublicKey) bool {
 	return false
 }
 
-// CutFrom tells whether the record holds the beginning of this public key: the rest
+// CutFrom reports whether the record holds the beginning of this public key: the rest
 // was lost where a form takes only one string of 255 octets. The first 33 octets are the
 // same in all RSA keys of one length.
 func (k Key) CutFrom(public crypto.PublicKey) bool {

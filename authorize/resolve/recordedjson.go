@@ -31,7 +31,7 @@ type recordJSON struct {
 	Text []string `json:"text,omitempty"` // its strings, with the escapes of a master file
 }
 
-// kinds are the causes of an Error that are told apart.
+// kinds are the causes of an Error that are distinguished.
 var kinds = map[string]error{"too-large": ErrTooLarge, "no-turn": ErrNoTurn, "not-asked": ErrNotAsked, "too-much-elsewhere": errElsewhere}
 
 // MarshalJSON writes a list of replies.

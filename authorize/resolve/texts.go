@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Texts gives the texts of the TXT records in an answer. The strings of one record
+// Texts returns the texts of the TXT records in an answer. The strings of one record
 // are joined without anything between them (RFC 7208 section 3.3, RFC 6376 section
 // 3.6.2.2).
 func (a Answer) Texts() []string {
@@ -37,7 +37,7 @@ func (a Answer) Strings() [][]string {
 	return all
 }
 
-// Hosts gives the host names of the MX and PTR records in an answer, lower case, without final dots, in
+// Hosts returns the host names of the MX and PTR records in an answer, lower case, without final dots, in
 // the order of the answer. The null MX (RFC 7505) is the empty name.
 func (a Answer) Hosts() []string {
 	var hosts []string
@@ -60,7 +60,7 @@ func text(txt *dns.TXT) string {
 	return b.String()
 }
 
-// unescaped undoes what the DNS library does to a character-string: it gives them as a
+// unescaped undoes what the DNS library does to a character-string: it returns them as a
 // master file would have them (RFC 1035 section 5.1), with \X and \DDD.
 func unescaped(s string) string {
 	var b strings.Builder
@@ -97,7 +97,7 @@ func decimal(s string) (octet byte, ok bool) {
 
 func typeName(qtype uint16) string { return dns.Type(qtype).String() }
 
-// Addresses gives the addresses of the A and AAAA records in an answer.
+// Addresses returns the addresses of the A and AAAA records in an answer.
 func (a Answer) Addresses() []netip.Addr {
 	var addrs []netip.Addr
 	for _, rr := range a.Records {

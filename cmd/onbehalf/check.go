@@ -136,7 +136,7 @@ func (p *program) observer(ctx context.Context, now *loaded, from string, c *che
 	}, err
 }
 
-// refused gives the keys that the configuration names and nobody signs with, by tenant id.
+// refused returns the keys that the configuration names and nobody signs with, by tenant id.
 func (l *loaded) refused() map[string][]check.RefusedKey {
 	all := make(map[string][]check.RefusedKey)
 	for _, file := range l.Keys {

@@ -152,7 +152,7 @@ func noTenant(id string, now *loaded) error {
 	return fmt.Errorf("there is no tenant %q; there are: %s", id, known)
 }
 
-// sayUnanswered tells which names DNS gave no answer for.
+// sayUnanswered names what DNS did not answer.
 func (p *program) sayUnanswered(sheet publish.Sheet) {
 	const most = 5
 	silent := sheet.Unanswered()

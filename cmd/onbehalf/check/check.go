@@ -45,7 +45,7 @@ type Checker struct {
 	below  map[string][]authorize.Target
 }
 
-// New makes a Checker. Two tables, lest what is found now gets mixed up with what the daemon
+// New makes a Checker. It has two tables, so that what is found now does not mix with what the daemon
 // has seen.
 func New(s Source) (*Checker, error) {
 	now, err := tenant.NewTable(s.Table.Platform(), s.Table.Tenants())

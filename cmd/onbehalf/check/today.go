@@ -40,7 +40,7 @@ type Today struct {
 	Daemon string `json:"daemon,omitempty"`
 }
 
-// samples gives a name for each wildcard that stands alone: neither is its own domain the
+// samples returns a name for each wildcard that stands alone: neither is its own domain the
 // tenant's, nor did mail come from a name below it.
 func (c *Checker) samples(t *tenant.Tenant) map[message.Domain]message.Domain {
 	all := make(map[message.Domain]message.Domain)
@@ -108,7 +108,7 @@ func (o *ofOne) leaves(m message.Message, plan rewrite.Plan, header message.Head
 	return today
 }
 
-// authorOf gives the address in From; zero: it cannot be read.
+// authorOf returns the address in From; zero: it cannot be read.
 func authorOf(h message.Header) message.Address {
 	field, _ := h.Get("From")
 	author, err := message.ParseFrom(field.Value)
@@ -172,7 +172,7 @@ func (o *ofOne) sign(plan rewrite.Plan, header message.Header, body string) ([]b
 
 func octets(h message.Header, body string) []byte { return []byte(h.String() + "\r\n" + body) }
 
-// worst gives the opinion about the sending IP that fares worst.
+// worst returns the opinion about the sending IP that fares worst.
 func (o *ofOne) worst(a authorize.Arrival) *authorize.Opinion {
 	var worst *authorize.Opinion
 	for _, ip := range o.platform().SendingIPs {
