@@ -56,10 +56,8 @@ func (k task) occupants(name string) (target string, others []string, err error)
 	if err != nil {
 		return "", nil, err
 	}
-	for _, rr := range answer.Records {
-		if cname, ok := rr.(*dns.CNAME); ok {
-			return strings.ToLower(strings.TrimSuffix(cname.Target, ".")), nil, nil
-		}
+	if targets := answer.Hosts(); len(targets) > 0 {
+		return targets[0], nil, nil
 	}
 	for _, qtype := range []uint16{dns.TypeMX, dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeNS} {
 		answer, err := k.dns.To(name, qtype)
@@ -98,12 +96,11 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 		return r
 	}
 	r.behindAlias(answer)
-	for _, rr := range answer.Records {
-		if mx, ok := rr.(*dns.MX); ok {
-			r.Present = append(r.Present, fmt.Sprintf("%d %s", mx.Preference, strings.TrimSuffix(mx.Mx, ".")))
-			if strings.EqualFold(strings.TrimSuffix(mx.Mx, "."), host) {
-				r.Done, r.Preference = true, mx.Preference
-			}
+	for _, other := range answer.Hosts() {
+		preference, _ := answer.Preference(other)
+		r.Present = append(r.Present, fmt.Sprintf("%d %s", preference, other))
+		if other == host {
+			r.Done, r.Preference = true, preference
 		}
 	}
 	switch {
@@ -137,16 +134,14 @@ func (k task) firstMX(d message.Domain) string {
 	if err != nil {
 		return ""
 	}
-	var best *dns.MX
-	for _, rr := range answer.Records {
-		if mx, ok := rr.(*dns.MX); ok && mx.Mx != "." && (best == nil || mx.Preference < best.Preference) {
-			best = mx
+	best := ""
+	var least uint16
+	for _, host := range answer.Hosts() {
+		if preference, _ := answer.Preference(host); host != "" && (best == "" || preference < least) {
+			best, least = host, preference
 		}
 	}
-	if best == nil {
-		return ""
-	}
-	return strings.ToLower(strings.TrimSuffix(best.Mx, "."))
+	return best
 }
 
 // pointer returns the name that the first sending IP has.

@@ -39,10 +39,8 @@ func (k task) providerSteps(zones []message.Domain) []string {
 		if err != nil {
 			continue
 		}
-		for _, rr := range answer.Records {
-			if ns, ok := rr.(*dns.NS); ok {
-				servers = append(servers, "."+strings.ToLower(strings.TrimSuffix(ns.Ns, ".")))
-			}
+		for _, host := range answer.Hosts() {
+			servers = append(servers, "."+host)
 		}
 	}
 	var lines, products []string

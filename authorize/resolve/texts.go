@@ -37,8 +37,8 @@ func (a Answer) Strings() [][]string {
 	return all
 }
 
-// Hosts returns the host names of the MX and PTR records in an answer, lower case, without final dots, in
-// the order of the answer. The null MX (RFC 7505) is the empty name.
+// Hosts returns the host names of the MX, PTR, NS and CNAME records in an answer, lower case, without
+// final dots, in the order of the answer. The null MX (RFC 7505) is the empty name.
 func (a Answer) Hosts() []string {
 	var hosts []string
 	for _, rr := range a.Records {
@@ -47,9 +47,23 @@ func (a Answer) Hosts() []string {
 			hosts = append(hosts, lower(rr.Mx))
 		case *dns.PTR:
 			hosts = append(hosts, lower(rr.Ptr))
+		case *dns.NS:
+			hosts = append(hosts, lower(rr.Ns))
+		case *dns.CNAME:
+			hosts = append(hosts, lower(rr.Target))
 		}
 	}
 	return hosts
+}
+
+// Preference returns the preference of the MX record of a host; found: there is one.
+func (a Answer) Preference(host string) (preference uint16, found bool) {
+	for _, rr := range a.Records {
+		if mx, ok := rr.(*dns.MX); ok && lower(mx.Mx) == host {
+			return mx.Preference, true
+		}
+	}
+	return 0, false
 }
 
 func text(txt *dns.TXT) string {
