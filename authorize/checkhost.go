@@ -40,7 +40,7 @@ type SPFRecord struct {
 type trail struct {
 	dns      resolve.Answers
 	ip       netip.Addr
-	records  []published // SPF records, in the order in which they were reached
+	records  []SPFRecord // in the order in which they were reached, as they are
 	last     string      // the last name asked for a record
 	lastMX   string      // the last name asked for hosts
 	voids    []string    // names and types that there is nothing of
@@ -49,9 +49,6 @@ type trail struct {
 	troubled error       // a question had no definitive answer
 	tooMuch  error       // it leads to more than any honest record needs: resolve.ErrTooMany or ErrTooLarge
 }
-
-// published is an SPF record and where it stands.
-type published struct{ name, text string }
 
 // evaluate runs check_host() for one address and sender.
 func (l *lookup) evaluate(ip netip.Addr, sender string) SPFResult {
@@ -62,7 +59,7 @@ func (l *lookup) evaluate(ip netip.Addr, sender string) SPFResult {
 		r.Cause = shown(r.cause.Error())
 	}
 	for _, p := range t.records {
-		r.Records = append(r.Records, SPFRecord{p.name, shown(p.text)})
+		r.Records = append(r.Records, SPFRecord{p.Name, shown(p.Text)})
 	}
 	return r
 }
@@ -77,7 +74,7 @@ func (t *trail) LookupTXT(_ context.Context, name string) ([]string, error) {
 	answer, err := t.ask(name, dns.TypeTXT)
 	for _, text := range answer.Texts() {
 		if record.IsSPF(text) {
-			t.records = append(t.records, published{t.last, text})
+			t.records = append(t.records, SPFRecord{t.last, text})
 			t.exists = t.exists || hasExists(text)
 			t.byHELO = t.byHELO || strings.Contains(strings.ToLower(text), "%{h")
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
 	"onbehalf/tenant"
 )
 
@@ -28,19 +29,26 @@ s2.t1.dkim.courseware.nl  TXT "{ed25519}"
 spf.large.example         TXT "v=spf1 ip4:40.92.0.0/15 ip4:40.107.0.0/16 ip4:52.100.0.0/15 ip4:52.102.0.0/16 ip4:52.103.0.0/17 ip4:104.47.0.0/17 ip6:2a01:111:f400::/48 ip6:2a01:111:f403::/49 ip6:2a01:111:f403:8000::/51 -all"
 `
 
-// usual observes the domain of usualZone, and returns what was observed as if it was another's.
-func usual(t testing.TB) func(name string) authorize.Observation {
+// usualTarget is the domain of usualZone, and who answers for it.
+func usualTarget(t testing.TB, name string) (authorize.Target, *tenant.Platform, resolve.Asker) {
+	t.Helper()
 	zone := new(server)
 	zone.publish()
-	name := "customer000000.example"
 	zone.read(t, strings.ReplaceAll(placeholders.ReplaceAllStringFunc(strings.ReplaceAll(usualZone, "{domain}", name), fill), "{domain}", name)+platformZone)
 	target := authorize.Target{Domain: domain(t, name), SPF: true, ReturnPath: domain(t, "bounce."+name)}
 	for selector, key := range map[string]string{"s1": "rsa", "s2": "ed25519"} {
 		target.Keys = append(target.Keys, authorize.WantedKey{
 			Identity: tenant.Identity{SDID: target.Domain, Selector: selector, Algorithm: pairs()[key].Algorithm()}, Public: pairs()[key].Public()})
 	}
-	p := &tenant.Platform{Bounce: domain(t, "bounces.courseware.nl"), SendingIPs: ourAddresses}
-	o, err := authorize.Observe(t.Context(), slowAsker{server: zone}, p, []authorize.Target{target})
+	return target, &tenant.Platform{Bounce: domain(t, "bounces.courseware.nl"), SendingIPs: ourAddresses}, slowAsker{server: zone}
+}
+
+// usual observes the domain of usualZone, and returns what was observed as if it was another's.
+func usual(t testing.TB) func(name string) authorize.Observation {
+	t.Helper()
+	const name = "customer000000.example"
+	target, p, dns := usualTarget(t, name)
+	o, err := authorize.Observe(t.Context(), dns, p, []authorize.Target{target})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +108,17 @@ func BenchmarkKept(b *testing.B) {
 		n := keep(b, domains)
 		b.ReportMetric(float64(n)/domains, "bytes/domain")
 		b.ReportMetric(float64(n)/1e6, "MB")
+	}
+}
+
+// BenchmarkLook observes the usual domain without a network, judges it, and keeps what was observed.
+func BenchmarkLook(b *testing.B) {
+	target, p, dns := usualTarget(b, "customer.nl")
+	observer := authorize.Observer{DNS: dns, Platform: p, Kept: new(authorize.Kept)}
+	for b.Loop() {
+		if r := observer.Look(b.Context(), target); r.SPF.Verdict != authorize.There {
+			b.Fatal(r.SPF)
+		}
 	}
 }
 

@@ -144,8 +144,8 @@ func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, str
 	const circles = 3 // honest records come to one name twice, perhaps
 	times := make(map[string]int)
 	for _, p := range r.trail.records {
-		if times[p.name]++; times[p.name] == circles {
-			return no(SPFTooManyLookup, "take out the include or redirect that leads back", "SPF of %s goes round in circles: it comes back to %s until 10 DNS look-ups are used up, which is a permanent error to receivers", d, p.name)
+		if times[p.Name]++; times[p.Name] == circles {
+			return no(SPFTooManyLookup, "take out the include or redirect that leads back", "SPF of %s goes round in circles: it comes back to %s until 10 DNS look-ups are used up, which is a permanent error to receivers", d, p.Name)
 		}
 	}
 	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
@@ -194,8 +194,8 @@ func whyNot(r SPFResult) string {
 // syntax finds the first fault in the records that an evaluation read, and where.
 func (t *trail) syntax() (at string, fault error) {
 	for _, p := range t.records {
-		if _, err := record.ParseSPF(p.text); err != nil {
-			return p.name, err
+		if _, err := record.ParseSPF(p.Text); err != nil {
+			return p.Name, err
 		}
 	}
 	return "", nil
