@@ -80,7 +80,7 @@ func JudgePolicy(answers resolve.Answers, d message.Domain) Finding {
 // Standing returns the standing that follows from the report alone: nothing was known
 // before it.
 func (r Report) Standing(at time.Time) tenant.Standing {
-	s, _ := Rules{}.Step(tenant.Standing{}, r, at)
+	s, _ := Rules{}.Step(r.Target.wants(r.Addresses), r, at)
 	return s
 }
 

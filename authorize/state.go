@@ -58,10 +58,9 @@ func (r Rules) move(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechani
 	return m
 }
 
-// Step returns the standing that follows from a report, and what has changed. What was known
-// before counts as far as it is of what the report looked for.
+// Step returns the standing that follows from a report, and what has changed. The standing before
+// must be of what the report looked for.
 func (r Rules) Step(before tenant.Standing, report Report, now time.Time) (tenant.Standing, []Change) {
-	before = fit(before, report.Target.wants(report.Addresses))
 	after := before
 	var changes []Change
 	target := report.Target
