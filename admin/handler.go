@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -19,6 +20,8 @@ type Source struct {
 	Table    func() *tenant.Table // the current one
 	Daemon   func() Daemon        // with all findings: the Handler cuts them to size
 	Returned func(tenant string) Returned
+	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
+	Observation func(message.Domain) (any, bool)
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
@@ -54,6 +57,7 @@ func refuse(status int, format string, args ...any) *refusal {
 
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
+	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
 	switch {
 	case overInet(r) && !local(r.Host):
 		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
@@ -63,8 +67,22 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 		return h.status()
 	case isTenant:
 		return h.tenant(id)
+	case isDomain:
+		return h.observation(domain)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status or /tenants/ID")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /tenants/ID or /observations/DOMAIN")
+}
+
+func (h *Handler) observation(domain string) (any, *refusal) {
+	d, err := message.ParseDomain(domain)
+	if err != nil {
+		return nil, refuse(http.StatusNotFound, "%v", err)
+	}
+	observed, found := h.source.Observation(d)
+	if !found {
+		return nil, refuse(http.StatusNotFound, "no observation of %s is kept: it is not watched, not looked up yet, or too large", d)
+	}
+	return observed, nil
 }
 
 func (h *Handler) status() (any, *refusal) {

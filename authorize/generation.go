@@ -14,7 +14,7 @@ import (
 type Generation struct {
 	Table *tenant.Table
 	Keys  Keyring
-	Look  func(context.Context, Target) Report // Looker.Look
+	Look  func(context.Context, Target) Report // Observer.Look
 	// DNS is a pointer to whom Look asks. A look under way counts in the next generation as
 	// well, if that asks the same one.
 	DNS   any

@@ -12,6 +12,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/config"
+	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/tenant"
 )
@@ -66,9 +67,10 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		return func() {}
 	}
 	handler := admin.NewHandler(admin.Source{
-		Table:    func() *tenant.Table { return d.current.Load().table },
-		Daemon:   d.tell,
-		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Table:       func() *tenant.Table { return d.current.Load().table },
+		Daemon:      d.tell,
+		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Observation: func(domain message.Domain) (any, bool) { return d.watcher.Observation(domain) },
 	})
 	server := admin.Serve(listener, handler, d.log)
 	return func() { server.Close() }
