@@ -81,13 +81,13 @@ func judgeKey(k WantedKey, text string) Finding {
 }
 
 // isBare reports whether it is our key without its SubjectPublicKeyInfo.
-func isBare(r record.Key, k WantedKey) bool {
+func isBare(r record.DKIM, k WantedKey) bool {
 	public, isRSA := k.Public.(*rsa.PublicKey)
 	return isRSA && bytes.Equal(r.Data, x509.MarshalPKCS1PublicKey(public))
 }
 
 // isMislabelled reports whether it is our key but for its k=.
-func isMislabelled(r record.Key, k WantedKey) bool {
+func isMislabelled(r record.DKIM, k WantedKey) bool {
 	if r.Algorithm == k.Algorithm {
 		return false
 	}
@@ -105,7 +105,7 @@ func checkTarget(target string, zone message.Domain, ours string) string {
 }
 
 // judgeUse looks at what a record with our key lets it be used for.
-func judgeUse(name string, r record.Key, found []string) Finding {
+func judgeUse(name string, r record.DKIM, found []string) Finding {
 	switch {
 	case !r.SHA256:
 		return finding(Broken, KeyHash, found, replace, "the record at %s does not allow SHA-256 (h=), and receivers ignore anything older", name)

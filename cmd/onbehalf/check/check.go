@@ -70,21 +70,21 @@ type Result struct {
 	Tenant        string               `json:"tenant,omitempty"` // id; empty: the platform
 	Title         string               `json:"title"`
 	Authorization tenant.Authorization `json:"authorization,omitempty"`
-	Domains       []Domain             `json:"domains"`
+	Domains       []DomainResult       `json:"domains"`
 	Fine          bool                 `json:"fine"` // all that is wanted is there
 	// Observation is what DNS answered, of which all the rest follows.
 	Observation authorize.Observation `json:"observation"`
 }
 
-// Domain is what was found about one domain.
-type Domain struct {
+// DomainResult is what was found about one domain.
+type DomainResult struct {
 	Domain message.Domain `json:"domain"`
 	Items  []publish.Item `json:"mechanisms"`
 	Today  *Today         `json:"today,omitempty"` // a message from the domain; nil: none comes from it
 }
 
 // fine reports whether all that is wanted is there. What DNS does not say is not.
-func (d Domain) fine() bool {
+func (d DomainResult) fine() bool {
 	refused := d.Today != nil && d.Today.Trouble != ""
 	return !refused && !slices.ContainsFunc(d.Items, func(i publish.Item) bool {
 		return i.Verdict != authorize.There && (!i.Optional || i.Verdict == authorize.Unanswered)
@@ -148,7 +148,7 @@ func (o *ofOne) check(r Result, judged []publish.Judged, samples map[message.Dom
 	r.Fine = true
 	for _, j := range judged {
 		at := j.Target.Domain
-		d := Domain{Domain: at, Items: o.withRefused(at, j.Items)}
+		d := DomainResult{Domain: at, Items: o.withRefused(at, j.Items)}
 		if sample, found := samples[at]; found {
 			d.Today = o.today(sample)
 			d.Today.Guessed = true
