@@ -111,7 +111,7 @@ func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Find
 	at, fault := r.trail.syntax()
 	switch {
 	case fault != nil && at != d.String():
-		return no(SPFSyntax, "have its owner fix that term, or take out what leads there", "SPF of %s leads to %s, where the record is faulty, and receivers then ignore both: %v", d, at, fault)
+		return no(SPFSyntax, "have its owner fix that term, or remove the term that points there", "SPF of %s leads to %s, where the record is faulty, and receivers then ignore both: %v", d, at, fault)
 	case fault != nil:
 		return no(SPFSyntax, "fix that term", "the SPF record of %s is faulty, and receivers ignore all of it: %v", d, fault)
 	case r.trail.tooMuch != nil:
@@ -123,14 +123,14 @@ func (l *lookup) judgeResult(d message.Domain, r SPFResult, found []string) Find
 	case errors.Is(r.cause, library.ErrLookupLimitReached):
 		return l.judgeLookups(d, r, no)
 	case errors.Is(r.cause, library.ErrVoidLookupLimitReached):
-		return no(SPFTooManyVoid, "take out the terms that lead there, or put ours before them", "SPF of %s, when it is read for %s, leads to more than two names with nothing of what it looks for (%s), which is a permanent error to receivers",
-			d, r.IP, strings.Join(r.trail.voids, ", "))
+		return no(SPFTooManyVoid, "remove the terms that point there, or put ours before them", "SPF of %s needs more than two lookups that find nothing (%s) before it comes to %s: that is a permanent error to receivers",
+			d, strings.Join(r.trail.voids, ", "), r.IP)
 	case errors.Is(r.cause, library.ErrTooManyMXRecords):
 		return no(SPFTooManyMX, "name the hosts or their networks (ip4, ip6) for that mx term, or put ours before it", "SPF of %s has an mx term for %s, which has more than 10 hosts: that is a permanent error to receivers", d, r.trail.lastMX)
 	case r.Result == library.PermError && errors.Is(r.cause, library.ErrMultipleRecords):
-		return no(SPFSeveral, "have its owner delete all but one, or take out what leads there", "SPF of %s leads to %s, which has several SPF records: that is a permanent error to receivers", d, r.trail.last)
+		return no(SPFSeveral, "have its owner delete all but one, or remove the term that points there", "SPF of %s leads to %s, which has several SPF records: that is a permanent error to receivers", d, r.trail.last)
 	case r.Result == library.PermError && errors.Is(r.cause, library.ErrNoResult):
-		return no(SPFDeadInclude, "take out what leads there, or have its owner publish one", "SPF of %s leads to %s, which has no SPF record: that is a permanent error to receivers", d, r.trail.last)
+		return no(SPFDeadInclude, "remove the term that points there, or have its owner publish a record", "SPF of %s leads to %s, which has no SPF record: that is a permanent error to receivers", d, r.trail.last)
 	case r.Result == library.PermError:
 		return no(SPFSyntax, "fix it", "SPF of %s is a permanent error to receivers: %v", d, r.cause)
 	case r.Result != library.Pass:
@@ -154,7 +154,7 @@ func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, str
 // tooMuch says that a record leads beyond our bounds; honest ones keep far from them.
 func tooMuch(d message.Domain, why error, found []string) Finding {
 	if errors.Is(why, resolve.ErrTooLarge) {
-		return finding(Missing, SPFTooLarge, found, "take out the term that leads there", "SPF of %s leads too far: %s", d, excess(why))
+		return finding(Missing, SPFTooLarge, found, "remove the term that points there", "SPF of %s leads too far: %s", d, excess(why))
 	}
 	return finding(Missing, SPFTooManyLookup, found, simplify, "SPF of %s leads to more DNS questions and answers than any receiver takes", d)
 }

@@ -116,6 +116,6 @@ func (r *Record) occupied(texts []string) {
 		}
 	}
 	if len(texts) > 0 {
-		r.remark("another key is there: delete it, for this takes its place")
+		r.remark("another key is there: delete it: this one replaces it")
 	}
 }

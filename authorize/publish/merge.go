@@ -123,7 +123,7 @@ func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
 		if !holds(terms, include) {
 			terms = append(terms, include)
 		}
-		remarks = append(remarks, fmt.Sprintf("%s of one record became %s, for another record has an end of its own", t.Text, include.Text))
+		remarks = append(remarks, fmt.Sprintf("%s of one record became %s, because another record has an end of its own", t.Text, include.Text))
 	}
 	if len(ends) > 0 {
 		terms = append(terms, slices.MinFunc(ends, morePermissive))

@@ -13,7 +13,7 @@ import (
 var ErrTooMany = errors.New("it leads to too many DNS questions")
 
 // errElsewhere stands for a bound on more than what is judged.
-var errElsewhere = errors.New("not asked, for too much was asked about other names before")
+var errElsewhere = errors.New("not asked, because too much was asked about other names before")
 
 // Bounded are the Answers for one judgement. It bounds how many questions that takes, and how
 // large their answers are in all, so that no record can make us ask without end. It may be used

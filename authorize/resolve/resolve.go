@@ -100,7 +100,7 @@ var (
 	ErrTooLarge = fmt.Errorf("more than the %d records or %d KiB that are read of one answer", maxRecords, maxOctets>>10)
 	// ErrNoTurn: nobody was asked, for other questions come first and the context would end
 	// before. It says nothing of anybody.
-	ErrNoTurn = errors.New("not asked in the time there was, for too many questions to DNS wait already (dns.max_per_second)")
+	ErrNoTurn = errors.New("not asked in time, because too many DNS questions wait already (dns.max_per_second)")
 )
 
 // Ask asks for the records of a name (no final dot needed) and type. A name that
