@@ -26,6 +26,6 @@
 //	                dmarc.go, dmarcread.go; finding.go words it
 //	state.go        the next standing
 //	receiver.go     what a receiver makes of a message
-//	watch.go        the watch: schedule.go, seen.go, generation.go, outage.go, direct.go, status.go
-//	store.go        standings on disk; saving.go, when
+//	carry.go        what a known standing is worth for a target
+//	store.go        standings on disk
 package authorize
