@@ -93,6 +93,9 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 
 func (d *desk) handler() *admin.Handler {
 	return admin.NewHandler(admin.Source{
+		Observation: func(d message.Domain) (any, bool) {
+			return map[string]string{"of": d.String()}, d.String() == "one.example"
+		},
 		Table:    func() *tenant.Table { return d.table },
 		Daemon:   func() admin.Daemon { return d.daemon },
 		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },

@@ -22,6 +22,8 @@ type Source struct {
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
 	Files    func() Files // tries them
+	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
+	Observation func(message.Domain) (any, bool)
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
@@ -58,6 +60,7 @@ func refuse(status int, format string, args ...any) *refusal {
 
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
+	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
 	switch {
 	case overInet(r) && !local(r.Host):
 		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
@@ -71,8 +74,22 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 		return h.source.Files(), nil
 	case isTenant:
 		return h.tenant(id)
+	case isDomain:
+		return h.observation(domain)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files or /tenants/ID")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files, /tenants/ID or /observations/DOMAIN")
+}
+
+func (h *Handler) observation(domain string) (any, *refusal) {
+	d, err := message.ParseDomain(domain)
+	if err != nil {
+		return nil, refuse(http.StatusNotFound, "%v", err)
+	}
+	observed, found := h.source.Observation(d)
+	if !found {
+		return nil, refuse(http.StatusNotFound, "no observation of %s is kept: it is not watched, not looked up yet, or too large", d)
+	}
+	return observed, nil
 }
 
 func (h *Handler) status() (any, *refusal) {

@@ -7,7 +7,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Carried is what a standing is worth for a subject, which may want something else than the
+// Carried is what a standing is worth for a target, which may want something else than the
 // standing was of.
 type Carried struct {
 	Standing tenant.Standing // what of it still holds
@@ -18,9 +18,9 @@ type Carried struct {
 // AddressesOf names the platform's sending IPs as the SPF of a standing is of them (Mechanism.Of).
 func AddressesOf(p *tenant.Platform) string { return addresses(p.SendingIPs) }
 
-// Carry fits a known standing to the subject, on a platform that sends from the addresses. The zero
+// Carry fits a known standing to the target, on a platform that sends from the addresses. The zero
 // Standing is known of a domain that was never looked up.
-func (s Subject) Carry(known tenant.Standing, addresses string) Carried {
+func (s Target) Carry(known tenant.Standing, addresses string) Carried {
 	wanted := s.wants(addresses)
 	fitted := fit(known, wanted)
 	same := known.SPF.Of == wanted.SPF.Of && known.ReturnPath.Of == wanted.ReturnPath.Of &&

@@ -21,9 +21,9 @@ const (
 )
 
 // key looks whether our public key is published (RFC 6376 section 3.6.2).
-func (l *look) key(k Key) Finding {
-	name := k.String()
-	answer, err := l.dns.Ask(l.ctx, name, dns.TypeTXT)
+func (l *lookup) key(k WantedKey) Finding {
+	name := k.Name()
+	answer, err := l.dns.To(name, dns.TypeTXT)
 	if err != nil {
 		return unreadable(KeyTooLarge, err)
 	}
@@ -40,24 +40,27 @@ func (l *look) key(k Key) Finding {
 	return judgeKey(k, texts[0])
 }
 
-func (l *look) absentKey(k Key) Finding {
-	name := k.String()
+func (l *lookup) absentKey(k WantedKey) Finding {
+	name := k.Name()
+	if k.At != "" { // no form for DNS of a tenant's
+		return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+	}
 	for _, zone := range zones(k.SDID) {
 		wrong := again(name, zone)
-		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeTXT); err == nil && isForKey(answer) {
+		if answer, err := l.dns.To(wrong, dns.TypeTXT); err == nil && isForKey(answer) {
 			return finding(Missing, KeyElsewhere, answer.Texts(), fmt.Sprintf("enter the name as %s; the DNS program appends %s by itself", strings.TrimSuffix(name, "."+zone.String()), zone),
 				"there is no key at %s; it was published at %s, with %s twice", name, wrong, zone)
 		}
 	}
-	if l.Thorough {
+	if l.thorough {
 		return l.misplacedKey(k)
 	}
 	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
 }
 
-func judgeKey(k Key, text string) Finding {
+func judgeKey(k WantedKey, text string) Finding {
 	found := []string{text}
-	name := k.String()
+	name := k.Name()
 	r, err := record.ParseKey(text)
 	switch {
 	case r.CutFrom(k.Public):
@@ -77,14 +80,14 @@ func judgeKey(k Key, text string) Finding {
 	return finding(Broken, KeyOther, found, replace, "the key at %s is not ours but another", name)
 }
 
-// isBare tells whether it is our key without its SubjectPublicKeyInfo.
-func isBare(r record.Key, k Key) bool {
+// isBare reports whether it is our key without its SubjectPublicKeyInfo.
+func isBare(r record.DKIM, k WantedKey) bool {
 	public, isRSA := k.Public.(*rsa.PublicKey)
 	return isRSA && bytes.Equal(r.Data, x509.MarshalPKCS1PublicKey(public))
 }
 
-// isMislabelled tells whether it is our key but for its k=.
-func isMislabelled(r record.Key, k Key) bool {
+// isMislabelled reports whether it is our key but for its k=.
+func isMislabelled(r record.DKIM, k WantedKey) bool {
 	if r.Algorithm == k.Algorithm {
 		return false
 	}
@@ -102,7 +105,7 @@ func checkTarget(target string, zone message.Domain, ours string) string {
 }
 
 // judgeUse looks at what a record with our key lets it be used for.
-func judgeUse(name string, r record.Key, found []string) Finding {
+func judgeUse(name string, r record.DKIM, found []string) Finding {
 	switch {
 	case !r.SHA256:
 		return finding(Broken, KeyHash, found, replace, "the record at %s does not allow SHA-256 (h=), and receivers ignore anything older", name)

@@ -25,7 +25,7 @@ type fault struct {
 // tree walk (RFC 9989 section 4.10) and the organizational domain by the public
 // suffix list (RFC 7489 section 6.6.3), and takes the stricter of both; and of what forgiving
 // receivers make of records that both rules ignore.
-func (l *look) policy(d message.Domain) (tenant.DMARC, Finding) {
+func (l *lookup) policy(d message.Domain) (tenant.DMARC, Finding) {
 	exists, err := l.exists(d)
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
@@ -100,8 +100,8 @@ func modes(p dmarc.Asks) string {
 }
 
 // exists tells whether there is anything at the name: np= is for names without.
-func (l *look) exists(d message.Domain) (bool, error) {
-	answer, err := l.dns.Ask(l.ctx, d.String(), dns.TypeTXT)
+func (l *lookup) exists(d message.Domain) (bool, error) {
+	answer, err := l.dns.To(d.String(), dns.TypeTXT)
 	if errors.Is(err, resolve.ErrTooLarge) {
 		return true, nil
 	}
@@ -110,7 +110,7 @@ func (l *look) exists(d message.Domain) (bool, error) {
 
 // walk returns the records that the tree walk from the domain finds, lowest first, and
 // texts that were meant to be records and are none.
-func (l *look) walk(d message.Domain) (records []dmarc.Published, faults []fault, err error) {
+func (l *lookup) walk(d message.Domain) (records []dmarc.Published, faults []fault, err error) {
 	records, err = dmarc.Walk(d, func(at message.Domain) (*dmarc.Published, error) {
 		one, more, err := l.recordAt(at)
 		faults = append(faults, more...)
@@ -120,18 +120,18 @@ func (l *look) walk(d message.Domain) (records []dmarc.Published, faults []fault
 }
 
 // organizational returns the organizational domain by a tree walk.
-func (l *look) organizational(d message.Domain) (message.Domain, error) {
+func (l *lookup) organizational(d message.Domain) (message.Domain, error) {
 	walked, _, err := l.walk(d)
 	return dmarc.Organizational(d, walked), err
 }
 
 // recordAt gives the DMARC record of one domain; nil: receivers see none.
-func (l *look) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
+func (l *lookup) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	name := "_dmarc." + d.String()
 	if len(name) > 253 {
 		return nil, nil, nil
 	}
-	answer, err := l.dns.Ask(l.ctx, name, dns.TypeTXT)
+	answer, err := l.dns.To(name, dns.TypeTXT)
 	switch {
 	case errors.Is(err, resolve.ErrTooLarge):
 		return nil, []fault{{d, "", resolve.ErrTooLarge.Error(), onlyOnce}}, nil
@@ -170,7 +170,7 @@ func whyIgnored(text string) string {
 
 // lookUp gives the record that RFC 7489 leads to: the domain's own or, without one,
 // that of its organizational domain.
-func (l *look) lookUp(d, org message.Domain) ([]dmarc.Published, []fault, error) {
+func (l *lookup) lookUp(d, org message.Domain) ([]dmarc.Published, []fault, error) {
 	one, faults, err := l.recordAt(d)
 	if err == nil && one == nil && org != d {
 		var more []fault

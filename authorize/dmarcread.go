@@ -20,9 +20,9 @@ type asRead struct {
 
 // forgiving reads the records at the first of the names that has any. What DNS does not answer was
 // asked before, and is an error there.
-func (l *look) forgiving(d message.Domain, names ...message.Domain) (asRead, bool) {
+func (l *lookup) forgiving(d message.Domain, names ...message.Domain) (asRead, bool) {
 	for _, at := range slices.Compact(append([]message.Domain{d}, names...)) {
-		answer, err := l.dns.Ask(l.ctx, "_dmarc."+at.String(), dns.TypeTXT)
+		answer, err := l.dns.To("_dmarc."+at.String(), dns.TypeTXT)
 		if err != nil {
 			continue
 		}

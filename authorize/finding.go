@@ -25,7 +25,7 @@ const (
 type Reason string
 
 const (
-	NoAnswer Reason = "no-answer" // the DNS servers did not tell
+	NoAnswer Reason = "no-answer" // no DNS server answered
 
 	SPFPasses        Reason = "spf-passes"
 	SPFAbsent        Reason = "spf-absent"
@@ -80,10 +80,10 @@ type Finding struct {
 	Found   []string `json:"found,omitempty"`  // the records as they are, clipped
 }
 
-// String gives the sentence.
+// String returns the sentence.
 func (f Finding) String() string { return f.Text }
 
-// String gives the word that JSON has.
+// String returns the word that JSON has.
 func (v Verdict) String() string {
 	return [...]string{"unanswered", "there", "missing", "broken"}[v]
 }
@@ -95,8 +95,8 @@ func finding(v Verdict, reason Reason, found []string, remedy, format string, ar
 	return Finding{v, reason, shown(fmt.Sprintf(format, args...)), shown(remedy), shownAll(found)}
 }
 
-// unreadable tells an answer that is too large, which is the fault of who publishes it, from
-// none.
+// unreadable words that there is no answer that can be read: it is too large, which is the fault of
+// who publishes it, or there was none.
 func unreadable(tooLarge Reason, err error) Finding {
 	if errors.Is(err, resolve.ErrTooLarge) {
 		return finding(Missing, tooLarge, nil, "delete what is not needed there", "%s", excess(err))
@@ -112,7 +112,7 @@ func excess(err error) string {
 	return err.Error()
 }
 
-// unanswered says what became of the attempts. Two that ended alike are told once.
+// unanswered says what became of the attempts. Two that ended alike are named once.
 func unanswered(err error) Finding {
 	var attempts []string
 	for line := range strings.SplitSeq(err.Error(), "\n") {

@@ -39,9 +39,9 @@ func ofTown(t testing.TB, id string, patterns ...string) *tenant.Tenant {
 }
 
 // reportOf returns the report of a lookup that finds the same everywhere.
-func reportOf(s Subject, v Verdict) Report {
+func reportOf(s Target, v Verdict) Report {
 	f := Finding{Verdict: v, Text: "it is " + v.String()}
-	r := Report{Subject: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != Unanswered}
+	r := Report{Target: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != Unanswered}
 	r.Keys = slices.Repeat([]Finding{f}, len(s.Keys))
 	if v != Unanswered {
 		r.Policy.Verdict = There

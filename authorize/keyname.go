@@ -13,25 +13,25 @@ import (
 )
 
 // misplacedKey says why an absent key may have been published all the same.
-func (l *look) misplacedKey(k Key) Finding {
-	name := k.String()
+func (l *lookup) misplacedKey(k WantedKey) Finding {
+	name := k.Name()
 	if addresses := l.addressesAt(name); len(addresses) > 0 && !slices.Equal(addresses, l.addressesAt("onbehalf-wildcard-test."+k.SDID.String())) {
 		return finding(Missing, KeyHidden, addresses, "where the record is a CNAME, switch off that the DNS provider stands before it (at Cloudflare: Proxy status DNS only, the grey cloud)",
 			"there is no key at %s, and there are addresses: a proxy of the DNS provider answers in its place", name)
 	}
 	for _, wrong := range mistyped(k) {
-		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeTXT); err == nil && isForKey(answer) {
+		if answer, err := l.dns.To(wrong, dns.TypeTXT); err == nil && isForKey(answer) {
 			return finding(Missing, KeyMisnamed, answer.Texts(), fmt.Sprintf("publish it at %s, and delete it there", name), "there is no key at %s; one was published at %s", name, wrong)
 		}
 	}
 	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
 }
 
-// addressesAt returns the addresses of a name. A DNS provider that stands before web sites gives
+// addressesAt returns the addresses of a name. A DNS provider that stands before web sites returns
 // its own for a CNAME, unless that is switched off for the name.
-func (l *look) addressesAt(name string) (found []string) {
+func (l *lookup) addressesAt(name string) (found []string) {
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		answer, err := l.dns.Ask(l.ctx, name, qtype)
+		answer, err := l.dns.To(name, qtype)
 		if err != nil {
 			continue
 		}
@@ -56,7 +56,7 @@ func isForKey(answer resolve.Answer) bool {
 }
 
 // mistyped are the names, the likeliest first.
-func mistyped(k Key) []string {
+func mistyped(k WantedKey) []string {
 	var all []string
 	for _, zone := range zones(k.SDID) {
 		under := func(format string, args ...any) {

@@ -3,6 +3,7 @@ package authorize_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -40,7 +41,14 @@ func (s slowAsker) Ask(ctx context.Context, name string, qtype uint16) (resolve.
 	defer s.mu.Unlock()
 	m := new(dns.Msg)
 	s.answer(m, strings.ToLower(dns.Fqdn(name)), qtype)
-	answer.Records, answer.NoName = m.Answer, m.Rcode == dns.RcodeNameError
+	for _, rr := range m.Answer {
+		if cname, isAlias := rr.(*dns.CNAME); isAlias && qtype != dns.TypeCNAME {
+			answer.Chain = append(answer.Chain, strings.TrimSuffix(cname.Target, "."))
+		} else {
+			answer.Records = append(answer.Records, rr)
+		}
+	}
+	answer.NoName = m.Rcode == dns.RcodeNameError
 	return answer, nil
 }
 
@@ -69,7 +77,7 @@ func TestLookTime(t *testing.T) {
 	}{
 		"prompt":        {0, 10 * time.Millisecond, authorize.There, "passes", 0, time.Second},
 		"a queue":       {10 * time.Second, 10 * time.Millisecond, authorize.There, "passes", 5 * time.Minute, 10 * time.Minute},
-		"slow servers":  {0, 5 * time.Second, authorize.Unanswered, "was not asked for: other questions took 1m0s", time.Minute, time.Minute},
+		"slow servers":  {0, 5 * time.Second, authorize.Unanswered, "not asked, because other questions took 1m0s", time.Minute, time.Minute},
 		"both":          {10 * time.Second, 5 * time.Second, authorize.Unanswered, "took 1m0s", 3 * time.Minute, 3 * time.Minute},
 		"one, and long": {0, 90 * time.Second, authorize.Unanswered, "took 1m0s", 90 * time.Second, 90 * time.Second},
 	} {
@@ -79,7 +87,7 @@ func TestLookTime(t *testing.T) {
 				zone.publish()
 				zone.read(t, longZone)
 				start := time.Now()
-				spf := looker(t, slowAsker{zone, row.queue, row.took, ""}).Look(t.Context(), authorize.Subject{Domain: domain(t, "customer.nl"), SPF: true}).SPF
+				spf := look(t, slowAsker{zone, row.queue, row.took, ""}, authorize.Target{Domain: domain(t, "customer.nl"), SPF: true}).SPF
 				if lasted := time.Since(start); spf.Verdict != row.verdict || !strings.Contains(spf.Text, row.text) || lasted < row.least || lasted > row.most {
 					t.Errorf("%v: %s: %s", lasted, spf.Verdict, spf)
 				}
@@ -94,7 +102,12 @@ func TestLookEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		r := looker(t, slowAsker{new(server), time.Hour, 0, ""}).Look(ctx, authorize.Subject{Domain: domain(t, "customer.nl"), SPF: true})
+		target := authorize.Target{Domain: domain(t, "customer.nl"), SPF: true}
+		o, err := authorize.Observe(ctx, slowAsker{new(server), time.Hour, 0, ""}, us(t), []authorize.Target{target})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		r := authorize.Judge(o, us(t), target)
 		if lasted := time.Since(start); r.SPF.Verdict != authorize.Unanswered || r.Answered || lasted != time.Second {
 			t.Errorf("%v: %s: %s", lasted, r.SPF.Verdict, r.SPF)
 		}
@@ -107,9 +120,9 @@ func TestNoTurnIsNoSilence(t *testing.T) {
 	zone := new(server)
 	zone.publish()
 	zone.read(t, `bounce.customer.nl MX 10 elsewhere.nl.`)
-	r := looker(t, slowAsker{zone, 0, 0, "customer.nl _dmarc.customer.nl s1._domainkey.customer.nl s2._domainkey.customer.nl"}).Look(t.Context(), authorize.Subject{
+	r := look(t, slowAsker{zone, 0, 0, "customer.nl _dmarc.customer.nl s1._domainkey.customer.nl s2._domainkey.customer.nl"}, authorize.Target{
 		Domain: domain(t, "customer.nl"), SPF: true, ReturnPath: domain(t, "bounce.customer.nl"),
-		Keys: []authorize.Key{
+		Keys: []authorize.WantedKey{
 			{Identity: tenant.Identity{SDID: domain(t, "customer.nl"), Selector: "s1"}, Public: pairs()["rsa"].Public()},
 			{Identity: tenant.Identity{SDID: domain(t, "customer.nl"), Selector: "s2"}, Public: pairs()["rsa"].Public()},
 		},
@@ -124,26 +137,37 @@ func TestNoTurnIsNoSilence(t *testing.T) {
 	}
 }
 
-func looker(t *testing.T, asker resolve.Asker) authorize.Looker {
-	return authorize.Looker{DNS: asker, Platform: &tenant.Platform{Bounce: domain(t, "bounces.courseware.nl"), SendingIPs: ourAddresses[:1]}}
+// us are the platform that looks.
+func us(t *testing.T) *tenant.Platform {
+	return &tenant.Platform{Bounce: domain(t, "bounces.courseware.nl"), SendingIPs: ourAddresses[:1]}
 }
 
-// TestSharedLooks: looks that share a memory have all their questions. Where that memory is
-// bounded, to be at its end is not the fault of who is looked at.
-func TestSharedLooks(t *testing.T) {
+// look is a look of ours.
+func look(t *testing.T, dns resolve.Asker, target authorize.Target) authorize.Report {
+	return authorize.Observer{DNS: dns, Platform: us(t)}.Look(t.Context(), target)
+}
+
+// TestManyTargets: targets that are observed together have all their questions each. Where an
+// observation is bounded, to be at its end is not the fault of who is looked at.
+func TestManyTargets(t *testing.T) {
 	zone := new(server)
 	zone.publish()
 	zone.read(t, strings.ReplaceAll(longZone, "customer.nl", "*.customer.nl"))
-	shared := resolve.Share(slowAsker{server: zone})
+	var targets []authorize.Target
 	for i := range 100 {
-		spf := looker(t, shared).Look(t.Context(), authorize.Subject{Domain: domain(t, fmt.Sprintf("d%d.customer.nl", i)), SPF: true}).SPF
-		if spf.Verdict != authorize.There {
+		targets = append(targets, authorize.Target{Domain: domain(t, fmt.Sprintf("d%d.customer.nl", i)), SPF: true})
+	}
+	o, err := authorize.Observe(t.Context(), slowAsker{server: zone}, us(t), targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, target := range targets {
+		if spf := authorize.Judge(o, us(t), target).SPF; spf.Verdict != authorize.There {
 			t.Fatalf("%d: %s: %s", i, spf.Verdict, spf)
 		}
 	}
-	bounded := resolve.Remember(slowAsker{server: zone}, 5)
-	spf := looker(t, bounded).Look(t.Context(), authorize.Subject{Domain: domain(t, "d1.customer.nl"), SPF: true}).SPF
-	if spf.Verdict != authorize.Unanswered {
+	bounded := resolve.Bound(resolve.NewRecorder(t.Context(), slowAsker{server: zone}), 5)
+	if spf := authorize.Judge(bounded, us(t), targets[1]).SPF; spf.Verdict != authorize.Unanswered {
 		t.Errorf("%s: %s", spf.Verdict, spf)
 	}
 }
@@ -163,7 +187,7 @@ func TestHostileAtOnce(t *testing.T) {
 			var looking sync.WaitGroup
 			for i := range looks {
 				looking.Go(func() {
-					spf := looker(t, client).Look(t.Context(), authorize.Subject{Domain: domain(t, fmt.Sprintf("d%d.evil.nl", i)), SPF: true}).SPF
+					spf := look(t, client, authorize.Target{Domain: domain(t, fmt.Sprintf("d%d.evil.nl", i)), SPF: true}).SPF
 					if spf.Reason != authorize.SPFTooLarge && spf.Reason != authorize.SPFTooManyLookup {
 						t.Errorf("%s: %s", spf.Reason, spf)
 					}

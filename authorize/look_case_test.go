@@ -5,6 +5,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -30,19 +32,19 @@ import (
 //
 //	platform   ips, bounce: what differs from the platform that all cases have
 //	zone       what DNS holds: a master file, as serve reads it, with placeholders
-//	subject    domain, spf: yes, dkim: SELECTOR=KEY..., return_path, dmarc: yes, thorough: yes
+//	target    domain, spf: yes, dkim: SELECTOR=KEY..., return_path, dmarc: yes, thorough: yes
 //	report     what the look must show
 //	questions  what it must ask, in this order; left out: whatever it likes
 //
-// Placeholders: {rsa} is the record of the key called rsa, and rsa2 and ed25519 are
-// others; {rsa:p} is its p= alone, {rsa:pkcs1} that in the form of PKCS #1, {rsa:cut} what
-// is left of the record in a form for 255 characters, {rsa:half} half of p=; {TEXT*N} is a text N times, with
-// each # in it counted.
+// Placeholders: {rsa} is the record of the key called rsa, and rsa2 and ed25519 are others; {rsa:p}
+// is its p= alone, {rsa:pkcs1} that in the form of PKCS #1, {rsa:cut} what is left of the record in
+// a form for 255 characters, {rsa:half} half of p=; {TEXT*N} is a text N times, with each # in it
+// counted.
 type lookCase struct {
 	name, path string
 	archive    *txtar.Archive
 	platform   tenant.Platform
-	subject    authorize.Subject
+	target     authorize.Target
 	zone       string
 	dmarc      bool // the report has it
 	thorough   bool
@@ -99,24 +101,24 @@ func readLookCase(t testing.TB, path string) *lookCase {
 	for name, value := range c.settings(t, "subject") {
 		switch name {
 		case "domain":
-			c.subject.Domain = domain(t, value)
+			c.target.Domain = domain(t, value)
 		case "spf":
-			c.subject.SPF = value == "yes"
+			c.target.SPF = value == "yes"
 		case "return_path":
-			c.subject.ReturnPath = domain(t, value)
+			c.target.ReturnPath = domain(t, value)
 		case "dmarc":
 			c.dmarc = value == "yes"
 		case "thorough":
 			c.thorough = value == "yes"
 		case "dkim":
 		default:
-			t.Fatalf("%s: subject has the unknown name %q", path, name)
+			t.Fatalf("%s: target has the unknown name %q", path, name)
 		}
 	}
 	for word := range strings.FieldsSeq(c.settings(t, "subject")["dkim"]) {
 		selector, key, _ := strings.Cut(word, "=")
-		c.subject.Keys = append(c.subject.Keys, authorize.Key{
-			Identity: tenant.Identity{SDID: c.subject.Domain, Selector: selector, Algorithm: pairs()[key].Algorithm()},
+		c.target.Keys = append(c.target.Keys, authorize.WantedKey{
+			Identity: tenant.Identity{SDID: c.target.Domain, Selector: selector, Algorithm: pairs()[key].Algorithm()},
 			Public:   pairs()[key].Public(),
 		})
 	}
@@ -182,8 +184,64 @@ func (c *lookCase) lookAt(t testing.TB, addr string, patience time.Duration) aut
 	if err != nil {
 		t.Fatal(err)
 	}
-	looker := authorize.Looker{DNS: client, Platform: &c.platform, Thorough: c.thorough}
-	return looker.Look(t.Context(), c.subject)
+	c.target.Thorough = c.thorough
+	return judged(t, client, &c.platform, c.target)
+}
+
+// judged observes, writes the observation and reads it back, and judges what was read. That must be
+// what was observed, and ask for nothing more.
+func judged(t testing.TB, dns resolve.Asker, p *tenant.Platform, target authorize.Target) authorize.Report {
+	t.Helper()
+	o, _ := authorize.Observe(t.Context(), dns, p, []authorize.Target{target})
+	text := asJSON(t, o)
+	var back authorize.Observation
+	fromJSON(t, text, &back)
+	if again := asJSON(t, back); again != text {
+		t.Errorf("%s\nwas read back as\n%s", text, again)
+	}
+	needs := new(asksNothing)
+	r := authorize.Judge(witness{back, needs}, p, target)
+	if needs.more != nil {
+		t.Errorf("the observation has no answer to %q", needs.more)
+	}
+	if spf := asJSON(t, r.SPFResults); len(o.SPF) > 0 && spf != asJSON(t, back.SPF) {
+		t.Errorf("SPF is judged %s\nand was observed as %s", spf, asJSON(t, back.SPF))
+	}
+	return r
+}
+
+// asksNothing has the questions that an observation has no answer to.
+type asksNothing struct{ more []string }
+
+// witness are answers of which it is seen what they have not.
+type witness struct {
+	authorize.Observation
+	*asksNothing
+}
+
+// To is of resolve.Answers.
+func (w witness) To(name string, qtype uint16) (resolve.Answer, error) {
+	answer, err := w.Observation.To(name, qtype)
+	if failed := new(resolve.Error); errors.As(err, &failed) && failed.Cause == resolve.ErrNotAsked {
+		w.more = append(w.more, failed.Name+" "+failed.Type)
+	}
+	return answer, err
+}
+
+func fromJSON(t testing.TB, text string, value any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func asJSON(t testing.TB, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // update writes what came of the case into its file.
@@ -285,7 +343,7 @@ func (c *lookCase) printed(r authorize.Report) string {
 		line("\t%s: %s", one.IP, one.Result)
 	}
 	for i, f := range r.Keys {
-		show("dkim "+r.Subject.Keys[i].Selector, f)
+		show("dkim "+r.Target.Keys[i].Selector, f)
 	}
 	show("return path", r.ReturnPath)
 	if c.dmarc {

@@ -37,7 +37,7 @@ func FuzzLook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, spf, key, dmarc, others string) {
 		server.publish(hostile(spf, key, dmarc, others)...)
 		c := &lookCase{platform: tenant.Platform{Bounce: domain(t, "bounces.courseware.nl"), SendingIPs: ourAddresses}}
-		c.subject = authorize.Subject{Domain: domain(t, "customer.nl"), SPF: true, Keys: []authorize.Key{{
+		c.target = authorize.Target{Domain: domain(t, "customer.nl"), SPF: true, Keys: []authorize.WantedKey{{
 			Identity: tenant.Identity{SDID: domain(t, "customer.nl"), Selector: "s1", Algorithm: tenant.RSA}, Public: pairs()["rsa"].Public(),
 		}}, ReturnPath: domain(t, "bounce.customer.nl")}
 		report := c.lookAt(t, server.addr, 5*time.Second)
@@ -45,7 +45,7 @@ func FuzzLook(f *testing.F) {
 		if n := len(server.questions()); n > mostQuestions {
 			t.Errorf("%d questions, want %d at most", n, mostQuestions)
 		}
-		c.subject.SPF, c.subject.ReturnPath = false, message.Domain{}
+		c.target.SPF, c.target.ReturnPath = false, message.Domain{}
 		server.publish(hostile(spf, key, dmarc, others)...)
 		c.lookAt(t, server.addr, 5*time.Second)
 		for _, q := range server.questions() {

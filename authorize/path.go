@@ -17,7 +17,7 @@ import (
 
 // returnPath looks whether mail to the name comes to us, whether its SPF passes,
 // and whether receivers see it as one organization with the domain.
-func (l *look) returnPath(s Subject, policy tenant.DMARC) Finding {
+func (l *lookup) returnPath(s Target, policy tenant.DMARC) Finding {
 	where, found, err := l.destination(s.ReturnPath)
 	switch {
 	case err != nil:
@@ -40,7 +40,7 @@ func (l *look) returnPath(s Subject, policy tenant.DMARC) Finding {
 	default:
 		remedy := spf.Remedy
 		if target, isAlias := strings.CutPrefix(found[0], alias); isAlias { // beside a CNAME nothing else can stand
-			remedy = fmt.Sprintf("have the SPF record of %s mended, for the CNAME leads there", target)
+			remedy = fmt.Sprintf("have the SPF record of %s fixed, because the CNAME points there", target)
 		}
 		return finding(Missing, PathSPF, append(found, spf.Found...), remedy, "%s leads to us, but %s", s.ReturnPath, spf.Text)
 	}
@@ -52,7 +52,7 @@ const (
 	nowhere = "nowhere (a null MX)"
 )
 
-// share tells whether it is all mail that goes elsewhere.
+// share reports whether it is all mail that goes elsewhere.
 func share(elsewhere, found []string) string {
 	aliases := 0
 	if strings.HasPrefix(found[0], alias) {
@@ -73,15 +73,15 @@ func few(names []string) string {
 	return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-func (l *look) absentPath(s Subject) Finding {
+func (l *lookup) absentPath(s Target) Finding {
 	for _, zone := range zones(s.Domain) {
 		wrong := again(s.ReturnPath.String(), zone)
-		if answer, err := l.dns.Ask(l.ctx, wrong, dns.TypeMX); err == nil && (len(answer.Records) > 0 || len(answer.Chain) > 1) {
+		if answer, err := l.dns.To(wrong, dns.TypeMX); err == nil && (len(answer.Records) > 0 || len(answer.Chain) > 1) {
 			return finding(Missing, PathWrongZone, nil, fmt.Sprintf("enter the name without %s at its end; the DNS program appends that by itself", zone),
 				"%s does not exist; it was published as %s, with %s twice", s.ReturnPath, wrong, zone)
 		}
 	}
-	if answer, err := l.dns.Ask(l.ctx, s.ReturnPath.String(), dns.TypeMX); err == nil && len(answer.Chain) > 1 {
+	if answer, err := l.dns.To(s.ReturnPath.String(), dns.TypeMX); err == nil && len(answer.Chain) > 1 {
 		return finding(Missing, PathAbsent, []string{alias + answer.Target()}, checkTarget(answer.Target(), s.ReturnPath, "have it take mail"),
 			"%s is a CNAME to %s, which does not exist or takes no mail", s.ReturnPath, answer.Target())
 	}
@@ -90,12 +90,12 @@ func (l *look) absentPath(s Subject) Finding {
 
 // destination follows mail for a name (RFC 5321 section 5.1). Elsewhere names the hosts
 // that are not ours; found is what DNS has. Neither: there is nothing.
-func (l *look) destination(name message.Domain) (elsewhere, found []string, err error) {
-	mx, err := l.dns.Ask(l.ctx, name.String(), dns.TypeMX)
+func (l *lookup) destination(name message.Domain) (elsewhere, found []string, err error) {
+	mx, err := l.dns.To(name.String(), dns.TypeMX)
 	if err != nil {
 		return nil, nil, err
 	}
-	bounce := l.Platform.Bounce.String()
+	bounce := l.platform.Bounce.String()
 	if slices.Contains(mx.Chain[1:], bounce) {
 		return nil, []string{alias + bounce}, nil
 	}
@@ -107,7 +107,7 @@ func (l *look) destination(name message.Domain) (elsewhere, found []string, err 
 		return l.implicit(mx.Target(), found)
 	}
 	takes := l.isOurs
-	if name == l.Platform.Bounce { // it is we who say where our bounces go
+	if name == l.platform.Bounce { // it is we who say where our bounces go
 		takes = l.hasAddress
 	}
 	for _, host := range hosts {
@@ -124,7 +124,7 @@ func (l *look) destination(name message.Domain) (elsewhere, found []string, err 
 }
 
 // implicit is destination for a name without MX.
-func (l *look) implicit(host string, before []string) (elsewhere, found []string, err error) {
+func (l *lookup) implicit(host string, before []string) (elsewhere, found []string, err error) {
 	addrs, err := l.addressesOf(host)
 	if err != nil || len(addrs) == 0 {
 		return nil, nil, err
@@ -133,21 +133,21 @@ func (l *look) implicit(host string, before []string) (elsewhere, found []string
 	ours, err := l.isOurs(host)
 	for _, addr := range addrs {
 		found = append(found, map[bool]string{true: "A ", false: "AAAA "}[addr.Is4()]+addr.String())
-		if !ours && !slices.Contains(l.Platform.SendingIPs, addr) {
+		if !ours && !slices.Contains(l.platform.SendingIPs, addr) {
 			elsewhere = append(elsewhere, addr.String())
 		}
 	}
 	return elsewhere, found, err
 }
 
-// isOurs tells whether a host takes mail for us: it is one that takes it for our bounce domain,
+// isOurs reports whether a host takes mail for us: it is one that takes it for our bounce domain,
 // or has an address of ours.
-func (l *look) isOurs(host string) (bool, error) {
+func (l *lookup) isOurs(host string) (bool, error) {
 	if host == "" { // null MX (RFC 7505)
 		return false, nil
 	}
-	bounce := l.Platform.Bounce.String()
-	home, err := l.dns.Ask(l.ctx, bounce, dns.TypeMX)
+	bounce := l.platform.Bounce.String()
+	home, err := l.dns.To(bounce, dns.TypeMX)
 	if err != nil {
 		return false, err
 	}
@@ -156,19 +156,19 @@ func (l *look) isOurs(host string) (bool, error) {
 	}
 	addrs, err := l.addressesOf(host)
 	return len(addrs) > 0 && !slices.ContainsFunc(addrs, func(a netip.Addr) bool {
-		return !slices.Contains(l.Platform.SendingIPs, a)
+		return !slices.Contains(l.platform.SendingIPs, a)
 	}), err
 }
 
-func (l *look) hasAddress(host string) (bool, error) {
+func (l *lookup) hasAddress(host string) (bool, error) {
 	addrs, err := l.addressesOf(host)
 	return len(addrs) > 0, err
 }
 
-func (l *look) addressesOf(host string) ([]netip.Addr, error) {
+func (l *lookup) addressesOf(host string) ([]netip.Addr, error) {
 	var addrs []netip.Addr
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		answer, err := l.dns.Ask(l.ctx, host, qtype)
+		answer, err := l.dns.To(host, qtype)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +179,7 @@ func (l *look) addressesOf(host string) ([]netip.Addr, error) {
 
 // misalignment finds that receivers which walk the tree see two organizations where
 // the public suffix list sees one.
-func (l *look) misalignment(s Subject, policy tenant.DMARC) *Finding {
+func (l *lookup) misalignment(s Target, policy tenant.DMARC) *Finding {
 	switch policy.Policy {
 	case dmarc.Unknown:
 		f := unanswered(errors.New("the DMARC policy, and with it alignment, is not known"))

@@ -47,7 +47,7 @@ func TestPeer(t *testing.T) {
 		}
 		report, server := c.look(t)
 		for _, one := range report.SPFResults[:min(len(report.SPFResults), 2)] {
-			fmt.Fprintf(&questions, "%s %s postmaster@%s helo.invalid\n", server.addr, one.IP, c.subject.Domain)
+			fmt.Fprintf(&questions, "%s %s postmaster@%s helo.invalid\n", server.addr, one.IP, c.target.Domain)
 			ours := string(one.Result)
 			if report.SPF.Reason == authorize.SPFSyntax {
 				ours = "permerror"

@@ -25,7 +25,7 @@ type Change struct {
 	At        time.Time
 }
 
-// step moves one mechanism by what a look found.
+// move moves one mechanism by what a look found.
 //
 //	state     there    missing                                broken
 //	unknown   active   pending                                pending
@@ -35,7 +35,7 @@ type Change struct {
 //
 // Without a definitive answer nothing moves, and the trouble is noted. In warning
 // mail still relies on the mechanism.
-func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechanism {
+func (r Rules) move(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechanism {
 	if f.Verdict == Unanswered {
 		m.LookupError = tenant.LookupError{Error: f.Text, At: now}
 		return m
@@ -58,57 +58,50 @@ func (r Rules) step(m tenant.Mechanism, f Finding, now time.Time) tenant.Mechani
 	return m
 }
 
-// Apply gives the standing that follows from a report, and what has changed. The
-// standing before must have been fitted to the report's subject.
-func (r Rules) Apply(before tenant.Standing, report Report, now time.Time) (tenant.Standing, []Change) {
+// Step returns the standing that follows from a report, and what has changed. The standing before
+// must be of what the report looked for.
+func (r Rules) Step(before tenant.Standing, report Report, now time.Time) (tenant.Standing, []Change) {
 	after := before
 	var changes []Change
-	subject := report.Subject
+	target := report.Target
 	tell := func(whose, name, was, is, evidence string) {
 		if was != is {
-			changes = append(changes, Change{subject.Domain, whose, name, was, is, evidence, now})
+			changes = append(changes, Change{target.Domain, whose, name, was, is, evidence, now})
 		}
 	}
 	note := func(whose, name string, was, is tenant.Mechanism) {
 		tell(whose, name, string(was.State), string(is.State), is.Evidence)
 	}
 	if before.SPF.Of != "" {
-		after.SPF = r.stepSPF(before.SPF, report, now)
-		note(subject.Tenant, "spf", before.SPF, after.SPF)
+		after.SPF = r.moveSPF(before.SPF, report, now)
+		note(target.Tenant, "spf", before.SPF, after.SPF)
 	}
 	after.DKIM = make([]tenant.KeyStanding, len(before.DKIM)) // the one before is in snapshots
 	for i, key := range before.DKIM {
-		after.DKIM[i] = tenant.KeyStanding{Name: key.Name, Mechanism: r.step(key.Mechanism, report.Keys[i], now)}
-		note(subject.Keys[i].Tenant, "dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
+		after.DKIM[i] = tenant.KeyStanding{Name: key.Name, Mechanism: r.move(key.Mechanism, report.Keys[i], now)}
+		note(target.Keys[i].Tenant, "dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
 	}
 	if before.ReturnPath.Of != "" {
-		after.ReturnPath = r.step(before.ReturnPath, report.ReturnPath, now)
-		note(subject.PathTenant, "return_path", before.ReturnPath, after.ReturnPath)
+		after.ReturnPath = r.move(before.ReturnPath, report.ReturnPath, now)
+		note(target.PathTenant, "return_path", before.ReturnPath, after.ReturnPath)
 	}
 	after.DMARC = policyAfter(before.DMARC, report, now)
-	tell(subject.Tenant, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence)
+	tell(target.Tenant, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence)
 	return after, changes
 }
 
-// stepSPF is step for the addresses that were looked for. When they are others than those
+// moveSPF is move for the addresses that were looked for. When they are others than those
 // of the state, it was never there for them, and there is nothing to wait for.
-func (r Rules) stepSPF(m tenant.Mechanism, report Report, now time.Time) tenant.Mechanism {
+func (r Rules) moveSPF(m tenant.Mechanism, report Report, now time.Time) tenant.Mechanism {
 	found := report.SPF
 	if found.Verdict == Missing && m.Of != report.Addresses {
 		found.Verdict = Broken
 	}
-	m = r.step(m, found, now)
+	m = r.move(m, found, now)
 	if found.Verdict != Unanswered {
 		m.Of = report.Addresses
 	}
 	return m
-}
-
-// Standing gives the standing that follows from the report alone: nothing was known
-// before it.
-func (r Report) Standing(now time.Time) tenant.Standing {
-	s, _ := Rules{}.Apply(r.Subject.wants(r.Addresses), r, now)
-	return s
 }
 
 // policyAfter takes a policy as it is: what a domain asks of receivers holds from the
@@ -123,7 +116,7 @@ func policyAfter(before tenant.DMARC, report Report, now time.Time) tenant.DMARC
 	return after
 }
 
-// request gives what a policy asks for in the words of its record.
+// request returns what a policy asks for in the words of its record.
 func request(p tenant.DMARC) string {
 	text := string(p.Policy)
 	if p.StrictDKIM {
@@ -157,7 +150,7 @@ func fit(known, wanted tenant.Standing) tenant.Standing {
 	return fitted
 }
 
-// isNews tells whether a fitted standing lacks a look at something that is wanted.
+// isNews reports whether a fitted standing lacks a look at something that is wanted.
 func isNews(fitted, wanted tenant.Standing) bool {
 	if fitted.DMARC.Checked.IsZero() || fitted.SPF.Of != wanted.SPF.Of {
 		return true
@@ -170,7 +163,7 @@ func isNews(fitted, wanted tenant.Standing) bool {
 	return false
 }
 
-// mechanisms gives those of a standing that are wanted.
+// mechanisms returns those of a standing that are wanted.
 func mechanisms(s tenant.Standing) []tenant.Mechanism {
 	var all []tenant.Mechanism
 	if s.SPF.Of != "" {
@@ -193,7 +186,7 @@ const (
 	rarely   = time.Hour
 )
 
-// interval gives the time to the next look at a domain.
+// interval returns the time to the next look at a domain.
 func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
 	wait := r.ActiveEvery
 	for _, m := range mechanisms(s) {

@@ -16,7 +16,7 @@ var (
 	morning = noon.Add(-3 * time.Hour)
 )
 
-// TestStep has a row for each cell of the table over Rules.step.
+// TestStep has a row for each cell of the table over Rules.move.
 func TestStep(t *testing.T) {
 	const unknown, pending, active, warning = tenant.Unknown, tenant.Pending, tenant.Active, tenant.Warning
 	tests := []struct {
@@ -63,7 +63,7 @@ func TestStep(t *testing.T) {
 				want.Since = noon
 			}
 		}
-		if got := usual.step(before, Finding{Verdict: test.v, Text: "what was seen"}, noon); got != want {
+		if got := usual.move(before, Finding{Verdict: test.v, Text: "what was seen"}, noon); got != want {
 			t.Errorf("%q for %s, then %s:\n%+v, want\n%+v", test.state, test.age, test.v, got, want)
 		}
 	}
@@ -73,8 +73,8 @@ func TestStep(t *testing.T) {
 // the usual time.
 func TestClockSetBack(t *testing.T) {
 	m := tenant.Mechanism{State: tenant.Warning, Since: noon.Add(10 * 365 * 24 * time.Hour)}
-	m = usual.step(m, Finding{Verdict: Missing}, noon)
-	m = usual.step(m, Finding{Verdict: Missing}, noon.Add(usual.DemoteAfter))
+	m = usual.move(m, Finding{Verdict: Missing}, noon)
+	m = usual.move(m, Finding{Verdict: Missing}, noon.Add(usual.DemoteAfter))
 	if m.State != tenant.Pending {
 		t.Errorf("it is %q", m.State)
 	}
@@ -93,15 +93,15 @@ func fullStanding(t testing.TB, state tenant.State) tenant.Standing {
 }
 
 func fullReport(t testing.TB, v Verdict) Report {
-	return reportOf(Subject{Domain: dom(t, "customer.example"), Tenant: "customer", PathTenant: "schools",
-		Keys: []Key{{Tenant: "customer"}, {Tenant: "schools"}}}, v)
+	return reportOf(Target{Domain: dom(t, "customer.example"), Tenant: "customer", PathTenant: "schools",
+		Keys: []WantedKey{{Tenant: "customer"}, {Tenant: "schools"}}}, v)
 }
 
 // TestApplyTogether applies one verdict to all mechanisms.
 func TestApplyTogether(t *testing.T) {
 	before, kept := fullStanding(t, tenant.Active), fullStanding(t, tenant.Active)
 	before.SPF.Of, kept.SPF.Of = ourIPs, ourIPs
-	after, changes := usual.Apply(before, fullReport(t, Missing), noon)
+	after, changes := usual.Step(before, fullReport(t, Missing), noon)
 	if !reflect.DeepEqual(before, kept) {
 		t.Error("the standing before, which snapshots hold, was changed")
 	}
@@ -117,7 +117,7 @@ func TestApplyTogether(t *testing.T) {
 	if !slices.Equal(seen, want) {
 		t.Errorf("changes\n%q, want\n%q", seen, want)
 	}
-	if _, changes := usual.Apply(after, fullReport(t, Missing), noon.Add(time.Minute)); len(changes) != 0 {
+	if _, changes := usual.Step(after, fullReport(t, Missing), noon.Add(time.Minute)); len(changes) != 0 {
 		t.Errorf("nothing moved, and yet: %v", changes)
 	}
 }
@@ -144,7 +144,7 @@ func TestApplyOtherAddresses(t *testing.T) {
 	}
 	for _, test := range tests {
 		before := fullStanding(t, test.state)
-		after, _ := usual.Apply(before, fullReport(t, test.v), noon)
+		after, _ := usual.Step(before, fullReport(t, test.v), noon)
 		if after.SPF.State != test.want || after.SPF.Of != test.of {
 			t.Errorf("%q, then %s for other addresses: %+v", test.state, test.v, after.SPF)
 		}
@@ -159,7 +159,7 @@ func TestApplyEachItsOwn(t *testing.T) {
 	r := fullReport(t, There)
 	r.Keys[1] = Finding{Verdict: Broken, Text: "revoked"}
 	r.ReturnPath = Finding{Verdict: Unanswered, Text: "silence"}
-	after, _ := usual.Apply(fullStanding(t, tenant.Active), r, noon)
+	after, _ := usual.Step(fullStanding(t, tenant.Active), r, noon)
 	if after.SPF.State != tenant.Active || after.Key("cw1").State != tenant.Active || after.Key("cw2").State != tenant.Pending ||
 		after.ReturnPath.State != tenant.Active || after.ReturnPath.Checked != morning || after.ReturnPath.Error != "silence" {
 		t.Errorf("after: %+v", after)
@@ -170,7 +170,7 @@ func TestApplyEachItsOwn(t *testing.T) {
 func TestApplyUnwanted(t *testing.T) {
 	for _, v := range []Verdict{Unanswered, There, Missing, Broken} {
 		before := tenant.Standing{Domain: dom(t, "customer.example")}
-		after, _ := usual.Apply(before, reportOf(Subject{Domain: before.Domain}, v), noon)
+		after, _ := usual.Step(before, reportOf(Target{Domain: before.Domain}, v), noon)
 		if after.SPF != (tenant.Mechanism{}) || after.ReturnPath != (tenant.Mechanism{}) || len(after.DKIM) != 0 {
 			t.Errorf("%s: %+v", v, after)
 		}
@@ -191,7 +191,7 @@ func TestSilenceMovesNothing(t *testing.T) {
 		for range 10 {
 			now = now.Add(time.Duration(r.Int64N(int64(100 * time.Hour))))
 			var changes []Change
-			if after, changes = usual.Apply(after, fullReport(t, Unanswered), now); len(changes) > 0 {
+			if after, changes = usual.Step(after, fullReport(t, Unanswered), now); len(changes) > 0 {
 				t.Fatalf("silence made %v of %+v", changes, s)
 			}
 		}

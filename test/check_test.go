@@ -67,7 +67,7 @@ func TestCheckMissesKeys(t *testing.T) {
 	output, _, status := w.run("check", "nokey")
 	folded := strings.Join(strings.Fields(output), " ")
 	if status != 1 || !strings.Contains(folded, "DKIM cw2 ok: ") ||
-		!strings.Contains(folded, "DKIM cw1 MISSING: its key cannot be read: "+w.folder+"/gone.pem: does not exist do fix that: onbehalf check-config") {
+		!strings.Contains(folded, "DKIM cw1 MISSING: its key cannot be read: "+w.folder+"/gone.pem: does not exist do run: onbehalf check-config") {
 		t.Errorf("check ends with %d:\n%s", status, output)
 	}
 	if output, _, status := w.run("check", "yourorg"); strings.Contains(output, "cannot be read") || status != 1 {

@@ -2,7 +2,6 @@ package test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -77,10 +76,9 @@ helo.example TXT "v=spf1 include:%{i}._ip.%{h}._ehlo.%{d}._spf.vendor.example ~a
 
 // harmed looks at that DNS.
 type harmed struct {
-	t      *testing.T
-	client *resolve.Client
-	desk   publish.Desk
-	looker authorize.Looker
+	t       *testing.T
+	client  *resolve.Client
+	advisor publish.Advisor
 }
 
 func openHarmed(t *testing.T) harmed {
@@ -92,8 +90,13 @@ func openHarmed(t *testing.T) harmed {
 	}
 	p := &tenant.Platform{Name: "Courseware", Domain: harmDomain(t, "courseware.nl"), FromDomain: harmDomain(t, "courseware.nl"),
 		Bounce: harmDomain(t, "bounces.courseware.nl"), SendingIPs: []netip.Addr{netip.MustParseAddr("80.84.235.70")}}
-	looker := authorize.Looker{DNS: client, Platform: p, Thorough: true}
-	return harmed{t, client, publish.Desk{Platform: p, Keys: new(keys.Ring), DNS: client, Passes: looker.Passes}, looker}
+	return harmed{t, client, publish.Advisor{Platform: p, Keys: new(keys.Ring)}}
+}
+
+// look judges a domain by what is observed.
+func (h harmed) look(target authorize.Target) authorize.Report {
+	target.Thorough = true
+	return authorize.Observer{DNS: h.client, Platform: h.advisor.Platform}.Look(h.t.Context(), target)
 }
 
 func harmDomain(t *testing.T, name string) message.Domain {
@@ -106,7 +109,7 @@ func harmDomain(t *testing.T, name string) message.Domain {
 }
 
 func (h harmed) sheet(name string) publish.Sheet {
-	return h.desk.Tenant(h.t.Context(), &tenant.Tenant{ID: "school", Name: "A School", Authorization: tenant.Auto, Domains: []tenant.Pattern{{Domain: harmDomain(h.t, name)}}})
+	return h.advisor.Tenant(resolve.NewRecorder(h.t.Context(), h.client), &tenant.Tenant{ID: "school", Name: "A School", Authorization: tenant.Auto, Domains: []tenant.Pattern{{Domain: harmDomain(h.t, name)}}})
 }
 
 // TestHarmlessSPF: the records that are proposed let us in, those who were let in, and nobody
@@ -195,7 +198,7 @@ func TestHarmlessDMARC(t *testing.T) {
 		"m01.example": "p=reject, by _dmarc.m01.example", "m02.example": "OpenDMARC and rspamd", "m03.example": "OpenDMARC and rspamd",
 		"m04.example": "those with rspamd", "m05.example": "OpenDMARC and rspamd", "m06.example": "those with OpenDMARC", "m08.example": "those with OpenDMARC",
 	} {
-		report := h.looker.Look(context.Background(), authorize.Subject{Domain: harmDomain(t, name)})
+		report := h.look(authorize.Target{Domain: harmDomain(t, name)})
 		if report.DMARC.Policy != dmarc.Reject || !strings.Contains(report.Policy.Text, says) {
 			t.Errorf("%s: %s: %s", name, report.DMARC.Policy, report.Policy.Text)
 		}
@@ -230,20 +233,19 @@ func TestHarmlessNames(t *testing.T) {
 	}
 	for name, want := range map[string]authorize.Reason{"n1.example": authorize.KeyHidden, "n2.example": authorize.KeyMisnamed, "n3.example": authorize.KeyMisnamed} {
 		d := harmDomain(t, name)
-		report := h.looker.Look(context.Background(), authorize.Subject{Domain: d, Keys: []authorize.Key{{Identity: tenant.Identity{SDID: d, Selector: "s1", Algorithm: tenant.RSA}, Public: key.Public()}}})
+		report := h.look(authorize.Target{Domain: d, Keys: []authorize.WantedKey{{Identity: tenant.Identity{SDID: d, Selector: "s1", Algorithm: tenant.RSA}, Public: key.Public()}}})
 		if f := report.Keys[0]; f.Reason != want {
 			t.Errorf("%s: %s: %s", name, f.Reason, f.Text)
 		}
 	}
-	report := h.looker.Look(context.Background(), authorize.Subject{Domain: harmDomain(t, "helo.example"), SPF: true})
+	report := h.look(authorize.Target{Domain: harmDomain(t, "helo.example"), SPF: true})
 	if report.SPF.Reason != authorize.SPFByHELO || report.SPF.Verdict != authorize.Missing {
 		t.Errorf("%%{h}: %s: %s", report.SPF.Reason, report.SPF.Text)
 	}
 	arrival := authorize.Arrival{Client: netip.MustParseAddr("80.84.235.70"), Author: harmDomain(t, "helo.example"), Octets: []byte("From: a@helo.example\r\n\r\n")}
 	arrival.Sender = message.ParsePath("a@helo.example")
-	named := h.looker
-	named.HELO = "mail.courseware.nl"
-	if o := named.Receive(context.Background(), arrival); o.SPF != "pass" {
+	arrival.HELO = "mail.courseware.nl"
+	if o := authorize.Receive(resolve.NewRecorder(t.Context(), h.client), arrival); o.SPF != "pass" {
 		t.Errorf("a receiver that hears the name: %+v", o)
 	}
 }

@@ -3,7 +3,6 @@ package test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"onbehalf/authorize/publish"
+	"onbehalf/authorize/resolve"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -55,7 +55,8 @@ func letterFor(t *testing.T, sendingIPs ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &tenant.Platform{Name: "Courseware", Domain: parse("courseware.nl"), FromDomain: parse("courseware.nl"), Bounce: parse("bounces.courseware.nl")}
+	p := &tenant.Platform{Name: "Courseware", Domain: parse("courseware.nl"), FromDomain: parse("courseware.nl"), Bounce: parse("bounces.courseware.nl"),
+		SRS: tenant.SRS{Secrets: []tenant.Secret{tenant.NewSecret([]byte("0123456789abcdef"))}}}
 	for _, ip := range sendingIPs {
 		p.SendingIPs = append(p.SendingIPs, netip.MustParseAddr(ip))
 	}
@@ -63,10 +64,8 @@ func letterFor(t *testing.T, sendingIPs ...string) string {
 		ID: "hospital", Name: "City Hospital", Authorization: tenant.Authorized, Domains: []tenant.Pattern{{Domain: parse("hospital.example")}},
 		Direct: tenant.Direct{Domains: []message.Domain{parse("hospital.example")}, NextHop: hop, TLS: tenant.TLSMay, Envelope: tenant.EnvelopeBounce},
 	}
-	desk := publish.Desk{Platform: p, Keys: new(keys.Ring), DNS: emptyDNS{}}
-	desk.Proven = func(context.Context, *tenant.Tenant, message.Domain) bool { return true }
 	var letter bytes.Buffer
-	desk.Tenant(t.Context(), one).Letter(&letter)
+	publish.Advisor{Platform: p, Keys: new(keys.Ring)}.Tenant(resolve.NewRecorder(t.Context(), emptyDNS{}), one).Letter(&letter)
 	return letter.String()
 }
 

@@ -87,7 +87,7 @@ func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, store
 	watcher.Save = store.Save
 	if err := watcher.Adopt(watch.Generation{
 		Table: w.table, Keys: cast.Keys,
-		Look:  authorize.Looker{DNS: client, Platform: w.table.Platform()}.Look,
+		Look:  authorize.Observer{DNS: client, Platform: w.table.Platform()}.Look,
 		Rules: authorize.Rules{PendingEvery: 5 * time.Minute, ActiveEvery: time.Hour, DemoteAfter: time.Hour},
 	}, known...); err != nil {
 		t.Fatal(err)

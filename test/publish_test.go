@@ -3,7 +3,6 @@ package test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
 	"onbehalf/keys"
@@ -34,24 +32,15 @@ func (emptyDNS) Ask(_ context.Context, name string, _ uint16) (resolve.Answer, e
 // TestPublish publishes what onbehalf dns --zone tells, with NSD, and looks at it as
 // the daemon does: nothing is left to do, and every mechanism is there.
 func TestPublish(t *testing.T) {
-	desk, tenants := publishers(t)
-	desk.DNS = emptyDNS{}
-	zone := zoneOf(t, desk, tenants)
+	advisor, tenants := publishers(t)
+	zone := zoneOf(t, advisor, tenants)
 	checkZone(t, zone)
 	server := nameserver.Start(t, zone)
 	client, err := resolve.New(resolve.Options{Servers: []string{server.Addr}, Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk.DNS = client
-	desk.Passes = func(ctx context.Context, d message.Domain) (bool, error) {
-		spf := authorize.Looker{DNS: client, Platform: desk.Platform}.Look(ctx, authorize.Subject{Domain: d, SPF: true}).SPF
-		if spf.Verdict == authorize.Unanswered {
-			return false, errors.New(spf.Text)
-		}
-		return spf.Verdict == authorize.There, nil
-	}
-	for _, sheet := range sheets(t, desk, tenants) {
+	for _, sheet := range sheets(t, advisor, client, tenants) {
 		for _, r := range sheet.Records {
 			if r.State() != "done" {
 				t.Errorf("%s: %s %s %s is %s; present: %q %s %q", sheet.Title, r.Name, r.Type, r.Value, r.State(), r.Present, r.PresentError, r.Remarks)
@@ -62,9 +51,9 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	for _, tenant := range tenants {
-		readBack(t, client, desk.Keys, tenant.Identities)
+		readBack(t, client, advisor.Keys, tenant.Identities)
 	}
-	readBack(t, client, desk.Keys, desk.Platform.Identities)
+	readBack(t, client, advisor.Keys, advisor.Platform.Identities)
 }
 
 // readBack holds the keys in DNS against those in the ring.
@@ -84,7 +73,7 @@ func readBack(t *testing.T, client *resolve.Client, ring *keys.Ring, ids []tenan
 }
 
 // publishers gives a platform and tenants with keys of every kind.
-func publishers(t *testing.T) (publish.Desk, []*tenant.Tenant) {
+func publishers(t *testing.T) (publish.Advisor, []*tenant.Tenant) {
 	t.Helper()
 	ring := new(keys.Ring)
 	parse := func(s string) message.Domain {
@@ -125,7 +114,7 @@ func publishers(t *testing.T) (publish.Desk, []*tenant.Tenant) {
 	for _, one := range tenants {
 		one.Authorization = tenant.Auto
 	}
-	return publish.Desk{Platform: p, Keys: ring, MailHost: parse("mail.courseware.nl")}, tenants
+	return publish.Advisor{Platform: p, Keys: ring, MailHost: parse("mail.courseware.nl")}, tenants
 }
 
 func publishedKeys(t *testing.T) map[string]keys.Key {
@@ -144,23 +133,24 @@ func publishedKeys(t *testing.T) map[string]keys.Key {
 	return made
 }
 
-func sheets(t *testing.T, desk publish.Desk, tenants []*tenant.Tenant) []publish.Sheet {
+func sheets(t *testing.T, advisor publish.Advisor, dns resolve.Asker, tenants []*tenant.Tenant) []publish.Sheet {
 	t.Helper()
-	all := []publish.Sheet{desk.Own(t.Context(), tenants)}
+	answers := resolve.NewRecorder(t.Context(), dns)
+	all := []publish.Sheet{advisor.Own(answers, tenants)}
 	for _, one := range tenants {
-		all = append(all, desk.Tenant(t.Context(), one))
+		all = append(all, advisor.Tenant(answers, one))
 	}
 	return all
 }
 
 // zoneOf is what "onbehalf dns --zone" prints for the platform, and for each tenant.
-func zoneOf(t *testing.T, desk publish.Desk, tenants []*tenant.Tenant) string {
+func zoneOf(t *testing.T, advisor publish.Advisor, tenants []*tenant.Tenant) string {
 	t.Helper()
 	var zone bytes.Buffer
-	for _, sheet := range sheets(t, desk, tenants) {
+	for _, sheet := range sheets(t, advisor, emptyDNS{}, tenants) {
 		sheet.Zone(&zone)
 	}
-	for _, sheet := range sheets(t, desk, tenants) { // the other form must load, too
+	for _, sheet := range sheets(t, advisor, emptyDNS{}, tenants) { // the other form must load, too
 		var text bytes.Buffer
 		sheet.AsText().Zone(&text)
 		checkZone(t, text.String())

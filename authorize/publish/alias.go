@@ -52,7 +52,7 @@ func (k task) absent(domains []message.Domain) []message.Domain {
 }
 
 func (k task) noSuch(d message.Domain) bool {
-	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeTXT)
+	answer, err := k.dns.To(d.String(), dns.TypeTXT)
 	return err == nil && answer.NoName && len(answer.Chain) == 1
 }
 

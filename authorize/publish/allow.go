@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"onbehalf/message"
+	"onbehalf/rewrite"
 	"onbehalf/tenant"
 )
 
@@ -31,7 +32,7 @@ type Allow struct {
 }
 
 // allow works out what the tenant's server must allow; nil: nothing is delivered directly.
-func (k task) allow(t *tenant.Tenant) *Allow {
+func (k task) allow(t *tenant.Tenant, judged []Judged) *Allow {
 	if len(t.Direct.Domains) == 0 {
 		return nil
 	}
@@ -40,14 +41,35 @@ func (k task) allow(t *tenant.Tenant) *Allow {
 		Product: k.product(t.Direct.NextHop), Senders: k.senders(t), Client: k.Client,
 		Addresses: k.Platform.SendingIPs,
 	}
+	proven := k.proven(t, judged)
 	for _, d := range a.Domains {
-		if k.Proven == nil || !k.Proven(k.ctx, t, d) {
+		if !proven[d] {
 			a.Unproven = append(a.Unproven, d)
 			a.prove(k.proofs(t, d))
 		}
 	}
 	a.Notes = k.allowNotes(t, a)
 	return a
+}
+
+// proven returns the direct domains of a tenant that DNS shows to be its own.
+func (k task) proven(t *tenant.Tenant, judged []Judged) map[message.Domain]bool {
+	all := make(map[message.Domain]bool)
+	tenants := k.Tenants
+	if !slices.Contains(tenants, t) {
+		tenants = append(slices.Clone(tenants), t)
+	}
+	table, err := tenant.NewTable(k.Platform, tenants)
+	if err == nil {
+		err = table.SetStandings(standings(judged)...)
+	}
+	if err != nil { // of tenants that are in a table already, it takes all
+		return all
+	}
+	for _, d := range t.Direct.Domains {
+		all[d] = rewrite.Proven(table.Snapshot(), t, d)
+	}
+	return all
 }
 
 // senders are the domains that the envelope sender can have, by rewrite.Decide.

@@ -2,7 +2,6 @@ package publish_test
 
 import (
 	"bytes"
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -78,8 +77,8 @@ func TestAllow(t *testing.T) {
 		{"the author's address", byAuthor, "", publish.OtherProduct, "x.nl *.x.nl", "", []string{nothing}},
 		{"shadow", shadow, "", publish.OtherProduct, "bounces.courseware.nl", "", []string{nothing, "mode is shadow"}},
 	} {
-		desk := publish.Desk{Platform: platform(t, "", "80.84.235.70"), Keys: r, DNS: parse(t, test.zone), Client: publish.Client{HELO: "mail.courseware.nl"}}
-		got := desk.Tenant(t.Context(), test.tenant).Allow
+		advisor := publish.Advisor{Platform: platform(t, "", "80.84.235.70"), Keys: r, Client: publish.Client{HELO: "mail.courseware.nl"}}
+		got := advisor.Tenant(parse(t, test.zone), test.tenant).Allow
 		if got == nil {
 			t.Fatalf("%s: nothing is said", test.name)
 		}
@@ -90,12 +89,21 @@ func TestAllow(t *testing.T) {
 			t.Errorf("%s: unproven %v", test.name, got.Unproven)
 		}
 		compare(t, got.Notes, test.notes)
-		desk.Proven = func(_ context.Context, _ *tenant.Tenant, d message.Domain) bool { return d == domain(t, "x.nl") }
-		if got := desk.Tenant(t.Context(), test.tenant).Allow; slices.Contains(got.Unproven, domain(t, "x.nl")) {
+		authorized := *test.tenant
+		authorized.Authorization = tenant.Authorized
+		if got := advisor.Tenant(parse(t, test.zone), &authorized).Allow; len(got.Unproven) > 0 {
 			t.Errorf("%s: unproven %v, though it is proven", test.name, got.Unproven)
 		}
 	}
-	if s := (publish.Desk{Platform: platform(t, "", "80.84.235.70"), Keys: r, DNS: parse(t, "")}).Tenant(t.Context(), customer(t, "x.nl")); s.Allow != nil {
+	published := "s1._domainkey.x.nl TXT \"" + text(t, r, keyed.Identities[0]) + "\"\nbounce.x.nl CNAME bounces.courseware.nl\n" +
+		"bounces.courseware.nl MX 10 mail.courseware.nl\nbounces.courseware.nl TXT \"v=spf1 ip4:80.84.235.70 -all\""
+	for _, c := range []*tenant.Tenant{direct(t, keyed, "[mx.x.nl]:25", "x.nl"), direct(t, pathed, "x.nl:25", "x.nl")} {
+		advisor := publish.Advisor{Platform: platform(t, "", "80.84.235.70"), Keys: r}
+		if got := advisor.Tenant(parse(t, published), c).Allow; len(got.Unproven) > 0 {
+			t.Errorf("%s: unproven %v, though DNS proves it", c.Name, got.Unproven)
+		}
+	}
+	if s := (publish.Advisor{Platform: platform(t, "", "80.84.235.70"), Keys: r}).Tenant(parse(t, ""), customer(t, "x.nl")); s.Allow != nil {
 		t.Error("without direct delivery there is nothing to allow")
 	}
 }
@@ -104,9 +112,9 @@ func TestAllow(t *testing.T) {
 func TestAllowNotes(t *testing.T) {
 	ask := func(hop string, client publish.Client, ips ...string) []string {
 		c := direct(t, customer(t, "x.nl"), hop, "x.nl")
-		desk := publish.Desk{Platform: platform(t, "", ips...), Keys: new(keys.Ring), DNS: parse(t, ""), Client: client}
-		desk.Proven = func(context.Context, *tenant.Tenant, message.Domain) bool { return true }
-		return desk.Tenant(t.Context(), c).Allow.Notes
+		advisor := publish.Advisor{Platform: platform(t, "", ips...), Keys: new(keys.Ring), Client: client}
+		c.Authorization = tenant.Authorized
+		return advisor.Tenant(parse(t, ""), c).Allow.Notes
 	}
 	const other, exchange = "[mx.x.nl]:25", "[x-nl.mail.protection.outlook.com]:25"
 	known := publish.Client{HELO: "mail.courseware.nl"}
@@ -152,7 +160,7 @@ func TestOwnServer(t *testing.T) {
 		if test.path {
 			c.ReturnPath = domain(t, "bounce.x.nl")
 		}
-		sheet := publish.Desk{Platform: platform(t, "", "80.84.235.70"), Keys: r, DNS: parse(t, test.zone)}.Tenant(t.Context(), c)
+		sheet := publish.Advisor{Platform: platform(t, "", "80.84.235.70"), Keys: r}.Tenant(parse(t, test.zone), c)
 		want := ""
 		if test.want {
 			want = publish.OwnServer(domain(t, "x.nl"))
@@ -178,7 +186,7 @@ func TestDirectLetter(t *testing.T) {
 						c.Direct.Envelope, c.Direct.TLS = envelope, level
 						p := platform(t, "", addresses...)
 						p.Name = "O'Courses \x1b[2J"
-						checkLetter(t, publish.Desk{Platform: p, Keys: new(keys.Ring), DNS: parse(t, ""), Client: client}.Tenant(t.Context(), c))
+						checkLetter(t, publish.Advisor{Platform: p, Keys: new(keys.Ring), Client: client}.Tenant(parse(t, ""), c))
 					}
 				}
 			}
@@ -197,7 +205,7 @@ func TestLetterWaitsForUs(t *testing.T) {
 		"s1._domainkey.x.nl CNAME s1.yourorg.dkim.courseware.nl": "has not begun. Until we tell you",
 	} {
 		var letter bytes.Buffer
-		publish.Desk{Platform: platform(t, "", "80.84.235.70"), Keys: r, DNS: parse(t, zone)}.Tenant(t.Context(), c).Letter(&letter)
+		publish.Advisor{Platform: platform(t, "", "80.84.235.70"), Keys: r}.Tenant(parse(t, zone), c).Letter(&letter)
 		if folded := strings.Join(strings.Fields(letter.String()), " "); !strings.Contains(folded, want) {
 			t.Errorf("zone %q: the letter does not say %q:\n%s", zone, want, &letter)
 		}

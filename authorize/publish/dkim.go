@@ -1,20 +1,20 @@
 package publish
 
 import (
-	"crypto"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/record"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
-// Alias gives the name of the platform's at which a tenant's public key stands, for the
+// Alias returns the name of the platform's at which a tenant's public key stands, for the
 // tenant to point at with a CNAME. It is not below _domainkey.<domain of the platform>:
 // receivers would then take the tenant's key for one of the platform's, and who has it
 // could sign as the platform. The name may be too long for DNS; then there is none.
@@ -24,31 +24,22 @@ func Alias(selector, tenantID string, platform message.Domain) (string, bool) {
 	return name, valid && len(name) <= 253
 }
 
-// keysOf tells the keys that a tenant publishes under a domain.
-func (k task) keysOf(t *tenant.Tenant, d message.Domain) []Record {
-	var all []Record
-	for _, id := range k.Keys.Held(t.Identities) {
-		if id.SDID == d {
-			all = append(all, k.key(t, id))
-		}
-	}
-	return all
-}
-
-// key tells one key: as an alias, or where that cannot be, as the key itself.
-func (k task) key(t *tenant.Tenant, id tenant.Identity) Record {
-	txt, public := k.keyText(id.String(), id.SDID.Organizational(), id,
-		fmt.Sprintf("holds the public key of what %s signs for %s", k.Platform.Name, id.SDID.Unicode()))
+// key returns one key: as an alias, or where that cannot be, as the key itself. The finding is
+// about the key.
+func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding) Record {
+	id := key.Identity
+	txt := k.keyText(id.String(), id.SDID.Organizational(), id,
+		fmt.Sprintf("holds the public key that %s signs with for %s", k.Platform.Name, id.SDID.Unicode()))
 	target, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
-	answer, err := k.DNS.Ask(k.ctx, id.String(), dns.TypeTXT)
+	answer, err := k.dns.To(id.String(), dns.TypeTXT)
 	aliased := len(answer.Chain) > 1
-	published := err == nil && isKey(answer.Texts(), public)
+	published := f.Verdict == authorize.There
 	if published && !aliased {
 		txt.Done, txt.Present, txt.Value = true, answer.Texts(), answer.Texts()[0]
 		return txt
 	}
 	r := newRecord(DKIM, id.String(), txt.Zone, "CNAME", target,
-		fmt.Sprintf("leads receivers to the key of what %s signs for %s, which we can then change by ourselves", k.Platform.Name, id.SDID.Unicode()))
+		fmt.Sprintf("points to our DKIM key for %s, so that we can replace the key without asking you again", id.SDID.Unicode()))
 	r.Instead = []Record{txt}
 	switch {
 	case aliased && (published || fits && slices.Contains(answer.Chain, target)):
@@ -70,22 +61,47 @@ func (k task) key(t *tenant.Tenant, id tenant.Identity) Record {
 	return r
 }
 
-// keyText tells a key as the text that it is.
-func (k task) keyText(name string, zone message.Domain, id tenant.Identity, why string) (Record, crypto.PublicKey) {
+// keyText returns a key as the text that it is.
+func (k task) keyText(name string, zone message.Domain, id tenant.Identity, why string) Record {
 	key, _ := k.Keys.Key(id)
 	text, _ := keys.Record(key.Public()) // what a ring holds can be published
-	return newRecord(DKIM, name, zone, "TXT", text, why), key.Public()
+	return newRecord(DKIM, name, zone, "TXT", text, why)
+}
+
+// ownKey returns a key that stands in the platform's own DNS.
+func (k task) ownKey(key authorize.WantedKey, f authorize.Finding) Record {
+	why := "holds the public key of what is signed as " + key.SDID.Unicode()
+	if key.SDID != k.Platform.Domain {
+		why += ", the domain of rewritten Froms: where its DMARC record asks for strict alignment (adkim=s), receivers accept no other key"
+	}
+	return k.publishedKey(key, f, why)
+}
+
+// targetOf returns the key that an alias of a tenant's leads to; none: there is no room for its
+// name.
+func (k task) targetOf(t *tenant.Tenant, id tenant.Identity) []Record {
+	name, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
+	if !fits {
+		return nil
+	}
+	key, _ := k.Keys.Key(id)
+	wanted := authorize.WantedKey{Identity: id, Public: key.Public(), At: name}
+	return []Record{k.publishedKey(wanted, authorize.JudgeKey(k.dns, wanted), whyTarget(t))}
+}
+
+func whyTarget(t *tenant.Tenant) string {
+	return fmt.Sprintf("holds the public key of what is signed for %s, whose alias leads here", t.Name)
 }
 
 // publishedKey is keyText, and whether it is there.
-func (k task) publishedKey(name string, id tenant.Identity, why string) Record {
-	r, public := k.keyText(name, k.Platform.Domain.Organizational(), id, why)
-	answer, err := k.DNS.Ask(k.ctx, name, dns.TypeTXT)
+func (k task) publishedKey(key authorize.WantedKey, f authorize.Finding, why string) Record {
+	r := k.keyText(key.Name(), k.Platform.Domain.Organizational(), key.Identity, why)
+	answer, err := k.dns.To(r.Name, dns.TypeTXT)
 	if err != nil {
 		r.unanswered(err)
 		return r
 	}
-	if r.Done = isKey(answer.Texts(), public); r.Done {
+	if r.Done = f.Verdict == authorize.There; r.Done {
 		r.Present = answer.Texts()
 		return r
 	}
@@ -104,15 +120,6 @@ func (r *Record) occupied(texts []string) {
 		}
 	}
 	if len(texts) > 0 {
-		r.remark("another key is there: delete it, for this takes its place")
+		r.remark("another key is there: delete it: this one replaces it")
 	}
-}
-
-// isKey tells whether texts at a name are the one record of the key, and of use.
-func isKey(texts []string, public crypto.PublicKey) bool {
-	if len(texts) != 1 {
-		return false
-	}
-	key, err := record.ParseKey(texts[0])
-	return err == nil && key.Is(public) && key.SHA256 && key.Email && !key.Testing
 }

@@ -1,12 +1,12 @@
 package publish
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/dmarc"
 	"onbehalf/message"
@@ -15,12 +15,13 @@ import (
 // leastDMARC asks receivers for nothing. Some take less mail from domains without any.
 const leastDMARC = "v=DMARC1; p=none"
 
-// dmarc tells a policy for an organizational domain that has none.
+// dmarc returns the policy record of an organizational domain: what is there, one that all
+// receivers read alike, or one that asks for nothing.
 func (k task) dmarc(d message.Domain) Record {
 	r := newRecord(DMARC, "_dmarc."+d.String(), d, "TXT", leastDMARC,
-		"tells receivers what to do with mail that neither SPF nor DKIM speaks for; p=none asks nothing of them, and some prefer it to no record")
+		"says what receivers should do with mail that passes neither SPF nor DKIM; p=none asks for nothing, and some receivers prefer it to no record")
 	r.Optional = true
-	answer, err := k.DNS.Ask(k.ctx, r.Name, dns.TypeTXT)
+	answer, err := k.dns.To(r.Name, dns.TypeTXT)
 	if err != nil {
 		r.Value = ""
 		r.unanswered(err)
@@ -30,46 +31,32 @@ func (k task) dmarc(d message.Domain) Record {
 		answer = resolve.Answer{Chain: answer.Chain[:1]}
 	}
 	r.behindAlias(answer)
-	k.judgeDMARC(&r, answer.Texts())
+	k.compareDMARC(&r, answer.Texts(), authorize.JudgePolicy(k.dns, d))
 	return r
 }
 
-// judgeDMARC compares what is there with the one record that all receivers read alike.
-func (k task) judgeDMARC(r *Record, texts []string) {
-	var policies, ignored []string
+// compareDMARC compares what is there with the one record that all receivers read alike. The
+// finding is about the policy of the domain.
+func (k task) compareDMARC(r *Record, texts []string, f authorize.Finding) {
+	strictest, from, read := dmarc.Strictest(texts)
+	meant := 0 // to be records
 	for _, text := range texts {
-		switch why, _ := dmarc.Fault(text); {
-		case dmarc.IsRecord(text):
-			policies = append(policies, text)
-		case why != "":
-			ignored = append(ignored, text)
-		case strings.Contains(strings.ToUpper(text), "DMARC"):
-			ignored = append(ignored, text)
-			r.remark("receivers do not see " + quoted(text) + " as a DMARC record: delete it")
+		fault, _ := dmarc.Fault(text)
+		if dmarc.IsRecord(text) || fault != "" || strings.Contains(strings.ToUpper(text), "DMARC") {
+			r.Present = append(r.Present, text)
+			meant++
 		}
 	}
-	r.Present = slices.Concat(policies, ignored)
-	strictest, from, found := dmarc.Strictest(texts)
-	if len(policies) == 0 && !found {
+	if meant == 0 {
+		return // the policy is another domain's
+	}
+	r.Optional = !read && !slices.ContainsFunc(texts, dmarc.IsRecord)
+	if f.Verdict == authorize.There && read {
+		r.Value, r.Done = from, true
 		return
 	}
-	r.Optional = false
-	why, by := "", ""
-	if found {
+	if read {
 		r.Value = dmarc.Repaired(from, strictest)
-		why, by = dmarc.Fault(from)
-	} else {
-		_, err := dmarc.Parse(policies[0])
-		r.remark(fmt.Sprintf("the record is faulty, and receivers ignore it: %v", err))
 	}
-	switch {
-	case len(policies)+len(ignored) > 1 && found:
-		r.remark(fmt.Sprintf("%d DMARC records are there: some receivers, those with OpenDMARC among them, go by one of them, and others ignore them all; replace them all by this one", len(r.Present)))
-	case len(policies) > 1:
-		r.remark(fmt.Sprintf("%d DMARC records are there, and receivers then heed none: delete all but one", len(policies)))
-	case why != "":
-		r.remark(fmt.Sprintf("receivers do not agree on the record that is there, because %s: those with %s take it for p=%s, and others do not; replace it by this one, which all read alike", why, by, strictest.Policy))
-	case found:
-		r.Value, r.Done = from, true
-	}
+	r.remark(f.Text + "; replace what is there by this record, which all read alike")
 }

@@ -20,14 +20,14 @@ import (
 type world struct {
 	records map[string][]dns.RR
 	silent  []string
-	asked   int
+	asked   map[string]bool // questions
 }
 
 // parse reads zone lines with absolute names. A line "name silent" makes a name silent,
 // "name void" leaves it empty. What tenants include is there unless the zone has it.
 func parse(t testing.TB, zone string) *world {
 	t.Helper()
-	w := &world{records: make(map[string][]dns.RR)}
+	w := &world{records: make(map[string][]dns.RR), asked: make(map[string]bool)}
 	if !strings.Contains("\n"+zone, "\n_spf.courseware.nl ") {
 		zone += "\n_spf.courseware.nl TXT \"v=spf1 ip4:192.0.2.7 -all\"\n"
 	}
@@ -51,9 +51,15 @@ func parse(t testing.TB, zone string) *world {
 	return w
 }
 
+// Ask is of resolve.Asker.
 func (w *world) Ask(_ context.Context, name string, qtype uint16) (resolve.Answer, error) {
-	w.asked++
+	return w.To(name, qtype)
+}
+
+// To is of resolve.Answers.
+func (w *world) To(name string, qtype uint16) (resolve.Answer, error) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	w.asked[name+" "+dns.TypeToString[qtype]] = true
 	answer := resolve.Answer{Chain: []string{name}}
 	for {
 		at := answer.Target()
@@ -93,6 +99,7 @@ func platform(t testing.TB, include string, ips ...string) *tenant.Platform {
 	p := &tenant.Platform{
 		Name: "Courseware", Domain: domain(t, "courseware.nl"), FromDomain: domain(t, "courseware.nl"), Bounce: domain(t, "bounces.courseware.nl"),
 		Domains: []tenant.Pattern{{Domain: domain(t, "courseware.nl")}},
+		SRS:     tenant.SRS{Secrets: []tenant.Secret{tenant.NewSecret([]byte("0123456789abcdef"))}},
 	}
 	if include != "" {
 		name, err := message.ParseName(include)

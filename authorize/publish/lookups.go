@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"context"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -20,16 +19,15 @@ const (
 
 // walk counts look-ups.
 type walk struct {
-	ctx context.Context
-	dns resolve.Asker
+	dns resolve.Answers
 	n   int
 }
 
 // lookUps counts the terms that make a receiver ask DNS when nothing matches, in the
 // record and in those that it leads to. What does not answer, or hangs on a macro,
 // counts as itself alone; above maxWalk the count is not the whole.
-func lookUps(ctx context.Context, asker resolve.Asker, s record.SPF) int {
-	w := &walk{ctx: ctx, dns: asker}
+func lookUps(answers resolve.Answers, s record.SPF) int {
+	w := &walk{dns: answers}
 	w.count(s, 0)
 	return w.n
 }
@@ -58,7 +56,7 @@ func (w *walk) term(t record.Term, depth int) {
 	if leads := t.Name == "include" || t.Name == "redirect"; !leads || depth >= maxDepth || strings.Contains(t.Value, "%") {
 		return
 	}
-	answer, err := w.dns.Ask(w.ctx, t.Value, dns.TypeTXT)
+	answer, err := w.dns.To(t.Value, dns.TypeTXT)
 	if err != nil {
 		return
 	}

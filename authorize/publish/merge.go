@@ -110,7 +110,7 @@ func union(parts []record.SPF) (record.SPF, []string) {
 	return record.SPF{Terms: terms}, slices.Concat(remarks, []string{merged + weaker(ends)}, more)
 }
 
-// finish gives the joined terms one end: the most permissive all or, where there is none, a
+// finish returns the joined terms one end: the most permissive all or, where there is none, a
 // redirect. Receivers follow one redirect, and only where there is no all; the others
 // become includes.
 func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
@@ -123,7 +123,7 @@ func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
 		if !holds(terms, include) {
 			terms = append(terms, include)
 		}
-		remarks = append(remarks, fmt.Sprintf("%s of one record became %s, for another record has an end of its own", t.Text, include.Text))
+		remarks = append(remarks, fmt.Sprintf("%s of one record became %s, because another record has an end of its own", t.Text, include.Text))
 	}
 	if len(ends) > 0 {
 		terms = append(terms, slices.MinFunc(ends, morePermissive))
@@ -148,7 +148,7 @@ func morePermissive(a, b record.Term) int {
 	return strings.IndexByte(order, a.Qualifier) - strings.IndexByte(order, b.Qualifier)
 }
 
-// holds tells whether one of the terms says the same, whatever its qualifier.
+// holds reports whether one of the terms says the same, whatever its qualifier.
 func holds(terms []record.Term, t record.Term) bool {
 	return slices.ContainsFunc(terms, func(other record.Term) bool { return meaning(other) == meaning(t) })
 }
@@ -167,7 +167,7 @@ func meaning(t record.Term) string {
 	return t.Name + ":" + value
 }
 
-// network gives an address or prefix its one spelling.
+// network returns an address or prefix its one spelling.
 func network(text string) string {
 	if prefix, err := netip.ParsePrefix(text); err == nil {
 		return prefix.Masked().String()
@@ -178,7 +178,7 @@ func network(text string) string {
 	return text
 }
 
-// stands tells whether a record names all of our terms to receivers that read it.
+// stands reports whether a record names all of our terms to receivers that read it.
 func stands(text string, ours []record.Term) bool {
 	s, err := record.ParseSPF(text)
 	if err != nil {
@@ -202,7 +202,7 @@ func term(text string) record.Term {
 	return s.Terms[0]
 }
 
-// sameRecord tells whether two texts are the same record to receivers.
+// sameRecord reports whether two texts are the same record to receivers.
 func sameRecord(text string, s record.SPF) bool {
 	parsed, err := record.ParseSPF(text)
 	return err == nil && strings.EqualFold(parsed.String(), s.String())

@@ -15,7 +15,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 	var all []string
 	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if !k.Platform.SPFInclude.IsZero() && !k.includable() {
-		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first; addresses are told until then", k.Platform.SPFInclude)
+		note("%s (platform.spf_include) has no SPF record, and to include it is a permanent error; publish it first; until then, addresses are shown instead", k.Platform.SPFInclude)
 	}
 	for _, name := range s.Unready {
 		note("an alias leads to %s, where no key is published yet; publish it first, as onbehalf dns shows", name)
@@ -32,7 +32,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 	return append(all, k.guessed(s)...)
 }
 
-// emptyTargets gives the names that aliases in the sheet lead to, and that have no key.
+// emptyTargets returns the names that aliases in the sheet lead to, and that have no key.
 func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 	var empty []string
 	for _, id := range k.Keys.Held(t.Identities) {
@@ -41,29 +41,29 @@ func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 		if !leads || slices.Contains(empty, name) {
 			continue
 		}
-		if target := k.publishedKey(name, id, ""); !target.Done && target.PresentError == "" {
+		if target := k.targetOf(t, id); len(undone(target)) > 0 && target[0].PresentError == "" {
 			empty = append(empty, name)
 		}
 	}
 	return empty
 }
 
-// guessed notes that a record has a mail host which nothing told.
+// guessed notes that a record has a mail host that was guessed.
 func (k task) guessed(s Sheet) []string {
 	host, known := k.mailHost()
 	if !known && slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "MX" && r.Value == host && !r.Done }) {
-		return []string{host + " is a guess; tell the name of the mail host with --mail-host"}
+		return []string{host + " is a guess; give the name of the mail host with --mail-host"}
 	}
 	return nil
 }
 
-// includable tells whether SPF records can include the platform's: to include a name
+// includable reports whether SPF records can include the platform's: to include a name
 // without a record is a permanent error (RFC 7208 section 5.2), and would harm all mail
 // of a tenant. Where DNS does not answer we trust the configuration.
 func (k task) includable() bool {
 	if k.Platform.SPFInclude.IsZero() {
 		return false
 	}
-	answer, err := k.DNS.Ask(k.ctx, k.Platform.SPFInclude.String(), dns.TypeTXT)
+	answer, err := k.dns.To(k.Platform.SPFInclude.String(), dns.TypeTXT)
 	return err != nil || len(spfTexts(answer.Texts())) == 1
 }

@@ -7,24 +7,26 @@ import (
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
-// returnPath tells how a name of the tenant's becomes a place for bounces: as an alias
+// returnPath returns what makes a name of the tenant's a place for bounces: as an alias
 // of the bounce domain, whose MX and SPF then come along. A name that has other records
 // cannot be an alias (RFC 1034 section 3.6.2), and gets both itself.
-func (k task) returnPath(t *tenant.Tenant) []Record {
+// The finding is about the return path.
+func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
 	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
-		"brings what cannot be delivered back to "+k.Platform.Name+", under a name of yours, so that receivers take the mail for yours")
+		"returns undeliverable mail to "+k.Platform.Name+" under a name of yours, so that receivers count the mail as yours")
 	target, others, err := k.own(name)
 	sends := slices.Contains(t.Domains, tenant.Pattern{Domain: name})
 	switch {
 	case err != nil:
 		r.unanswered(err)
-	case target == bounce:
-		r.Done, r.Present = true, []string{"CNAME " + target}
+	case target == bounce, target != "" && f.Verdict == authorize.There:
+		r.Done, r.Value, r.Present = true, target, []string{"CNAME " + target}
 	case target != "":
 		r.Present = []string{"CNAME " + target}
 		r.remark("the alias that is there leads elsewhere: replace it")
@@ -34,33 +36,31 @@ func (k task) returnPath(t *tenant.Tenant) []Record {
 	return []Record{r}
 }
 
-// delegated gives the name MX and SPF of its own.
+// delegated returns the name MX and SPF of its own.
 func (k task) delegated(name message.Domain, others []string) []Record {
-	mx := k.mx(Bounces, name, "brings what cannot be delivered back to "+k.Platform.Name)
+	mx := k.mx(Bounces, name, "returns undeliverable mail to "+k.Platform.Name)
 	if len(others) > 0 {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, and cannot stand beside what is there (%s)", k.Platform.Bounce, list(others)))
 	}
-	spf := k.spf(wish{
+	spf := k.spf(k.passes(name), wish{
 		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
 	return []Record{mx, spf}
 }
 
-// occupants gives what answers for a name: the target of an alias, or records that let
+// occupants returns what answers for a name: the target of an alias, or records that let
 // no alias stand beside them.
 func (k task) occupants(name string) (target string, others []string, err error) {
-	answer, err := k.DNS.Ask(k.ctx, name, dns.TypeCNAME)
+	answer, err := k.dns.To(name, dns.TypeCNAME)
 	if err != nil {
 		return "", nil, err
 	}
-	for _, rr := range answer.Records {
-		if cname, ok := rr.(*dns.CNAME); ok {
-			return strings.ToLower(strings.TrimSuffix(cname.Target, ".")), nil, nil
-		}
+	if targets := answer.Hosts(); len(targets) > 0 {
+		return targets[0], nil, nil
 	}
 	for _, qtype := range []uint16{dns.TypeMX, dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeNS} {
-		answer, err := k.DNS.Ask(k.ctx, name, qtype)
+		answer, err := k.dns.To(name, qtype)
 		if err != nil {
 			return "", nil, err
 		}
@@ -71,7 +71,7 @@ func (k task) occupants(name string) (target string, others []string, err error)
 	return "", others, nil
 }
 
-// own is occupants, less what a wildcard record gives to any name beside this one: that
+// own is occupants, less what a wildcard record has for any name beside this one: that
 // does not stand in the way.
 func (k task) own(name message.Domain) (target string, others []string, err error) {
 	target, others, err = k.occupants(name.String())
@@ -85,23 +85,22 @@ func (k task) own(name message.Domain) (target string, others []string, err erro
 	return target, slices.DeleteFunc(others, func(one string) bool { return slices.Contains(wild, one) }), err
 }
 
-// mx tells that mail to the domain comes to our host.
+// mx returns the record by which mail to the domain comes to our host.
 func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	host, _ := k.mailHost()
 	r := newRecord(purpose, d.String(), d.Organizational(), "MX", host, why)
 	r.Preference = 10
-	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeMX)
+	answer, err := k.dns.To(d.String(), dns.TypeMX)
 	if err != nil {
 		r.unanswered(err)
 		return r
 	}
 	r.behindAlias(answer)
-	for _, rr := range answer.Records {
-		if mx, ok := rr.(*dns.MX); ok {
-			r.Present = append(r.Present, fmt.Sprintf("%d %s", mx.Preference, strings.TrimSuffix(mx.Mx, ".")))
-			if strings.EqualFold(strings.TrimSuffix(mx.Mx, "."), host) {
-				r.Done, r.Preference = true, mx.Preference
-			}
+	for _, other := range answer.Hosts() {
+		preference, _ := answer.Preference(other)
+		r.Present = append(r.Present, fmt.Sprintf("%d %s", preference, other))
+		if other == host {
+			r.Done, r.Preference = true, preference
 		}
 	}
 	switch {
@@ -113,7 +112,7 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	return r
 }
 
-// mailHost gives the host that takes bounces; known is false when nothing told.
+// mailHost returns the host that takes bounces; known is false when it is a guess.
 func (k task) mailHost() (host string, known bool) {
 	if !k.MailHost.IsZero() {
 		return k.MailHost.String(), true
@@ -131,29 +130,27 @@ func (k task) mailHost() (host string, known bool) {
 }
 
 func (k task) firstMX(d message.Domain) string {
-	answer, err := k.DNS.Ask(k.ctx, d.String(), dns.TypeMX)
+	answer, err := k.dns.To(d.String(), dns.TypeMX)
 	if err != nil {
 		return ""
 	}
-	var best *dns.MX
-	for _, rr := range answer.Records {
-		if mx, ok := rr.(*dns.MX); ok && mx.Mx != "." && (best == nil || mx.Preference < best.Preference) {
-			best = mx
+	best := ""
+	var least uint16
+	for _, host := range answer.Hosts() {
+		if preference, _ := answer.Preference(host); host != "" && (best == "" || preference < least) {
+			best, least = host, preference
 		}
 	}
-	if best == nil {
-		return ""
-	}
-	return strings.ToLower(strings.TrimSuffix(best.Mx, "."))
+	return best
 }
 
-// pointer gives the name that the first sending IP has.
+// pointer returns the name that the first sending IP has.
 func (k task) pointer() string {
 	name, err := dns.ReverseAddr(k.Platform.SendingIPs[0].Unmap().String())
 	if err != nil {
 		return ""
 	}
-	answer, err := k.DNS.Ask(k.ctx, name, dns.TypePTR)
+	answer, err := k.dns.To(name, dns.TypePTR)
 	if err != nil {
 		return ""
 	}

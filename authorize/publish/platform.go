@@ -1,10 +1,12 @@
 package publish
 
 import (
-	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -15,23 +17,31 @@ const maxTargets = 200
 
 // Own says what the platform itself must publish, keys that tenants' aliases lead to
 // among it.
-func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
-	k := task{d, ctx}
+func (a Advisor) Own(dns resolve.Answers, tenants []*tenant.Tenant) Sheet {
+	k := task{a, dns}
 	p := k.Platform
 	s := k.sheet(p.Name)
-	own := k.ownDomains()
-	s.add(k.ownSPF(own[0]))
-	for _, id := range k.Keys.Held(p.Identities) {
-		s.add(k.publishedKey(id.String(), id, k.whyOwnKey(id)))
+	for _, target := range authorize.OfPlatform(p, k.Keys) {
+		s.Judged = append(s.Judged, k.ofPlatform(target))
 	}
-	s.add(k.dmarc(p.Domain.Organizational()))
-	s.add(k.mx(Bounces, p.Bounce, "brings what cannot be delivered back here"))
-	s.add(k.spf(wish{
-		name: p.Bounce.String(), zone: p.Bounce.Organizational(), domain: p.Bounce, end: "-all", plain: true,
-		why: "lets our hosts send with bounce addresses as envelope sender",
-	}))
-	for _, d := range own[1:] {
-		s.add(k.ownSPF(d))
+	home, bounces := s.Judged[0], s.Judged[len(s.Judged)-1]
+	for _, i := range home.Items {
+		if i.Mechanism != "dmarc" {
+			s.add(i.records...)
+		}
+	}
+	for _, other := range s.Judged[1:] {
+		for _, i := range other.Items {
+			if strings.HasPrefix(i.Mechanism, "dkim ") {
+				s.add(i.records...)
+			}
+		}
+	}
+	s.add(home.recordsOf("dmarc")...)
+	s.add(bounces.recordsOf("return_path")...)
+	s.add(bounces.recordsOf("spf")...)
+	for _, d := range k.ownDomains()[1:] {
+		s.add(k.ownSPF(d, k.passes(d)))
 	}
 	if p.From.Holds("reply") && p.FromDomain != p.Bounce {
 		s.add(k.replies())
@@ -42,15 +52,23 @@ func (d Desk) Own(ctx context.Context, tenants []*tenant.Tenant) Sheet {
 	return s
 }
 
-func (k task) whyOwnKey(id tenant.Identity) string {
-	why := "holds the public key of what is signed as " + id.SDID.Unicode()
-	if id.SDID != k.Platform.Domain {
-		why += ", the domain of rewritten Froms: where its DMARC record asks for strict alignment (adkim=s), receivers accept no other key"
-	}
-	return why
+// bounces are the records of the bounce domain.
+func (k task) bounces() []Record {
+	return []Record{k.bounceMX(), k.bounceSPF(k.Platform.Bounce, k.passes(k.Platform.Bounce))}
 }
 
-// ownDomains gives the names that the platform sends from, its signing domain first.
+func (k task) bounceMX() Record {
+	return k.mx(Bounces, k.Platform.Bounce, "returns undeliverable mail to us")
+}
+
+func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
+	return k.spf(f, wish{
+		name: d.String(), zone: d.Organizational(), domain: d, end: "-all", plain: true,
+		why: "lets our hosts send with bounce addresses as envelope sender",
+	})
+}
+
+// ownDomains returns the names that the platform sends from, its signing domain first.
 func (k task) ownDomains() []message.Domain {
 	own := []message.Domain{k.Platform.Domain}
 	add := func(d message.Domain) {
@@ -67,18 +85,18 @@ func (k task) ownDomains() []message.Domain {
 	return own
 }
 
-func (k task) ownSPF(d message.Domain) Record {
-	return k.spf(wish{
+func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
+	return k.spf(f, wish{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
 }
 
-// replies brings answers to a rewritten From here. Where people have mailboxes beside
+// replies brings replies to a rewritten From to us. Where people have mailboxes beside
 // reply addresses, their server hands those on.
 func (k task) replies() Record {
 	d := k.Platform.FromDomain
-	r := k.mx(Replies, d, "brings answers to a rewritten From here")
+	r := k.mx(Replies, d, "brings replies to a rewritten From to us")
 	if !k.Platform.OnlyReplies(d) && len(r.Present) > 0 && !r.Done {
 		r.Done, r.Value, r.Remarks = true, k.firstMX(d), nil
 		r.Preference = 0
@@ -99,7 +117,11 @@ func (k task) include(s *Sheet) {
 		return
 	}
 	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
-	s.add(k.spf(wish{
+	f := authorize.Finding{}
+	if !domain.IsZero() {
+		f = k.passes(domain)
+	}
+	s.add(k.spf(f, wish{
 		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))
@@ -129,15 +151,14 @@ func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
 				continue
 			}
 			done = append(done, name)
-			why := fmt.Sprintf("holds the public key of what is signed for %s, whose alias leads here", t.Name)
 			if looked++; looked > maxTargets {
-				r, _ := k.keyText(name, k.Platform.Domain.Organizational(), id, why)
+				r := k.keyText(name, k.Platform.Domain.Organizational(), id, whyTarget(t))
 				r.Unasked = true
 				s.add(r)
 				unasked++
 				continue
 			}
-			s.add(k.publishedKey(name, id, why))
+			s.add(k.targetOf(t, id)...)
 		}
 	}
 	if unasked > 0 {

@@ -23,11 +23,11 @@ func TestMailHost(t *testing.T) {
 		{"", "", "h", "mail.courseware.nl"},
 		{"", "bounces.courseware.nl silent", "", "mail.courseware.nl"},
 	} {
-		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Hostname: test.hostname}
+		advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), Hostname: test.hostname}
 		if test.option != "" {
-			desk.MailHost = domain(t, test.option)
+			advisor.MailHost = domain(t, test.option)
 		}
-		sheet := desk.Own(t.Context(), nil)
+		sheet := advisor.Own(parse(t, test.zone), nil)
 		if got := find(t, sheet, publish.Bounces, "bounces.courseware.nl").Value; got != test.want {
 			t.Errorf("%+v: %s", test, got)
 		}
@@ -48,9 +48,9 @@ func TestOwn(t *testing.T) {
 	p.From, _ = tenant.ParseTemplate("{reply}", "reply")
 	p.Identities = ring(t, r, "courseware.nl", tenant.Ed25519)
 	key := text(t, r, c.Identities[0])
-	desk := publish.Desk{Platform: p, Keys: r, MailHost: message.Domain{}, Hostname: "mx.courseware.nl", DNS: parse(t, "_spf.courseware.nl void\ns1.yourorg.dkim.courseware.nl TXT \""+key+"\"\ncourseware.nl TXT \"v=spf1 mx -all\"\n")}
+	advisor := publish.Advisor{Platform: p, Keys: r, MailHost: message.Domain{}, Hostname: "mx.courseware.nl"}
 	var told []string
-	for _, one := range desk.Own(t.Context(), []*tenant.Tenant{c}).Records {
+	for _, one := range advisor.Own(parse(t, "_spf.courseware.nl void\ns1.yourorg.dkim.courseware.nl TXT \""+key+"\"\ncourseware.nl TXT \"v=spf1 mx -all\"\n"), []*tenant.Tenant{c}).Records {
 		told = append(told, one.Name+" "+one.Type+" "+one.Value+" ("+one.State()+")")
 	}
 	want := []string{
@@ -73,8 +73,8 @@ func TestOwn(t *testing.T) {
 func TestRepliesBesidePeople(t *testing.T) {
 	p := platform(t, "", "192.0.2.7")
 	p.From, _ = tenant.ParseTemplate("{reply}", "reply")
-	desk := publish.Desk{Platform: p, Keys: new(keys.Ring), Hostname: "mx.courseware.nl", DNS: parse(t, "courseware.nl MX 10 mail.courseware.nl")}
-	r := find(t, desk.Own(t.Context(), nil), publish.Replies, "courseware.nl")
+	advisor := publish.Advisor{Platform: p, Keys: new(keys.Ring), Hostname: "mx.courseware.nl"}
+	r := find(t, advisor.Own(parse(t, "courseware.nl MX 10 mail.courseware.nl"), nil), publish.Replies, "courseware.nl")
 	if r.Value != "mail.courseware.nl" || !r.Done {
 		t.Errorf("%+v", r)
 	}
@@ -94,9 +94,9 @@ func TestManyTenants(t *testing.T) {
 		all = append(all, &c)
 	}
 	world := parse(t, "")
-	sheet := publish.Desk{Platform: p, Keys: r, DNS: world}.Own(t.Context(), all)
-	if len(sheet.Records) < 5000 || world.asked > 250 || len(sheet.Unanswered()) > 0 {
-		t.Errorf("%d records, %d questions, %d unanswered", len(sheet.Records), world.asked, len(sheet.Unanswered()))
+	sheet := publish.Advisor{Platform: p, Keys: r}.Own(world, all)
+	if len(sheet.Records) < 5000 || len(world.asked) > 250 || len(sheet.Unanswered()) > 0 {
+		t.Errorf("%d records, %d questions, %d unanswered", len(sheet.Records), len(world.asked), len(sheet.Unanswered()))
 	}
 	compare(t, sheet.Remarks, []string{"4800 more keys that aliases of tenants lead to were not looked up"})
 	for name, row := range map[string]struct {

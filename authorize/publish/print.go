@@ -11,7 +11,7 @@ import (
 	"onbehalf/message"
 )
 
-// AsText gives the sheet with each key that is not there yet as TXT, where it would be
+// AsText returns the sheet with each key that is not there yet as TXT, where it would be
 // an alias.
 func (s Sheet) AsText() Sheet {
 	var records []Record
@@ -144,7 +144,7 @@ func (r Record) now() []string {
 // ttl is how long receivers may remember a record, in seconds: a mistake lasts an hour.
 const ttl = 3600
 
-// Zone writes the sheet as a master file (RFC 1035 section 5). What cannot be told is
+// Zone writes the sheet as a master file (RFC 1035 section 5). What is not known is
 // left out, and said in a comment.
 func (s Sheet) Zone(w io.Writer) {
 	comment(w, fmt.Sprintf("DNS records of %s: %s", s.heading(), s.summary()))

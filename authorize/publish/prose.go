@@ -2,34 +2,56 @@ package publish
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
+)
+
+// letterColumns is how wide the prose of a letter gets: mail is read so, and quoted.
+const letterColumns = 72
+
+// kinds of blocks in a rendered template.
+const (
+	paragraph = iota // wrapped
+	advice           // begins with a tab: wrapped, and indented
+	item             // of a list: hangs on its marker
+	copied           // begins with four spaces: stays as it is, so that it can be copied
 )
 
 // marker begins an item of a list.
 var marker = regexp.MustCompile(`^([0-9]+\.|-) `)
 
-// prose writes a rendered template as a letter has it. Blank lines end paragraphs, which are
-// wrapped; items of a list hang on their marker; what is indented stays as it is, so that it
-// can be copied.
-func (l letter) prose(text string) {
+func kindOf(line string) int {
+	switch {
+	case strings.HasPrefix(line, "    "):
+		return copied
+	case strings.HasPrefix(line, "\t"):
+		return advice
+	case marker.MatchString(line):
+		return item
+	}
+	return paragraph
+}
+
+// prose writes a rendered template as a letter has it. Blank lines end blocks.
+func prose(w io.Writer, text string) {
 	var open []string // lines of the block that is being read
-	last := ""        // kind of the block before it
+	last := -1        // kind of the block before it
 	flush := func() {
 		if len(open) == 0 {
 			return
 		}
 		kind := kindOf(open[0])
-		if last != "" && (kind != "item" || last != "item") {
-			fmt.Fprintln(l.w)
+		if last >= 0 && (kind != item || last != item) {
+			fmt.Fprintln(w)
 		}
-		l.block(kind, open)
+		block(w, kind, open)
 		open, last = nil, kind
 	}
 	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, " \n")
+		line = strings.TrimRight(line, " \t\n")
 		switch kind := kindOf(line); {
-		case line == "", kind == "item", len(open) > 0 && (kind == "copied") != (kindOf(open[0]) == "copied"):
+		case line == "", kind == item, len(open) > 0 && kind != paragraph && kind != kindOf(open[0]), len(open) > 0 && kind == paragraph && kindOf(open[0]) == copied:
 			flush()
 		}
 		if line != "" {
@@ -37,34 +59,22 @@ func (l letter) prose(text string) {
 		}
 	}
 	flush()
-	fmt.Fprintln(l.w)
 }
 
-func kindOf(line string) string {
-	switch {
-	case strings.HasPrefix(line, copiedIndent):
-		return "copied"
-	case marker.MatchString(line):
-		return "item"
-	}
-	return "paragraph"
-}
-
-// copiedIndent marks lines of a template that are printed as they are.
-const copiedIndent = "    "
-
-func (l letter) block(kind string, lines []string) {
+func block(w io.Writer, kind int, lines []string) {
+	text := strings.Join(lines, " ")
 	switch kind {
-	case "copied":
+	case copied:
 		for _, line := range lines {
-			fmt.Fprintln(l.w, "   "+clean(strings.TrimPrefix(line, copiedIndent)))
+			fmt.Fprintln(w, "   "+clean(strings.TrimPrefix(line, "    ")))
 		}
-	case "item":
-		text := clean(strings.Join(lines, " "))
+	case advice:
+		fmt.Fprint(w, wrap(clean(text[1:]), "   ", letterColumns))
+	case item:
+		text = clean(text)
 		mark := marker.FindString(text)
-		wrapped := wrap(text[len(mark):], blanks(mark), letterColumns)
-		fmt.Fprint(l.w, mark+wrapped[len(mark):])
+		fmt.Fprint(w, mark+wrap(text[len(mark):], blanks(mark), letterColumns)[len(mark):])
 	default:
-		fmt.Fprint(l.w, wrap(clean(strings.Join(lines, " ")), "", letterColumns))
+		fmt.Fprint(w, wrap(clean(text), "", letterColumns))
 	}
 }

@@ -35,14 +35,12 @@ var providers = []provider{
 func (k task) providerSteps(zones []message.Domain) []string {
 	var servers []string
 	for _, zone := range zones {
-		answer, err := k.DNS.Ask(k.ctx, zone.String(), dns.TypeNS)
+		answer, err := k.dns.To(zone.String(), dns.TypeNS)
 		if err != nil {
 			continue
 		}
-		for _, rr := range answer.Records {
-			if ns, ok := rr.(*dns.NS); ok {
-				servers = append(servers, "."+strings.ToLower(strings.TrimSuffix(ns.Ns, ".")))
-			}
+		for _, host := range answer.Hosts() {
+			servers = append(servers, "."+host)
 		}
 	}
 	var lines, products []string

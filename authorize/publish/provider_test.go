@@ -21,8 +21,8 @@ func TestProviderSteps(t *testing.T) {
 		"x.nl NS cloudflare.com.ns.x.nl":        "Plesk",
 		"x.nl NS ns0.transip.nl\nx.nl NS ns1.y": "TransIP",
 	} {
-		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, zone)}
-		sheet := desk.Tenant(t.Context(), customer(t, "x.nl"))
+		advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
+		sheet := advisor.Tenant(parse(t, zone), customer(t, "x.nl"))
 		var names []string
 		for _, line := range sheet.Steps {
 			name, _, _ := strings.Cut(line, ":")

@@ -1,35 +1,3 @@
-// Package publish says which DNS records a tenant must publish so that the platform
-// may send in its name, and which the platform must publish itself.
-//
-// Receivers believe a message that its domain answers for, and DNS is where a domain
-// gives its answers. Four kinds of records count. SPF (RFC 7208), a TXT record,
-// names the hosts that may send. A DKIM key (RFC 6376), another TXT record, lets
-// whoever holds its private half sign. The return path, a name that leads to us,
-// brings bounces back to who can read them. DMARC (RFC 9989) says what to do with mail
-// for which neither speaks.
-//
-// A customer's DNS administrator gets such records by mail, and copies them into a web
-// form once. What goes wrong is nearly always one of these, and package publish is
-// built around them:
-//
-//   - A second SPF record beside the first one, where receivers then heed neither. So the
-//     record told here is the merged one, made of what is there now.
-//   - A record with more than ten look-ups, or with a fault far back, which receivers
-//     come upon before they come to us. So our term stands first: evaluation stops there.
-//   - A key that is never changed, for that would need the customer again. So the
-//     customer publishes an alias (CNAME) to a name of the platform's.
-//   - A name that gets the zone's name appended twice. So names are told relative to the
-//     zone.
-//
-// A question that nobody answered is not the answer no: the record that would be merged
-// is then not told at all.
-//
-// A tenant that mail is delivered to directly has a mail server to prepare as well. What that
-// must allow (Allow) depends on what our own host shows of itself, and the steps on whose
-// product the server is.
-//
-// A Desk does the work and gives a Sheet, a value that prints for people, as a zone
-// file, or as a letter to the customer.
 package publish
 
 import (
@@ -57,9 +25,9 @@ type Record struct {
 	Purpose    Purpose        `json:"purpose"`
 	Name       string         `json:"name"`                 // absolute, without a final dot
 	Relative   string         `json:"relative"`             // Name as it is entered in its zone; @ is the zone itself
-	Zone       message.Domain `json:"zone"`                 // as far as the public suffix list tells
+	Zone       message.Domain `json:"zone"`                 // by the public suffix list
 	Type       string         `json:"type"`                 // TXT, CNAME or MX
-	Value      string         `json:"value"`                // text of a TXT, target of the others; empty: not to be told, for DNS did not answer, or a remark says why
+	Value      string         `json:"value"`                // text of a TXT, target of the others; empty: not shown, because DNS did not answer, or a remark says why
 	Preference uint16         `json:"preference,omitempty"` // of an MX
 	Why        string         `json:"why"`                  // what it does: a sentence without its subject and full stop
 	// At is where it must stand when Name is an alias: the name that the alias leads to. Nothing
@@ -71,7 +39,7 @@ type Record struct {
 	// record that is Done, itself; of others, what it replaces.
 	Present      []string `json:"present,omitempty"`
 	PresentError string   `json:"present_error,omitempty"` // why Present is not known
-	Unasked      bool     `json:"unasked,omitempty"`       // nobody was asked what is there
+	Unasked      bool     `json:"unasked,omitempty"`       // DNS was not asked what is there
 	Remarks      []string `json:"remarks,omitempty"`
 	// Instead are the records to publish when this one cannot be.
 	Instead []Record `json:"instead,omitempty"`
@@ -97,7 +65,7 @@ func (r Record) place() (name, explained string) {
 	return r.At, r.Name + " is an alias of it"
 }
 
-// unanswered notes that nobody told what is there.
+// unanswered notes that DNS did not answer.
 func (r *Record) unanswered(err error) {
 	if silent := new(resolve.Error); errors.As(err, &silent) && silent.Name == r.Name {
 		err = silent.Cause
@@ -143,6 +111,9 @@ type Sheet struct {
 	// Unready are names of the platform that aliases lead to, and that have no key yet.
 	Unready []string `json:"unready,omitempty"`
 
+	// Judged are the domains that the records are for, and what was found about each.
+	Judged []Judged `json:"-"`
+
 	has map[string]bool
 }
 
@@ -159,7 +130,7 @@ func (s *Sheet) add(records ...Record) {
 	}
 }
 
-// Unanswered gives the records about which DNS told nothing, each with the reason.
+// Unanswered returns the records that DNS did not answer about, each with the reason.
 func (s Sheet) Unanswered() []string {
 	var all []string
 	for _, r := range s.Records {
@@ -170,7 +141,7 @@ func (s Sheet) Unanswered() []string {
 	return all
 }
 
-// count gives how many records have the state.
+// count returns how many records have the state.
 func (s Sheet) count(state string) int {
 	n := 0
 	for _, r := range s.Records {

@@ -25,7 +25,7 @@ type reading struct {
 func readRecord(text string) reading {
 	r := reading{once: make(map[string]bool)}
 	if _, fault := record.ParseSPF(text); fault != nil {
-		r.remarks = append(r.remarks, "the present record is faulty, and receivers heed nothing in it")
+		r.remarks = append(r.remarks, "the present record is faulty, and receivers ignore all of it")
 	}
 	excluded := "" // the first exclusion that cannot be read
 	for rest := words(text)[1:]; len(rest) > 0; {

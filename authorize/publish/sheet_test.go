@@ -57,8 +57,8 @@ func TestKey(t *testing.T) {
 		{"silence", name + " silent", "CNAME", target, "unknown", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: r, DNS: parse(t, test.zone)}
-			sheet := desk.Tenant(t.Context(), c)
+			advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: r}
+			sheet := advisor.Tenant(parse(t, test.zone), c)
 			got := find(t, sheet, publish.DKIM, name)
 			if got.Type != test.kind || got.Value != test.value || got.State() != test.state || got.Relative != "s1._domainkey" {
 				t.Errorf("%s %s (%s), want %s %s (%s)", got.Type, got.Value, got.State(), test.kind, test.value, test.state)
@@ -79,12 +79,12 @@ func TestKeyWithoutRoomForAnAlias(t *testing.T) {
 	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
 	p := platform(t, "", "192.0.2.7")
 	p.Domain = domain(t, strings.Repeat("courseware-and-more.", 11)+"nl") // 222
-	got := publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), c).Records[1]
+	got := publish.Advisor{Platform: p, Keys: r}.Tenant(parse(t, ""), c).Records[1]
 	if got.Type != "TXT" || got.Value != text(t, r, c.Identities[0]) || len(got.Instead) > 0 {
 		t.Errorf("%+v", got)
 	}
 	compare(t, got.Remarks, []string{"too long for DNS"})
-	if own := (publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}).Own(t.Context(), []*tenant.Tenant{c}); strings.Contains(own.Records[len(own.Records)-1].Name, c.ID) {
+	if own := (publish.Advisor{Platform: p, Keys: r}).Own(parse(t, ""), []*tenant.Tenant{c}); strings.Contains(own.Records[len(own.Records)-1].Name, c.ID) {
 		t.Error("a target is told that DNS cannot hold")
 	}
 }
@@ -106,9 +106,9 @@ func TestReturnPath(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := customer(t, "x.nl")
 			c.ReturnPath = domain(t, "bounce.x.nl")
-			desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone+"\nbounces.courseware.nl MX 20 b.courseware.nl\nbounces.courseware.nl MX 10 mx.courseware.nl")}
+			advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
 			var told []string
-			for _, r := range desk.Tenant(t.Context(), c).Records {
+			for _, r := range advisor.Tenant(parse(t, test.zone+"\nbounces.courseware.nl MX 20 b.courseware.nl\nbounces.courseware.nl MX 10 mx.courseware.nl"), c).Records {
 				if r.Name == "bounce.x.nl" {
 					told = append(told, r.Type+" "+r.Value+" ("+r.State()+")")
 				}
@@ -134,8 +134,8 @@ func TestDMARC(t *testing.T) {
 		{"the weaker one first", "_dmarc.x.nl TXT \"v=DMARC1; p=none\"\n_dmarc.x.nl TXT \"v=DMARC1; p=reject\"", "v=DMARC1; p=reject", "to do"},
 		{"an alias", "_dmarc.x.nl CNAME d.y.nl", "v=DMARC1; p=none", "optional"},
 	} {
-		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone)}
-		r := find(t, desk.Tenant(t.Context(), customer(t, "post.x.nl", "x.nl")), publish.DMARC, "_dmarc.x.nl")
+		advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
+		r := find(t, advisor.Tenant(parse(t, test.zone), customer(t, "post.x.nl", "x.nl")), publish.DMARC, "_dmarc.x.nl")
 		if r.Value != test.value || r.State() != test.state {
 			t.Errorf("%s: %s (%s)", test.name, r.Value, r.State())
 		}
@@ -147,8 +147,8 @@ func TestDMARC(t *testing.T) {
 
 // TestDMARCBehindWildcard: a wildcard's alias stands in nobody's way.
 func TestDMARCBehindWildcard(t *testing.T) {
-	desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, "_dmarc.x.nl CNAME d.y.nl\nonbehalf-wildcard-test.x.nl CNAME d.y.nl")}
-	if r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.DMARC, "_dmarc.x.nl"); r.At != "" || len(r.Remarks) > 0 {
+	advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
+	if r := find(t, advisor.Tenant(parse(t, "_dmarc.x.nl CNAME d.y.nl\nonbehalf-wildcard-test.x.nl CNAME d.y.nl"), customer(t, "x.nl")), publish.DMARC, "_dmarc.x.nl"); r.At != "" || len(r.Remarks) > 0 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -160,21 +160,21 @@ func TestNotes(t *testing.T) {
 	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
 	c.ReturnPath = domain(t, "bounce.x.nl")
 	p := platform(t, "_spf.courseware.nl", "192.0.2.7")
-	first := publish.Desk{Platform: p, Keys: r, DNS: parse(t, "_spf.courseware.nl void")}.Tenant(t.Context(), c)
+	first := publish.Advisor{Platform: p, Keys: r}.Tenant(parse(t, "_spf.courseware.nl void"), c)
 	compare(t, first.Notes, []string{"_spf.courseware.nl (platform.spf_include) has no SPF record", "an alias leads to s1.yourorg.dkim.courseware.nl", "bounces.courseware.nl has no MX"})
 	if spf := find(t, first, publish.SPF, "x.nl"); spf.Value != "v=spf1 ip4:192.0.2.7 ~all" {
 		t.Error("a record is included that is not there:", spf.Value)
 	}
 	zone := "bounces.courseware.nl MX 10 mx.courseware.nl\ns1.yourorg.dkim.courseware.nl TXT \"" + text(t, r, c.Identities[0]) + "\""
-	ready := publish.Desk{Platform: p, Keys: r, DNS: parse(t, zone)}.Tenant(t.Context(), c)
+	ready := publish.Advisor{Platform: p, Keys: r}.Tenant(parse(t, zone), c)
 	compare(t, ready.Notes, nil)
 	p.SPFInclude, _ = message.ParseName("_spf.courseware.example")
-	elsewhere := publish.Desk{Platform: p, Keys: r, Hostname: "mx.courseware.nl", DNS: parse(t, "")}.Own(t.Context(), nil)
+	elsewhere := publish.Advisor{Platform: p, Keys: r, Hostname: "mx.courseware.nl"}.Own(parse(t, ""), nil)
 	compare(t, elsewhere.Notes, []string{"lies outside the platform's domains"})
 	p = platform(t, "", "192.0.2.7")
 	bare := customer(t, "x.nl")
 	bare.Authorization = tenant.Authorized
-	compare(t, publish.Desk{Platform: p, Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), bare).Notes, []string{"no DKIM key", `"authorized"`})
+	compare(t, publish.Advisor{Platform: p, Keys: r}.Tenant(parse(t, ""), bare).Notes, []string{"no DKIM key", `"authorized"`})
 }
 
 // TestTXT has a master file read back what was written into it.
@@ -197,9 +197,9 @@ func TestTXT(t *testing.T) {
 
 // TestHostilePresent prints what a stranger has published.
 func TestHostilePresent(t *testing.T) {
-	desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t,
-		`x.nl TXT "v=spf1 \027[31m a\010b \255 `+strings.Repeat("a", 120)+`" "`+strings.Repeat("b", 250)+`" "`+strings.Repeat("c", 250)+`" "`+strings.Repeat("d", 250)+`"`)}
-	sheet := desk.Tenant(t.Context(), customer(t, "x.nl"))
+	advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
+	sheet := advisor.Tenant(parse(t,
+		`x.nl TXT "v=spf1 \027[31m a\010b \255 `+strings.Repeat("a", 120)+`" "`+strings.Repeat("b", 250)+`" "`+strings.Repeat("c", 250)+`" "`+strings.Repeat("d", 250)+`"`), customer(t, "x.nl"))
 	var out bytes.Buffer
 	sheet.Print(&out)
 	sheet.Letter(&out)

@@ -1,12 +1,14 @@
 package publish
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
 	"onbehalf/message"
@@ -23,14 +25,15 @@ type wish struct {
 	why    string
 }
 
-// spf tells the merged record: what is there, and us.
-func (k task) spf(w wish) Record {
+// spf returns the merged record: what is there, and us. The finding is about the domain, if mail
+// can come from it.
+func (k task) spf(f authorize.Finding, w wish) Record {
 	r := newRecord(SPF, w.name, w.zone, "TXT", "", w.why)
 	ours, plain := k.ours(w.name)
 	if w.plain {
 		ours = plain
 	}
-	answer, err := k.DNS.Ask(k.ctx, w.name, dns.TypeTXT)
+	answer, err := k.dns.To(w.name, dns.TypeTXT)
 	if err != nil {
 		r.unanswered(err)
 		us := strings.Join(texts(ours), " ")
@@ -39,9 +42,9 @@ func (k task) spf(w wish) Record {
 	}
 	r.behindAlias(answer)
 	present := r.readSPF(answer)
-	passes, err := k.passes(w, r.Present, ours, plain)
-	if err != nil {
-		r.unanswered(err)
+	passes := w.names(r.Present, ours, plain, f)
+	if f.Reason == authorize.NoAnswer {
+		r.unanswered(errors.New(f.Text))
 		r.remark("whether mail passes already is not known; with the record shown here it does")
 	}
 	s := record.SPF{}
@@ -57,7 +60,7 @@ func (k task) spf(w wish) Record {
 		return r
 	}
 	r.Value = s.String()
-	r.judgeSPF(s, lookUps(k.ctx, k.DNS, s))
+	r.judgeSPF(s, lookUps(k.dns, s))
 	if !r.Done && w.name != w.zone.String() && !w.domain.IsZero() && k.onlyWildcard(w.domain) {
 		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and does not any more when this one is there (RFC 4592): publish the other records of the name (A, MX) beside it", w.domain.Parent().Unicode(), w.name))
 	}
@@ -71,7 +74,7 @@ func letsEveryoneIn(text string) bool {
 	return everyone
 }
 
-// readSPF notes what is present, and gives what can be read as SPF.
+// readSPF notes what is present, and returns what can be read as SPF.
 func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 	texts, meant := answer.Texts(), []string(nil)
 	r.Present = spfTexts(texts)
@@ -90,19 +93,21 @@ func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 		if text, readable := recovered(parts...); readable {
 			meant, rest = append(meant, text), ""
 		}
-		r.remark("receivers do not see " + quoted(texts[i]) + " as an SPF record, for " + fault + ": delete it" + rest)
+		r.remark("receivers do not see " + quoted(texts[i]) + " as an SPF record, because " + fault + ": delete it" + rest)
 	}
 	return append(read, meant...)
 }
 
-func (k task) passes(w wish, present []string, ours, plain []record.Term) (bool, error) {
+// names reports whether a record that is present lets us send: what is found of the domain says
+// so or, where no mail comes from the name, the text.
+func (w wish) names(present []string, ours, plain []record.Term, f authorize.Finding) bool {
 	switch {
 	case len(present) != 1 || !record.IsSPF(present[0]):
-		return false, nil
-	case k.Passes == nil || w.domain.IsZero():
-		return stands(present[0], ours) || stands(present[0], plain), nil
+		return false
+	case w.domain.IsZero():
+		return stands(present[0], ours) || stands(present[0], plain)
 	}
-	return k.Passes(k.ctx, w.domain)
+	return f.Verdict == authorize.There
 }
 
 // propose makes the record that lets us pass, and reports whether it is fit to be published.
@@ -111,7 +116,7 @@ func (k task) propose(r *Record, w wish, present []string, ours, plain []record.
 		return k.fresh(r, w, ours), true
 	}
 	s, remarks, fit := merge(present, ours)
-	if n := lookUps(k.ctx, k.DNS, s); n > maxLookUps && ours[0].Name == "include" {
+	if n := lookUps(k.dns, s); n > maxLookUps && ours[0].Name == "include" {
 		s, remarks, fit = merge(present, plain)
 		s.Terms = slices.DeleteFunc(s.Terms, func(t record.Term) bool { return holds(ours, t) })
 		remarks = append(remarks, fmt.Sprintf("with %s it would need %s DNS look-ups, and receivers stop at %d: so it has the addresses themselves", ours[0].Text, atMost(n), maxLookUps))
@@ -130,7 +135,7 @@ func (k task) fresh(r *Record, w wish, ours []record.Term) record.SPF {
 	if !w.mail {
 		return record.SPF{Terms: append(terms, term(w.end))}
 	}
-	answer, err := k.DNS.Ask(k.ctx, w.name, dns.TypeMX)
+	answer, err := k.dns.To(w.name, dns.TypeMX)
 	if err == nil && slices.ContainsFunc(answer.Hosts(), func(host string) bool { return host != "" }) {
 		terms = append(terms, term("mx"))
 		r.remark("there is no SPF record yet; mx stands for the servers that take mail for the domain, and can go if they send none")

@@ -1,8 +1,6 @@
 package publish_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +8,6 @@ import (
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/record"
 	"onbehalf/keys"
-	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -53,12 +50,12 @@ func TestMergedSPF(t *testing.T) {
 		{"two pasted into one", `x.nl TXT "v=spf1 mx -all v=spf1 a ~all"`, "v=spf1 include:_spf.courseware.nl mx a ~all", []string{"2 records were merged"}},
 
 		{"a fault", `x.nl TXT "v=spf1 mx nonsense ip4:300.1.1.1 -all"`, "v=spf1 include:_spf.courseware.nl mx -all",
-			[]string{"heed nothing in it", `"nonsense" is no mechanism that SPF knows. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
+			[]string{"ignore all of it", `"nonsense" is no mechanism that SPF knows. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
 		{"faults whose meaning is plain", `x.nl TXT "v=spf1 ip4: 192.0.2.1 198.51.100.1 2001:db8::1 mx; –all"`, "v=spf1 include:_spf.courseware.nl ip4:192.0.2.1 ip4:198.51.100.1 ip6:2001:db8::1 mx -all",
-			[]string{"heed nothing in it", `"ip4: 192.0.2.1" is written "ip4:192.0.2.1"`, `"198.51.100.1" is written`, `"2001:db8::1" is written`, `"mx;" is written "mx"`, `"–all" is written "-all"`}},
-		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"heed nothing", `"redirect=_spf.y.nl" is there twice`}},
+			[]string{"ignore all of it", `"ip4: 192.0.2.1" is written "ip4:192.0.2.1"`, `"198.51.100.1" is written`, `"2001:db8::1" is written`, `"mx;" is written "mx"`, `"–all" is written "-all"`}},
+		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"ignore all of it", `"redirect=_spf.y.nl" is there twice`}},
 
-		{"quotes pasted in", `x.nl TXT "\"v=spf1 mx -all\""`, "v=spf1 include:_spf.courseware.nl mx -all", []string{`receivers do not see "\"v=spf1 mx -all\"" as an SPF record, for quotation marks`}},
+		{"quotes pasted in", `x.nl TXT "\"v=spf1 mx -all\""`, "v=spf1 include:_spf.courseware.nl mx -all", []string{`receivers do not see "\"v=spf1 mx -all\"" as an SPF record, because quotation marks`}},
 		{"a leading blank", `x.nl TXT " v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"white space stands before"}},
 		{"v= forgotten", `x.nl TXT "spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"begins with spf1"}},
 		{"no version to make out", `x.nl TXT "v=spf mx -all"`, "v=spf1 include:_spf.courseware.nl ~all", []string{`begins with "v=spf"`, "before you publish this"}},
@@ -66,8 +63,8 @@ func TestMergedSPF(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7", "2001:db8::7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Passes: nobody}
-			r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+			advisor := publish.Advisor{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7", "2001:db8::7"), Keys: new(keys.Ring)}
+			r := find(t, advisor.Tenant(parse(t, test.zone), customer(t, "x.nl")), publish.SPF, "x.nl")
 			if r.Value != test.want || r.Done || r.State() != "to do" || r.Type != "TXT" || r.Relative != "@" {
 				t.Errorf("got  %s (%s)\nwant %s", r.Value, r.State(), test.want)
 			}
@@ -78,8 +75,6 @@ func TestMergedSPF(t *testing.T) {
 		})
 	}
 }
-
-func nobody(context.Context, message.Domain) (bool, error) { return false, nil }
 
 func compare(t *testing.T, remarks, parts []string) {
 	t.Helper()
@@ -105,7 +100,7 @@ func includes(from string, n int) string {
 
 func TestLookUps(t *testing.T) {
 	const ours = "include:_spf.courseware.nl"
-	const plain = "ip4:192.0.2.7"
+	const plain = "ip4:192.0.2.7 ip6:2001:db8::7"
 	for _, test := range []struct {
 		name, zone, want string
 		remarks          []string
@@ -119,26 +114,26 @@ func TestLookUps(t *testing.T) {
 		{"redirect beside all", "x.nl TXT \"v=spf1 redirect=a1.nl ~all\"\n" + includes("a", 11), "v=spf1 " + ours + " redirect=a1.nl ~all", nil},
 		{"in a circle", "x.nl TXT \"v=spf1 include:x.nl -all\"", "v=spf1 " + plain + " include:x.nl -all", []string{"it would need 12", "it needs 11"}},
 		{"in many circles", `x.nl TXT "v=spf1 include:x.nl include:x.nl include:x.nl -all"`, "v=spf1 " + plain + " include:x.nl include:x.nl include:x.nl -all", []string{"40 or more", "40 or more"}},
-		{"an include that is silent", "x.nl TXT \"v=spf1 include:a1.nl -all\"\na1.nl silent", "v=spf1 " + ours + " include:a1.nl -all", nil},
+		{"an include that is silent", "x.nl TXT \"v=spf1 include:a1.nl -all\"\na1.nl silent", "v=spf1 " + ours + " include:a1.nl -all", []string{"whether mail passes already is not known"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dns := parse(t, test.zone)
-			desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: dns, Passes: nobody}
-			r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+			world := parse(t, test.zone)
+			advisor := publish.Advisor{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7", "2001:db8::7"), Keys: new(keys.Ring)}
+			r := find(t, advisor.Tenant(world, customer(t, "x.nl")), publish.SPF, "x.nl")
 			if r.Value != test.want {
 				t.Errorf("got  %s\nwant %s", r.Value, test.want)
 			}
 			compare(t, r.Remarks, test.remarks)
-			if dns.asked > 120 {
-				t.Errorf("%d questions", dns.asked)
+			if len(world.asked) > 120 {
+				t.Errorf("%d questions", len(world.asked))
 			}
 		})
 	}
 }
 
 func TestSPFWithAddresses(t *testing.T) {
-	desk := publish.Desk{Platform: platform(t, "", "192.0.2.7", "::ffff:192.0.2.8", "2001:db8::7"), Keys: new(keys.Ring), DNS: parse(t, `x.nl TXT "v=spf1 ip4:192.0.2.7/32 mx -all"`)}
-	r := find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+	advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7", "::ffff:192.0.2.8", "2001:db8::7"), Keys: new(keys.Ring)}
+	r := find(t, advisor.Tenant(parse(t, `x.nl TXT "v=spf1 ip4:192.0.2.7/32 mx -all"`), customer(t, "x.nl")), publish.SPF, "x.nl")
 	if want := "v=spf1 ip4:192.0.2.7 ip4:192.0.2.8 ip6:2001:db8::7 mx -all"; r.Value != want || r.Done {
 		t.Errorf("got  %s\nwant %s", r.Value, want)
 	}
@@ -146,8 +141,8 @@ func TestSPFWithAddresses(t *testing.T) {
 	for i := range 100 {
 		many = append(many, fmt.Sprintf("198.51.100.%d", i))
 	}
-	desk = publish.Desk{Platform: platform(t, "", many...), Keys: new(keys.Ring), DNS: parse(t, `x.nl TXT "v=spf1 mx -all"`)}
-	r = find(t, desk.Tenant(t.Context(), customer(t, "x.nl")), publish.SPF, "x.nl")
+	advisor = publish.Advisor{Platform: platform(t, "", many...), Keys: new(keys.Ring)}
+	r = find(t, advisor.Tenant(parse(t, `x.nl TXT "v=spf1 mx -all"`), customer(t, "x.nl")), publish.SPF, "x.nl")
 	if strings.Count(r.Value, "ip4:") != 100 {
 		t.Error(r.Value)
 	}
@@ -155,30 +150,26 @@ func TestSPFWithAddresses(t *testing.T) {
 }
 
 func TestSPFThatPasses(t *testing.T) {
-	all := func(context.Context, message.Domain) (bool, error) { return true, nil }
-	unknown := func(context.Context, message.Domain) (bool, error) {
-		return false, errors.New("x.nl TXT: no answer in time")
-	}
 	const named, other = `x.nl TXT "v=spf1 mx include:_spf.courseware.nl -all"`, `x.nl TXT "v=spf1 mx +all"`
+	const without = "\n" + `_spf.courseware.nl TXT "v=spf1 ip4:192.0.2.9 -all"` // us
 	for _, test := range []struct {
 		name, zone  string
-		passes      func(context.Context, message.Domain) (bool, error)
 		state, want string
 		remarks     []string
 	}{
-		{"by evaluation", `x.nl TXT "v=spf1 mx include:_spf.y.nl -all"`, all, "done", "v=spf1 mx include:_spf.y.nl -all", nil},
-		{"as everybody does", other, all, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"every host"}},
-		{"by its text", named, nil, "done", "v=spf1 mx include:_spf.courseware.nl -all", nil},
-		{"by addresses in its text", `x.nl TXT "v=spf1 ip4:192.0.2.7 -all"`, nil, "done", "v=spf1 ip4:192.0.2.7 -all", nil},
-		{"not by its text", `x.nl TXT "v=spf1 -all include:_spf.courseware.nl"`, nil, "to do", "v=spf1 include:_spf.courseware.nl -all", nil},
-		{"not by two", named + "\n" + other, all, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"2 records", "every host"}},
-		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"`, nobody, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, and mail does not pass"}},
-		{"not known", named, unknown, "unknown", "v=spf1 include:_spf.courseware.nl mx -all", []string{"not known"}},
-		{"no answer", "x.nl silent", all, "unknown", "", []string{"include:_spf.courseware.nl directly behind v=spf1"}},
+		{"by evaluation", `x.nl TXT "v=spf1 mx include:_spf.y.nl -all"` + "\n" + `_spf.y.nl TXT "v=spf1 ip4:192.0.2.0/28 -all"`, "done", "v=spf1 mx include:_spf.y.nl -all", nil},
+		{"as everybody does", other, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"every host"}},
+		{"by its text", named, "done", "v=spf1 mx include:_spf.courseware.nl -all", nil},
+		{"by addresses in its text", `x.nl TXT "v=spf1 ip4:192.0.2.7 -all"`, "done", "v=spf1 ip4:192.0.2.7 -all", nil},
+		{"not by its text", `x.nl TXT "v=spf1 -all include:_spf.courseware.nl"`, "to do", "v=spf1 include:_spf.courseware.nl -all", nil},
+		{"not by two", named + "\n" + other, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"2 records", "every host"}},
+		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"` + without, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, and mail does not pass"}},
+		{"not known", `x.nl TXT "v=spf1 include:s.y.nl include:_spf.courseware.nl -all"` + "\ns.y.nl silent", "unknown", "v=spf1 include:_spf.courseware.nl include:s.y.nl -all", []string{"not known"}},
+		{"no answer", "x.nl silent", "unknown", "", []string{"include:_spf.courseware.nl directly behind v=spf1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, test.zone), Passes: test.passes}
-			sheet := desk.Tenant(t.Context(), customer(t, "x.nl"))
+			advisor := publish.Advisor{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring)}
+			sheet := advisor.Tenant(parse(t, test.zone), customer(t, "x.nl"))
 			r := find(t, sheet, publish.SPF, "x.nl")
 			if r.Value != test.want || r.State() != test.state {
 				t.Errorf("got  %s (%s)\nwant %s (%s)", r.Value, r.State(), test.want, test.state)
@@ -192,8 +183,8 @@ func TestSPFThatPasses(t *testing.T) {
 }
 
 func TestSPFOfAnIDN(t *testing.T) {
-	desk := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, `xn--mnchen-3ya.de TXT "v=spf1 mx -all"`)}
-	sheet := desk.Tenant(t.Context(), customer(t, "post.münchen.de", "münchen.de"))
+	advisor := publish.Advisor{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring)}
+	sheet := advisor.Tenant(parse(t, `xn--mnchen-3ya.de TXT "v=spf1 mx -all"`), customer(t, "post.münchen.de", "münchen.de"))
 	r := find(t, sheet, publish.SPF, "xn--mnchen-3ya.de")
 	below := find(t, sheet, publish.SPF, "post.xn--mnchen-3ya.de")
 	if r.Relative != "@" || below.Relative != "post" || below.Zone != domain(t, "münchen.de") || r.Value != "v=spf1 include:_spf.courseware.nl mx -all" {
@@ -208,7 +199,7 @@ func TestWildcardAlone(t *testing.T) {
 	r := new(keys.Ring)
 	c := customer(t, "*.x.nl")
 	c.Identities = ring(t, r, "x.nl", tenant.Ed25519)
-	sheet := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: r, DNS: parse(t, "")}.Tenant(t.Context(), c)
+	sheet := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: r}.Tenant(parse(t, ""), c)
 	for _, one := range sheet.Records {
 		if one.Purpose == publish.SPF {
 			t.Errorf("SPF for a name that sends nothing: %+v", one)
@@ -222,7 +213,7 @@ func TestWildcardAlone(t *testing.T) {
 // it need, in one line.
 func TestWildcardLetter(t *testing.T) {
 	c := customer(t, "*.x.nl")
-	sheet := publish.Desk{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, "x.nl MX 10 mail.x.nl")}.Tenant(t.Context(), c)
+	sheet := publish.Advisor{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring)}.Tenant(parse(t, "x.nl MX 10 mail.x.nl"), c)
 	var letter, zone, list strings.Builder
 	sheet.Letter(&letter)
 	sheet.Zone(&zone)
@@ -246,8 +237,8 @@ func TestSPFBehindWildcard(t *testing.T) {
 		"post.x.nl MX 10 mail.x.nl": false,
 		"":                          false,
 	} {
-		desk := publish.Desk{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring), DNS: parse(t, zone), Passes: nobody}
-		r := find(t, desk.Tenant(t.Context(), customer(t, "post.x.nl")), publish.SPF, "post.x.nl")
+		advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
+		r := find(t, advisor.Tenant(parse(t, zone), customer(t, "post.x.nl")), publish.SPF, "post.x.nl")
 		if got := strings.Contains(strings.Join(r.Remarks, "\n"), "a wildcard record (*.x.nl)"); got != want {
 			t.Errorf("%q: %q", zone, r.Remarks)
 		}

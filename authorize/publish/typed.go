@@ -66,7 +66,7 @@ func begun(text string) (string, bool) {
 	return strings.TrimSpace(version + " " + strings.TrimLeft(rest, ` "'\:;,=`)), true
 }
 
-// spaced gives a text its characters back, where it is in Windows-1252, and plain spaces for
+// spaced returns a text its characters back, where it is in Windows-1252, and plain spaces for
 // those of other kinds. What has no width goes: people do not know that it is there.
 func spaced(text string) string {
 	if !utf8.ValidString(text) {

@@ -15,8 +15,8 @@ import (
 	"onbehalf/tenant"
 )
 
-// Key is a DKIM public key record (RFC 6376 section 3.6.1).
-type Key struct {
+// DKIM is a DKIM public key record (RFC 6376 section 3.6.1).
+type DKIM struct {
 	Algorithm tenant.Algorithm
 	Data      []byte // of p=; empty: revoked
 	Testing   bool   // t=y: receivers treat signatures as if there were none
@@ -30,28 +30,28 @@ type Key struct {
 //
 // Where RFC 6376 allows what a verifier in wide use does not take, the verifier is
 // right: its users will not see the key. Mail::DKIM knows no blanks around colons, and
-// heeds g= (RFC 4871 section 3.6.1); dkimpy knows no list in s=; OpenDKIM refuses a
+// goes by g= (RFC 4871 section 3.6.1); dkimpy knows no list in s=; OpenDKIM refuses a
 // record with other octets than printable ASCII; go-msgauth refuses a TAB in p=.
-func ParseKey(text string) (Key, error) {
+func ParseKey(text string) (DKIM, error) {
 	if fault := Pasted(text); fault != "" {
-		return Key{}, errors.New(fault)
+		return DKIM{}, errors.New(fault)
 	}
 	t, err := parseTags(text)
 	if err != nil {
-		return Key{}, err
+		return DKIM{}, err
 	}
 	_, versioned := t.values["v"]
 	value, published := t.values["p"]
 	switch {
 	case versioned && !t.first("v", "DKIM1"):
-		return Key{}, errors.New("v=DKIM1 must stand at its beginning")
+		return DKIM{}, errors.New("v=DKIM1 must stand at its beginning")
 	case !published:
-		return Key{}, errors.New("it has no p= tag, so there is no key in it")
+		return DKIM{}, errors.New("it has no p= tag, so there is no key in it")
 	}
 	if g, found := t.values["g"]; found && g != "*" {
-		return Key{}, errors.New("its g= tag is out of use, and keeps some receivers from using the key")
+		return DKIM{}, errors.New("its g= tag is out of use, and keeps some receivers from using the key")
 	}
-	k := Key{Algorithm: tenant.RSA, SHA256: true, Email: true}
+	k := DKIM{Algorithm: tenant.RSA, SHA256: true, Email: true}
 	if name, found := t.values["k"]; found {
 		k.Algorithm = tenant.Algorithm(name)
 	}
@@ -82,13 +82,13 @@ func decode(value string) ([]byte, error) {
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
-// Revoked tells whether the record takes its key back.
-func (k Key) Revoked() bool { return len(k.Data) == 0 }
+// Revoked reports whether the record takes its key back.
+func (k DKIM) Revoked() bool { return len(k.Data) == 0 }
 
-// Is tells whether the record publishes this public key: an RSA key as
+// Is reports whether the record publishes this public key: an RSA key as
 // SubjectPublicKeyInfo. The RSAPublicKey that RFC 6376 names as well means nothing to
 // OpenDKIM and Mail::DKIM (RFC erratum 3017).
-func (k Key) Is(public crypto.PublicKey) bool {
+func (k DKIM) Is(public crypto.PublicKey) bool {
 	switch public := public.(type) {
 	case ed25519.PublicKey:
 		return k.Algorithm == tenant.Ed25519 && bytes.Equal(k.Data, public)
@@ -98,10 +98,10 @@ func (k Key) Is(public crypto.PublicKey) bool {
 	return false
 }
 
-// CutFrom tells whether the record holds the beginning of this public key: the rest
+// CutFrom reports whether the record holds the beginning of this public key: the rest
 // was lost where a form takes only one string of 255 octets. The first 33 octets are the
 // same in all RSA keys of one length.
-func (k Key) CutFrom(public crypto.PublicKey) bool {
+func (k DKIM) CutFrom(public crypto.PublicKey) bool {
 	const some = 45
 	whole := spki(public)
 	return len(k.Data) >= some && len(k.Data) < len(whole) && bytes.HasPrefix(whole, k.Data[:len(k.Data)-2])

@@ -42,16 +42,16 @@ func b64(octets []byte) string { return base64.StdEncoding.EncodeToString(octets
 // Mail::DKIM, OpenDKIM and go-msgauth all take, if it is for mail and SHA-256.
 func TestParseKey(t *testing.T) {
 	p := b64(spki(rsa2048))
-	good := record.Key{Algorithm: tenant.RSA, SHA256: true, Email: true}
-	but := func(edit func(*record.Key)) record.Key { k := good; edit(&k); return k }
+	good := record.DKIM{Algorithm: tenant.RSA, SHA256: true, Email: true}
+	but := func(edit func(*record.DKIM)) record.DKIM { k := good; edit(&k); return k }
 	var (
-		testing = but(func(k *record.Key) { k.Testing = true })
-		ownOnly = but(func(k *record.Key) { k.OwnOnly = true })
-		noHash  = but(func(k *record.Key) { k.SHA256 = false })
-		noMail  = but(func(k *record.Key) { k.Email = false })
+		testing = but(func(k *record.DKIM) { k.Testing = true })
+		ownOnly = but(func(k *record.DKIM) { k.OwnOnly = true })
+		noHash  = but(func(k *record.DKIM) { k.SHA256 = false })
+		noMail  = but(func(k *record.DKIM) { k.Email = false })
 	)
 	for text, row := range map[string]struct {
-		want record.Key
+		want record.DKIM
 		err  string // part of it
 	}{
 		// RFC 6376 section 3.6.1: all but p= may be left out.
@@ -80,9 +80,9 @@ func TestParseKey(t *testing.T) {
 		"V=DKIM1; p=P":        {want: good}, // V= is a tag that nobody knows
 
 		// Algorithms, to the letter.
-		"k=ed25519; p=P": {want: but(func(k *record.Key) { k.Algorithm = tenant.Ed25519 })},
-		"k=RSA; p=P":     {want: but(func(k *record.Key) { k.Algorithm = "RSA" })},
-		"k=; p=P":        {want: but(func(k *record.Key) { k.Algorithm = "" })},
+		"k=ed25519; p=P": {want: but(func(k *record.DKIM) { k.Algorithm = tenant.Ed25519 })},
+		"k=RSA; p=P":     {want: but(func(k *record.DKIM) { k.Algorithm = "RSA" })},
+		"k=; p=P":        {want: but(func(k *record.DKIM) { k.Algorithm = "" })},
 		"K=ed25519; p=P": {want: good},
 
 		// Hashes.
@@ -111,7 +111,7 @@ func TestParseKey(t *testing.T) {
 		"t=s; p=P":      {want: ownOnly},
 		"t=x:y; p=P":    {want: testing},
 		"t=x : y ; p=P": {want: testing},
-		"t=s:\ty; p=P":  {want: but(func(k *record.Key) { k.Testing, k.OwnOnly = true, true })},
+		"t=s:\ty; p=P":  {want: but(func(k *record.DKIM) { k.Testing, k.OwnOnly = true, true })},
 		"t=yes; p=P":    {want: good},
 		"t=; p=P":       {want: good},
 
@@ -205,7 +205,7 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-func parsed(t testing.TB, text string) record.Key {
+func parsed(t testing.TB, text string) record.DKIM {
 	t.Helper()
 	k, err := record.ParseKey(text)
 	if err != nil {
@@ -273,7 +273,7 @@ func TestCutFrom(t *testing.T) {
 		}
 	}
 	another := &rsa.PublicKey{N: new(big.Int).Add(rsa2048.N, new(big.Int).Lsh(big.NewInt(1), 2040)), E: 65537}
-	for name, k := range map[string]record.Key{
+	for name, k := range map[string]record.DKIM{
 		"another":       {Data: spki(another)[:100]},
 		"all alike":     {Data: spki(another)[:33]},
 		"whole":         {Data: spki(rsa2048)},

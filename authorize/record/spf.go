@@ -23,7 +23,7 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%q %s", clip(e.Term),
 
 const version = "v=spf1"
 
-// IsSPF tells whether receivers take a TXT record for an SPF record, a faulty one
+// IsSPF reports whether receivers take a TXT record for an SPF record, a faulty one
 // perhaps: its version section is v=spf1, ended by a space or the end (RFC 7208
 // section 4.5).
 func IsSPF(text string) bool {
@@ -74,7 +74,7 @@ func (s SPF) misplaced(t Term) string {
 	return ""
 }
 
-// String gives the record's text, with one space between terms.
+// String returns the record's text, with one space between terms.
 func (s SPF) String() string {
 	var b strings.Builder
 	b.WriteString(version)
@@ -84,10 +84,10 @@ func (s SPF) String() string {
 	return b.String()
 }
 
-// All gives the record's all mechanism, behind which receivers do not look.
+// All returns the record's all mechanism, behind which receivers do not look.
 func (s SPF) All() (Term, bool) { return s.first("all") }
 
-// Redirect gives the redirect modifier, which counts where there is no all.
+// Redirect returns the redirect modifier, which counts where there is no all.
 func (s SPF) Redirect() (Term, bool) { return s.first("redirect") }
 
 func (s SPF) first(name string) (Term, bool) {
@@ -99,7 +99,7 @@ func (s SPF) first(name string) (Term, bool) {
 	return Term{}, false
 }
 
-// LooksUp tells whether the term is one of those of which a receiver follows ten at
+// LooksUp reports whether the term is one of those of which a receiver follows ten at
 // most (RFC 7208 section 4.6.4).
 func (t Term) LooksUp() bool {
 	switch t.Name {
@@ -111,7 +111,7 @@ func (t Term) LooksUp() bool {
 	return false
 }
 
-// Domain gives the domain-spec, which may hold macros; empty: the domain that is
+// Domain returns the domain-spec, which may hold macros; empty: the domain that is
 // being looked at.
 func (t Term) Domain() string {
 	switch t.Name {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// LooksLikeSPF tells whether a TXT record was meant to be an SPF record and is none
+// LooksLikeSPF reports whether a TXT record was meant to be an SPF record and is none
 // to receivers, who pass over it without a word; fault says what is wrong with it.
 func LooksLikeSPF(text string) (fault string, ok bool) {
 	lower := lowerASCII(text)

@@ -54,12 +54,12 @@ func isTagName(s string) bool {
 	return s != ""
 }
 
-// first tells whether the list begins with the tag and value.
+// first reports whether the list begins with the tag and value.
 func (t tags) first(name, value string) bool {
 	return len(t.names) > 0 && t.names[0] == name && t.values[name] == value
 }
 
-// list gives the parts of a value between colons, without white space around them.
+// list returns the parts of a value between colons, without white space around them.
 func (t tags) list(name string) []string {
 	var parts []string
 	for part := range strings.SplitSeq(t.values[name], ":") {

@@ -20,7 +20,7 @@ type asking struct {
 }
 
 // exchange asks one server after the other, the one that answered last first, until
-// one gives an answer that means something.
+// one returns an answer that means something.
 func (a *asking) exchange(name string, qtype uint16) (*dns.Msg, error) {
 	question := new(dns.Msg).SetQuestion(dns.Fqdn(name), qtype)
 	question.SetEdns0(udpSize, false)
@@ -84,7 +84,7 @@ func isDefinitive(m *dns.Msg) bool {
 	return m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError
 }
 
-// isReferral tells an answer without records from the absence of records (RFC 2308 section
+// isReferral distinguishes an answer without records from the absence of records (RFC 2308 section
 // 2.2): a server that does not recurse names the servers of a zone above.
 func isReferral(m *dns.Msg) bool {
 	of := func(rrtype uint16) func(dns.RR) bool {
@@ -169,7 +169,7 @@ func (a *asking) turn() error {
 	return err
 }
 
-// read gives the next message. One that is too large is given without records, for
+// read returns the next message. One that is too large is given without records, for
 // those would take ten to fifty times as much when they are unpacked.
 func read(conn *dns.Conn) (*dns.Msg, error) {
 	var header dns.Header
@@ -189,7 +189,7 @@ func read(conn *dns.Conn) (*dns.Msg, error) {
 	return m, err
 }
 
-// answers tells whether a message is the answer to a question. A server that reports a failure need
+// answers reports whether a message is the answer to a question. A server that reports a failure need
 // not repeat the question.
 func answers(m, q *dns.Msg) bool {
 	if m.Id != q.Id || !m.Response {

@@ -7,30 +7,34 @@ import (
 	"github.com/miekg/dns"
 )
 
-// failure names the code of an answer that tells nothing and, where the server says why, the
-// reason (RFC 8914).
+// failure names the code of an answer that says nothing and, where the server says why, the
+// reason.
 func failure(m *dns.Msg) string {
 	text := rcodeName(m.Rcode)
-	opt := m.IsEdns0()
-	if opt == nil {
-		return text
+	all, dnssec := reasons(m)
+	if len(all) > 0 {
+		text += " (" + strings.Join(all, ", ") + ")"
 	}
-	var reasons []string
-	dnssec := false
-	for _, option := range opt.Option {
-		if reason, ok := option.(*dns.EDNS0_EDE); ok && len(reasons) < mostReasons {
-			reasons = append(reasons, reasonOf(reason))
-			dnssec = dnssec || isDNSSEC(reason.InfoCode)
-		}
-	}
-	if len(reasons) == 0 {
-		return text
-	}
-	text += " (" + strings.Join(reasons, ", ") + ")"
 	if dnssec {
 		text += ": DNSSEC of the zone is broken, so receivers that check it see none of its records; whoever runs its DNS has to fix its signatures or the DS record"
 	}
 	return text
+}
+
+// reasons returns the extended errors of an answer (RFC 8914), and whether one of them is about
+// DNSSEC.
+func reasons(m *dns.Msg) (all []string, dnssec bool) {
+	opt := m.IsEdns0()
+	if opt == nil {
+		return nil, false
+	}
+	for _, option := range opt.Option {
+		if reason, ok := option.(*dns.EDNS0_EDE); ok && len(all) < mostReasons {
+			all = append(all, reasonOf(reason))
+			dnssec = dnssec || isDNSSEC(reason.InfoCode)
+		}
+	}
+	return all, dnssec
 }
 
 // Bounds of what a server says.

@@ -168,13 +168,13 @@ func TestHeld(t *testing.T) {
 			c := client(t, s.Addr)
 			before := inUse()
 			var looking sync.WaitGroup
-			var memories [looks]*resolve.Memory
+			var memories [looks]*resolve.Bounded
 			for i := range memories {
-				memories[i] = resolve.Remember(c, questions)
+				memories[i] = bound(t, c, questions)
 				looking.Go(func() {
 					for j := range questions {
 						name := fmt.Sprintf(`%d.%d.`, j, i) + strings.Repeat(strings.Repeat(`\255`, 57)+".", 4)
-						_, err := memories[i].Ask(t.Context(), name, row.qtype)
+						_, err := memories[i].To(name, row.qtype)
 						if err != nil && !errors.Is(err, resolve.ErrTooLarge) && !errors.Is(err, resolve.ErrTooMany) {
 							t.Error(err)
 							return
@@ -261,7 +261,7 @@ func TestNames(t *testing.T) {
 				w.WriteMsg(m)
 			})
 			for range 2 { // the second time by the name that it then has
-				got, err := ask(resolve.Remember(client(t, s.Addr), 1), name)
+				got, err := ofText(bound(t, client(t, s.Addr), 1), name)
 				want := resolve.Answer{Chain: []string{row.chain}, NoName: row.wire == ""}
 				texts := "found"
 				if want.NoName {

@@ -1,16 +1,3 @@
-// Package resolve asks recursive DNS servers, and tells answers from silence.
-//
-// To a program that acts on what DNS says, "there is no such record" and "nobody
-// told me" are as far apart as yes and no. The first is an Answer without
-// records: the name or the type does not exist, and whoever is in charge of the
-// zone has said so. The second is an *Error: a time-out, SERVFAIL, REFUSED, a
-// garbled packet. It says something about a server, and nothing about the name.
-// Two errors are of another kind, and are told apart: ErrTooLarge and ErrTooMany are the
-// doing of whoever publishes.
-//
-// What comes from the network is hostile until shown otherwise. Messages, CNAME
-// chains and attempts are bounded; only records of the name asked for, or of the
-// chain that starts there, are looked at.
 package resolve
 
 import (
@@ -76,7 +63,7 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Servers gives the servers that are asked, host:port.
+// Servers returns the servers that are asked, host:port.
 func (c *Client) Servers() []string { return c.servers }
 
 // Answer is a definitive answer to one question.
@@ -84,12 +71,17 @@ type Answer struct {
 	Chain   []string // the name asked for and the CNAMEs it led through, lower case, without final dots, special octets with a \
 	Records []dns.RR // of the type asked for, at the end of the chain; none: it does not exist
 	NoName  bool     // NXDOMAIN: at the end of the chain there is nothing of any type
+
+	Code     string    // of the response, as NOERROR or NXDOMAIN; empty: there was none
+	Extended []string  // extended errors (RFC 8914) that came with it
+	At       time.Time // when it came, to the second
+
 	// Took is how long servers took, also where they gave none. The wait for our turn, where
 	// questions are held back for MaxPerSecond, is not in it.
 	Took time.Duration
 }
 
-// Target gives the name at the end of the chain.
+// Target returns the name at the end of the chain.
 func (a Answer) Target() string { return a.Chain[len(a.Chain)-1] }
 
 // Error is a question that nobody answered. It is not to be taken for an absence.
@@ -101,14 +93,14 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Name, e.Type, e.Cause) }
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Causes of an Error that are no silence of servers.
+// Causes of an Error that are not missing answers of servers.
 var (
 	// ErrTooLarge: there is an answer, and it is larger than any honest one. It is
 	// definitive, and the fault of whoever publishes it.
 	ErrTooLarge = fmt.Errorf("more than the %d records or %d KiB that are read of one answer", maxRecords, maxOctets>>10)
 	// ErrNoTurn: nobody was asked, for other questions come first and the context would end
 	// before. It says nothing of anybody.
-	ErrNoTurn = errors.New("not asked in the time there was, for too many questions to DNS wait already (dns.max_per_second)")
+	ErrNoTurn = errors.New("not asked in time, because too many DNS questions wait already (dns.max_per_second)")
 )
 
 // Ask asks for the records of a name (no final dot needed) and type. A name that
@@ -118,7 +110,7 @@ var (
 func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
 	a := &asking{Client: c, ctx: ctx}
 	answer, err := a.follow(name, qtype)
-	answer.Took = a.took
+	answer.Took, answer.At = a.took, time.Now().UTC().Truncate(time.Second)
 	return answer, err
 }
 
@@ -164,6 +156,8 @@ func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 		}
 		if alias == "" || len(a.Records) > 0 {
 			a.NoName = m.Rcode == dns.RcodeNameError && len(a.Records) == 0
+			a.Code = rcodeName(m.Rcode)
+			a.Extended, _ = reasons(m)
 			return nil
 		}
 		if a.Chain = append(a.Chain, alias); len(a.Chain) > maxChain+1 {
@@ -175,18 +169,18 @@ func (a *Answer) take(m *dns.Msg, qtype uint16) error {
 // fewStrings is how many strings of a text are kept apart.
 const fewStrings = 16
 
-// compact makes a record take little more than its data: the library gives each a copy of
+// compact makes a record take little more than its data: the library makes each a copy of
 // its owner, and 16 bytes to each string of a text, even to an empty one. Where there are few,
 // they say what its publisher took for the parts of the text.
 func compact(rr dns.RR, owner string) dns.RR {
-	rr.Header().Name = owner
+	rr.Header().Name, rr.Header().Rdlength = owner, 0
 	if txt, ok := rr.(*dns.TXT); ok && len(txt.Txt) > fewStrings {
 		txt.Txt = []string{strings.Join(txt.Txt, "")}
 	}
 	return rr
 }
 
-// canonical gives a name as it comes back in an answer: the DNS library puts a \ before
+// canonical returns a name as it comes back in an answer: the DNS library puts a \ before
 // octets that mean something in a master file (RFC 1035 section 5.1), such as the @ that
 // macros of SPF lead to. A name that DNS cannot hold stays as it is.
 func canonical(name string) (_ string, valid bool) {
@@ -201,5 +195,5 @@ func canonical(name string) (_ string, valid bool) {
 	return lower(text), true
 }
 
-// lower gives a name of the DNS library's, in lower case and without the final dot.
+// lower returns a name of the DNS library's, in lower case and without the final dot.
 func lower(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }

@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Texts gives the texts of the TXT records in an answer. The strings of one record
+// Texts returns the texts of the TXT records in an answer. The strings of one record
 // are joined without anything between them (RFC 7208 section 3.3, RFC 6376 section
 // 3.6.2.2).
 func (a Answer) Texts() []string {
@@ -37,8 +37,8 @@ func (a Answer) Strings() [][]string {
 	return all
 }
 
-// Hosts gives the host names of the MX and PTR records in an answer, lower case, without final dots, in
-// the order of the answer. The null MX (RFC 7505) is the empty name.
+// Hosts returns the host names of the MX, PTR, NS and CNAME records in an answer, lower case, without
+// final dots, in the order of the answer. The null MX (RFC 7505) is the empty name.
 func (a Answer) Hosts() []string {
 	var hosts []string
 	for _, rr := range a.Records {
@@ -47,9 +47,23 @@ func (a Answer) Hosts() []string {
 			hosts = append(hosts, lower(rr.Mx))
 		case *dns.PTR:
 			hosts = append(hosts, lower(rr.Ptr))
+		case *dns.NS:
+			hosts = append(hosts, lower(rr.Ns))
+		case *dns.CNAME:
+			hosts = append(hosts, lower(rr.Target))
 		}
 	}
 	return hosts
+}
+
+// Preference returns the preference of the MX record of a host; found: there is one.
+func (a Answer) Preference(host string) (preference uint16, found bool) {
+	for _, rr := range a.Records {
+		if mx, ok := rr.(*dns.MX); ok && lower(mx.Mx) == host {
+			return mx.Preference, true
+		}
+	}
+	return 0, false
 }
 
 func text(txt *dns.TXT) string {
@@ -60,7 +74,7 @@ func text(txt *dns.TXT) string {
 	return b.String()
 }
 
-// unescaped undoes what the DNS library does to a character-string: it gives them as a
+// unescaped undoes what the DNS library does to a character-string: it returns them as a
 // master file would have them (RFC 1035 section 5.1), with \X and \DDD.
 func unescaped(s string) string {
 	var b strings.Builder
@@ -97,7 +111,7 @@ func decimal(s string) (octet byte, ok bool) {
 
 func typeName(qtype uint16) string { return dns.Type(qtype).String() }
 
-// Addresses gives the addresses of the A and AAAA records in an answer.
+// Addresses returns the addresses of the A and AAAA records in an answer.
 func (a Answer) Addresses() []netip.Addr {
 	var addrs []netip.Addr
 	for _, rr := range a.Records {

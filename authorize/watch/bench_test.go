@@ -44,7 +44,7 @@ func bigHouse(b *testing.B) (*tenant.Table, *keys.Ring) {
 func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Standing {
 	b.Helper()
 	gen := newTown().generation(table, ring)
-	named, _ := gen.subjects(nil)
+	named, _ := gen.targets(nil)
 	all := make([]tenant.Standing, 0, len(named))
 	for _, s := range named {
 		r := reportOf(s, authorize.There)
@@ -53,7 +53,7 @@ func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Stand
 			r.Keys[i].Text = fmt.Sprintf("our RSA key is at cw%d._domainkey.%s", i+1, s.Domain)
 		}
 		r.Policy.Text = s.Domain.String() + " asks receivers for p=none"
-		standing, _ := usual.Apply(s.Carry(tenant.Standing{}, ourIPs).Standing, r, noon)
+		standing, _ := usual.Step(s.Carry(tenant.Standing{}, ourIPs).Standing, r, noon)
 		all = append(all, standing)
 	}
 	return all
@@ -147,7 +147,7 @@ func BenchmarkTake(b *testing.B) {
 			w.schedule.scanAt = 0
 			e, _, _ = w.next()
 		}
-		w.take(context.Background(), e, reportOf(e.subject, authorize.There))
+		w.take(context.Background(), e, reportOf(e.target, authorize.There))
 	}
 }
 

@@ -70,10 +70,10 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 		}
 		return
 	}
-	e := &entry{subject: authorize.Below(owner, d)}
+	e := &entry{target: authorize.Below(owner, d)}
 	w.below.add(owner.ID, d)
 	addresses := authorize.AddressesOf(w.gen.Table.Platform())
-	if !w.set(e, e.subject.Carry(tenant.Standing{Domain: d, Seen: now}, addresses).Standing) {
+	if !w.set(e, e.target.Carry(tenant.Standing{Domain: d, Seen: now}, addresses).Standing) {
 		w.below.forget(owner.ID, d)
 		return
 	}
@@ -97,6 +97,9 @@ func (w *Watcher) makeRoom(id string) bool {
 func (w *Watcher) forget(id string, d message.Domain) {
 	w.schedule.remove(d)
 	w.below.forget(id, d)
+	if w.gen.Kept != nil {
+		w.gen.Kept.Drop(d)
+	}
 	if err := w.gen.Table.Forget(d); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", d.String(), "error", err)
 	}

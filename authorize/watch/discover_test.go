@@ -150,8 +150,8 @@ func TestForgetOne(t *testing.T) {
 }
 
 // named gives the domains that the configuration names.
-func (w *watch) named() []authorize.Subject {
-	named, _ := w.gen.subjects(nil)
+func (w *watch) named() []authorize.Target {
+	named, _ := w.gen.targets(nil)
 	return named
 }
 

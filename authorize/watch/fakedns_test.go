@@ -118,7 +118,7 @@ func (n *town) end(domain string) authorize.Verdict {
 const ourIPs = "80.84.235.70"
 
 // look is a Generation's Look.
-func (n *town) look(ctx context.Context, s authorize.Subject) authorize.Report {
+func (n *town) look(ctx context.Context, s authorize.Target) authorize.Report {
 	domain := s.Domain.String()
 	takes := n.begin(domain)
 	if n.limit != nil {
@@ -134,9 +134,9 @@ func (n *town) look(ctx context.Context, s authorize.Subject) authorize.Report {
 }
 
 // reportOf gives the report of a look that finds the same everywhere.
-func reportOf(s authorize.Subject, v authorize.Verdict) authorize.Report {
+func reportOf(s authorize.Target, v authorize.Verdict) authorize.Report {
 	f := authorize.Finding{Verdict: v, Text: "it is " + v.String()}
-	r := authorize.Report{Subject: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != authorize.Unanswered}
+	r := authorize.Report{Target: s, Addresses: ourIPs, SPF: f, ReturnPath: f, Policy: f, Answered: v != authorize.Unanswered}
 	r.Keys = slices.Repeat([]authorize.Finding{f}, len(s.Keys))
 	if v != authorize.Unanswered {
 		r.Policy.Verdict = authorize.There

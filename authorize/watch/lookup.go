@@ -21,21 +21,22 @@ type Generation struct {
 	// well, if that asks the same one.
 	DNS   any
 	Rules authorize.Rules
+	Kept  *authorize.Kept // that Look keeps observations in; nil: none
 	// MaxPerSecond is how many questions all lookups together may ask; 0: any number. With few,
 	// fewer lookups are under way at the same time, so that each gets its answers in time.
 	MaxPerSecond int
 }
 
-// Look looks up one domain, and ends early when the context does: authorize.Looker.Look.
-type Look func(context.Context, authorize.Subject) authorize.Report
+// Look looks up one domain, and ends early when the context does: authorize.Observer.Look.
+type Look func(context.Context, authorize.Target) authorize.Report
 
 // carefully looks up what strangers publish: a panic over it must not end the program.
-func (look Look) carefully(ctx context.Context, s authorize.Subject, log *slog.Logger) (r authorize.Report) {
+func (look Look) carefully(ctx context.Context, s authorize.Target, log *slog.Logger) (r authorize.Report) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			log.Error("lookup failed, the standing stays as it is", "domain", s.Domain.String(), "panic", fault, "stack", string(debug.Stack()))
 			none := authorize.Finding{Text: "no lookup was possible because of a fault in this program"}
-			r = authorize.Report{Subject: s, SPF: none, ReturnPath: none, Policy: none, Answered: true} // the resolver is not to blame
+			r = authorize.Report{Target: s, SPF: none, ReturnPath: none, Policy: none, Answered: true} // the resolver is not to blame
 			r.Keys = slices.Repeat([]authorize.Finding{none}, len(s.Keys))
 		}
 	}()
@@ -51,14 +52,14 @@ func (g Generation) asksLike(last Generation) bool {
 	return now.Bounce == before.Bounce && slices.Equal(now.SendingIPs, before.SendingIPs)
 }
 
-// subjects returns all domains to watch: those that the configuration names, and those
+// targets returns all domains to watch: those that the configuration names, and those
 // of the known ones that a wildcard still covers. Where no tenant's DNS decides, the
 // platform's is not looked up either: the host may have no DNS at all, and an outage would
 // concern nobody.
-func (g Generation) subjects(known []tenant.Standing) (named, below []authorize.Subject) {
+func (g Generation) targets(known []tenant.Standing) (named, below []authorize.Target) {
 	for _, t := range g.Table.Tenants() {
 		if t.Authorization == tenant.Auto {
-			named = append(named, authorize.Subjects(t, g.Keys)...)
+			named = append(named, authorize.Targets(t, g.Keys)...)
 		}
 	}
 	if len(named) == 0 {

@@ -58,7 +58,7 @@ func (o *outage) note(e *entry, answered bool) (ended bool) {
 		if sure {
 			o.log.Warn("DNS answers again", "outage", now.Sub(o.since).Round(time.Second))
 		}
-		o.count, o.since, o.until, o.probe, o.liveliest = 0, time.Time{}, time.Time{}, nil, e.subject.Domain
+		o.count, o.since, o.until, o.probe, o.liveliest = 0, time.Time{}, time.Time{}, nil, e.target.Domain
 		return sure
 	}
 	if o.count++; o.count == 1 {
@@ -81,7 +81,7 @@ func (o *outage) reloaded(s *schedule, liveliest message.Domain) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.liveliest = liveliest
-	if o.probe != nil && s.watched(o.probe.subject.Domain) != o.probe {
+	if o.probe != nil && s.watched(o.probe.target.Domain) != o.probe {
 		o.probe = nil
 	}
 	if !o.until.IsZero() {

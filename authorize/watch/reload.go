@@ -21,7 +21,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 		}
 	}
 	next := w.newRound(gen, known)
-	named, below := gen.subjects(known)
+	named, below := gen.targets(known)
 	next.fitted = make([]tenant.Standing, 0, len(named)+len(below))
 	for _, s := range named {
 		next.add(s, false)
@@ -38,6 +38,9 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	w.parked = next.park(known)
 	w.gen, w.below = gen, next.below
 	w.schedule.replace(next.entries, gen.MaxPerSecond)
+	if gen.Kept != nil {
+		gen.Kept.Retain(func(d message.Domain) bool { return next.entries[d] != nil })
+	}
 	w.outage.reloaded(w.schedule, next.liveliest)
 	w.table.Store(gen.Table)
 	w.nudge()
@@ -83,8 +86,8 @@ func (w *Watcher) newRound(gen Generation, known []tenant.Standing) *round {
 	return r
 }
 
-// add watches a subject; a discovered one is below a wildcard, and its mail was seen.
-func (r *round) add(s authorize.Subject, discovered bool) {
+// add watches a target; a discovered one is below a wildcard, and its mail was seen.
+func (r *round) add(s authorize.Target, discovered bool) {
 	known := tenant.Standing{}
 	if before := r.before[s.Domain]; before != nil {
 		known = *before
@@ -95,7 +98,7 @@ func (r *round) add(s authorize.Subject, discovered bool) {
 	}
 	r.fitted = append(r.fitted, c.Standing)
 	e := r.old[s.Domain]
-	if e == nil || !e.looking || !r.same || !e.subject.Same(s) {
+	if e == nil || !e.looking || !r.same || !e.target.Same(s) {
 		e = r.renewed(s, c, e)
 	} // else it is being looked up, and as reloads may come more often than a lookup ends, this one must count
 	r.entries[s.Domain] = e
@@ -110,8 +113,8 @@ func (r *round) add(s authorize.Subject, discovered bool) {
 
 // renewed returns a new entry. The one before, if there was one, says when it was due: as often as
 // there may be a reload, no domain's turn comes sooner by it, and none's later.
-func (r *round) renewed(s authorize.Subject, c authorize.Carried, old *entry) *entry {
-	e := &entry{subject: s, due: r.due + r.gen.firstWait(c, r.now)}
+func (r *round) renewed(s authorize.Target, c authorize.Carried, old *entry) *entry {
+	e := &entry{target: s, due: r.due + r.gen.firstWait(c, r.now)}
 	switch {
 	case old == nil && r.reload:
 		e.due = r.due // what is known of it may be as old as it was parked

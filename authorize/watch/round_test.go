@@ -41,7 +41,7 @@ func TestRoundOf100000(t *testing.T) {
 		start := time.Now()
 		n := newTown()
 		gen := n.generation(tableOf(t, tenants...), nil)
-		gen.Look = func(ctx context.Context, s authorize.Subject) authorize.Report {
+		gen.Look = func(ctx context.Context, s authorize.Target) authorize.Report {
 			if limit.Wait(ctx) != nil { // a look that asks one question
 				return reportOf(s, authorize.Unanswered)
 			}
@@ -187,7 +187,7 @@ func TestLooksShareQuestions(t *testing.T) {
 			asker := &limitedAsker{limit: rate.NewLimiter(rate.Limit(perSecond), 1)}
 			n := newTown()
 			gen := n.generation(tableOf(t, crowd(t, 100)...), nil)
-			gen.Look = authorize.Looker{DNS: asker, Platform: gen.Table.Platform()}.Look
+			gen.Look = authorize.Observer{DNS: asker, Platform: gen.Table.Platform()}.Look
 			gen.MaxPerSecond = perSecond
 			w := watchIn(t, n, gen).run()
 			start := time.Now()

@@ -22,7 +22,7 @@ const scanEvery = time.Second
 
 // entry is a domain that is watched. It changes under the lock of its schedule.
 type entry struct {
-	subject    authorize.Subject
+	target     authorize.Target
 	due        time.Duration // of the next lookup, on the schedule's clock
 	looking    bool          // a lookup is under way
 	urgent     bool          // mail from it waits for the first lookup
@@ -83,7 +83,7 @@ func (s *schedule) next() (*entry, time.Duration) {
 		last := len(s.ready) - 1
 		e := s.ready[last]
 		s.ready = s.ready[:last]
-		switch of := e.subject.Tenant; {
+		switch of := e.target.Tenant; {
 		case !s.waits(e, now):
 		case s.busy[of] < s.share:
 			s.begin(e)
@@ -110,13 +110,13 @@ func (s *schedule) scan(now time.Duration) {
 
 // waits reports whether an entry that a scan found is still due.
 func (s *schedule) waits(e *entry, now time.Duration) bool {
-	return e.due <= now && !e.looking && s.entries[e.subject.Domain] == e
+	return e.due <= now && !e.looking && s.entries[e.target.Domain] == e
 }
 
 func (s *schedule) begin(e *entry) {
 	e.looking = true
 	s.looking++
-	s.busy[e.subject.Tenant]++
+	s.busy[e.target.Tenant]++
 }
 
 // probe begins a lookup at once: of the domain if it waits, else of the one that is due first,
@@ -144,7 +144,7 @@ func (s *schedule) probe(d message.Domain) *entry {
 func (s *schedule) end(e *entry) (counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	of := e.subject.Tenant
+	of := e.target.Tenant
 	s.looking--
 	if s.busy[of]--; s.busy[of] == 0 {
 		delete(s.busy, of)
@@ -157,7 +157,7 @@ func (s *schedule) end(e *entry) (counts bool) {
 			break
 		}
 	}
-	return s.entries[e.subject.Domain] == e
+	return s.entries[e.target.Domain] == e
 }
 
 // put makes an entry due again, some interval from now. The second lookup of a domain comes
@@ -169,7 +169,7 @@ func (s *schedule) put(e *entry, answered bool, interval time.Duration, first bo
 	if e.unanswered++; answered {
 		e.unanswered = 0
 	}
-	name := e.subject.Domain.String()
+	name := e.target.Domain.String()
 	wait := jitter(later(interval, e.unanswered), name, time.Now())
 	if first {
 		wait = wait/10 + spread(wait-wait/10, name)
@@ -181,7 +181,7 @@ func (s *schedule) put(e *entry, answered bool, interval time.Duration, first bo
 func (s *schedule) add(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.entries[e.subject.Domain] = e
+	s.entries[e.target.Domain] = e
 	s.hasten(e)
 }
 

@@ -18,7 +18,7 @@ func scheduleOf(t testing.TB, n int) (*schedule, []*entry) {
 	entries := make(map[message.Domain]*entry, n)
 	for i := range all {
 		d := dom(t, crowdDomain(i))
-		all[i] = &entry{subject: authorize.Subject{Domain: d, Tenant: fmt.Sprint(i)}, due: spread(time.Hour, d.String())}
+		all[i] = &entry{target: authorize.Target{Domain: d, Tenant: fmt.Sprint(i)}, due: spread(time.Hour, d.String())}
 		entries[d] = all[i]
 	}
 	s.replace(entries, 0)
@@ -44,16 +44,16 @@ func TestOrder(t *testing.T) {
 				s.scan(s.now())
 			}
 			for _, i := range []int{500, 20, 999} {
-				s.hurry(all[i].subject.Domain)
+				s.hurry(all[i].target.Domain)
 				time.Sleep(time.Second)
 			}
-			s.remove(all[7].subject.Domain)
-			if s.watched(all[7].subject.Domain) != nil || s.waiting(all[7].subject.Domain) || s.waits(all[7], s.now()) {
+			s.remove(all[7].target.Domain)
+			if s.watched(all[7].target.Domain) != nil || s.waiting(all[7].target.Domain) || s.waits(all[7], s.now()) {
 				t.Error("a domain that was taken out is still watched")
 			}
 			order := s.drain()
 			for _, e := range order {
-				if !e.looking || s.waiting(e.subject.Domain) {
+				if !e.looking || s.waiting(e.target.Domain) {
 					t.Fatal("a domain that is being looked up is believed to wait")
 				}
 			}
@@ -73,7 +73,7 @@ func TestShare(t *testing.T) {
 		s, all := scheduleOf(t, 100)
 		s.places, s.share = 20, 5
 		for i, e := range all[:50] {
-			e.subject.Tenant, e.due = "big", time.Duration(i)
+			e.target.Tenant, e.due = "big", time.Duration(i)
 		}
 		time.Sleep(time.Hour)
 		order := s.drain()
@@ -89,7 +89,7 @@ func TestShare(t *testing.T) {
 			}
 		}
 		s.end(all[45])
-		if next := s.drain(); len(next) != 1 || next[0].subject.Tenant == "big" {
+		if next := s.drain(); len(next) != 1 || next[0].target.Tenant == "big" {
 			t.Errorf("nothing more of it is due, and the place went to %v", next)
 		}
 	})
@@ -100,7 +100,7 @@ func TestNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, all := scheduleOf(t, 10)
 		e := all[3]
-		at := func() time.Time { return s.nextLookup(e.subject.Domain) }
+		at := func() time.Time { return s.nextLookup(e.target.Domain) }
 		if want := time.Now().Add(e.due); !at().Equal(want) {
 			t.Errorf("at first it is %s, want %s", at(), want)
 		}
@@ -118,7 +118,7 @@ func TestNext(t *testing.T) {
 		if wait := time.Until(at()); wait < 54*time.Minute || wait > 66*time.Minute {
 			t.Errorf("the next one is in %s", wait)
 		}
-		s.hurry(e.subject.Domain)
+		s.hurry(e.target.Domain)
 		if !at().Equal(time.Now()) {
 			t.Errorf("of one in a hurry it is %s", at())
 		}

@@ -53,7 +53,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		e, look, wait := w.next()
 		if e != nil {
-			lookups.Go(func() { w.take(ctx, e, look.carefully(ctx, e.subject, w.Log)) })
+			lookups.Go(func() { w.take(ctx, e, look.carefully(ctx, e.target, w.Log)) })
 			continue
 		}
 		w.rest(ctx, wait)
@@ -98,16 +98,16 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 	if w.outage.note(e, report.Answered) {
 		w.schedule.again()
 	}
-	domain, now := e.subject.Domain, time.Now()
+	domain, now := e.target.Domain, time.Now()
 	before := w.gen.Table.Snapshot().Standing(domain)
 	if before.Seen.After(now) {
 		before.Seen = now // the clock was wrong, and must not keep it for ever
 	}
 	if !before.Seen.IsZero() && now.Sub(before.Seen) > forgotten {
-		w.forget(e.subject.Tenant, domain)
+		w.forget(e.target.Tenant, domain)
 		return
 	}
-	after, changes := w.gen.Rules.Apply(before, report, now)
+	after, changes := w.gen.Rules.Step(before, report, now)
 	direct := w.direct.during(domain, now, w.gen.Table, func() { w.set(e, after) })
 	w.tell(append(changes, direct...))
 	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()
@@ -120,7 +120,7 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 		w.Log.Error("standing cannot be kept", "domain", s.Domain.String(), "error", err)
 		return false
 	}
-	w.below.note(e.subject.Tenant, s)
+	w.below.note(e.target.Tenant, s)
 	return true
 }
 

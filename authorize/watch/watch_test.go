@@ -121,7 +121,7 @@ func TestPanic(t *testing.T) {
 		n := newTown()
 		table := tableOf(t, append(crowd(t, 20), signing(t, ofTown(t, "bad", "bad.example"), ring, "bad.example", "cw1"))...)
 		gen := n.generation(table, ring)
-		gen.Look = func(ctx context.Context, s authorize.Subject) authorize.Report {
+		gen.Look = func(ctx context.Context, s authorize.Target) authorize.Report {
 			if r := n.look(ctx, s); s.Tenant != "bad" {
 				return r
 			}

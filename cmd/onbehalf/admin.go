@@ -13,6 +13,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/tenant"
 )
@@ -68,12 +69,13 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		return func() {}
 	}
 	handler := admin.NewHandler(admin.Source{
-		Table:    func() *tenant.Table { return d.current.Load().table },
-		Daemon:   d.tell,
-		Findings: func() []admin.Finding { return d.memory.good.Load().Findings },
-		Next:     d.watcher.Next,
-		Files:    d.files,
-		Returned: func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Table:       func() *tenant.Table { return d.current.Load().table },
+		Daemon:      d.tell,
+		Findings:    func() []admin.Finding { return d.memory.good.Load().Findings },
+		Next:        d.watcher.Next,
+		Files:       d.files,
+		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
+		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	d.keep(adminName, listener) // before anybody can ask
 	server := admin.Serve(listener, handler, d.log)

@@ -3,20 +3,25 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/config"
 	"onbehalf/postfix"
 	"onbehalf/remedy"
+	"onbehalf/tenant"
 	"onbehalf/term"
 )
 
 func (p *program) check() *cobra.Command {
-	var asJSON, probes bool
-	var host, mailHost string
+	var q checkWish
+	var probes bool
+	var mailHost string
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
 		Short: "Look into DNS now: what is there, what is wrong, what a receiver says",
@@ -25,6 +30,10 @@ the platform and of all tenants. For each mechanism it says what is found, what 
 wanted, what is wrong in words and what to do; then by which row of the decision table a
 message leaves, and what a receiver says of it. The daemon need not run, and does not
 learn of it. Exit status 0 only when everything that is wanted is there.
+
+With --json, the answers of DNS are in what is printed. --from reads such a file, asks no
+DNS, and judges the answers by the configuration of this host: of the tenant of that id or,
+without one, of all that the file has.
 
 With --probe it does not look into DNS, but at the tenant's own mail server
 (direct.next_hop), from this host and as Postfix would: its addresses, greeting, TLS and
@@ -36,60 +45,80 @@ accepted.`,
 			switch {
 			case mailHost != "" && !probes:
 				return misuse("--mail-host goes with --probe")
+			case probes && q.from != "":
+				return misuse("--from and --probe exclude each other")
 			case probes:
-				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, asJSON)
+				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, q.asJSON)
 			}
-			return p.runCheck(cmd.Context(), strings.Join(args, ""), host, len(args) == 0, asJSON)
+			q.tenant, q.everyone = strings.Join(args, ""), len(args) == 0
+			return p.runCheck(cmd.Context(), q)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
+	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print what was found as JSON, the answers of DNS included")
+	cmd.Flags().StringVar(&q.from, "from", "", "judge what was saved with --json in this file, without DNS")
 	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
-	hostFlag(cmd, &host)
+	hostFlag(cmd, &q.host)
 	cmd.Flags().StringVar(&mailHost, "mail-host", "", "with --probe: name to say in EHLO (default: that of Postfix, else of this machine)")
 	return cmd
 }
 
-func (p *program) runCheck(ctx context.Context, id, host string, everyone, asJSON bool) error {
+// checkWish is what check is asked.
+type checkWish struct {
+	tenant   string // id
+	everyone bool   // all tenants and the platform
+	host     string // name of this host; empty: that of Postfix
+	from     string // file; empty: ask DNS
+	asJSON   bool
+}
+
+func (p *program) runCheck(ctx context.Context, q checkWish) error {
 	now, err := p.need()
 	if err != nil {
 		return err
 	}
-	client, err := newResolver(now.DNS)
+	tenants := append([]*tenant.Tenant{nil}, now.Tenants...) // the platform first
+	if !q.everyone {
+		one := now.table.Snapshot().Tenant(q.tenant)
+		if one == nil {
+			return noTenant(q.tenant, now)
+		}
+		tenants = []*tenant.Tenant{one}
+	}
+	p.recall(now)
+	host := postfix.Instance("").Hostname(ctx, q.host)
+	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), Hostname: host})
 	if err != nil {
 		return err
 	}
-	one := now.table.Snapshot().Tenant(id)
-	if !everyone && one == nil {
-		return noTenant(id, now)
-	}
-	p.recall(now)
-	host = postfix.Instance("").Hostname(ctx, host)
-	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), DNS: client, Hostname: host})
+	observe, err := p.observer(ctx, now, q.from, c)
 	if err != nil {
 		return err
 	}
 	var results []check.Result
 	fine, progress := true, term.NewProgress(p.err)
-	take := func(r check.Result) {
+	for i, t := range tenants {
+		if t == nil {
+			progress.Show("looking up the platform ...")
+		} else {
+			progress.Show("looking up tenant %d of %d, %s ...", i+1, len(tenants), t.ID)
+		}
+		o, found := observe(t)
 		progress.Done()
+		if !found {
+			continue
+		}
+		r := c.Judge(o, t)
 		fine = fine && r.Fine
-		if asJSON {
-			results = append(results, r)
-			return
+		if !q.asJSON {
+			r.Print(p.out)
+			r.Observation = authorize.Observation{} // there may be many
 		}
-		r.Print(p.out)
+		results = append(results, r)
 	}
-	if everyone {
-		progress.Show("looking up the platform ...")
-		take(c.Platform(ctx))
+	if len(results) == 0 {
+		return fmt.Errorf("%s has no observation of what is asked for", q.from)
 	}
-	for i, t := range now.Tenants {
-		if everyone || t == one {
-			progress.Show("looking up tenant %d of %d, %s ...", i+1, len(now.Tenants), t.ID)
-			take(c.Tenant(ctx, t))
-		}
-	}
-	if asJSON {
+	if q.asJSON {
 		if err := printJSON(p.out, results); err != nil {
 			return err
 		}
@@ -100,7 +129,23 @@ func (p *program) runCheck(ctx context.Context, id, host string, everyone, asJSO
 	return nil
 }
 
-// refused gives the keys that the configuration names and nobody signs with, by tenant id.
+// observer returns what observes a tenant: by DNS, or by what was saved in a file, if there is one.
+func (p *program) observer(ctx context.Context, now *loaded, from string, c *check.Checker) (func(*tenant.Tenant) (authorize.Observation, bool), error) {
+	if from == "" {
+		client, err := newResolver(now.DNS)
+		return func(t *tenant.Tenant) (authorize.Observation, bool) { return c.Observe(ctx, client, t), true }, err
+	}
+	saved, err := check.ReadSaved(from)
+	return func(t *tenant.Tenant) (authorize.Observation, bool) {
+		o, found := saved.Of(t)
+		if found {
+			p.sayLine("onbehalf: by what DNS answered at %s UTC", o.At.UTC().Format(time.DateTime))
+		}
+		return o, found
+	}, err
+}
+
+// refused returns the keys that the configuration names and nobody signs with, by tenant id.
 func (l *loaded) refused() map[string][]check.RefusedKey {
 	all := make(map[string][]check.RefusedKey)
 	for _, file := range l.Keys {

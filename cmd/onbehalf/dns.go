@@ -13,7 +13,6 @@ import (
 	"onbehalf/authorize/resolve"
 	"onbehalf/message"
 	"onbehalf/postfix"
-	"onbehalf/tenant"
 )
 
 // dnsTime is how long it may take to see what is published now.
@@ -47,7 +46,7 @@ DNS did not answer: standard error then says for which names.`,
 	cmd.Flags().BoolVar(&q.asZone, "zone", false, "print a zone file (RFC 1035 master file)")
 	cmd.Flags().BoolVar(&q.asText, "text", false, "print a letter to whoever administers the tenant's DNS")
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print the records as JSON")
-	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "tell DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
+	cmd.Flags().BoolVar(&q.asTXT, "txt", false, "show DKIM keys as TXT records, not as aliases (CNAME) of the platform's")
 	hostFlag(cmd, &q.host)
 	cmd.Flags().StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to (default: what DNS says, else the name of this machine)")
 	return cmd
@@ -58,23 +57,25 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if err != nil {
 		return err
 	}
-	desk, err := deskOf(now, postfix.Instance("").Hostname(ctx, q.host), q.mailHost)
+	advisor, err := advisorOf(now, postfix.Instance("").Hostname(ctx, q.host), q.mailHost)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
-	defer cancel()
-	var sheet publish.Sheet
-	switch t := now.table.Snapshot().Tenant(q.tenant); {
-	case !ofTenant:
-		sheet = desk.Own(ctx, now.Tenants)
-	case t == nil:
+	t := now.table.Snapshot().Tenant(q.tenant)
+	if ofTenant && t == nil {
 		return noTenant(q.tenant, now)
-	default:
-		if len(t.Direct.Domains) > 0 {
-			desk.Client = clientOf(ctx)
+	}
+	if ofTenant && len(t.Direct.Domains) > 0 {
+		advisor.Client = clientOf(ctx)
+	}
+	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet {
+		if !ofTenant {
+			return advisor.Own(answers, now.Tenants)
 		}
-		sheet = desk.Tenant(ctx, t)
+		return advisor.Tenant(answers, t)
+	})
+	if err != nil {
+		return err
 	}
 	p.sayUnanswered(sheet)
 	if q.asTXT {
@@ -118,25 +119,28 @@ func clientOf(ctx context.Context) publish.Client {
 	return publish.Client(p.Client())
 }
 
-// deskOf makes what works the records out.
-func deskOf(now *loaded, host, mailHost string) (publish.Desk, error) {
-	client, err := newResolver(now.DNS)
-	if err != nil {
-		return publish.Desk{}, err
-	}
-	asker := resolve.Share(client)
-	looker := authorize.Looker{DNS: asker, Platform: now.Platform}
-	desk := publish.Desk{Platform: now.Platform, Keys: now.ring, DNS: asker, Passes: looker.Passes}
-	desk.Proven = func(ctx context.Context, t *tenant.Tenant, d message.Domain) bool {
-		return looker.Proven(ctx, now.table, now.ring, t, d)
-	}
-	desk.Hostname = host
+// advisorOf makes what works the records out.
+func advisorOf(now *loaded, host, mailHost string) (advisor publish.Advisor, err error) {
+	advisor = publish.Advisor{Platform: now.Platform, Tenants: now.Tenants, Keys: now.ring, Hostname: host}
 	if mailHost != "" {
-		if desk.MailHost, err = message.ParseDomain(mailHost); err != nil {
-			return desk, misuse("--mail-host: %w", err)
+		if advisor.MailHost, err = message.ParseDomain(mailHost); err != nil {
+			return advisor, misuse("--mail-host: %w", err)
 		}
 	}
-	return desk, nil
+	return advisor, nil
+}
+
+// observed observes all that the advice needs, as far as that can be within dnsTime, and returns the
+// advice.
+func observed(ctx context.Context, now *loaded, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
+	client, err := newResolver(now.DNS)
+	if err != nil {
+		return publish.Sheet{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
+	o, _ := authorize.Observe(ctx, client, now.Platform, nil, func(answers resolve.Answers) { advise(answers) })
+	return advise(o), nil
 }
 
 // noTenant names those that there are, if they are few.
@@ -156,7 +160,7 @@ func noTenant(id string, now *loaded) error {
 	return fmt.Errorf("there is no tenant %q; there are: %s", id, known)
 }
 
-// sayUnanswered tells which names DNS gave no answer for.
+// sayUnanswered names what DNS did not answer.
 func (p *program) sayUnanswered(sheet publish.Sheet) {
 	const most = 5
 	silent := sheet.Unanswered()

@@ -85,9 +85,9 @@ func (l *loaded) lookAtPlatform(ctx context.Context, host string) (check.Result,
 	if err != nil {
 		return check.Result{}, err
 	}
-	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), DNS: client, Hostname: host})
+	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), Hostname: host})
 	if err != nil {
 		return check.Result{}, err
 	}
-	return c.Platform(ctx), nil
+	return c.Judge(c.Observe(ctx, client, nil), nil), nil
 }

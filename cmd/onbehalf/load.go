@@ -27,6 +27,7 @@ type loaded struct {
 	loader keys.Loader        // that the ring's keys came by
 
 	resolver *resolve.Client // nil until the daemon watches by it
+	kept     *authorize.Kept // likewise: what DNS answered last
 }
 
 // load is the one way from files to a table to serve by: start, reload,

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/authorize/publish"
+	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
 	"onbehalf/postfix"
@@ -104,13 +106,14 @@ func (p *program) runSetup(ctx context.Context, q setupWish) error {
 
 // platformRecords prints what the platform has to publish, as onbehalf dns does.
 func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish) error {
-	desk, err := deskOf(now, q.host.Name, q.mailHost)
+	advisor, err := advisorOf(now, q.host.Name, q.mailHost)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
-	defer cancel()
-	sheet := desk.Own(ctx, now.Tenants)
+	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
+	if err != nil {
+		return err
+	}
 	if len(sheet.Unanswered()) > 0 {
 		p.sayUnanswered(sheet)
 		p.sayLine("onbehalf: when DNS answers, onbehalf dns shows the records again, with what is there.")

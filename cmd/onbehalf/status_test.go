@@ -19,6 +19,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/admin"
+	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
 	"onbehalf/config"
 	"onbehalf/keys"
@@ -229,6 +230,26 @@ func TestStatusAsJSON(t *testing.T) {
 	}
 	if status, out, talk := d.onbehalf("status", "nobody"); status != 1 || out != "" || !strings.Contains(talk, `no tenant has the id "nobody"`) {
 		t.Errorf("status %d: %s%s", status, out, talk)
+	}
+}
+
+// TestKeptObservation: the daemon has what DNS answered last, and judges it like what it acts by.
+func TestKeptObservation(t *testing.T) {
+	d, z := startWatched(t, published())
+	if !d.lookedUp(4) {
+		t.Fatal("not all domains were looked up: " + d.said())
+	}
+	z.breakDown()
+	var o authorize.Observation
+	if err := admin.Ask("unix", d.socket(), "/observations/university.example", &o); err != nil {
+		t.Fatal(err)
+	}
+	now, _ := load(d.folder + "/onbehalf.yaml")
+	for _, target := range authorize.Targets(now.table.Snapshot().Tenant("university"), now.ring) {
+		report := authorize.Judge(o, now.Platform, target)
+		if report.Keys[0].Verdict != authorize.There || report.SPF.Reason != authorize.SPFNotCovered || o.At.IsZero() {
+			t.Errorf("%+v", report)
+		}
 	}
 }
 

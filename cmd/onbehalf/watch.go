@@ -33,8 +33,13 @@ func (l *loaded) generation(before *loaded) (watch.Generation, error) {
 	} else if l.resolver, err = newResolver(l.DNS); err != nil {
 		return watch.Generation{}, err
 	}
-	looker := authorize.Looker{DNS: l.resolver, Platform: l.Platform}
-	return watch.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: looker.Look, Rules: rules(l.DNS), MaxPerSecond: l.DNS.MaxPerSecond}, nil
+	l.kept = new(authorize.Kept)
+	if before != nil {
+		l.kept = before.kept
+	}
+	observer := authorize.Observer{DNS: l.resolver, Platform: l.Platform, Kept: l.kept}
+	return watch.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: observer.Look, Rules: rules(l.DNS), Kept: l.kept,
+		MaxPerSecond: l.DNS.MaxPerSecond}, nil
 }
 
 func rules(c config.DNS) authorize.Rules {

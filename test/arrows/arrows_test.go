@@ -51,6 +51,13 @@ var impure = []string{
 	"github.com/hashicorp/go-memdb", "github.com/spf13/viper", "github.com/emersion/go-milter", "github.com/emersion/go-msgauth",
 }
 
+// judges are the packages that work out what DNS answers mean (authorize.Observation), and asking is
+// what those may not import.
+var (
+	judges = []string{"onbehalf/authorize/publish", "onbehalf/authorize/record"}
+	asking = []string{"context", "net", "os", "log", "log/slog"}
+)
+
 // lumber is what no folder is called: the name says nothing of what is in it.
 var lumber = []string{"util", "utils", "common", "types", "helpers", "internal"}
 
@@ -84,6 +91,9 @@ func faultOf(from, to, folder string, allowed []string) string {
 	case other == "":
 		if slices.Contains(pure, folder) && slices.ContainsFunc(impure, func(p string) bool { return within(to, p) }) {
 			return fmt.Sprintf("%s may not import %s: it is pure, and what it needs to know it is given", from, to)
+		}
+		if slices.Contains(judges, from) && slices.Contains(asking, to) {
+			return fmt.Sprintf("%s may not import %s: it goes by what was observed, and asks nobody", from, to)
 		}
 	case folder == "test", folder == other:
 	case folder == "cmd" && other != "test":
@@ -186,6 +196,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/dmarc", "onbehalf/tenant", "arrows point down only, from dmarc to message"},
 		{"onbehalf/srs", "onbehalf/tenant", "arrows point down only, from srs to message"},
 		{"onbehalf/receivers", "net", "it is pure"},
+		{"onbehalf/authorize/publish", "context", "asks nobody"},
+		{"onbehalf/authorize/record", "net", "asks nobody"},
 		{"onbehalf/receivers", "onbehalf/message", "arrows point down only, from receivers to nothing of ours"},
 		{"onbehalf/rewrite", "onbehalf/receivers", "arrows point down only"},
 		{"onbehalf/keys", "onbehalf/rewrite", "arrows point down only"},
@@ -209,6 +221,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/tenant", "github.com/hashicorp/go-memdb", ""},
 		{"onbehalf/rewrite", "onbehalf/tenant", ""},
 		{"onbehalf/rewrite", "network.example/x", ""},
+		{"onbehalf/authorize/publish", "net/netip", ""},
+		{"onbehalf/authorize", "context", ""},
 		{"onbehalf/keys", "onbehalf/tenant", ""},
 		{"onbehalf/config", "onbehalf/tenant", ""},
 		{"onbehalf/milter", "onbehalf/keys", ""},

@@ -6,6 +6,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/authorize"
+	"onbehalf/authorize/publish"
 	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
@@ -18,40 +19,40 @@ const Unaligned authorize.Reason = "unaligned"
 
 // unaligned says what is published at a domain, or above it, and does not align with mail from
 // there, or from below it where a wildcard covers that.
-func (o *ofOne) unaligned(r authorize.Report) []Item {
+func (o *ofOne) unaligned(r authorize.Report) []publish.Item {
 	if o.tenant == nil || o.tenant.Authorization != tenant.Auto || r.Policy.Verdict == authorize.Unanswered {
 		return nil
 	}
-	var all []Item
-	if r.Subject.SPF {
-		all = append(all, o.unalignedWith(r.Subject.Domain, r.DMARC.Asks())...)
+	var all []publish.Item
+	if r.Target.SPF {
+		all = append(all, o.unalignedWith(r.Target.Domain, r.DMARC.Asks())...)
 	}
 	for _, p := range o.tenant.Domains {
-		if sample := admin.Sample(p); p.Wildcard && p.Domain == r.Subject.Domain && sample != p.Domain {
+		if sample := admin.Sample(p); p.Wildcard && p.Domain == r.Target.Domain && sample != p.Domain {
 			all = append(all, o.unalignedWith(sample, r.DMARC.Asks())...) // a name without a record of its own
 		}
 	}
 	return all
 }
 
-func (o *ofOne) unalignedWith(from message.Domain, asks dmarc.Asks) []Item {
+func (o *ofOne) unalignedWith(from message.Domain, asks dmarc.Asks) []publish.Item {
 	s := o.now.Snapshot()
 	owner, apex := s.Owner(from)
 	if owner != o.tenant {
 		return nil
 	}
 	author, shown := dmarc.Author{Domain: from, Asks: asks}, s.Standing(apex)
-	item := func(what, strict string) Item {
+	item := func(what, strict string) publish.Item {
 		why, remedy := "receivers take them for two organizations", "take psd= out of the DMARC records"
 		if strict != "" {
 			why, remedy = "its DMARC record asks for strict alignment ("+strict+")", "have "+strict+" taken out of the DMARC record"
 		}
-		return Item{Mechanism: "alignment", Finding: authorize.Finding{
+		return publish.Item{Mechanism: "alignment", Finding: authorize.Finding{
 			Verdict: authorize.Missing, Reason: Unaligned, Remedy: remedy,
 			Text: fmt.Sprintf("%s does not count for mail from %s: %s", what, from.Unicode(), why),
 		}}
 	}
-	var all []Item
+	var all []publish.Item
 	signs := slices.ContainsFunc(owner.Identities, func(id tenant.Identity) bool {
 		return id.SDID == apex && shown.Key(id.Selector).Holds()
 	})

@@ -1,9 +1,10 @@
-// Package check looks at the DNS of one customer as it is now, and says what a
-// receiver makes of that customer's mail today.
+// Package check says what is wrong in the DNS of one customer, and what a receiver makes of that
+// customer's mail today.
 //
-// What is found is compared with what has to be published, and a message from each domain
-// is decided, signed and then judged as a receiver would: by another library, with nothing
-// but DNS to go by.
+// What was found (authorize.Observation) is compared with what has to be published, and a message
+// from each domain is decided, signed and then judged as a receiver would: by another library, with
+// nothing but DNS to go by. Observe asks; all that is said is worked out of the observation, now
+// or later.
 //
 // What is printed here is pasted into tickets: it holds no address that leads anywhere by
 // being used, as bounce and reply addresses do.
@@ -12,6 +13,7 @@ package check
 import (
 	"context"
 	"slices"
+	"time"
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
@@ -26,8 +28,7 @@ type Source struct {
 	Table    *tenant.Table // with what the daemon goes by
 	Keys     *keys.Ring
 	Refused  map[string][]RefusedKey // by tenant id; empty: the platform's
-	DNS      resolve.Asker
-	Hostname string // of this machine
+	Hostname string                  // of this machine
 }
 
 // RefusedKey is a key that the configuration names, and nobody signs with.
@@ -36,15 +37,15 @@ type RefusedKey struct {
 	Cause string // a sentence without a full stop
 }
 
-// Checker looks at one tenant after the other. It is for one goroutine.
+// Checker checks one tenant after the other. It is for one goroutine.
 type Checker struct {
 	Source
-	now    *tenant.Table    // with what DNS says now
+	now    *tenant.Table    // with what the observation says
 	daemon *tenant.Snapshot // with what the daemon goes by
-	below  map[string][]authorize.Subject
+	below  map[string][]authorize.Target
 }
 
-// New makes a Checker. Two tables, lest what is found now gets mixed up with what the daemon
+// New makes a Checker. It has two tables, so that what is found now does not mix with what the daemon
 // has seen.
 func New(s Source) (*Checker, error) {
 	now, err := tenant.NewTable(s.Table.Platform(), s.Table.Tenants())
@@ -55,7 +56,7 @@ func New(s Source) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checker{Source: s, now: now, daemon: s.Table.Snapshot(), below: make(map[string][]authorize.Subject)}
+	c := &Checker{Source: s, now: now, daemon: s.Table.Snapshot(), below: make(map[string][]authorize.Target)}
 	for _, one := range known { // by name: the database keeps them so
 		if owner, _ := c.daemon.Owner(one.Domain); owner != nil && !one.Seen.IsZero() {
 			c.below[owner.ID] = append(c.below[owner.ID], authorize.Below(owner, one.Domain))
@@ -69,88 +70,113 @@ type Result struct {
 	Tenant        string               `json:"tenant,omitempty"` // id; empty: the platform
 	Title         string               `json:"title"`
 	Authorization tenant.Authorization `json:"authorization,omitempty"`
-	Domains       []Domain             `json:"domains"`
+	Domains       []DomainResult       `json:"domains"`
 	Fine          bool                 `json:"fine"` // all that is wanted is there
+	// Observation is what DNS answered, of which all the rest follows.
+	Observation authorize.Observation `json:"observation"`
 }
 
-// Domain is what was found about one domain.
-type Domain struct {
+// DomainResult is what was found about one domain.
+type DomainResult struct {
 	Domain message.Domain `json:"domain"`
-	Items  []Item         `json:"mechanisms"`
+	Items  []publish.Item `json:"mechanisms"`
 	Today  *Today         `json:"today,omitempty"` // a message from the domain; nil: none comes from it
 }
 
-// fine tells whether all that is wanted is there. What DNS does not tell about is not.
-func (d Domain) fine() bool {
+// fine reports whether all that is wanted is there. What DNS does not say is not.
+func (d DomainResult) fine() bool {
 	refused := d.Today != nil && d.Today.Trouble != ""
-	return !refused && !slices.ContainsFunc(d.Items, func(i Item) bool {
+	return !refused && !slices.ContainsFunc(d.Items, func(i publish.Item) bool {
 		return i.Verdict != authorize.There && (!i.Optional || i.Verdict == authorize.Unanswered)
 	})
 }
 
-// ofOne is a check of one tenant, which asks each question once.
-type ofOne struct {
-	*Checker
-	ctx    context.Context
-	tenant *tenant.Tenant // nil: the platform
-	looker authorize.Looker
-	sheet  publish.Sheet
-	own    *publish.Sheet // of the platform, with this tenant's keys; nil: not asked for yet
+// Observe asks DNS for all that a check of one tenant needs; nil: of the platform.
+func (c *Checker) Observe(ctx context.Context, dns resolve.Asker, t *tenant.Tenant) authorize.Observation {
+	targets := authorize.OfPlatform(c.platform(), c.Keys)
+	if t != nil {
+		targets = append(authorize.Targets(t, c.Keys), c.below[t.ID]...)
+	}
+	began := time.Now()
+	o, _ := authorize.Observe(ctx, dns, c.platform(), targets, func(answers resolve.Answers) { c.check(answers, began, t) })
+	return o
 }
 
-func (c *Checker) begin(ctx context.Context, t *tenant.Tenant) *ofOne {
-	asker := resolve.Share(c.DNS)
-	return &ofOne{Checker: c, ctx: ctx, tenant: t, looker: authorize.Looker{DNS: asker, Platform: c.platform(), HELO: c.Hostname, Thorough: true}}
+// Judge checks one tenant by what was observed; nil: the platform.
+func (c *Checker) Judge(o authorize.Observation, t *tenant.Tenant) Result {
+	r := c.check(o, o.At, t)
+	r.Observation = o
+	return r
+}
+
+func (c *Checker) check(dns resolve.Answers, at time.Time, t *tenant.Tenant) Result {
+	o := &ofOne{Checker: c, tenant: t, dns: dns, at: at}
+	if t == nil {
+		sheet := o.advisor().Own(dns, nil)
+		return o.check(Result{Title: c.platform().Name + ", the platform itself"}, sheet.Judged, nil)
+	}
+	judged := o.advisor().Tenant(dns, t).Judged
+	for _, target := range c.below[t.ID] { // that the daemon knows mail from
+		judged = append(judged, o.advisor().Below(dns, target))
+	}
+	return o.check(Result{Tenant: t.ID, Title: t.Name, Authorization: t.Authorization}, judged, c.samples(t))
+}
+
+// ofOne is a check of one tenant.
+type ofOne struct {
+	*Checker
+	tenant *tenant.Tenant // nil: the platform
+	dns    resolve.Answers
+	at     time.Time
 }
 
 func (c *Checker) platform() *tenant.Platform { return c.Table.Platform() }
 
-// Platform checks the platform's own domains.
-func (c *Checker) Platform(ctx context.Context) Result {
-	o := c.begin(ctx, nil)
-	o.sheet = o.desk().Own(ctx, nil)
-	r := Result{Title: c.platform().Name + ", the platform itself"}
-	return o.check(r, authorize.OfPlatform(c.platform(), c.Keys), nil)
+func (o *ofOne) advisor() publish.Advisor {
+	return publish.Advisor{Platform: o.platform(), Tenants: o.Table.Tenants(), Keys: o.Keys, Thorough: true, Hostname: o.Hostname}
 }
 
-// Tenant checks one tenant's domains, with those below a wildcard that the daemon knows
-// mail from.
-func (c *Checker) Tenant(ctx context.Context, t *tenant.Tenant) Result {
-	o := c.begin(ctx, t)
-	o.sheet = o.desk().Tenant(ctx, t)
-	r := Result{Tenant: t.ID, Title: t.Name, Authorization: t.Authorization}
-	return o.check(r, append(authorize.Subjects(t, c.Keys), c.below[t.ID]...), c.samples(t))
-}
-
-// check looks at all subjects before it decides about a message from any of them: those below a
+// check notes all standings before it decides about a message from any domain: those below a
 // wildcard sign with the keys of the domain above.
-func (o *ofOne) check(r Result, subjects []authorize.Subject, samples map[message.Domain]message.Domain) Result {
-	reports := o.look(subjects)
+func (o *ofOne) check(r Result, judged []publish.Judged, samples map[message.Domain]message.Domain) Result {
+	for _, j := range judged {
+		o.now.SetStandings(j.Standing(o.at)) // a table takes any
+	}
 	for _, sample := range samples {
-		o.look([]authorize.Subject{authorize.Below(o.tenant, sample)})
+		o.now.SetStandings(authorize.Judge(o.dns, o.platform(), authorize.Below(o.tenant, sample)).Standing(o.at))
 	}
 	r.Fine = true
-	for _, report := range reports {
-		at := report.Subject.Domain
-		d := Domain{Domain: at, Items: o.items(report)}
+	for _, j := range judged {
+		at := j.Target.Domain
+		d := DomainResult{Domain: at, Items: o.withRefused(at, j.Items)}
 		if sample, found := samples[at]; found {
 			d.Today = o.today(sample)
 			d.Today.Guessed = true
-		} else if report.Subject.SPF && (o.tenant != nil || o.platform().Owns(at)) {
+		} else if j.Target.SPF && (o.tenant != nil || o.platform().Owns(at)) {
 			d.Today = o.today(at)
 		}
-		d.Items = append(d.Items, o.unaligned(report)...)
+		d.Items = append(d.Items, o.unaligned(j.Report)...)
 		r.Domains = append(r.Domains, d)
 		r.Fine = r.Fine && d.fine()
 	}
 	return r
 }
 
-// refusedKeys gives those that belong under a domain.
-func (o *ofOne) refusedKeys(d message.Domain) []RefusedKey {
+// KeyRefused is the Reason of a key that DNS cannot be compared with.
+const KeyRefused authorize.Reason = "dkim-refused"
+
+// withRefused puts in the keys that belong under a domain, and nobody signs with.
+func (o *ofOne) withRefused(d message.Domain, items []publish.Item) []publish.Item {
 	id := ""
 	if o.tenant != nil {
 		id = o.tenant.ID
 	}
-	return slices.DeleteFunc(slices.Clone(o.Refused[id]), func(k RefusedKey) bool { return k.SDID != d })
+	for _, k := range o.Refused[id] {
+		if k.SDID == d {
+			items = append(items, publish.Item{Mechanism: "dkim " + k.Selector, Finding: authorize.Finding{
+				Verdict: authorize.Missing, Reason: KeyRefused, Text: k.Cause, Remedy: "run: onbehalf check-config",
+			}})
+		}
+	}
+	return items
 }

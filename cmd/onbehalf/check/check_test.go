@@ -23,29 +23,29 @@ _dmarc.x.example TXT "v=DMARC1; p=reject"
 func TestFine(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		change  func(*house)
+		change  func(*harness)
 		fine    bool
 		printed string
 	}{
-		{"all is there", func(*house) {}, true, "DKIM cw1 ok: "},
-		{"no DMARC record", func(h *house) { h.zone = strings.Replace(h.zone, "_dmarc.x", "_other.x", 1) }, true, "DMARC advice: "},
-		{"no SPF record", func(h *house) { h.zone = strings.Replace(h.zone, "\nx.example ", "\nother.example ", 1) }, false, "SPF MISSING: "},
-		{"DNS does not tell about DMARC", func(h *house) { h.zone += "_dmarc.x.example fails\n" }, false, "DMARC not known: "},
-		{"DNS does not tell about SPF", func(h *house) { h.zone += "x.example fails\n" }, false, "SPF not known: "},
-		{"a key that cannot be read", func(h *house) {
+		{"all is there", func(*harness) {}, true, "DKIM cw1 ok: "},
+		{"no DMARC record", func(h *harness) { h.zone = strings.Replace(h.zone, "_dmarc.x", "_other.x", 1) }, true, "DMARC advice: "},
+		{"no SPF record", func(h *harness) { h.zone = strings.Replace(h.zone, "\nx.example ", "\nother.example ", 1) }, false, "SPF MISSING: "},
+		{"DNS does not tell about DMARC", func(h *harness) { h.zone += "_dmarc.x.example fails\n" }, false, "DMARC not known: "},
+		{"DNS does not tell about SPF", func(h *harness) { h.zone += "x.example fails\n" }, false, "SPF not known: "},
+		{"a key that cannot be read", func(h *harness) {
 			id := tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}
 			h.refused = map[string][]check.RefusedKey{"one": {{Identity: id, Cause: "its key cannot be read: x-cw2.pem: no such file"}}}
-		}, false, "DKIM cw2 MISSING: its key cannot be read: x-cw2.pem: no such file do fix that: onbehalf check-config"},
-		{"somebody else's key cannot be read", func(h *house) {
+		}, false, "DKIM cw2 MISSING: its key cannot be read: x-cw2.pem: no such file do run: onbehalf check-config"},
+		{"somebody else's key cannot be read", func(h *harness) {
 			h.refused = map[string][]check.RefusedKey{"two": {{Identity: tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}}}}
 		}, true, ""},
-		{"its message is refused", func(h *house) {
+		{"its message is refused", func(h *harness) {
 			h.tenants[0].Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 			h.add("two", "two.example").Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/30")}
 		}, false, "but the submitter may only send as tenant two"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			h.add("one", "x.example")
 			h.zone += publishedAll
 			test.change(h)
@@ -62,7 +62,7 @@ func TestFine(t *testing.T) {
 // the platform's record that is wanted, and the tenant is not sent to look for a fault.
 func TestPlatformsTurn(t *testing.T) {
 	const target = "cw1.one.dkim.courseware.nl"
-	h := newHouse(t)
+	h := newHarness(t)
 	h.add("one", "x.example").ReturnPath = domain(t, "bounce.x.example")
 	h.zone += `x.example TXT "v=spf1 ip4:192.0.2.7 -all"
 cw1._domainkey.x.example CNAME ` + target + `
@@ -109,7 +109,7 @@ func TestStrictPlatform(t *testing.T) {
 		{"relaxed, with the key", "courseware.nl", relaxed, true, true, "DKIM pass for via.courseware.nl (cw1), DKIM pass for courseware.nl (cw1), DMARC pass (p=reject): delivered"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			h.platform.FromDomain = domain(t, "via.courseware.nl")
 			key, _ := h.ring.Key(h.platform.Identities[0])
 			h.platform.Identities = append(h.platform.Identities, h.sign(key, "via.courseware.nl")...)
@@ -148,7 +148,7 @@ func TestUnaligned(t *testing.T) {
 		{"the domain alone, strict", []string{"wide.example"}, "v=DMARC1; p=reject; adkim=s", true, "row 2 key-spf"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			h.add("one", test.patterns...)
 			h.zone += `wide.example TXT "v=spf1 ip4:192.0.2.7 -all"
 cw1._domainkey.wide.example TXT "KEY"
@@ -166,7 +166,7 @@ _dmarc.wide.example TXT "` + test.dmarc + "\"\n"
 // TestUnalignedPath: the same of a return path.
 func TestUnalignedPath(t *testing.T) {
 	for record, fine := range map[string]bool{"v=DMARC1; p=reject": true, "v=DMARC1; p=reject; aspf=s": false} {
-		h := newHouse(t)
+		h := newHarness(t)
 		one := h.add("one", "x.example")
 		one.Identities, one.ReturnPath = nil, domain(t, "bounce.x.example")
 		h.zone += `x.example TXT "v=spf1 ip4:192.0.2.7 -all"
@@ -197,7 +197,7 @@ func TestBelowWildcard(t *testing.T) {
 		{"nothing", tenant.Unknown, none, "6 on-behalf", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			h.add("one", "*.wide.example")
 			absent := tenant.DMARC{Policy: dmarc.Absent, Checked: time.Now()}
 			below := tenant.Standing{Domain: domain(t, "dept.wide.example"), SPF: mechanism(tenant.Pending), DMARC: absent, Seen: time.Now()}
@@ -221,7 +221,7 @@ func TestBelowWildcard(t *testing.T) {
 
 // TestSample: without a known name below a wildcard, one that might come stands for all.
 func TestSample(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	one := h.add("one", "*.wide.example")
 	h.zone += "cw1._domainkey.wide.example TXT \"KEY\"\n"
 	result, printed := h.check()
@@ -238,7 +238,7 @@ func TestSample(t *testing.T) {
 // TestNoAddressThatWorks: who reads a ticket must not get a bounce or reply address that
 // leads somewhere.
 func TestNoAddressThatWorks(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	h.add("one", "x.example")
 	h.platform.From, _ = tenant.ParseTemplate("{reply}", "reply")
 	result, printed := h.check()
@@ -261,20 +261,20 @@ func TestOwnServer(t *testing.T) {
 	const refuses = "own server with SPF alone, mail to x.example itself"
 	for _, test := range []struct {
 		name   string
-		change func(*house)
+		change func(*harness)
 		want   bool
 	}{
-		{"SPF and key", func(*house) {}, false},
-		{"SPF alone", func(h *house) { h.zone = strings.Replace(h.zone, "cw1._domainkey.x", "cw9._domainkey.x", 1) }, true},
-		{"nothing", func(h *house) {
+		{"SPF and key", func(*harness) {}, false},
+		{"SPF alone", func(h *harness) { h.zone = strings.Replace(h.zone, "cw1._domainkey.x", "cw9._domainkey.x", 1) }, true},
+		{"nothing", func(h *harness) {
 			h.zone = strings.ReplaceAll(strings.Replace(h.zone, "cw1._domainkey.x", "cw9._domainkey.x", 1), "\nx.example", "\ny.example")
 		}, false},
-		{"authorized and direct", func(h *house) {
+		{"authorized and direct", func(h *harness) {
 			one := h.tenants[0]
 			one.Authorization, one.Identities, one.Direct.Domains = tenant.Authorized, nil, []message.Domain{domain(h.t, "x.example")}
 		}, false},
 	} {
-		h := newHouse(t)
+		h := newHarness(t)
 		h.add("one", "x.example")
 		h.zone += publishedAll
 		test.change(h)
@@ -286,7 +286,7 @@ func TestOwnServer(t *testing.T) {
 }
 
 func TestPlatform(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	h.add("one", "x.example")
 	result, printed := h.checkPlatform()
 	if !result.Fine {

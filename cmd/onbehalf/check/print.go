@@ -28,7 +28,7 @@ func (r Result) Print(w io.Writer) {
 	for _, d := range r.Domains {
 		fmt.Fprintf(w, "\n%s\n", unicodeName(d.Domain))
 		for _, item := range d.Items {
-			item.print(w)
+			printItem(w, item)
 		}
 		if d.Today != nil {
 			d.Today.print(w)
@@ -47,9 +47,9 @@ func unicodeName(d message.Domain) string {
 // titles are the mechanisms as people call them.
 var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC"}
 
-func (i Item) print(w io.Writer) {
+func printItem(w io.Writer, i publish.Item) {
 	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))
-	Line(w, title, i.word()+": "+i.Text)
+	Line(w, title, word(i)+": "+i.Text)
 	if i.Verdict == authorize.There {
 		return
 	}
@@ -57,7 +57,7 @@ func (i Item) print(w io.Writer) {
 		Line(w, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		Line(w, "  wanted", cmp.Or(wanted(r, i.ours), noRecord(r)))
+		Line(w, "  wanted", cmp.Or(wanted(r, i.OfPlatform), noRecord(r)))
 		for _, remark := range r.Remarks {
 			Line(w, "", remark)
 		}
@@ -65,8 +65,8 @@ func (i Item) print(w io.Writer) {
 	Line(w, "  do", i.Remedy)
 }
 
-// word is the verdict in a word.
-func (i Item) word() string {
+// word returns the verdict in a word.
+func word(i publish.Item) string {
 	switch {
 	case i.Verdict == authorize.There:
 		return "ok"
@@ -74,6 +74,8 @@ func (i Item) word() string {
 		return "not known"
 	case i.Optional:
 		return "advice"
+	case i.Reason == authorize.SPFNotCovered:
+		return "NOT AUTHORIZED"
 	}
 	return "MISSING"
 }
@@ -81,9 +83,9 @@ func (i Item) word() string {
 // noRecord says why a record is not shown.
 func noRecord(r publish.Record) string {
 	if r.PresentError != "" {
-		return "not told, for DNS did not answer"
+		return "not shown, because DNS did not answer"
 	}
-	return "not told yet, for the reason below"
+	return "not shown yet, for the reason below"
 }
 
 // wanted names a record that is to stand at the mechanism's own name, or at another: one of ours.

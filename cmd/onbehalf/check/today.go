@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"onbehalf/admin"
 	"onbehalf/authorize"
@@ -38,25 +37,12 @@ type Today struct {
 	Daemon string `json:"daemon,omitempty"`
 }
 
-// look looks at subjects, for decisions to come.
-func (o *ofOne) look(subjects []authorize.Subject) []authorize.Report {
-	var reports []authorize.Report
-	var standings []tenant.Standing
-	for _, s := range subjects {
-		report := o.looker.Look(o.ctx, s)
-		reports = append(reports, report)
-		standings = append(standings, report.Standing(time.Now()))
-	}
-	o.now.SetStandings(standings...) // a table takes any
-	return reports
-}
-
-// samples gives a name for each wildcard that stands alone: neither is its own domain the
+// samples returns a name for each wildcard that stands alone: neither is its own domain the
 // tenant's, nor did mail come from a name below it.
 func (c *Checker) samples(t *tenant.Tenant) map[message.Domain]message.Domain {
 	all := make(map[message.Domain]message.Domain)
 	for _, p := range t.Domains {
-		known := slices.ContainsFunc(c.below[t.ID], func(s authorize.Subject) bool { return p.Covers(s.Domain) })
+		known := slices.ContainsFunc(c.below[t.ID], func(s authorize.Target) bool { return p.Covers(s.Domain) })
 		exact := slices.Contains(t.Domains, tenant.Pattern{Domain: p.Domain})
 		if sample := admin.Sample(p); p.Wildcard && !known && !exact && sample != p.Domain {
 			all[p.Domain] = sample
@@ -127,7 +113,7 @@ func (o *ofOne) letter(d message.Domain) (message.Message, string) {
 		}
 	}
 	to, _ := message.ParseAddress("someone@receiver.invalid")
-	m := bound.Letter(author, to, "onbehalf check", time.Now())
+	m := bound.Letter(author, to, "onbehalf check", o.at)
 	m.Host, _ = message.ParseHost(o.Hostname)
 	return m, "A message that was never sent.\r\n"
 }
@@ -150,12 +136,12 @@ func (o *ofOne) sign(plan rewrite.Plan, header message.Header, body string) ([]b
 
 func octets(h message.Header, body string) []byte { return []byte(h.String() + "\r\n" + body) }
 
-// worst gives the opinion about the sending IP that fares worst.
+// worst returns the opinion about the sending IP that fares worst.
 func (o *ofOne) worst(a authorize.Arrival) *authorize.Opinion {
 	var worst *authorize.Opinion
 	for _, ip := range o.platform().SendingIPs {
-		a.Client = ip
-		opinion := o.looker.Receive(o.ctx, a)
+		a.Client, a.HELO = ip, o.Hostname
+		opinion := authorize.Receive(o.dns, a)
 		if worst == nil || worst.Authenticated() && !opinion.Authenticated() || worst.SPF == "pass" && opinion.SPF != "pass" && worst.Authenticated() == opinion.Authenticated() {
 			worst = &opinion
 		}

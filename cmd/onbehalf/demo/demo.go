@@ -60,10 +60,9 @@ func Run(ctx context.Context, program string, out io.Writer) error {
 	return err
 }
 
-// newReceiver makes who judges the mail as a receiving server does.
-func newReceiver(nameserver string) (authorize.Looker, error) {
-	client, err := resolve.New(resolve.Options{Servers: []string{nameserver}, Timeout: 5 * time.Second})
-	return authorize.Looker{DNS: client}, err
+// newReceiver makes the resolver of who judges the mail as a receiving server does.
+func newReceiver(nameserver string) (*resolve.Client, error) {
+	return resolve.New(resolve.Options{Servers: []string{nameserver}, Timeout: 5 * time.Second})
 }
 
 // theatre is where the play is given.
@@ -72,7 +71,7 @@ type theatre struct {
 	stage    *stage
 	dns      *nameserver
 	daemon   *daemon
-	receiver authorize.Looker
+	receiver *resolve.Client
 	printer
 }
 
@@ -141,7 +140,7 @@ func (t *theatre) judge(sender string, header message.Header, body []byte) autho
 	a := authorize.Arrival{Client: netip.MustParseAddr(hostIP), Sender: message.ParsePath(sender)}
 	a.Author = header.Author().Domain
 	a.Octets = append([]byte(header.String()+"\r\n"), body...)
-	return t.receiver.Receive(t.ctx, a)
+	return authorize.Receive(resolve.NewRecorder(t.ctx, t.receiver), a)
 }
 
 // comeHome plays the first message bounces, and a stranger hands the

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"onbehalf/authorize"
-	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/authorize/publish"
 	"onbehalf/postfix"
 )
 
@@ -22,7 +22,7 @@ func (d *doctor) domains() {
 		d.skip(what, err.Error(), "")
 		return
 	}
-	var unanswered []check.Item
+	var unanswered []publish.Item
 	for _, domain := range result.Domains {
 		for _, item := range domain.Items {
 			if item.Verdict == authorize.Unanswered {
@@ -44,7 +44,7 @@ func (d *doctor) domains() {
 var titles = map[string]string{"spf": "SPF", "return_path": "bounces", "dmarc": "DMARC"}
 
 // unanswered is one finding: it is rarely about one record alone.
-func (d *doctor) unanswered(items []check.Item) {
+func (d *doctor) unanswered(items []publish.Item) {
 	var texts []string
 	for _, i := range items {
 		texts = append(texts, strings.TrimPrefix(i.Text, "no definitive answer: "))
@@ -64,7 +64,7 @@ func about(domain, title, text string) string {
 	return text
 }
 
-func ofItem(domain string, i check.Item) Finding {
+func ofItem(domain string, i publish.Item) Finding {
 	title := titles[i.Mechanism]
 	if title == "" {
 		title = strings.Replace(i.Mechanism, "dkim", "DKIM", 1)

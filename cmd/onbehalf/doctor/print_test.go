@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"onbehalf/authorize"
-	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/authorize/publish"
 	"onbehalf/config"
 )
 
@@ -53,13 +53,13 @@ func TestLevels(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		i    check.Item
+		i    publish.Item
 		want Level
 	}{
-		{check.Item{Mechanism: "spf", Finding: authorize.Finding{Verdict: authorize.There}}, OK},
-		{check.Item{Mechanism: "dkim s1", Finding: authorize.Finding{Verdict: authorize.Missing}}, Error},
-		{check.Item{Mechanism: "dmarc", Optional: true, Finding: authorize.Finding{Verdict: authorize.Missing}}, Warning},
-		{check.Item{Mechanism: "return_path", Finding: authorize.Finding{Verdict: authorize.Broken}}, Error},
+		{publish.Item{Mechanism: "spf", Finding: authorize.Finding{Verdict: authorize.There}}, OK},
+		{publish.Item{Mechanism: "dkim s1", Finding: authorize.Finding{Verdict: authorize.Missing}}, Error},
+		{publish.Item{Mechanism: "dmarc", Optional: true, Finding: authorize.Finding{Verdict: authorize.Missing}}, Warning},
+		{publish.Item{Mechanism: "return_path", Finding: authorize.Finding{Verdict: authorize.Broken}}, Error},
 	} {
 		if got := ofItem("a.example", c.i).Level; got != c.want {
 			t.Errorf("%+v: %s, want %s", c.i, got, c.want)

@@ -16,21 +16,31 @@ import (
 	"onbehalf/authorize/resolve"
 )
 
-// SPFResult is what check_host() of RFC 7208 section 4 gives for one of our
+// SPFResult is what check_host() of RFC 7208 section 4 returns for one of our
 // addresses.
 type SPFResult struct {
-	IP     netip.Addr     `json:"ip"`
-	Result library.Result `json:"result"` // none, neutral, pass, fail, softfail, temperror, permerror
-	Cause  error          `json:"-"`      // of the library; for a pass, what matched
-	trail  *trail
+	IP      netip.Addr     `json:"ip"`
+	Sender  string         `json:"sender"`
+	Result  library.Result `json:"result"`            // none, neutral, pass, fail, softfail, temperror, permerror
+	Cause   string         `json:"cause,omitempty"`   // in the library's words; for a pass, what matched
+	Records []SPFRecord    `json:"records,omitempty"` // that it read, in this order
+
+	cause error
+	trail *trail
 }
 
-// trail is what one evaluation met on its way: it answers the library's questions
-// from the look's memory, and remembers what the library does not tell.
+// SPFRecord is an SPF record and where it stands. Its text is shown as a Finding's.
+type SPFRecord struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// trail is what one evaluation met on its way: it answers the library, and remembers
+// what the library does not say.
 type trail struct {
-	dns      *resolve.Memory
+	dns      resolve.Answers
 	ip       netip.Addr
-	records  []published // SPF records, in the order in which they were reached
+	records  []SPFRecord // in the order in which they were reached, as they are
 	last     string      // the last name asked for a record
 	lastMX   string      // the last name asked for hosts
 	voids    []string    // names and types that there is nothing of
@@ -40,15 +50,18 @@ type trail struct {
 	tooMuch  error       // it leads to more than any honest record needs: resolve.ErrTooMany or ErrTooLarge
 }
 
-// published is an SPF record and where it stands.
-type published struct{ name, text string }
-
 // evaluate runs check_host() for one address and sender.
-func (l *look) evaluate(ip netip.Addr, sender string) SPFResult {
+func (l *lookup) evaluate(ip netip.Addr, sender string) SPFResult {
 	t := &trail{dns: l.dns, ip: ip}
-	result, cause := library.CheckHostWithSender(ip.AsSlice(), cmp.Or(l.helo, heloName), sender,
-		library.WithResolver(t), library.WithContext(l.ctx))
-	return SPFResult{ip, result, cause, t}
+	r := SPFResult{IP: ip, Sender: sender, trail: t}
+	r.Result, r.cause = library.CheckHostWithSender(ip.AsSlice(), cmp.Or(l.helo, heloName), sender, library.WithResolver(t))
+	if r.cause != nil {
+		r.Cause = shown(r.cause.Error())
+	}
+	for _, p := range t.records {
+		r.Records = append(r.Records, SPFRecord{p.Name, shown(p.Text)})
+	}
+	return r
 }
 
 // heloName stands for the name that our Postfix says in HELO, which we do not know. A record
@@ -56,12 +69,12 @@ func (l *look) evaluate(ip netip.Addr, sender string) SPFResult {
 const heloName = "helo.invalid"
 
 // LookupTXT is of library.DNSResolver.
-func (t *trail) LookupTXT(ctx context.Context, name string) ([]string, error) {
+func (t *trail) LookupTXT(_ context.Context, name string) ([]string, error) {
 	t.last = strings.TrimSuffix(name, ".")
-	answer, err := t.ask(ctx, name, dns.TypeTXT)
+	answer, err := t.ask(name, dns.TypeTXT)
 	for _, text := range answer.Texts() {
 		if record.IsSPF(text) {
-			t.records = append(t.records, published{t.last, text})
+			t.records = append(t.records, SPFRecord{t.last, text})
 			t.exists = t.exists || hasExists(text)
 			t.byHELO = t.byHELO || strings.Contains(strings.ToLower(text), "%{h")
 		}
@@ -87,7 +100,8 @@ func forLibrary(texts []string) []string {
 	return all
 }
 
-// isMapped reports whether a term has an IPv4 address in the form of IPv6 (RFC 4291 section 2.5.5.2).
+// isMapped reports whether a term has an IPv4 address in the form of IPv6 (RFC 4291 section
+// 2.5.5.2).
 func isMapped(t record.Term) bool {
 	address, _, _ := strings.Cut(t.Value, "/")
 	addr, err := netip.ParseAddr(address)
@@ -105,9 +119,9 @@ func unmapped(t record.Term) string {
 }
 
 // LookupMX is of library.DNSResolver.
-func (t *trail) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+func (t *trail) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
 	t.lastMX = strings.TrimSuffix(name, ".")
-	answer, err := t.ask(ctx, name, dns.TypeMX)
+	answer, err := t.ask(name, dns.TypeMX)
 	var hosts []*net.MX
 	for _, rr := range answer.Records {
 		if mx, ok := rr.(*dns.MX); ok {
@@ -126,7 +140,7 @@ func hasExists(text string) bool {
 // IPv6 one AAAA, but A for an exists term (RFC 7208 section 5.7). Which term it is cannot be
 // told apart here, so that A is asked for only where there is such a term: a host that
 // has A records alone is a void look-up for an IPv6 client (section 4.6.4).
-func (t *trail) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
+func (t *trail) LookupIPAddr(_ context.Context, host string) ([]net.IPAddr, error) {
 	types := []uint16{dns.TypeA}
 	switch {
 	case t.ip.Is4():
@@ -138,7 +152,7 @@ func (t *trail) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, er
 	var addrs []net.IPAddr
 	var failed, absent error
 	for _, qtype := range types {
-		answer, err := t.ask(ctx, host, qtype)
+		answer, err := t.ask(host, qtype)
 		for _, ip := range answer.Addresses() {
 			addrs = append(addrs, net.IPAddr{IP: ip.AsSlice()})
 		}
@@ -158,18 +172,18 @@ func (t *trail) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, er
 }
 
 // LookupAddr is of library.DNSResolver.
-func (t *trail) LookupAddr(ctx context.Context, addr string) ([]string, error) {
+func (t *trail) LookupAddr(_ context.Context, addr string) ([]string, error) {
 	name, err := dns.ReverseAddr(addr)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := t.ask(ctx, name, dns.TypePTR)
+	answer, err := t.ask(name, dns.TypePTR)
 	return answer.Hosts(), err
 }
 
-// ask gives errors as the library knows them: those of package net.
-func (t *trail) ask(ctx context.Context, name string, qtype uint16) (resolve.Answer, error) {
-	answer, err := t.dns.Ask(ctx, strings.ReplaceAll(name, `\`, `\\`), qtype)
+// ask returns errors as the library knows them: those of package net.
+func (t *trail) ask(name string, qtype uint16) (resolve.Answer, error) {
+	answer, err := t.dns.To(strings.ReplaceAll(name, `\`, `\\`), qtype)
 	switch {
 	case errors.Is(err, resolve.ErrTooMany), errors.Is(err, resolve.ErrTooLarge):
 		t.tooMuch = err

@@ -1,42 +1,13 @@
 package publish
 
 import (
-	"embed"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
-	"text/template"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
-
-//go:embed letter/*.tmpl
-var letterFiles embed.FS
-
-var letterTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"list":  listOf,
-	"any":   func(items any) string { return strings.Join(named(items), " or ") },
-	"words": func(items any) string { return strings.Join(named(items), " ") },
-	"comma": func(items any) string { return strings.Join(named(items), ",") },
-	"is":    func(items any) string { return numbered(items, "is", "are") },
-	"it":    func(items any) string { return numbered(items, "it", "them") },
-	"ps":    func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" },
-}).ParseFS(letterFiles, "letter/*.tmpl"))
-
-// direct says what the tenant's mail server must allow.
-func (l letter) direct(s Sheet) {
-	if s.Allow == nil {
-		return
-	}
-	var text strings.Builder
-	if err := letterTemplates.ExecuteTemplate(&text, "direct.tmpl", directView{s.Allow, s}); err != nil {
-		fmt.Fprintln(&text, "This part could not be written:", err)
-	}
-	l.prose(text.String())
-}
 
 // directView is what the templates of the letter ask for.
 type directView struct {
@@ -44,7 +15,7 @@ type directView struct {
 	sheet Sheet
 }
 
-func (v directView) By() string { return v.sheet.By }
+func (v directView) By() string { return clean(v.sheet.By) }
 
 // Missing are those of Proofs that the tenant has yet to publish.
 func (v directView) Missing() []string {

@@ -1,11 +1,11 @@
 package publish
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
 	"onbehalf/keys"
@@ -13,35 +13,29 @@ import (
 	"onbehalf/tenant"
 )
 
-// Desk works out who has to publish what. It is not changed while in use.
-type Desk struct {
+// Advisor works out who has to publish what, by what DNS answered: a pure function of that. It is
+// not changed while in use.
+type Advisor struct {
 	Platform *tenant.Platform
+	Tenants  []*tenant.Tenant // all, for who owns which domain
 	Keys     *keys.Ring
-	DNS      resolve.Asker
-	// Passes tells whether SPF of a domain passes now for every sending IP, by the
-	// whole of RFC 7208; the error says that DNS did not answer. Nil: a record passes
-	// that names us in its text.
-	Passes   func(context.Context, message.Domain) (bool, error)
+	Thorough bool           // authorize.Target.Thorough
 	MailHost message.Domain // that bounces come to; zero: found out
 	Hostname string         // of this machine, for finding it out
-	// For tenants with direct delivery. Proven reports whether DNS shows now that a domain
-	// is the tenant's (rewrite.Proven); nil: it does not.
-	Proven func(context.Context, *tenant.Tenant, message.Domain) bool
-	Client Client // of our mail host
+	Client   Client         // of our mail host, for tenants with direct delivery
 }
 
-// task is a Desk at work.
+// task is an Advisor at work.
 type task struct {
-	Desk
-	ctx context.Context
+	Advisor
+	dns resolve.Answers
 }
 
 // Tenant says what a tenant must publish.
-func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
-	k := task{d, ctx}
+func (a Advisor) Tenant(dns resolve.Answers, t *tenant.Tenant) Sheet {
+	k := task{a, dns}
 	s := k.sheet(t.Name)
 	s.Tenant = t.ID
-	var seen []message.Domain
 	for _, p := range t.Domains {
 		s.From = append(s.From, patternText(p))
 		if p.Wildcard {
@@ -49,30 +43,36 @@ func (d Desk) Tenant(ctx context.Context, t *tenant.Tenant) Sheet {
 			if !slices.Contains(t.Domains, tenant.Pattern{Domain: p.Domain}) { // else there is one to be like
 				s.Below = append(s.Below, k.recordBelow(p.Domain))
 			}
-		} else {
-			s.add(k.tenantSPF(p.Domain))
-		}
-		if !slices.Contains(seen, p.Domain) {
-			seen = append(seen, p.Domain)
-			s.add(k.keysOf(t, p.Domain)...)
 		}
 	}
-	if !t.ReturnPath.IsZero() {
-		s.add(k.returnPath(t)...)
+	var domains []message.Domain
+	var paths, policies []Record
+	for _, target := range authorize.Targets(t, a.Keys) {
+		domains = append(domains, target.Domain)
+		j := k.ofTenant(t, target)
+		s.Judged = append(s.Judged, j)
+		for _, i := range j.Items {
+			switch i.Mechanism {
+			case "return_path":
+				paths = append(paths, i.records...)
+			case "dmarc":
+				policies = append(policies, i.records...)
+			default:
+				s.add(i.records...)
+			}
+		}
 	}
-	for _, domain := range seen {
-		s.add(k.dmarc(domain.Organizational()))
-	}
-	s.Absent = k.absent(seen)
+	s.add(append(paths, policies...)...)
+	s.Absent = k.absent(domains)
 	s.Steps = k.providerSteps(zonesOf(s.Records))
 	s.OwnServer = k.ownServer(s, t)
-	s.Allow = k.allow(t)
+	s.Allow = k.allow(t, s.Judged)
 	s.Unready = k.emptyTargets(s, t)
 	s.Notes = k.notes(s, t)
 	return s
 }
 
-// zonesOf gives the zones of the records that are to be published, each once.
+// zonesOf returns the zones of the records that are to be published, each once.
 func zonesOf(records []Record) []message.Domain {
 	var all []message.Domain
 	for _, r := range records {
@@ -85,7 +85,7 @@ func zonesOf(records []Record) []message.Domain {
 
 // below says what the names below a domain need, which are not listed one by one.
 func (k task) below(t *tenant.Tenant, d message.Domain) string {
-	if len(k.keysOf(t, d)) == 0 {
+	if !slices.ContainsFunc(k.Keys.Held(t.Identities), func(id tenant.Identity) bool { return id.SDID == d }) {
 		return fmt.Sprintf("each name below %s that sends mail needs an SPF record of its own, made like this one", d.Unicode())
 	}
 	return fmt.Sprintf("the key of %s counts for all names below it; each of them that sends may have an SPF record of its own", d.Unicode())
@@ -113,7 +113,7 @@ func patternText(p tenant.Pattern) string {
 	return p.Domain.Unicode()
 }
 
-// ours gives the terms that name us in an SPF record at the name: an include where
+// ours returns the terms that name us in an SPF record at the name: an include where
 // there is one to include, else addresses; and the addresses.
 func (k task) ours(name string) (ours, plain []record.Term) {
 	for _, ip := range k.Platform.SendingIPs {
@@ -138,8 +138,8 @@ func texts(terms []record.Term) []string {
 	return all
 }
 
-func (k task) tenantSPF(d message.Domain) Record {
-	return k.spf(wish{
+func (k task) tenantSPF(d message.Domain, f authorize.Finding) Record {
+	return k.spf(f, wish{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: true,
 		why: "lets the hosts of " + k.Platform.Name + " send for " + d.Unicode(),
 	})

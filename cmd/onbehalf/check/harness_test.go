@@ -3,6 +3,7 @@ package check_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/keys"
@@ -18,8 +20,8 @@ import (
 	"onbehalf/tenant"
 )
 
-// house is a platform with tenants, and what DNS has.
-type house struct {
+// harness is a platform with tenants, and what DNS has.
+type harness struct {
 	t        *testing.T
 	platform *tenant.Platform
 	tenants  []*tenant.Tenant
@@ -39,14 +41,14 @@ func domain(t testing.TB, s string) message.Domain {
 	return d
 }
 
-// newHouse is Courseware, which has published all that it has to.
-func newHouse(t *testing.T) *house {
+// newHarness is Courseware, which has published all that it has to.
+func newHarness(t *testing.T) *harness {
 	t.Helper()
 	from, err := tenant.ParseTemplate("noreply")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, platform: &tenant.Platform{
+	h := &harness{t: t, platform: &tenant.Platform{
 		Name: "Courseware", Domain: domain(t, "courseware.nl"), From: from, FromDomain: domain(t, "courseware.nl"),
 		Bounce:     domain(t, "bounces.courseware.nl"),
 		Domains:    []tenant.Pattern{{Domain: domain(t, "courseware.nl")}},
@@ -72,7 +74,7 @@ mail.courseware.nl A 192.0.2.7
 	return h
 }
 
-func (h *house) sign(key keys.Key, sdid string) []tenant.Identity {
+func (h *harness) sign(key keys.Key, sdid string) []tenant.Identity {
 	h.t.Helper()
 	id := tenant.Identity{SDID: domain(h.t, sdid), Selector: "cw1"}
 	if err := h.ring.Add(id, key); err != nil {
@@ -82,7 +84,7 @@ func (h *house) sign(key keys.Key, sdid string) []tenant.Identity {
 }
 
 // add makes a tenant whose DNS decides, with the key under cw1.
-func (h *house) add(id string, patterns ...string) *tenant.Tenant {
+func (h *harness) add(id string, patterns ...string) *tenant.Tenant {
 	h.t.Helper()
 	one := &tenant.Tenant{ID: id, Name: id, Authorization: tenant.Auto, FromName: tenant.DefaultFromName(),
 		Policy: tenant.Policy{RewriteFrom: tenant.RewriteAlways, KeepEnvelope: true, Mode: tenant.Enforce}}
@@ -100,7 +102,7 @@ func (h *house) add(id string, patterns ...string) *tenant.Tenant {
 }
 
 // table is the daemon's.
-func (h *house) table() *tenant.Table {
+func (h *harness) table() *tenant.Table {
 	h.t.Helper()
 	table, err := tenant.NewTable(h.platform, h.tenants)
 	if err == nil {
@@ -113,25 +115,41 @@ func (h *house) table() *tenant.Table {
 }
 
 // check checks the first tenant, and gives what is printed, too, without line breaks.
-func (h *house) check() (check.Result, string) { return h.checkBy(h.table()) }
+func (h *harness) check() (check.Result, string) { return h.checkBy(h.table()) }
 
-func (h *house) checkBy(table *tenant.Table) (check.Result, string) {
+func (h *harness) checkBy(table *tenant.Table) (check.Result, string) {
 	h.t.Helper()
-	return printed(h.checker(table).Tenant(h.t.Context(), h.tenants[0]))
+	return h.result(h.checker(table), h.tenants[0])
 }
 
-func (h *house) checkPlatform() (check.Result, string) {
+func (h *harness) checkPlatform() (check.Result, string) {
 	h.t.Helper()
-	return printed(h.checker(h.table()).Platform(h.t.Context()))
+	return h.result(h.checker(h.table()), nil)
 }
 
-func (h *house) checker(table *tenant.Table) *check.Checker {
+// result observes, and judges what was observed by a checker that has not seen it. No DNS answers
+// then, and it comes to the same.
+func (h *harness) result(c *check.Checker, one *tenant.Tenant) (check.Result, string) {
 	h.t.Helper()
 	client, err := resolve.New(resolve.Options{Servers: []string{serve(h.t, strings.ReplaceAll(h.zone, "KEY", h.record))}, Timeout: 5 * time.Second})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c, err := check.New(check.Source{Table: table, Keys: &h.ring, Refused: h.refused, DNS: client, Hostname: "mail.courseware.nl"})
+	var o authorize.Observation
+	if err := json.Unmarshal([]byte(asJSON(h.t, c.Observe(h.t.Context(), client, one))), &o); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, reply := range o.Answers.All() {
+		if errors.Is(reply.Err, resolve.ErrNotAsked) {
+			h.t.Errorf("%s was not asked for", reply.Name)
+		}
+	}
+	return printed(c.Judge(o, one))
+}
+
+func (h *harness) checker(table *tenant.Table) *check.Checker {
+	h.t.Helper()
+	c, err := check.New(check.Source{Table: table, Keys: &h.ring, Refused: h.refused, Hostname: "mail.courseware.nl"})
 	if err != nil {
 		h.t.Fatal(err)
 	}

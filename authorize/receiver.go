@@ -1,8 +1,6 @@
 package authorize
 
 import (
-	"context"
-	"errors"
 	"net/netip"
 	"strings"
 
@@ -10,6 +8,7 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize/resolve"
 	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -18,6 +17,7 @@ import (
 // Arrival is a message as it comes to a receiver.
 type Arrival struct {
 	Client netip.Addr     // who delivers it
+	HELO   string         // the name that it says in HELO; empty: one that no record goes by
 	Sender message.Path   // envelope sender
 	Author message.Domain // of the address in From
 	Octets []byte         // header and body
@@ -45,31 +45,21 @@ type Verified struct {
 	Aligned  bool           `json:"aligned"`
 }
 
-// Receive judges a message as a receiver does that checks SPF, DKIM and DMARC, by
-// what DNS says now. The signatures are verified by a library, not compared.
-func (l Looker) Receive(ctx context.Context, a Arrival) Opinion {
-	k := l.begin(ctx)
-	k.helo = l.HELO
+// Receive judges a message as a receiver does that checks SPF, DKIM and DMARC, by what DNS
+// answered. The signatures are verified by a library, not compared.
+func Receive(answers resolve.Answers, a Arrival) Opinion {
+	l := newLookup(answers, nil)
+	l.helo = a.HELO
 	o := Opinion{Client: a.Client}
-	policy, found := k.policy(a.Author)
+	policy, found := l.policy(a.Author)
 	o.Policy = policy
-	k.receiveSPF(&o, a)
-	k.receiveDKIM(&o, a)
+	l.receiveSPF(&o, a)
+	l.receiveDKIM(&o, a)
 	o.conclude(found)
 	return o
 }
 
-// Passes tells whether SPF of a domain passes for every sending IP. The error says that
-// DNS did not answer.
-func (l Looker) Passes(ctx context.Context, d message.Domain) (bool, error) {
-	spf := l.Look(ctx, Subject{Domain: d, SPF: true}).SPF
-	if spf.Verdict == Unanswered {
-		return false, errors.New(spf.Text)
-	}
-	return spf.Verdict == There, nil
-}
-
-func (l *look) receiveSPF(o *Opinion, a Arrival) {
+func (l *lookup) receiveSPF(o *Opinion, a Arrival) {
 	o.SPFDomain = a.Sender.Address.Domain
 	if o.SPFDomain.IsZero() {
 		o.SPF = library.None
@@ -77,13 +67,13 @@ func (l *look) receiveSPF(o *Opinion, a Arrival) {
 	}
 	r := l.evaluate(a.Client, a.Sender.Address.String())
 	o.SPF = r.Result
-	if r.Result != library.Pass && r.Cause != nil {
-		o.SPFCause = shown(r.Cause.Error())
+	if r.Result != library.Pass {
+		o.SPFCause = r.Cause
 	}
 	o.SPFAligned = l.isAligned(dmarc.SPF, o.SPFDomain, a.Author, o.Policy)
 }
 
-func (l *look) receiveDKIM(o *Opinion, a Arrival) {
+func (l *lookup) receiveDKIM(o *Opinion, a Arrival) {
 	verifications, err := dkim.VerifyWithOptions(strings.NewReader(string(a.Octets)), &dkim.VerifyOptions{LookupTXT: l.lookupTXT})
 	if err != nil {
 		o.Signatures = []Verified{{Result: "fail", Cause: shown(err.Error())}}
@@ -103,7 +93,7 @@ func (l *look) receiveDKIM(o *Opinion, a Arrival) {
 	}
 }
 
-// selectorOf gives the selector of the n-th signature, which the library does not tell.
+// selectorOf returns the selector of the n-th signature, which the library does not return.
 func selectorOf(octets []byte, n int) string {
 	header, err := message.ReadHeader(message.NewReader(strings.NewReader(string(octets))))
 	if err != nil {
@@ -122,15 +112,15 @@ func selectorOf(octets []byte, n int) string {
 }
 
 // lookupTXT answers the DKIM library, which knows net.DNSError.
-func (l *look) lookupTXT(name string) ([]string, error) {
+func (l *lookup) lookupTXT(name string) ([]string, error) {
 	t := &trail{dns: l.dns}
-	answer, err := t.ask(l.ctx, name, dns.TypeTXT)
+	answer, err := t.ask(name, dns.TypeTXT)
 	return answer.Texts(), err
 }
 
 // isAligned reports whether what the mechanism authenticated aligns with the author's domain. A
 // tree walk that DNS does not answer shows nothing.
-func (l *look) isAligned(by dmarc.Mechanism, name, author message.Domain, policy tenant.DMARC) bool {
+func (l *lookup) isAligned(by dmarc.Mechanism, name, author message.Domain, policy tenant.DMARC) bool {
 	from, with := dmarc.Author{Domain: author, Asks: policy.Asks()}, dmarc.Authenticated{Domain: name}
 	if name == author || policy.Policy == dmarc.Absent || !from.Aligned(by, with) { // a walk cannot change that
 		return from.Aligned(by, with)
@@ -143,7 +133,7 @@ func (l *look) isAligned(by dmarc.Mechanism, name, author message.Domain, policy
 // doubted is mail that nothing authenticates, and whose domain asks for nothing.
 const doubted = "to the spam folder of many receivers; some refuse it"
 
-// conclude gives DMARC's result (RFC 9989 section 5.3), and what follows from it.
+// conclude returns DMARC's result (RFC 9989 section 5.3), and what follows from it.
 func (o *Opinion) conclude(policy Finding) {
 	passes := o.SPFAligned && o.SPF == library.Pass
 	unsure := o.SPFAligned && o.SPF == library.TempError || policy.Verdict == Unanswered
@@ -169,7 +159,7 @@ func (o *Opinion) conclude(policy Finding) {
 	}
 }
 
-// Authenticated tells whether SPF or DKIM passes for the author's domain.
+// Authenticated reports whether SPF or DKIM passes for the author's domain.
 func (o Opinion) Authenticated() bool {
 	for _, v := range o.Signatures {
 		if v.Aligned && v.Result == "pass" {

@@ -10,16 +10,16 @@ import (
 
 // TestMerged puts together what two tenants want to know of one domain.
 func TestMerged(t *testing.T) {
-	id := func(selector string) Key { return Key{Identity: tenant.Identity{Selector: selector}} }
+	id := func(selector string) WantedKey { return WantedKey{Identity: tenant.Identity{Selector: selector}} }
 	one, other := dom(t, "one.example"), dom(t, "other.example")
-	all := Merge([]Subject{
-		{Domain: one, Tenant: "a", SPF: true, Keys: []Key{id("a1"), id("both")}, ReturnPath: dom(t, "r.one.example"), PathTenant: "a"},
+	all := Merge([]Target{
+		{Domain: one, Tenant: "a", SPF: true, Keys: []WantedKey{id("a1"), id("both")}, ReturnPath: dom(t, "r.one.example"), PathTenant: "a"},
 		{Domain: other, Tenant: "a"},
-		{Domain: one, Tenant: "b", Keys: []Key{id("both"), id("b1")}},
+		{Domain: one, Tenant: "b", Keys: []WantedKey{id("both"), id("b1")}},
 		{Domain: other, Tenant: "b", SPF: true, ReturnPath: dom(t, "r.other.example"), PathTenant: "b"},
 	})
 	if len(all) != 2 {
-		t.Fatalf("two domains make %d subjects", len(all))
+		t.Fatalf("two domains make %d targets", len(all))
 	}
 	if s := all[0]; s.Domain != one || s.Tenant != "a" || s.PathTenant != "a" || !s.SPF || s.ReturnPath.IsZero() || len(s.Keys) != 3 || s.Keys[2].Selector != "b1" {
 		t.Errorf("merged: %+v", s)
@@ -27,7 +27,7 @@ func TestMerged(t *testing.T) {
 	if s := all[1]; s.Domain != other || s.Tenant != "b" || s.PathTenant != "b" || !s.SPF || s.ReturnPath.String() != "r.other.example" {
 		t.Errorf("merged: %+v", s)
 	}
-	two := Subject{ReturnPath: dom(t, "r.one.example")}.with(Subject{ReturnPath: dom(t, "s.one.example")})
+	two := Target{ReturnPath: dom(t, "r.one.example")}.with(Target{ReturnPath: dom(t, "s.one.example")})
 	if two.ReturnPath != (message.Domain{}) {
 		t.Errorf("one tenant would rely on the return path %s of the other", two.ReturnPath)
 	}
