@@ -120,7 +120,8 @@ type DNS struct {
 	Silent      int       `json:"silent"`                // looks in a row without any answer
 	SilentSince time.Time `json:"silent_since,omitzero"` // the first of them
 	PausedUntil time.Time `json:"paused_until,omitzero"` // too much silence: then DNS is tried again
-	Unsaved     string    `json:"unsaved,omitempty"`     // why standings cannot be saved; empty: they can
+	Unsaved     string    `json:"unsaved,omitempty"`     // why standings are not saved; empty: they are
+	UnsavedFix  string    `json:"unsaved_fix,omitempty"` // what to do about that
 	Error       string    `json:"error,omitempty"`       // why this is not all
 }
 

@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 		{"The platform's key is gone", (*faults).platformKeyGone},
 		{"A file or folder cannot be read", (*faults).folderUnreadable},
 		{"The disk is full", (*faults).diskFull},
-		{"The state file is torn", (*faults).stateTorn},
+		{"The state file is torn or foreign", (*faults).stateTorn},
 		{"A socket's path is taken", (*faults).pathTaken},
 		{"OpenSSL cannot be used", (*faults).opensslGone},
 		{"DNS does not answer", (*faults).dnsDead},
@@ -333,6 +333,7 @@ func (f *faults) folderUnreadable() {
 	f.serve()
 	f.well() // DNS says it again
 	f.says("standings of the last run cannot be read")
+	f.status("NOT SAVED")
 	f.must(os.Chmod(f.state, 0o700))
 	f.free()
 	f.says("standings recalled")
@@ -361,17 +362,20 @@ func (f *faults) diskFull() {
 	f.well()
 }
 
-// stateTorn leaves half of the state's file.
+// stateTorn leaves half of the state's file, then one of another program, then one of a newer version.
 func (f *faults) stateTorn() {
-	f.stop()
 	path := f.state + "/standings.jsonl"
-	text, err := os.ReadFile(path)
+	whole, err := os.ReadFile(path)
 	f.must(err)
-	f.must(os.WriteFile(path, text[:len(text)/2], 0o640))
-	f.serve()
-	f.well() // DNS says it again
-	if aside, err := os.ReadFile(path + ".damaged"); err != nil || !bytes.Equal(aside, text[:len(text)/2]) {
-		f.t.Errorf("the file was not set aside as it was: %v", err)
+	for _, text := range [][]byte{whole[:len(whole)/2], []byte("root:x:0:0:root:/root:/bin/bash\n"),
+		bytes.Replace(whole, []byte(`"version":`), []byte(`"version":9`), 1)} {
+		f.stop()
+		f.must(os.WriteFile(path, text, 0o640))
+		f.serve()
+		f.well() // DNS says it again
+		if aside, err := os.ReadFile(path + ".damaged"); err != nil || !bytes.Equal(aside, text) {
+			f.t.Errorf("the file was not set aside as it was: %v", err)
+		}
 	}
 }
 

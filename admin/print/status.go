@@ -133,7 +133,7 @@ func (p printer) dns(d admin.DNS) {
 		p.below(beside, "%s", p.round(d))
 	}
 	if d.Unsaved != "" {
-		p.below(beside, "NOT SAVED, and lost with a restart: %s. Let the user that the daemon runs as write to state_dir", d.Unsaved)
+		p.below(beside, "NOT SAVED, and lost with a restart: %s; %s", d.Unsaved, d.UnsavedFix)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"onbehalf/remedy"
 )
 
 // How often standings are saved. What matters is saved soon, and the times of lookups now
@@ -18,8 +20,19 @@ const (
 // persistence says when standings are saved, and knows how that goes.
 type persistence struct {
 	log     *slog.Logger
-	moved   atomic.Bool  // there is something to save that matters
-	unsaved atomic.Value // the problem, a string
+	moved   atomic.Bool             // there is something to save that matters
+	unsaved atomic.Pointer[problem] // nil: all is saved
+}
+
+// problem is why standings cannot be saved. Without one, cause and fix are empty.
+type problem struct{ cause, fix string }
+
+func problemOf(err error) *problem {
+	if err == nil {
+		return nil
+	}
+	cause, fix := remedy.Of(err, "let the user that the daemon runs as write to the state_dir")
+	return &problem{cause, fix}
 }
 
 // run saves until ctx ends.
@@ -44,24 +57,17 @@ func (p *persistence) run(ctx context.Context, save func() error) {
 // time.
 func (p *persistence) do(save func() error) (took time.Duration) {
 	p.moved.Store(false)
-	began, failing, problem := time.Now(), p.problem() != "", ""
-	err := save()
-	if err != nil {
-		problem = err.Error()
-		p.moved.Store(true)
-	}
-	p.unsaved.Store(problem)
-	if err != nil && !failing {
-		p.log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", err,
-			"remedy", "let the user that the daemon runs as write to the state_dir")
-	} else if err == nil && failing {
+	began, before := time.Now(), p.unsaved.Load()
+	now := problemOf(save())
+	p.unsaved.Store(now)
+	switch {
+	case now != nil && before == nil:
+		p.log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", now.cause, "remedy", now.fix)
+	case now == nil && before != nil:
 		p.log.Info("standings can be saved again")
 	}
+	if now != nil {
+		p.moved.Store(true)
+	}
 	return time.Since(began)
-}
-
-// problem returns why standings cannot be saved; empty: they can.
-func (p *persistence) problem() string {
-	text, _ := p.unsaved.Load().(string)
-	return text
 }

@@ -19,6 +19,8 @@ type Watcher struct {
 	Log *slog.Logger
 	// Save keeps standings for the next start; nil: they are not kept. It is called by Run alone.
 	Save func([]tenant.Standing) error
+	// NotSaved is why they are not kept where Save is nil, for status; nil: nobody wants them kept.
+	NotSaved error
 
 	// Each of these has a lock of its own, so that status waits for no reload.
 	schedule    *schedule

@@ -157,7 +157,7 @@ func (d *daemon) tellDNS(doc *admin.Daemon) {
 	s, err := d.watcher.Status()
 	doc.DNS = admin.DNS{
 		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, Looking: s.Looking, Due: s.Due, DueSince: s.DueSince,
-		Silent: s.Silent, SilentSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved,
+		Silent: s.Silent, SilentSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
 	}
 	if err != nil {
 		doc.DNS.Error = err.Error()

@@ -370,6 +370,35 @@ func TestStatusGuesses(t *testing.T) {
 	}
 }
 
+// TestStatusOfUnreadableState: when the standings of the last run cannot be read, none are saved over
+// them, and status says so for as long as the daemon runs.
+func TestStatusOfUnreadableState(t *testing.T) {
+	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
+	var file string
+	d := launch(t, func(folder string) *exec.Cmd {
+		file = folder + "/standings.jsonl"
+		if err := os.Mkdir(file, 0o700); err != nil { // reading a folder fails whoever we are
+			t.Fatal(err)
+		}
+		return exec.Command("onbehalf", "serve", "--config", folder+"/onbehalf.yaml")
+	})
+	d.hear("READY=1")
+	_, out, _ := d.onbehalf("status")
+	has(t, out, "NOT SAVED, and lost with a restart: standings of the last run cannot be read: ", file+": is a directory; move it away, then run: systemctl restart onbehalf")
+	var status admin.Status
+	_, out, _ = d.onbehalf("status", "--json")
+	if err := json.Unmarshal([]byte(out), &status); err != nil || status.DNS.Unsaved == "" || status.DNS.UnsavedFix == "" {
+		t.Errorf("%v: %s", err, out)
+	}
+	d.command.Process.Signal(syscall.SIGTERM)
+	if err := d.endsSoon(); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(file); err != nil || !info.IsDir() {
+		t.Errorf("it was saved over: %v", err)
+	}
+}
+
 // TestStatusMayNotRead: who may ask the daemon but not read its configuration is not warned that
 // it would be refused: the daemon is another user.
 func TestStatusMayNotRead(t *testing.T) {

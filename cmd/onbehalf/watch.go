@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,11 +61,11 @@ func (d *daemon) watch(first *loaded) (stop func(), err error) {
 	}
 	d.rememberTime(&store)
 	d.watcher = watch.New(d.log)
-	known, usable := recall(store, d.log)
+	known, unreadable := recall(store, d.log)
 	if err := d.watcher.Adopt(generation, known...); err != nil {
 		return nil, err
 	}
-	if usable {
+	if d.watcher.NotSaved = unreadable; unreadable == nil {
 		d.watcher.Save = store.Save
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -91,30 +92,33 @@ func (d *daemon) rememberTime(store *authorize.Store) {
 	}
 }
 
-// recall gives the standings of the last run. A damaged file is set aside: DNS will tell
-// again, and until then mail leaves in the platform's name. One that cannot be read may be
-// as good as ever, and is not to be saved over.
-func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, usable bool) {
+// recall returns the standings of the last run. A damaged or foreign file is set aside: DNS answers
+// again, and until then mail leaves in the platform's name. One that cannot be read may be as good
+// as ever, and must not be saved over: the error says why, and what to do.
+func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, unreadable error) {
 	known, written, err := store.Load()
 	switch {
 	case err == nil:
 		log.Info("standings recalled", "domains", len(known), "written", written.Format(time.RFC3339))
-		return known, true
+		return known, nil
 	case errors.Is(err, authorize.ErrNoStore):
-		return nil, true
+		return nil, nil
 	case !errors.Is(err, authorize.ErrDamaged):
 		cause, fix := remedy.Of(err, "let the user that the daemon runs as read and write it")
-		log.Error("standings of the last run cannot be read: all tenants are looked up again, and nothing is saved", "file", store.Path, "error", cause,
-			"remedy", fix+", then restart")
-		return nil, false
+		if errors.Is(err, syscall.EISDIR) {
+			fix = "move it away"
+		}
+		fix += ", then run: systemctl restart onbehalf"
+		log.Error("standings of the last run cannot be read: all tenants are looked up again, and nothing is saved", "file", store.Path, "error", cause, "remedy", fix)
+		return nil, &remedy.Error{Cause: "standings of the last run cannot be read: " + store.Path + ": " + cause, Fix: fix, Err: err}
 	}
 	aside, failure := store.SetAside()
 	if failure != nil {
 		log.Error("standings of the last run cannot be used: all tenants are looked up again", "error", err, "not_set_aside", failure)
-		return nil, true
+		return nil, nil
 	}
 	log.Warn("standings of the last run cannot be used: all tenants are looked up again", "error", err, "set_aside", aside)
-	return nil, true
+	return nil, nil
 }
 
 // recall puts the standings that the daemon saved last into the table, for a command
