@@ -1,0 +1,48 @@
+package daemon
+
+import (
+	"fmt"
+
+	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
+	"onbehalf/config"
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+// Generation is one generation of configuration: what the files said, and what was made of them. A
+// reload makes another one aside and swaps the pointer. Nothing in it changes after that, but the
+// standings in the table and the observations that are kept.
+type Generation struct {
+	*config.Config
+	table  *tenant.Table
+	ring   *keys.Ring
+	files  map[string]keyFile // by path
+	loader keys.Loader        // that the ring's keys came by
+
+	resolver *resolve.Client // nil until the daemon watches by it
+	kept     *authorize.Kept // likewise: what DNS answered last
+}
+
+// Table returns the tenants and their standings.
+func (g *Generation) Table() *tenant.Table { return g.table }
+
+// Ring returns the keys that the platform and the tenants sign with.
+func (g *Generation) Ring() *keys.Ring { return g.ring }
+
+// Summary says what was loaded, in the words that check-config promises.
+func (g *Generation) Summary() string {
+	domains := 0
+	for _, t := range g.Tenants {
+		domains += len(t.Domains)
+	}
+	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(g.Tenants), domains, len(g.Keys))
+}
+
+// KeyError returns why a key file that the configuration names cannot be used; nil: it was read.
+func (g *Generation) KeyError(path string) error { return g.files[path].err }
+
+// NewResolver returns a client of the DNS servers that the configuration names.
+func (g *Generation) NewResolver() (*resolve.Client, error) {
+	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond})
+}
