@@ -30,6 +30,13 @@ func (g *Generation) Table() *tenant.Table { return g.table }
 // Ring returns the keys that the platform and the tenants sign with.
 func (g *Generation) Ring() *keys.Ring { return g.ring }
 
+// LogAddresses reports whether mail addresses are written to the log.
+func (g *Generation) LogAddresses() bool { return g.Log.Addresses }
+
+// MessageMemory returns what messages of all connections may hold together, in octets; zero: the
+// default.
+func (g *Generation) MessageMemory() int64 { return g.Limits.Memory }
+
 // Summary says what was loaded, in the words that check-config promises.
 func (g *Generation) Summary() string {
 	domains := 0

@@ -89,12 +89,6 @@ func Run(ctx context.Context, options Options) error {
 	return d.wait(ctx, ends, failed)
 }
 
-// state returns what messages are decided by.
-func (d *daemon) state() milter.State {
-	now := d.current.Load()
-	return milter.State{Table: now.table, Keys: now.ring, Addresses: now.Log.Addresses, Memory: now.Limits.Memory}
-}
-
 func (d *daemon) wait(ctx context.Context, ends <-chan string, failed <-chan error) error {
 	select {
 	case why := <-ends:

@@ -136,8 +136,11 @@ func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited 
 
 // serveMilter answers Postfix on all of them, and returns where each that fails says so.
 func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan error {
-	d.server = &milter.Server{Current: d.state, Log: d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen,
-		Limits: milter.Limits{Connections: connections}}
+	d.server = &milter.Server{
+		Current: func() milter.Source { return d.current.Load() },
+		Log:     d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen,
+		Limits: milter.Limits{Connections: connections},
+	}
 	d.history.listen = addresses(listeners)
 	d.serving.Store(true)
 	failed := make(chan error, len(listeners))
