@@ -528,7 +528,7 @@ func TestWatcherStatus(t *testing.T) {
 		one.Authorization = tenant.Auto
 	}
 	began := time.Now()
-	if err := w.Adopt(watch.Generation{Table: now.Table(), Keys: now.Ring()}); err != nil {
+	if err := w.Adopt(now); err != nil {
 		t.Fatal(err)
 	}
 	s, err := w.Status()

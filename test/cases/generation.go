@@ -5,7 +5,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Generation stands in for a generation of the daemon's configuration. Its zero value has no table.
+// Generation stands in for a generation of the daemon's configuration. The zero value has no table.
 type Generation struct {
 	Tenants   *tenant.Table
 	Keys      *keys.Ring

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
+	"reflect"
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
@@ -24,19 +26,6 @@ type Generation struct {
 	kept     *authorize.Kept // likewise: what DNS answered last
 }
 
-// Table returns the tenants and their standings.
-func (g *Generation) Table() *tenant.Table { return g.table }
-
-// Ring returns the keys that the platform and the tenants sign with.
-func (g *Generation) Ring() *keys.Ring { return g.ring }
-
-// LogAddresses reports whether mail addresses are written to the log.
-func (g *Generation) LogAddresses() bool { return g.Log.Addresses }
-
-// MessageMemory returns what messages of all connections may hold together, in octets; zero: the
-// default.
-func (g *Generation) MessageMemory() int64 { return g.Limits.Memory }
-
 // Summary says what was loaded, in the words that check-config promises.
 func (g *Generation) Summary() string {
 	domains := 0
@@ -53,3 +42,53 @@ func (g *Generation) KeyError(path string) error { return g.files[path].err }
 func (g *Generation) NewResolver() (*resolve.Client, error) {
 	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond})
 }
+
+// prepare makes what the watcher works by. A reload that leaves dns as it was keeps the resolver,
+// and with it the count of questions a second.
+func (g *Generation) prepare(before *Generation) error {
+	if before == nil {
+		g.kept = new(authorize.Kept)
+	} else {
+		g.kept = before.kept
+	}
+	if before != nil && reflect.DeepEqual(before.DNS, g.DNS) {
+		g.resolver = before.resolver
+		return nil
+	}
+	var err error
+	g.resolver, err = g.NewResolver()
+	return err
+}
+
+// The methods below make it a milter.Source and a watch.Source, where their contracts stand.
+
+// Table returns the tenants and their standings.
+func (g *Generation) Table() *tenant.Table { return g.table }
+
+// Ring returns the keys that the platform and the tenants sign with.
+func (g *Generation) Ring() *keys.Ring { return g.ring }
+
+// LogAddresses is of milter.Source.
+func (g *Generation) LogAddresses() bool { return g.Log.Addresses }
+
+// MessageMemory is of milter.Source.
+func (g *Generation) MessageMemory() int64 { return g.Limits.Memory }
+
+// Look is of watch.Source.
+func (g *Generation) Look(ctx context.Context, t authorize.Target) authorize.Report {
+	return authorize.Observer{DNS: g.resolver, Platform: g.Platform, Kept: g.kept}.Look(ctx, t)
+}
+
+// Resolver is of watch.Source.
+func (g *Generation) Resolver() any { return g.resolver }
+
+// Rules is of watch.Source.
+func (g *Generation) Rules() authorize.Rules {
+	return authorize.Rules{PendingEvery: g.DNS.PendingEvery, ActiveEvery: g.DNS.ActiveEvery, DemoteAfter: g.DNS.DemoteAfter}
+}
+
+// Kept is of watch.Source.
+func (g *Generation) Kept() *authorize.Kept { return g.kept }
+
+// MaxPerSecond is of watch.Source.
+func (g *Generation) MaxPerSecond() int { return g.DNS.MaxPerSecond }

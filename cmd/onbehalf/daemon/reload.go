@@ -48,7 +48,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	}
 	err := next.prepare(before)
 	if err == nil {
-		err = d.ending.unless(func() error { return d.watcher.Adopt(next.watched()) }) // the standings come along
+		err = d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
 	}
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,37 +12,9 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
-	"onbehalf/config"
 	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
-
-// prepare makes what the watcher works by. A reload that leaves dns as it was keeps the resolver,
-// and with it the count of questions a second.
-func (g *Generation) prepare(before *Generation) error {
-	if before == nil {
-		g.kept = new(authorize.Kept)
-	} else {
-		g.kept = before.kept
-	}
-	if before != nil && reflect.DeepEqual(before.DNS, g.DNS) {
-		g.resolver = before.resolver
-		return nil
-	}
-	var err error
-	g.resolver, err = g.NewResolver()
-	return err
-}
-
-func (g *Generation) watched() watch.Generation {
-	observer := authorize.Observer{DNS: g.resolver, Platform: g.Platform, Kept: g.kept}
-	return watch.Generation{Table: g.table, Keys: g.ring, DNS: g.resolver, Look: observer.Look, Rules: rules(g.DNS), Kept: g.kept,
-		MaxPerSecond: g.DNS.MaxPerSecond}
-}
-
-func rules(c config.DNS) authorize.Rules {
-	return authorize.Rules{PendingEvery: c.PendingEvery, ActiveEvery: c.ActiveEvery, DemoteAfter: c.DemoteAfter}
-}
 
 // watch begins to look into DNS, with what was known when the daemon last ended. The
 // func that it returns ends that, and saves.
@@ -59,7 +30,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	d.rememberTime(&store)
 	d.watcher = watch.New(d.log)
 	known, usable := recall(store, d.log)
-	if err := d.watcher.Adopt(first.watched(), known...); err != nil {
+	if err := d.watcher.Adopt(first, known...); err != nil {
 		return nil, err
 	}
 	if usable {
@@ -124,5 +95,5 @@ func (g *Generation) Recall() error {
 	} else if err != nil {
 		return err
 	}
-	return watch.New(slog.New(slog.DiscardHandler)).Adopt(watch.Generation{Table: g.table, Keys: g.ring}, saved...)
+	return watch.New(slog.New(slog.DiscardHandler)).Adopt(g, saved...)
 }
