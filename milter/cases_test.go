@@ -18,7 +18,7 @@ func TestCasesOverSocket(t *testing.T) {
 	h := open(t, func(h *house) { h.Limits.Letters = 1000 }) // all are of one network
 	for _, c := range cases.All(t, "../rewrite/testdata") {
 		t.Run(c.Name, func(t *testing.T) {
-			h.state.Store(&State{Table: c.Table, Keys: c.Keys, Addresses: true})
+			h.state.Store(&cases.Generation{Tenants: c.Table, Keys: c.Keys, Addresses: true})
 			m := mailOf(c)
 			h.t = t
 			client := h.client(m)

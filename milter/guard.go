@@ -53,7 +53,7 @@ type guard struct {
 
 func newGuard(conn *socket.Conn, s *Server) *guard {
 	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
-	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return s.Current().memory() })
+	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return memoryOf(s.Current()) })
 	g.session = &session{server: s, guard: g}
 	return g
 }

@@ -366,7 +366,7 @@ func TestAllEditsOrNone(t *testing.T) {
 	}{"no key": {new(keys.Ring), []string{"N"}}, "key that panics": {bad, []string{"N", "BIt starts", "E"}}} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t)
-			sound := h.state.Swap(&State{Table: table, Keys: c.ring})
+			sound := h.state.Swap(&cases.Generation{Tenants: table, Keys: c.ring})
 			client := h.client(rewritten())
 			must(t, client.WriteRaw(frames(append([]string{"M<academy@yourorganisationname.nl>\x00", stages[3], "LFrom\x00 academy@yourorganisationname.nl\x00"}, c.content...)...)))
 			code, data := readReply(t, client)

@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"cmp"
 	"errors"
 	"sync/atomic"
 )
@@ -42,7 +43,7 @@ func (t *transaction) hold(n int) bool {
 	if t.short {
 		return false
 	}
-	if t.server.budget.take(n, t.state.memory()) {
+	if t.server.budget.take(n, memoryOf(t.source)) {
 		t.held += n
 		return true
 	}
@@ -58,13 +59,8 @@ func (t *transaction) release() {
 	t.held = 0
 }
 
-// memory returns the limit of the budget.
-func (s State) memory() int64 {
-	if s.Memory > 0 {
-		return s.Memory
-	}
-	return DefaultMemory
-}
+// memoryOf returns the limit of the budget.
+func memoryOf(s Source) int64 { return cmp.Or(s.MessageMemory(), DefaultMemory) }
 
-// DefaultMemory is the budget for messages of all connections, in octets, where State has none.
+// DefaultMemory is the budget for messages of all connections, in octets, where a Source has none.
 const DefaultMemory = 512 << 20

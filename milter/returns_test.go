@@ -31,7 +31,7 @@ const (
 // codec makes addresses of ours as on a day after the cases play, with the secrets
 // that the house has now.
 func (h *house) codec(days int) srs.Codec {
-	return rewrite.NewCodec(h.state.Load().Table.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
+	return rewrite.NewCodec(h.state.Load().Tenants.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
 }
 
 // bounceTo is the recipient of a bounce to that sender.
@@ -303,7 +303,7 @@ func replying(t *testing.T) *house {
 	t.Helper()
 	h := open(t)
 	cast := cases.NewCast(t)
-	h.state.Store(&State{Table: cast.Table(t, byReply), Keys: h.state.Load().Keys, Addresses: true})
+	h.state.Store(&cases.Generation{Tenants: cast.Table(t, byReply), Keys: h.state.Load().Keys, Addresses: true})
 	return h
 }
 
@@ -522,7 +522,7 @@ func TestClockJump(t *testing.T) {
 func TestShadowLeadsHome(t *testing.T) {
 	h := open(t)
 	to := h.bounceTo(academy)
-	h.state.Store(&State{Table: cases.NewCast(t).Table(t, "ONBEHALF_POLICY_MODE=shadow"), Keys: h.state.Load().Keys})
+	h.state.Store(&cases.Generation{Tenants: cases.NewCast(t).Table(t, "ONBEHALF_POLICY_MODE=shadow"), Keys: h.state.Load().Keys})
 	trusted := from("a@shadow.example", "")
 	trusted.Recipients = []string{to, "<" + student + ">"}
 	for _, m := range []mta.Mail{bounce(to), trusted} {
@@ -545,7 +545,7 @@ func TestSecretRotation(t *testing.T) {
 	cast := cases.NewCast(t)
 	load := func(lines ...string) {
 		must(t, os.WriteFile(secrets, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-		h.state.Store(&State{Table: cast.Table(t, "ONBEHALF_SRS_SECRETS="+secrets), Keys: cast.Keys})
+		h.state.Store(&cases.Generation{Tenants: cast.Table(t, "ONBEHALF_SRS_SECRETS="+secrets), Keys: cast.Keys})
 	}
 	const one, two = "the first secret of the two", "the other secret of the two"
 	old := h.bounceTo(academy)
@@ -584,10 +584,10 @@ func TestReloadWithinMessage(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "secrets")
 	must(t, os.WriteFile(other, []byte("another secret altogether\n"), 0o600))
 	cast := cases.NewCast(t)
-	changed := &State{Table: cast.Table(t, "ONBEHALF_SRS_SECRETS="+other), Keys: cast.Keys}
+	changed := &cases.Generation{Tenants: cast.Table(t, "ONBEHALF_SRS_SECRETS="+other), Keys: cast.Keys}
 	client := h.client(bounce())
 	for _, c := range []struct {
-		atMail, later *State
+		atMail, later *cases.Generation
 		good          bool
 	}{{now, changed, true}, {changed, now, false}} {
 		h.state.Store(c.atMail)
@@ -850,7 +850,7 @@ func TestReturnsWithoutAddresses(t *testing.T) {
 func TestBodyIsNotAskedFor(t *testing.T) {
 	h := open(t)
 	pass := "ONBEHALF_POLICY_UNKNOWN_DOMAIN=pass"
-	h.state.Store(&State{Table: cases.NewCast(t).Table(t, pass), Keys: h.state.Load().Keys})
+	h.state.Store(&cases.Generation{Tenants: cases.NewCast(t).Table(t, pass), Keys: h.state.Load().Keys})
 	for name, c := range map[string]struct {
 		mail mta.Mail
 		want byte

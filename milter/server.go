@@ -17,21 +17,22 @@ import (
 	"onbehalf/tenant"
 )
 
-// State is what messages are decided and signed by. A message keeps the one that
-// was current at its MAIL.
-type State struct {
-	Table     *tenant.Table
-	Keys      *keys.Ring
-	Addresses bool // write mail addresses to the log
-	// Memory is what messages of all connections may hold together, in octets. When it is used
-	// up, messages are deferred. Zero: DefaultMemory.
-	Memory int64
+// Source is one generation of configuration, as far as messages are decided and signed by it. A
+// message keeps the one that was current at its MAIL. Many goroutines call it.
+type Source interface {
+	Table() *tenant.Table
+	Ring() *keys.Ring
+	// LogAddresses reports whether mail addresses are written to the log.
+	LogAddresses() bool
+	// MessageMemory returns what messages of all connections may hold together, in octets. When it
+	// is used up, messages are deferred. Zero: DefaultMemory.
+	MessageMemory() int64
 }
 
 // Server answers Postfix on any number of listeners. Set its fields before the
 // first Serve. The zero Limits are the defaults.
 type Server struct {
-	Current func() State
+	Current func() Source
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
 	// Besides returns what time it may be besides, on a host whose clock has jumped.

@@ -40,7 +40,7 @@ type house struct {
 	*Server
 	t                testing.TB
 	book             *logBook
-	state            atomic.Pointer[State]
+	state            atomic.Pointer[cases.Generation]
 	records          map[string]string // DNS
 	network, address string
 	served           chan error // what Serve returned
@@ -59,9 +59,9 @@ func build(t testing.TB, changes ...func(*house)) *house {
 	t.Helper()
 	cast := cases.NewCast(t)
 	h := &house{t: t, book: new(logBook), records: cast.Records(t)}
-	h.state.Store(&State{Table: cast.Table(t), Keys: cast.Keys, Addresses: true})
+	h.state.Store(&cases.Generation{Tenants: cast.Table(t), Keys: cast.Keys, Addresses: true})
 	h.Server = &Server{
-		Current: func() State { return *h.state.Load() },
+		Current: func() Source { return h.state.Load() },
 		Log:     slog.New(slog.NewJSONHandler(h.book, nil)),
 		Now:     func() time.Time { return cases.Now },
 	}

@@ -16,12 +16,12 @@ import (
 )
 
 // transaction is one message, from MAIL to the reply at its end. It keeps the
-// state and the snapshot that were current at MAIL, whatever is reloaded
+// source and the snapshot that were current at MAIL, whatever is reloaded
 // meanwhile.
 type transaction struct {
 	server   *Server
 	guard    *guard
-	state    State
+	source   Source
 	snapshot *tenant.Snapshot
 	started  time.Time
 
@@ -48,8 +48,8 @@ const usualFields = 32
 // begin takes the facts of the connection and of MAIL.
 func begin(s *session, login string) *transaction {
 	sender, smtputf8 := s.guard.path()
-	t := &transaction{server: s.server, guard: s.guard, state: s.server.Current(), started: time.Now()}
-	t.snapshot = t.state.Table.Snapshot()
+	t := &transaction{server: s.server, guard: s.guard, source: s.server.Current(), started: time.Now()}
+	t.snapshot = t.source.Table().Snapshot()
 	t.message = message.Message{
 		Envelope:  message.Envelope{ReversePath: message.ParsePath(sender), SMTPUTF8: smtputf8},
 		Submitter: message.Submitter{Client: s.client, Login: login, Local: s.local},
@@ -233,7 +233,7 @@ func (t *transaction) decide() library.Response {
 		return nil
 	}
 	t.leaving = t.plan.Apply(t.message.Header)
-	if t.signature, t.problem = t.state.Keys.Sign(t.leaving, t.plan.Sign); t.problem != nil {
+	if t.signature, t.problem = t.source.Ring().Sign(t.leaving, t.plan.Sign); t.problem != nil {
 		return t.unsigned(t.problem)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (w *Watcher) notice(d message.Domain) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	standing := w.gen.Table.Snapshot().Standing(d)
+	standing := w.source.Table().Snapshot().Standing(d)
 	switch e := w.schedule.watched(d); {
 	case e == nil:
 		w.discover(d, now)
@@ -60,7 +60,7 @@ func (w *Watcher) notice(d message.Domain) {
 
 // discover begins to watch a domain that a wildcard covers.
 func (w *Watcher) discover(d message.Domain, now time.Time) {
-	owner, _ := w.gen.Table.Snapshot().Owner(d)
+	owner, _ := w.source.Table().Snapshot().Owner(d)
 	if owner == nil || owner.Authorization != tenant.Auto {
 		return
 	}
@@ -72,7 +72,7 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 	}
 	e := &entry{target: authorize.Below(owner, d)}
 	w.below.add(owner.ID, d)
-	addresses := authorize.AddressesOf(w.gen.Table.Platform())
+	addresses := authorize.AddressesOf(w.source.Table().Platform())
 	if !w.set(e, e.target.Carry(tenant.Standing{Domain: d, Seen: now}, addresses).Standing) {
 		w.below.forget(owner.ID, d)
 		return
@@ -97,10 +97,10 @@ func (w *Watcher) makeRoom(id string) bool {
 func (w *Watcher) forget(id string, d message.Domain) {
 	w.schedule.remove(d)
 	w.below.forget(id, d)
-	if w.gen.Kept != nil {
-		w.gen.Kept.Drop(d)
+	if kept := w.source.Kept(); kept != nil {
+		kept.Drop(d)
 	}
-	if err := w.gen.Table.Forget(d); err != nil {
+	if err := w.source.Table().Forget(d); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", d.String(), "error", err)
 	}
 }

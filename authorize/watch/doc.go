@@ -1,7 +1,7 @@
 // Package watch looks up the domains of all tenants with authorization auto, again and again, and
 // keeps their standings in the tenant table. That is how mail changes its way by itself.
 //
-// A Watcher wires small parts together. It works by a Generation, from one reload to the next.
+// A Watcher wires small parts together. It works by a Source, from one reload to the next.
 //
 //	watch.go     Watcher: begins a lookup where one is due, and draws the conclusions
 //	lookup.go    all that this package asks of package authorize

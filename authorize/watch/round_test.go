@@ -41,7 +41,7 @@ func TestRoundOf100000(t *testing.T) {
 		start := time.Now()
 		n := newTown()
 		gen := n.generation(tableOf(t, tenants...), nil)
-		gen.Look = func(ctx context.Context, s authorize.Target) authorize.Report {
+		gen.look = func(ctx context.Context, s authorize.Target) authorize.Report {
 			if limit.Wait(ctx) != nil { // a look that asks one question
 				return reportOf(s, authorize.Unanswered)
 			}
@@ -158,7 +158,7 @@ func TestTooLittleCapacity(t *testing.T) {
 		n.usual = authorize.Missing
 		n.limit = rate.NewLimiter(perSecond, 1)
 		gen := n.generation(tableOf(t, crowd(t, domains)...), nil)
-		gen.MaxPerSecond = perSecond
+		gen.maxPerSecond = perSecond
 		w := watchIn(t, n, gen).run()
 		after(3 * time.Hour)
 		w.stop()
@@ -187,8 +187,8 @@ func TestLooksShareQuestions(t *testing.T) {
 			asker := &limitedAsker{limit: rate.NewLimiter(rate.Limit(perSecond), 1)}
 			n := newTown()
 			gen := n.generation(tableOf(t, crowd(t, 100)...), nil)
-			gen.Look = authorize.Observer{DNS: asker, Platform: gen.Table.Platform()}.Look
-			gen.MaxPerSecond = perSecond
+			gen.look = authorize.Observer{DNS: asker, Platform: gen.table.Platform()}.Look
+			gen.maxPerSecond = perSecond
 			w := watchIn(t, n, gen).run()
 			start := time.Now()
 			after(time.Hour)

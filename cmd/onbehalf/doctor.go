@@ -10,6 +10,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
 	"onbehalf/postfix"
@@ -56,36 +57,36 @@ func (p *program) runDoctor(ctx context.Context, user, host string, asJSON bool)
 // far as it can be read.
 func (p *program) installation(ctx context.Context, user, host string) doctor.Installation {
 	in := doctor.Installation{Path: p.config, User: user, Version: version, Progress: term.NewProgress(p.err)}
-	now, findings := load(p.config)
+	now, findings := daemon.Load(p.config)
 	in.Findings = findings
 	if now != nil {
-		in.Config, in.Summary, in.Table, in.Keys = now.Config, now.summary(), now.table, now.ring
-		in.DNS = func(ctx context.Context) (check.Result, error) { return now.lookAtPlatform(ctx, in.Host) }
+		in.Config, in.Summary, in.Table, in.Keys = now.Config, now.Summary(), now.Table(), now.Ring()
+		in.DNS = func(ctx context.Context) (check.Result, error) { return checkPlatform(ctx, now, in.Host) }
 	} else {
 		in.Config, _ = config.Load(p.config, os.Environ())
 	}
 	in.Postfix, in.Unread = postfix.Instance("").Read(ctx)
 	in.Host = cmp.Or(host, in.Postfix.Hostname())
-	daemon := asked{socket: in.Config.Admin, listen: in.Config.Listen}
-	if daemon.socket.IsZero() {
-		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
+	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen}
+	if client.socket.IsZero() {
+		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
 	}
-	in.Ask = func(s *admin.Status) error { return daemon.get("/status", s) }
-	in.AskFiles = func(f *admin.Files) error { return daemon.get("/files", f) }
+	in.Ask = func(s *admin.Status) error { return client.get("/status", s) }
+	in.AskFiles = func(f *admin.Files) error { return client.get("/files", f) }
 	return in
 }
 
 // platformTime bounds the look at the platform's DNS.
 const platformTime = time.Minute
 
-func (l *loaded) lookAtPlatform(ctx context.Context, host string) (check.Result, error) {
+func checkPlatform(ctx context.Context, now *daemon.Generation, host string) (check.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, platformTime)
 	defer cancel()
-	client, err := newResolver(l.DNS)
+	client, err := now.NewResolver()
 	if err != nil {
 		return check.Result{}, err
 	}
-	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), Hostname: host})
+	c, err := check.New(checkSource(now, host))
 	if err != nil {
 		return check.Result{}, err
 	}

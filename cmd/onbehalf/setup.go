@@ -12,6 +12,7 @@ import (
 
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
 	"onbehalf/postfix"
@@ -19,8 +20,8 @@ import (
 	"onbehalf/term"
 )
 
-// setupWish is what setup is asked.
-type setupWish struct {
+// setupOptions is what setup is asked.
+type setupOptions struct {
 	given      setup.Answers
 	example    string
 	mailHost   string
@@ -30,7 +31,7 @@ type setupWish struct {
 }
 
 func (p *program) setup() *cobra.Command {
-	var q setupWish
+	var q setupOptions
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Write the configuration, make keys, and say what DNS and Postfix need",
@@ -58,7 +59,7 @@ by postconf, each as it was shown, and no other.`,
 	return cmd
 }
 
-func (p *program) runSetup(ctx context.Context, q setupWish) error {
+func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	var talk *setup.Talk
 	if !q.yes && term.IsTerminal(p.in) {
 		talk = setup.NewTalk(p.in, p.err)
@@ -105,7 +106,7 @@ func (p *program) runSetup(ctx context.Context, q setupWish) error {
 }
 
 // platformRecords prints what the platform has to publish, as onbehalf dns does.
-func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish) error {
+func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q setupOptions) error {
 	advisor, err := advisorOf(now, q.host.Name, q.mailHost)
 	if err != nil {
 		return err
@@ -126,9 +127,9 @@ func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish)
 
 // keepConfig follows a configuration that somebody has written. What is asked for must be
 // what it says.
-func (p *program) keepConfig(q setupWish, paths setup.Paths) error {
-	now, findings := load(paths.Config)
-	printFindings(p.err, findings)
+func (p *program) keepConfig(q setupOptions, paths setup.Paths) error {
+	now, findings := daemon.Load(paths.Config)
+	daemon.PrintFindings(p.err, findings)
 	again := fmt.Sprintf("to begin again: mv %s %[1]s.old, and run setup again", paths.Config)
 	if now == nil {
 		if whole, missing := q.given.Complete(q.host); len(missing) == 0 {
@@ -152,7 +153,7 @@ func (p *program) keepConfig(q setupWish, paths setup.Paths) error {
 }
 
 // writeConfig makes the configuration and all that it names.
-func (p *program) writeConfig(q setupWish, paths setup.Paths, talk *setup.Talk) error {
+func (p *program) writeConfig(q setupOptions, paths setup.Paths, talk *setup.Talk) error {
 	if err := paths.Ready(); err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (p *program) answers(given setup.Answers, host setup.Host, talk *setup.Talk
 // checkDraft is check-config for a file that is not in paths yet, and reported as if it
 // were.
 func (p *program) checkDraft(draft, as string) error {
-	now, findings := load(draft)
+	now, findings := daemon.Load(draft)
 	var said config.Findings
 	for _, f := range findings {
 		if f.File == draft {
@@ -219,7 +220,7 @@ func (p *program) checkDraft(draft, as string) error {
 			said = append(said, f)
 		}
 	}
-	printFindings(p.err, said)
+	daemon.PrintFindings(p.err, said)
 	if now == nil || hasFault(findings) {
 		return errors.New("what setup would write does not work with what is here, so " + filepath.Base(as) + " was not written; fix the errors above, and run setup again")
 	}

@@ -21,6 +21,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/tenant"
@@ -244,8 +245,8 @@ func TestKeptObservation(t *testing.T) {
 	if err := admin.Ask("unix", d.socket(), "/observations/university.example", &o); err != nil {
 		t.Fatal(err)
 	}
-	now, _ := load(d.folder + "/onbehalf.yaml")
-	for _, target := range authorize.Targets(now.table.Snapshot().Tenant("university"), now.ring) {
+	now, _ := daemon.Load(d.folder + "/onbehalf.yaml")
+	for _, target := range authorize.Targets(now.Table().Snapshot().Tenant("university"), now.Ring()) {
 		report := authorize.Judge(o, now.Platform, target)
 		if report.Keys[0].Verdict != authorize.There || report.SPF.Reason != authorize.SPFNotCovered || o.At.IsZero() {
 			t.Errorf("%+v", report)
@@ -527,7 +528,7 @@ func TestRemovedSockets(t *testing.T) {
 // TestStatusExplains what root never sees: that others may not connect.
 func TestStatusExplains(t *testing.T) {
 	path := t.TempDir() + "/admin.sock"
-	a := asked{socket: config.Socket{Network: "unix", Address: path}}
+	a := adminClient{socket: config.Socket{Network: "unix", Address: path}}
 	for _, test := range []struct {
 		err  error
 		want string
@@ -573,7 +574,7 @@ func TestWatcherStatus(t *testing.T) {
 	if err := writeInstallation(folder); err != nil {
 		t.Fatal(err)
 	}
-	now, findings := load(folder + "/onbehalf.yaml")
+	now, findings := daemon.Load(folder + "/onbehalf.yaml")
 	if now == nil {
 		t.Fatal(findings)
 	}
@@ -585,16 +586,16 @@ func TestWatcherStatus(t *testing.T) {
 		one.Authorization = tenant.Auto
 	}
 	began := time.Now()
-	if err := w.Adopt(watch.Generation{Table: now.table, Keys: now.ring}); err != nil {
+	if err := w.Adopt(now); err != nil {
 		t.Fatal(err)
 	}
 	s, err := w.Status()
 	if err != nil || s.Domains != 4 || s.NotLookedUp != 4 || s.Due != 4 || s.Looking != 0 || s.DueSince.Before(began) || s.DueSince.After(time.Now()) || !s.Oldest.IsZero() {
 		t.Errorf("%+v, %v", s, err)
 	}
-	standing := now.table.Snapshot().Standing(now.Tenants[0].Domains[0].Domain)
+	standing := now.Table().Snapshot().Standing(now.Tenants[0].Domains[0].Domain)
 	standing.DMARC.Checked = began
-	if err := now.table.SetStandings(standing); err != nil {
+	if err := now.Table().SetStandings(standing); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := w.Status(); err != nil || s.NotLookedUp != 3 || !s.Oldest.Equal(began) {

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -61,8 +61,8 @@ func (d *daemon) logEngine(engine *keys.Engine) {
 	}
 }
 
-// tellSigning is the part of a status about the engine.
-func (d *daemon) tellSigning() admin.Signing {
+// signingStatus returns the part of a status about the engine.
+func (d *daemon) signingStatus() admin.Signing {
 	now := d.current.Load()
 	s := now.loader.Engine.Status()
 	return admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, StoodIn: s.StoodIn}

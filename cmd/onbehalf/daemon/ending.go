@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -49,8 +49,8 @@ func (d *daemon) awaitEnd() (asked <-chan string, cancel func()) {
 			return
 		}
 		if !d.serving.Load() {
-			fmt.Fprintf(d.program.err, "onbehalf: ended before it served anybody: %s\n", s)
-			os.Exit(exitFine)
+			fmt.Fprintf(d.options.Log, "onbehalf: ended before it served anybody: %s\n", s)
+			os.Exit(0)
 		}
 		time.AfterFunc(stopTime, d.endHard)
 		ends <- s.String()
@@ -63,5 +63,5 @@ func (d *daemon) awaitEnd() (asked <-chan string, cancel func()) {
 func (d *daemon) endHard() {
 	d.log.Error("not ended in time, so it ends hard", "after", stopTime)
 	d.out.Close()
-	os.Exit(exitNo)
+	os.Exit(1)
 }

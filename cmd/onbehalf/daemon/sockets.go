@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/config"
+	"onbehalf/milter"
 	"onbehalf/socket"
 )
 
@@ -101,7 +102,7 @@ func openAll(listen []config.Socket) ([]net.Listener, error) {
 // keep notes a socket that is answered on, for those who ask, and has the file of one that we opened
 // watched.
 func (d *daemon) keep(name string, listener net.Listener) {
-	d.memory.sockets = append(d.memory.sockets, keptSocket{name, listener})
+	d.history.sockets = append(d.history.sockets, keptSocket{name, listener})
 	if ours, ok := listener.(*socket.Listener); ok {
 		go ours.Watch(d.log)
 	}
@@ -113,8 +114,8 @@ type keptSocket struct {
 	listener net.Listener
 }
 
-// tell says how the socket is.
-func (k keptSocket) tell() admin.Socket {
+// status says how the socket is.
+func (k keptSocket) status() admin.Socket {
 	doc := admin.Socket{Name: k.name, Address: addresses([]net.Listener{k.listener})[0]}
 	if ours, ok := k.listener.(*socket.Listener); ok {
 		state := ours.State()
@@ -133,8 +134,15 @@ func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited 
 	}
 }
 
-// serveMilter answers on all of them, and returns where each that fails says so.
-func (d *daemon) serveMilter(listeners []net.Listener) <-chan error {
+// serveMilter answers Postfix on all of them, and returns where each that fails says so.
+func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan error {
+	d.server = &milter.Server{
+		Current: func() milter.Source { return d.current.Load() },
+		Log:     d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen,
+		Limits: milter.Limits{Connections: connections},
+	}
+	d.history.listen = addresses(listeners)
+	d.serving.Store(true)
 	failed := make(chan error, len(listeners))
 	for _, listener := range listeners {
 		d.keep(milterName, listener)

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"net"
@@ -25,7 +25,7 @@ func (d *daemon) serveSocketmap(inherited net.Listener, socket config.Socket) (s
 	if listener == nil {
 		return func() {}
 	}
-	d.memory.socketmap = addresses([]net.Listener{listener})[0]
+	d.history.socketmap = addresses([]net.Listener{listener})[0]
 	d.keep(socketmapName, listener)
 	server := &socketmap.Server{Current: current, Log: d.log, Now: d.clock.Now, Besides: d.clock.Others}
 	go server.Serve(listener)

@@ -1,9 +1,6 @@
-package main
+package daemon
 
 import (
-	"context"
-	"io"
-	"log/slog"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -29,7 +26,7 @@ func (d *daemon) reload() {
 	d.notify(sdnotify.SdNotifyReloading + "\n" + sdnotify.SdNotifyMonotonicUsec())
 	last := admin.Reload{At: time.Now()}
 	last.Result = d.tryReload(&last)
-	d.memory.remember(last)
+	d.history.remember(last)
 	d.notify("READY=1\nSTATUS=" + last.Result)
 }
 
@@ -38,20 +35,20 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	before := d.current.Load()
 	defer func() {
 		if fault := recover(); fault != nil {
-			status = "reload failed, the old configuration stays; " + before.summary()
+			status = "reload failed, the old configuration stays; " + before.Summary()
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	next, findings := loadAfter(before, d.program.config, d.loader)
-	last.Findings = told(findings)
+	next, findings := loadAfter(before, d.options.Config, d.loader)
+	last.Findings = toAdmin(findings)
 	d.logFindings(findings)
-	if !reloadable(next, findings) {
+	if !Reloadable(next, findings) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "fix the errors above, then reload again; onbehalf check-config shows them too")
-		return "reload refused, the old configuration stays; " + before.summary()
+		return "reload refused, the old configuration stays; " + before.Summary()
 	}
-	generation, err := next.generation(before)
+	err := next.prepare(before)
 	if err == nil {
-		err = d.ending.unless(func() error { return d.watcher.Adopt(generation) }) // the standings come along
+		err = d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
 	}
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
@@ -65,19 +62,13 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 		d.logEngine(next.loader.Engine)
 	}
 	last.OK = true
-	d.log.Info("reloaded", "config", next.summary(), "duration", time.Since(last.At).Round(time.Millisecond))
-	return next.summary()
-}
-
-// reloadable tells whether a reload takes what was loaded. A start may risk a file that
-// may be truncated; a reload has something to lose.
-func reloadable(next *loaded, findings config.Findings) bool {
-	return next != nil && !findings.Truncated()
+	d.log.Info("reloaded", "config", next.Summary(), "duration", time.Since(last.At).Round(time.Millisecond))
+	return next.Summary()
 }
 
 // warnOfRestart names what a reload does not change.
-func (d *daemon) warnOfRestart(next *loaded) {
-	for _, name := range needRestart(&d.memory.opened, next.Config) {
+func (d *daemon) warnOfRestart(next *Generation) {
+	for _, name := range needRestart(&d.history.opened, next.Config) {
 		d.log.Warn(name+" differs from what the daemon runs with, and needs a restart", "remedy", "systemctl restart onbehalf")
 	}
 }
@@ -101,29 +92,9 @@ func needRestart(before, next *config.Config) []string {
 	return names
 }
 
-func (d *daemon) logFindings(findings config.Findings) {
-	for _, f := range findings {
-		level := slog.LevelError
-		if f.Level == config.Warning {
-			level = slog.LevelWarn
-		}
-		d.log.Log(context.Background(), level, "configuration", "level", f.Level.String(), "finding", f.String())
-	}
-}
-
 // notify tells systemd, where there is one (sd_notify(3)).
 func (d *daemon) notify(state string) {
 	if _, err := sdnotify.SdNotify(false, state); err != nil {
 		d.log.Warn("systemd does not take notifications", "error", err)
 	}
-}
-
-// newLogger logs as the configuration asks. The level may change later.
-func newLogger(w io.Writer, conf config.Log, level *slog.LevelVar) *slog.Logger {
-	level.Set(conf.Level)
-	options := &slog.HandlerOptions{Level: level}
-	if conf.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

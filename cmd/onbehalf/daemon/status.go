@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
@@ -18,38 +16,8 @@ import (
 	"onbehalf/tenant"
 )
 
-// memory is what a daemon remembers of itself, for those who ask at the admin socket.
-type memory struct {
-	started time.Time
-	opened  config.Config // what a reload does not change: see needRestart
-	listen  []string      // sockets that the milter answers on
-	// socketmap is the socket that Postfix's tables are answered on; empty: none.
-	socketmap string
-	sockets   []keptSocket                 // all that are answered on
-	last      atomic.Pointer[admin.Reload] // nil: none yet
-	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
-}
-
-// remember takes the outcome of a start or reload.
-func (m *memory) remember(r admin.Reload) {
-	r.Milliseconds = time.Since(r.At).Milliseconds()
-	if m.good.Load() != nil {
-		m.last.Store(&r)
-	}
-	if r.OK {
-		m.good.Store(&r)
-	}
-}
-
-// begin notes the start.
-func (m *memory) begin(first *loaded, findings config.Findings) {
-	m.started = time.Now()
-	m.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
-	m.remember(admin.Reload{At: m.started, OK: true, Findings: told(findings)})
-}
-
-// told returns findings as a document has them.
-func told(findings config.Findings) []admin.Finding {
+// toAdmin returns findings as a document has them.
+func toAdmin(findings config.Findings) []admin.Finding {
 	var all []admin.Finding
 	for _, f := range findings {
 		id, _ := strings.CutPrefix(f.Item, "tenant ")
@@ -70,8 +38,8 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 	}
 	handler := admin.NewHandler(admin.Source{
 		Table:       func() *tenant.Table { return d.current.Load().table },
-		Daemon:      d.tell,
-		Findings:    func() []admin.Finding { return d.memory.good.Load().Findings },
+		Daemon:      d.status,
+		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
 		Next:        d.watcher.Next,
 		Files:       d.files,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
@@ -84,9 +52,9 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 
 // files tries what the configuration on disk names.
 func (d *daemon) files() admin.Files {
-	conf, _ := config.LoadBeside(d.program.config, os.Environ(), breather())
-	doc := admin.Files{File: d.program.config, User: access.UserName(os.Geteuid()), Denied: []admin.Denied{}}
-	for _, file := range access.Files(d.program.config, conf) {
+	conf, _ := config.LoadBeside(d.options.Config, os.Environ(), breather())
+	doc := admin.Files{File: d.options.Config, User: access.UserName(os.Geteuid()), Denied: []admin.Denied{}}
+	for _, file := range access.Files(d.options.Config, conf) {
 		if err := file.Try(); err != nil {
 			doc.Denied = append(doc.Denied, admin.Denied{Path: file.Path, Error: err.Error()})
 		}
@@ -108,34 +76,34 @@ func returned(r milter.Returned) admin.Returned {
 	return doc
 }
 
-// tell returns the daemon's part of a status.
-func (d *daemon) tell() admin.Daemon {
-	now, good := d.current.Load(), d.memory.good.Load()
-	file, err := filepath.Abs(d.program.config)
+// status returns the daemon's part of a status.
+func (d *daemon) status() admin.Daemon {
+	now, good := d.current.Load(), d.history.good.Load()
+	file, err := filepath.Abs(d.options.Config)
 	if err != nil {
-		file = d.program.config
+		file = d.options.Config
 	}
 	doc := admin.Daemon{
-		Version: version, PID: os.Getpid(), Started: d.memory.started,
+		Version: d.options.Version, PID: os.Getpid(), Started: d.history.started,
 		Configuration: admin.Configuration{
-			File: file, Loaded: good.At, Summary: now.summary(), Findings: good.Findings,
-			NeedRestart: needRestart(&d.memory.opened, now.Config),
+			File: file, Loaded: good.At, Summary: now.Summary(), Findings: good.Findings,
+			NeedRestart: needRestart(&d.history.opened, now.Config),
 		},
-		Listen: d.memory.listen, Socketmap: d.memory.socketmap,
-		Reload:  d.memory.last.Load(),
-		Sockets: d.tellSockets(), Connections: connections(d.server),
+		Listen: d.history.listen, Socketmap: d.history.socketmap,
+		Reload:  d.history.last.Load(),
+		Sockets: d.socketStatus(), Connections: connections(d.server),
 		Messages: messages(&d.server.Counts),
-		Signing:  d.tellSigning(),
+		Signing:  d.signingStatus(),
 		Log:      d.out.Dropped(),
 	}
-	d.tellDNS(&doc)
+	d.dnsStatus(&doc)
 	return doc
 }
 
-func (d *daemon) tellSockets() []admin.Socket {
-	all := make([]admin.Socket, len(d.memory.sockets))
-	for i, one := range d.memory.sockets {
-		all[i] = one.tell()
+func (d *daemon) socketStatus() []admin.Socket {
+	all := make([]admin.Socket, len(d.history.sockets))
+	for i, one := range d.history.sockets {
+		all[i] = one.status()
 	}
 	return all
 }
@@ -153,7 +121,7 @@ func messages(c *milter.Counts) admin.Messages {
 	}
 }
 
-func (d *daemon) tellDNS(doc *admin.Daemon) {
+func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	s, err := d.watcher.Status()
 	doc.DNS = admin.DNS{
 		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, Looking: s.Looking, Due: s.Due, DueSince: s.DueSince,

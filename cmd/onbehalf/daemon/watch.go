@@ -1,57 +1,26 @@
-package main
+package daemon
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"onbehalf/authorize"
-	"onbehalf/authorize/resolve"
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
-	"onbehalf/config"
 	"onbehalf/remedy"
 	"onbehalf/tenant"
 )
 
-// newResolver makes the client of a configuration's DNS servers.
-func newResolver(c config.DNS) (*resolve.Client, error) {
-	return resolve.New(resolve.Options{Servers: c.Servers, Timeout: c.Timeout, MaxPerSecond: c.MaxPerSecond})
-}
-
-// generation gives the watcher what it works by. A reload that leaves dns as it was keeps the
-// resolver, and with it the count of questions a second.
-func (l *loaded) generation(before *loaded) (watch.Generation, error) {
-	var err error
-	if before != nil && reflect.DeepEqual(before.DNS, l.DNS) {
-		l.resolver = before.resolver
-	} else if l.resolver, err = newResolver(l.DNS); err != nil {
-		return watch.Generation{}, err
-	}
-	l.kept = new(authorize.Kept)
-	if before != nil {
-		l.kept = before.kept
-	}
-	observer := authorize.Observer{DNS: l.resolver, Platform: l.Platform, Kept: l.kept}
-	return watch.Generation{Table: l.table, Keys: l.ring, DNS: l.resolver, Look: observer.Look, Rules: rules(l.DNS), Kept: l.kept,
-		MaxPerSecond: l.DNS.MaxPerSecond}, nil
-}
-
-func rules(c config.DNS) authorize.Rules {
-	return authorize.Rules{PendingEvery: c.PendingEvery, ActiveEvery: c.ActiveEvery, DemoteAfter: c.DemoteAfter}
-}
-
 // watch begins to look into DNS, with what was known when the daemon last ended. The
-// func it gives ends that, and saves.
-func (d *daemon) watch(first *loaded) (stop func(), err error) {
-	generation, err := first.generation(nil)
-	if err != nil {
+// func that it returns ends that, and saves.
+func (d *daemon) watch(first *Generation) (stop func(), err error) {
+	if err := first.prepare(nil); err != nil {
 		return nil, err
 	}
 	store := authorize.StoreIn(first.StateDir)
@@ -62,7 +31,7 @@ func (d *daemon) watch(first *loaded) (stop func(), err error) {
 	d.rememberTime(&store)
 	d.watcher = watch.New(d.log)
 	known, unreadable := recall(store, d.log)
-	if err := d.watcher.Adopt(generation, known...); err != nil {
+	if err := d.watcher.Adopt(first, known...); err != nil {
 		return nil, err
 	}
 	if d.watcher.NotSaved = unreadable; unreadable == nil {
@@ -121,16 +90,14 @@ func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, u
 	return nil, nil
 }
 
-// recall puts the standings that the daemon saved last into the table, for a command
-// that is to say what the daemon would. Without them, all tenants with authorization auto
-// look unauthorized, and standard error says so.
-func (p *program) recall(now *loaded) {
-	saved, _, err := authorize.StoreIn(now.StateDir).Load()
-	if err == nil {
-		quiet := watch.New(slog.New(slog.DiscardHandler))
-		err = quiet.Adopt(watch.Generation{Table: now.table, Keys: now.ring}, saved...)
+// Recall puts the standings that the daemon saved last into the table, for a command that is to
+// say what the daemon would. That there are none yet is no error.
+func (g *Generation) Recall() error {
+	saved, _, err := authorize.StoreIn(g.StateDir).Load()
+	if errors.Is(err, authorize.ErrNoStore) {
+		return nil
+	} else if err != nil {
+		return err
 	}
-	if err != nil && !errors.Is(err, authorize.ErrNoStore) {
-		fmt.Fprintf(p.err, "onbehalf: what the daemon knows of tenants' DNS is not known here: %v\n", err)
-	}
+	return watch.New(slog.New(slog.DiscardHandler)).Adopt(g, saved...)
 }

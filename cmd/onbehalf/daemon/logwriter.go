@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"fmt"
@@ -58,12 +58,12 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	}
 	w.queue = append(w.queue, append([]byte(nil), line...))
 	w.unread += len(line)
-	w.tell()
+	w.wakeUp()
 	return len(line), nil
 }
 
-// tell wakes the goroutine, which may be awake.
-func (w *logWriter) tell() {
+// wakeUp wakes the goroutine, which may be awake.
+func (w *logWriter) wakeUp() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -87,7 +87,7 @@ func (w *logWriter) Dropped() admin.Log {
 func (w *logWriter) Close() {
 	w.mu.Lock()
 	w.closed = true
-	w.tell()
+	w.wakeUp()
 	w.mu.Unlock()
 	select {
 	case <-w.ended:
