@@ -80,7 +80,7 @@ func TestSettingFindings(t *testing.T) {
 		"smtp_tls_policy_maps = " + tlsTable + " " + tlsTable:       Warning,
 		"transport_maps = " + rcptTab:                               Error,
 		"smtp_tls_policy_maps = " + tlsTable + "_tlsrpt":            Error,
-		"receive_override_options = no_address_mappings no_milters": Warning,
+		"receive_override_options = no_address_mappings no_milters": Error,
 	} {
 		setting, _, _ := strings.Cut(there, " = ")
 		level := Level(-1)

@@ -131,7 +131,7 @@ func (p *premises) serveAsNobody() {
 func (p *premises) undo(f symptom) {
 	p.t.Helper()
 	for _, line := range f.Commands {
-		if strings.HasPrefix(line, "postfix reload") || strings.HasPrefix(line, "systemctl") {
+		if strings.HasPrefix(line, "postfix ") || strings.HasPrefix(line, "systemctl") {
 			continue
 		}
 		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
@@ -194,7 +194,7 @@ func TestDoctor(t *testing.T) {
 	})
 	t.Run("smtpd_milters emptied", func(t *testing.T) {
 		p.postconf("smtpd_milters =")
-		p.undo(p.doctor().finds(t, "error", "smtpd_milters does not name our socket, it is empty", "postconf -e 'smtpd_milters = unix:onbehalf/milter.sock'"))
+		p.undo(p.doctor().finds(t, "error", "smtpd_milters does not name our socket, it is empty", "postconf -c "+p.postfix.ConfigDir+" -e 'smtpd_milters = unix:onbehalf/milter.sock'"))
 		well(t)
 	})
 	t.Run("milter_default_action", func(t *testing.T) {
