@@ -74,6 +74,7 @@ func TestSettingFindings(t *testing.T) {
 		"smtpd_milters = inet:h:1":                                  Error,
 		"smtpd_milters = " + ours + " inet:h:1":                     Warning,
 		"milter_default_action = accept":                            Error,
+		"milter_default_action = shutdown":                          OK,
 		"internal_mail_filter_classes = ":                           Warning,
 		"smtp_line_length_limit = 0":                                OK,
 		"smtp_tls_policy_maps = hash:/x":                            Error, // a tenant wants TLS
