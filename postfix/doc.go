@@ -21,6 +21,7 @@
 //	places.go       where a setting has a value: main.cf, or a service that has its own
 //	filters.go      content filters, and where they hand mail back
 //	trusted.go      clients that may send, and whose mail onbehalf leaves alone
+//	door.go         where it takes mail of this host by SMTP
 //	instances.go    the other instances of this host
 //	direct.go       what keeps directly delivered mail from its way
 //	order.go        tables beside ours that answer first

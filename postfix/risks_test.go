@@ -181,3 +181,23 @@ func TestOtherInstance(t *testing.T) {
 		t.Errorf("it says %s", got)
 	}
 }
+
+// TestDoor: the way in is one that takes mail without a login, and not one of a filter.
+func TestDoor(t *testing.T) {
+	for _, c := range []struct{ main, services, want string }{
+		{"inet_interfaces = all\n", "", "127.0.0.1:25"},
+		{"inet_interfaces = 192.0.2.1, localhost\n", "", "127.0.0.1:25"},
+		{"inet_interfaces = 192.0.2.1\n", "", ""},
+		{"inet_interfaces = 192.0.2.1\n", "127.0.0.1:2525 inet n - y - - smtpd\n", "127.0.0.1:2525"},
+		{"inet_interfaces = 192.0.2.1\ncontent_filter = x:y\n", "127.0.0.1:10025 inet n - y - - smtpd -o content_filter=\n", ""},
+		{"inet_interfaces = 192.0.2.1\n", "192.0.2.1:2525 inet n - y - - smtpd\n", ""},
+	} {
+		overrides := ""
+		if strings.Contains(c.services, "content_filter") {
+			overrides = "127.0.0.1:10025/inet/content_filter = \n"
+		}
+		if got := host(c.main, overrides, c.services).Door(); got != c.want {
+			t.Errorf("%s%s%q, want %q", c.main, c.services, got, c.want)
+		}
+	}
+}
