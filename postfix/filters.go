@@ -96,21 +96,23 @@ func (c Configuration) contentFilter(p place, w Wanted) []Finding {
 // proxyFilter finds mail of which no smtpd shows us more than the envelope.
 func (c Configuration) proxyFilter(p place, w Wanted) []Finding {
 	behind := c.behind("smtpd_proxy_filter")
-	if slices.ContainsFunc(behind, func(s Service) bool { return c.callsUs(s.Name, w) }) {
+	wrong := slices.IndexFunc(behind, func(s Service) bool { return !c.callsUs(s.Name, w) })
+	if len(behind) > 0 && wrong < 0 {
 		return nil
 	}
 	f := Finding{Level: Error, What: p.has() + "smtpd_proxy_filter = " + p.value,
 		Why: "before such a filter smtpd shows milters the envelope and no message, so onbehalf neither signs nor rewrites",
-		Fix: "call onbehalf at the smtpd to which the filter hands mail, and let that keep the Received field of the first one"}
+		Fix: "call onbehalf at the smtpd to which the filter hands mail, and let the filter keep the Received field of the first smtpd"}
 	if len(behind) == 0 {
 		return []Finding{f}
 	}
-	at := place{service: behind[0].Name}
-	f.Fix = "call onbehalf at " + at.service + ", to which the filter hands mail, and let the filter keep the Received field of the first smtpd"
+	at := place{service: behind[wrong].Name}
+	f.Why += "; and " + at.service + ", to which the filter hands mail, does not call it either"
+	f.Fix = "call onbehalf at " + at.service + ", and let the filter keep the Received field of the first smtpd"
 	if milters, _ := c.Of(at.service, "smtpd_milters"); !c.listCalls(milters, w) {
 		f.Commands = append(f.Commands, at.line("smtpd_milters", extend(milters, c.Name(w.Milter))))
 	}
-	if options, own := c.Of(at.service, "receive_override_options"); own && hasNoMilters(place{value: options}) {
+	if options, own := c.override(at.service, "receive_override_options"); own && hasNoMilters(place{value: options}) {
 		f.Commands = append(f.Commands, at.line("receive_override_options", withoutNoMilters(place{value: options})))
 	}
 	f.Commands = append(f.Commands, reload)

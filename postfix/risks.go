@@ -1,7 +1,6 @@
 package postfix
 
 import (
-	"net"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -172,11 +171,12 @@ func cutsLines(_ Configuration, p place, _ Wanted) bool { return p.service != ""
 
 // relays reports whether mail leaves by another host, of which platform.sending_ips says nothing.
 func relays(_ Configuration, p place, w Wanted) bool {
-	host := p.value
-	if name, _, err := net.SplitHostPort(strings.Replace(host, "]", "", 1)); err == nil && !strings.HasPrefix(host, "[") {
-		host = name
+	host, exact := strings.CutPrefix(p.value, "[") // [host]:port, or host:port for its MX
+	end := ":"
+	if exact {
+		end = "]"
 	}
-	host, _, _ = strings.Cut(strings.TrimPrefix(host, "["), "]")
+	host, _, _ = strings.Cut(host, end)
 	addr, err := netip.ParseAddr(strings.TrimPrefix(strings.ToLower(host), "ipv6:"))
 	switch {
 	case host == "" || host == "localhost":

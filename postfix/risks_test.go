@@ -70,6 +70,7 @@ func TestRisks(t *testing.T) {
 			"error main.cf has smtpd_proxy_filter | postconf -P '127.0.0.1:10025/inet/smtpd_milters=" + ours + "'"},
 		{"proxy filter, no_milters behind", "", "smtp/inet/smtpd_proxy_filter = 127.0.0.1:10024\n" + own + "receive_override_options = no_milters\n", back,
 			"error call onbehalf at 127.0.0.1:10025/inet | postconf -PX '127.0.0.1:10025/inet/receive_override_options'"},
+		{"proxy filter, onbehalf at another port of this host alone", "", "smtp/inet/smtpd_proxy_filter = 127.0.0.1:10024\n" + own + "smtpd_milters = \n", "127.0.0.1:2525 inet n - y - - smtpd\n" + back, "error call onbehalf at 127.0.0.1:10025/inet"},
 		{"proxy filter, onbehalf behind", "", "smtp/inet/smtpd_proxy_filter = 127.0.0.1:10024\n", back, "-"},
 
 		{"service without milters", "", "submission/inet/smtpd_milters = \n", "", "warning submission/inet has smtpd_milters of its own (none)"},
@@ -100,6 +101,8 @@ func TestRisks(t *testing.T) {
 		{"lines not cut", "", "relay/unix/smtp_line_length_limit = 0\n", "", "-"},
 
 		{"relayhost", "relayhost = [smtp.example]:587\n", "", "", "warning receivers see the address of that host"},
+		{"relayhost by MX", "relayhost = smtp.example:587\n", "", "", "warning relayhost is smtp.example:587"},
+		{"relayhost localhost", "relayhost = localhost:10026\n", "", "", "-"},
 		{"relayhost by address", "relayhost = [192.0.2.26]:25\n", "", "", "warning relayhost is [192.0.2.26]:25"},
 		{"relayhost that sends", "relayhost = [192.0.2.25]\n", "", "", "-"},
 		{"relayhost on this host", "relayhost = [127.0.0.1]:10026\n", "", "", "-"},
@@ -124,7 +127,7 @@ func TestRisks(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			folder := t.TempDir()
-			for name, text := range map[string]string{"off": "# ours\n10.1.2.0/24 disable\n", "networks": "# the LMS\n10.3.0.0/16 OK\n"} {
+			for name, text := range map[string]string{"off": "# ours\n10.1.2.0/24 disable\n", "networks": "# the LMS\n10.3.0.0/16\tOK\n"} {
 				if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}

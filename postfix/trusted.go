@@ -21,9 +21,8 @@ func networks(list string, depth int) []netip.Prefix {
 		}
 		if strings.HasPrefix(file, "/") && depth < 3 {
 			for line := range strings.Lines(fileText(file)) {
-				first, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-				if !strings.HasPrefix(first, "#") {
-					all = append(all, networks(first, depth+1)...)
+				if fields := strings.Fields(line); len(fields) > 0 && !strings.HasPrefix(fields[0], "#") {
+					all = append(all, networks(fields[0], depth+1)...)
 				}
 			}
 			continue

@@ -244,6 +244,53 @@ func TestDoctor(t *testing.T) {
 		}
 		p.settle()
 	})
+	t.Run("filters", func(t *testing.T) {
+		master, err := os.ReadFile(p.postfix.ConfigDir + "/master.cf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.master("amavis unix - - n - 2 smtp\n[::1]:10025 inet n - y - - smtpd\n  -o content_filter=\n  -o { receive_override_options = no_unknown_recipient_checks }")
+		p.postconf("content_filter = amavis:[127.0.0.1]:10024")
+		// The other smtpd of this host, the one of the test, has the filter as well.
+		p.undo(p.doctor().finds(t, "error", "content_filter = amavis:[127.0.0.1]:10024, and [::1]:10025/inet takes mail back without no_milters"))
+		if text, _, status := p.run("doctor", "--user", "nobody"); status != 0 || !strings.HasSuffix(text, " ok, 0 warnings, 0 errors\n") {
+			t.Errorf("exit status %d\n%s", status, text)
+		}
+		p.postconf("content_filter =")
+		p.master("127.0.0.1:1 inet n - y - - smtpd -o smtpd_proxy_filter=127.0.0.1:10024")
+		p.settle()
+		p.undo(p.doctor().finds(t, "error", "127.0.0.1:1/inet has smtpd_proxy_filter = 127.0.0.1:10024", "call onbehalf at [::1]:10025/inet"))
+		well(t)
+		if err := os.WriteFile(p.postfix.ConfigDir+"/master.cf", master, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+	})
+	t.Run("settings of services", func(t *testing.T) {
+		master, err := os.ReadFile(p.postfix.ConfigDir + "/master.cf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.master("127.0.0.1:1 inet n - y - - smtpd\n  -o { smtpd_milters = { unix:onbehalf/milter.sock, default_action = accept } }\n  -o milter_default_action=accept\n  -o smtpd_milter_maps=static:DISABLE")
+		p.master("away unix - - y - - smtp -o smtp_line_length_limit=990 -o smtp_header_checks=regexp:/x")
+		p.settle()
+		d := p.doctor()
+		d.finds(t, "error", "127.0.0.1:1/inet has smtpd_milters of its own", "take default_action out of the braces")
+		d.finds(t, "error", "127.0.0.1:1/inet has smtpd_milter_maps of its own (static:DISABLE)")
+		d.finds(t, "warning", "away/unix has smtp_header_checks of its own (regexp:/x)")
+		p.undo(d.finds(t, "error", "127.0.0.1:1/inet has milter_default_action of its own (accept)"))
+		p.undo(d.finds(t, "warning", "away/unix has smtp_line_length_limit of its own (990)"))
+		for _, f := range p.doctor().Findings {
+			if strings.Contains(f.What, "smtp_line_length_limit of its own") || strings.Contains(f.What, "milter_default_action of its own") {
+				t.Errorf("what doctor says to do changes nothing: %+v", f)
+			}
+		}
+		if err := os.WriteFile(p.postfix.ConfigDir+"/master.cf", master, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+		well(t)
+	})
 	t.Run("network that is not trusted", func(t *testing.T) {
 		p.postconf("mynetworks = 127.0.0.0/8 10.1.0.0/16")
 		p.doctor().finds(t, "warning", "mynetworks has 10.1.0.0/16, which is not in trust.networks")
