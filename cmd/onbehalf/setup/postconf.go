@@ -80,11 +80,15 @@ func (d Deploy) show(ctx context.Context, changes []postfix.Change) {
 		if i == 0 {
 			out.Blank()
 		}
-		text := f.What
+		word, text := "# warning: ", f.What
+		if f.Level == postfix.Error {
+			word = "# ERROR:   "
+		}
 		if f.Why != "" {
 			text += "; " + f.Why
 		}
-		out.Behind("# warning: ", "#          ", text+": "+f.Fix)
+		out.Behind(word, "#          ", text)
+		out.Behind("#      do: ", "#          ", f.Fix)
 		for _, line := range f.Commands {
 			out.Line("#   %s", line)
 		}
