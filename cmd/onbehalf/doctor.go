@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) doctor() *cobra.Command {
-	var asJSON bool
+	var asJSON, bySMTP bool
 	user, host := "onbehalf", ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -27,18 +27,24 @@ func (p *program) doctor() *cobra.Command {
 daemon, the socket as Postfix's user from inside its chroot, Postfix's settings, a
 message through the socket whose signatures have to verify, and the DNS of the platform.
 For each it says ok, warning or ERROR, why, and what to do. It writes nothing, changes
-nothing and sends nothing. Run it as root. Exit status 0 when there is no error.`,
+nothing and sends nothing. The message bypasses Postfix; with --smtp another one goes
+through it. Run it as root. Exit status 0 when there is no error.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDoctor(cmd.Context(), user, host, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.runDoctor(cmd.Context(), user, host, asJSON, bySMTP)
+		},
 	}
 	cmd.Flags().StringVar(&user, "user", user, "user that the daemon runs as, where none runs to ask")
 	hostFlag(cmd, &host)
+	cmd.Flags().BoolVar(&bySMTP, "smtp", false, "also hand Postfix a message that onbehalf refuses: a Postfix that does not call onbehalf takes it and sends it to platform.bounces_to")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return cmd
 }
 
-func (p *program) runDoctor(ctx context.Context, user, host string, asJSON bool) error {
-	findings := p.installation(ctx, user, host).Examine(ctx)
+func (p *program) runDoctor(ctx context.Context, user, host string, asJSON, bySMTP bool) error {
+	in := p.installation(ctx, user, host)
+	in.SMTP = bySMTP
+	findings := in.Examine(ctx)
 	bad := doctor.Bad(findings)
 	if asJSON {
 		if err := printJSON(p.out, map[string]any{"ok": !bad, "findings": findings}); err != nil {

@@ -51,6 +51,7 @@ by postconf, each as it was shown, and no other.`,
 	flags.StringVar(&q.given.BouncesTo, "bounces-to", "", "mailbox for bounces that belong to no author (default postmaster@DOMAIN)")
 	flags.StringSliceVar(&q.given.SendingIPs, "sending-ip", nil, "IP address that receivers see mail come from; may be repeated (default: the public ones of this host)")
 	flags.StringSliceVar(&q.given.Selectors, "selector", nil, "selectors of the RSA and the Ed25519 key (default ob1,ob2)")
+	flags.StringSliceVar(&q.given.Trusted, "trust", nil, "network of application servers, whose mail is signed and rewritten without a login, or \"none\"; may be repeated (default none; on a terminal what mynetworks of Postfix holds is offered)")
 	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that tenants include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
 	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
 	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
