@@ -17,7 +17,7 @@ const (
 )
 
 // ErrStranger is what Ask returns when the answer is not one of ours.
-var ErrStranger = errors.New("what answers is not onbehalf, or of another version")
+var ErrStranger = errors.New("what answers is not onbehalf, or is another version of it")
 
 // Ask gets the document at a path from the daemon that listens at a socket ("unix" or
 // "tcp"). When the daemon has no such document, the error is an Error; when nobody answers, that of

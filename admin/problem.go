@@ -15,8 +15,8 @@ const (
 )
 
 // worst are the problems that a document has room for, of all that were taken: what concerns the
-// platform, then what may soon be lost, what DNS does not tell about, and what is not there, each the
-// latest first.
+// platform, then what may soon be lost, what DNS does not answer about, and what is not there, each
+// the latest first.
 type worst struct {
 	total  int
 	listed []*Problem // the worst first
@@ -88,7 +88,7 @@ func (p *Problem) weight() int {
 	return 3
 }
 
-// when gives the instant that the problem is known by.
+// when returns the instant since which the problem is known.
 func (p *Problem) when() time.Time {
 	if p.Since.IsZero() {
 		return p.Trouble.At

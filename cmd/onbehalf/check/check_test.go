@@ -225,7 +225,7 @@ func TestSample(t *testing.T) {
 	one := h.add("one", "*.wide.example")
 	h.zone += "cw1._domainkey.wide.example TXT \"KEY\"\n"
 	result, printed := h.check()
-	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3 key, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
+	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3 key, keep: ", "(for example from any-name.wide.example; no mail has come from such a name yet)", "DKIM pass for wide.example")
 	if today := result.Domains[0].Today; len(result.Domains) != 1 || !today.Guessed || today.Author.String() != "postmaster@any-name.wide.example" {
 		t.Errorf("%+v", result.Domains)
 	}

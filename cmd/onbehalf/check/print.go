@@ -109,7 +109,7 @@ func wanted(r publish.Record, ours bool) string {
 func (t *Today) print(w io.Writer) {
 	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Action, t.Reason))
 	if t.Guessed {
-		Line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
+		Line(w, "", fmt.Sprintf("(for example from %s; no mail has come from such a name yet)", t.Author.Domain))
 	}
 	if t.Trouble != "" {
 		Line(w, "  but", t.Trouble)
