@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// Level says what a finding stops.
+// Level is what a finding stops.
 type Level int
 
 const (
@@ -77,13 +77,13 @@ func (f Findings) Fatal() bool {
 }
 
 // Truncated reports whether a file may be truncated. A reload must be refused then, for
-// the part that is missing would be tenants dropped.
+// because tenants in the missing part would be dropped.
 func (f Findings) Truncated() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Truncated })
 }
 
 // Sort puts findings into the order of the files, and within a file into the order
-// of reading. What was added behind Load's findings by KeyFile.Finding falls into place.
+// of reading, those that were added after Load's findings by KeyFile.Finding included.
 func (f Findings) Sort() {
 	slices.SortStableFunc(f, func(a, b Finding) int { return a.at.compare(b.at) })
 }
@@ -132,7 +132,7 @@ func (f Findings) limited(rest counts) Findings {
 	return kept
 }
 
-// byLevel counts findings, those aside that stand for others.
+// byLevel counts findings, without those that stand for others.
 func (f Findings) byLevel() counts {
 	var all counts
 	for _, one := range f {

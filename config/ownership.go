@@ -29,7 +29,7 @@ func (o owner) String() string {
 	return item + " (" + o.entry.doc.file + ")"
 }
 
-// claim returns a name to an owner, unless another has it already.
+// claim records the owner of a name, unless it has another owner already.
 func claim(of map[string]owner, name string, by owner) (other owner, taken bool) {
 	if other, found := of[name]; found {
 		return other, other != by
@@ -43,8 +43,8 @@ func (l *loader) claimID(e *entry) {
 		_, here := e.doc.find(e.path + ".id")
 		_, there := other.entry.doc.find(other.entry.path + ".id")
 		e.doc.fail(e.path+".id",
-			fmt.Sprintf("%s, in line %d, is the id of another tenant too, in line %d of %s", e.raw.ID, here.line, there.line, other.entry.doc.file),
-			"give each its own")
+			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.raw.ID, here.line, there.line, other.entry.doc.file),
+			"use another id for each")
 	}
 }
 
@@ -52,18 +52,18 @@ func (l *loader) claimID(e *entry) {
 func (l *loader) claimSubmitters(by owner, d *document, path string, s tenant.Submitters) {
 	for _, login := range s.Logins {
 		if other, taken := claim(l.claims.logins, login, by); taken {
-			d.fail(path+".logins", fmt.Sprintf("%s is bound to %s too", quoted(login), other), "a login can be bound to one sender, give each its own")
+			d.fail(path+".logins", fmt.Sprintf("%s is also bound to %s", quoted(login), other), "bind a login to one sender only")
 		}
 	}
 	for _, network := range s.Networks {
 		if other, taken := claim(l.claims.networks, network.String(), by); taken {
-			d.fail(path+".networks", fmt.Sprintf("%s is bound to %s too", network, other), "bind smaller networks, or logins")
+			d.fail(path+".networks", fmt.Sprintf("%s is also bound to %s", network, other), "bind smaller networks, or logins")
 		}
 	}
 }
 
-// besideOthers checks a tenant against the platform and all other tenants.
-func (l *loader) besideOthers(e *entry) {
+// checkAgainstOthers checks a tenant against the platform and all other tenants.
+func (l *loader) checkAgainstOthers(e *entry) {
 	me := owner{e}
 	read := make(map[tenant.Pattern]bool, len(e.tenant.Domains))
 	for _, p := range e.tenant.Domains {
@@ -82,10 +82,10 @@ func (l *loader) besideOthers(e *entry) {
 func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
 	d, own := me.entry.doc, l.config.Platform
 	if other, taken := claim(l.claims.domains, p.String(), me); taken {
-		d.fail(path, fmt.Sprintf("%s belongs to %s too", p, other), "a domain can have one tenant")
+		d.fail(path, fmt.Sprintf("%s also belongs to %s", p, other), "name it for one tenant only")
 	}
 	if of, found := l.own.overlap(p); found {
-		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "take it out of the tenant or out of platform.domains")
+		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "remove it from the tenant or from platform.domains")
 	}
 	if !own.Bounce.IsZero() && own.Bounce.Within(p.Domain) {
 		d.fail(path, "platform.bounce_domain "+own.Bounce.String()+" lies in "+p.String(), "choose a bounce domain that belongs to no tenant")
@@ -134,23 +134,24 @@ func (l *loader) claimReturnPath(me owner) {
 		return
 	}
 	if other, taken := claim(l.claims.returnPaths, name.String(), me); taken {
-		d.fail(path, fmt.Sprintf("%s is the return path of %s too", name.Unicode(), other), "give each its own")
+		d.fail(path, fmt.Sprintf("%s is also the return path of %s", name.Unicode(), other), "use another name for each")
 	}
 	if p := l.config.Platform; name == p.Bounce || p.Owns(name) {
 		d.fail(path, name.Unicode()+" is the platform's own", "choose a name below the tenant's domain")
 	}
 }
 
-// checkBouncesTo sees to it that bounces come to an end. It needs the return paths of
+// checkBouncesTo makes sure that bounces end somewhere. It needs the return paths of
 // all tenants.
 func (l *loader) checkBouncesTo(d *document, path string, to message.Address) {
-	if where := l.comesRound(to.Domain); where != "" {
-		d.fail(path, to.String()+" is inside "+where+", so a bounce would come back again", "name a mailbox of people elsewhere")
+	if where := l.ownDestination(to.Domain); where != "" {
+		d.fail(path, to.String()+" is inside "+where+", so a bounce would come back again", "name a mailbox elsewhere that people read")
 	}
 }
 
-// comesRound names what of ours takes the mail of a domain, where no people read it.
-func (l *loader) comesRound(domain message.Domain) string {
+// ownDestination returns which of our own names takes the mail of a domain, where nobody reads it;
+// empty: none.
+func (l *loader) ownDestination(domain message.Domain) string {
 	p := l.config.Platform
 	if !p.Bounce.IsZero() && domain.Within(p.Bounce) {
 		return "platform.bounce_domain"
@@ -166,17 +167,17 @@ func (l *loader) comesRound(domain message.Domain) string {
 	return ""
 }
 
-// checkOwnership checks what only the longest match among all tenants can tell.
+// checkOwnership checks what depends on the longest match among all tenants.
 func (l *loader) checkOwnership(e *entry) {
 	d, path := e.doc, e.path+".direct.domains"
 	for _, domain := range e.tenant.Direct.Domains {
 		switch holder, found := l.holder(domain); {
 		case !found:
-			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or take it out here")
+			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or remove it here")
 		case holder != (owner{e}):
-			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "take it out here")
-		case l.comesRound(domain) != "":
-			d.fail(path, fmt.Sprintf("%s is inside %s, so its mail comes to this host", domain.Unicode(), l.comesRound(domain)), "take it out here")
+			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "remove it here")
+		case l.ownDestination(domain) != "":
+			d.fail(path, fmt.Sprintf("%s is inside %s, so its mail comes to this host", domain.Unicode(), l.ownDestination(domain)), "remove it here")
 		}
 	}
 	name := e.tenant.ReturnPath

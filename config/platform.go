@@ -62,7 +62,7 @@ func (l *loader) ownDomains(d *document, texts []string) {
 		return
 	}
 	if !slices.ContainsFunc(p.Domains, func(own tenant.Pattern) bool { return own.Covers(p.Domain) }) {
-		d.fail(path, "does not take in platform.domain", "add "+p.Domain.Unicode())
+		d.fail(path, "does not include platform.domain", "add "+p.Domain.Unicode())
 	}
 	read, seen := make(map[tenant.Pattern]bool, len(p.Domains)), make(map[message.Domain]bool)
 	for _, own := range p.Domains {
@@ -100,14 +100,14 @@ func (l *loader) platformKeys(d *document, raw []rawDKIM) {
 	l.dkim(d, "platform.dkim", raw, signers, nil)
 }
 
-// platformBounces sees to it that the bounce domain is for bounces alone.
+// platformBounces makes sure that the bounce domain is for bounces alone.
 func (l *loader) platformBounces(d *document) {
 	p := l.config.Platform
 	if p.Bounce.IsZero() {
 		return
 	}
 	if slices.Contains(p.Domains, tenant.Pattern{Domain: p.Bounce}) || p.Bounce == p.Domain {
-		d.fail("platform.bounce_domain", p.Bounce.Unicode()+" is one of the platform's From domains, and all mail to it is taken for bounces",
+		d.fail("platform.bounce_domain", p.Bounce.Unicode()+" is one of the platform's From domains, and all mail to it is treated as bounces",
 			"choose a name that nothing else uses, like bounces."+p.Domain.Unicode())
 	}
 	if p.FromDomain == p.Bounce && !p.From.Holds("reply") {

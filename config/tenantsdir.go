@@ -21,13 +21,13 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 	}
 	paths, ignored, err := TenantsFiles(l.config.TenantsDir)
 	if err != nil && (main.has("tenants_dir") || !os.IsNotExist(err)) {
-		cause, fix := remedy.Of(disk.Explain(l.config.TenantsDir, err), "look at its disk")
+		cause, fix := remedy.Of(disk.Explain(l.config.TenantsDir, err), "check its disk")
 		main.fail("tenants_dir", l.config.TenantsDir+" "+cause, fix)
 		return nil
 	}
 	files := l.tenantsFiles(paths, ignored)
 	if len(files) == 0 && !main.has("tenants") {
-		main.fail("tenants", "there are no tenants here nor in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
+		main.fail("tenants", "there are no tenants here or in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
 	}
 	return readTenants(files, l.processors)
 }
@@ -72,7 +72,7 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 	for _, path := range slices.Sorted(slices.Values(slices.Concat(read, ignored))) {
 		file := l.document(path)
 		if !isRead[path] {
-			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or take it away")
+			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or remove it")
 		} else {
 			files = append(files, file)
 		}
@@ -112,6 +112,6 @@ func (d *document) readTenants(s *schema) []*entry {
 	if !d.has("tenants") {
 		d.fail("tenants", "is missing", "write `tenants:` and the list of tenants below it")
 	}
-	d.letGo()
+	d.freeTree()
 	return entries(d, raw.Tenants)
 }
