@@ -41,7 +41,7 @@ type Socket struct {
 	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
 	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
 	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
-	Reopened time.Time `json:"reopened,omitzero"` // when it was last opened again, because its file was gone
+	Reopened time.Time `json:"reopened,omitzero"` // when it was last created again, because its file was gone
 }
 
 // Connections are Postfix's to the milter.

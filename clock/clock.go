@@ -1,4 +1,4 @@
-// Package clock knows what time it may be on a host whose clock jumps.
+// Package clock keeps the times that it may be on a host whose clock jumps.
 //
 // Bounce addresses carry the day on which they were made, and expire. A clock that is set a month
 // ahead by mistake makes those of yesterday look a month old, and those that are made meanwhile
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	jump = 12 * time.Hour // less than this is no jump: addresses tell days
+	jump = 12 * time.Hour // less than this is no jump: addresses have days
 	most = 4              // times that are kept beside the system's, the last ones
 )
 
@@ -82,7 +82,7 @@ func (c *Clock) keep(other time.Duration) {
 
 func near(a, b time.Duration) bool { return (a - b).Abs() < jump }
 
-// Others returns what time it may be besides, at most four times; none: the clock has not jumped.
+// Others returns the other times that it may be, at most four; none: the clock has not jumped.
 func (c *Clock) Others() []time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -162,7 +162,7 @@ func TestShutdownNoNewMessage(t *testing.T) {
 	wait(t, "a message under way", h.due)
 	ended := h.shutdown(context.Background())
 	<-h.served
-	h.connections() // not before every connection has been told
+	h.connections() // not before every connection has been noted
 	conn.Write(frames("A", stages[2], stages[3]))
 	wantClosed(t, conn)
 	must(t, <-ended)

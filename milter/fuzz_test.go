@@ -181,8 +181,8 @@ var replies = map[byte]string{
 // orders are the commands of a message, and those that may come right before each; NUL is none.
 var orders = map[byte]string{'M': "\x00MRLNB", 'R': "MR", 'L': "MRL", 'N': "MRL", 'B': "NB", 'E': "NB"}
 
-// silences are the bits of the protocol by which commands have none.
-var silences = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'B': 0x80000}
+// noReply are the bits of the protocol by which commands have none.
+var noReply = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'B': 0x80000}
 
 // expectations are those of the frames in what was sent, of which these bits were agreed, up to the
 // first that is out of order. A server that closes the connection owes none any more.
@@ -201,7 +201,7 @@ func expectations(octets []byte, protocol uint32) (all []expectation) {
 		case ordered:
 			step = code
 		}
-		if letters := replies[code]; letters != "" && protocol&silences[code] == 0 {
+		if letters := replies[code]; letters != "" && protocol&noReply[code] == 0 {
 			all = append(all, expectation{code, letters})
 		}
 		octets = rest

@@ -166,8 +166,8 @@ func TestEndlessHeader(t *testing.T) {
 	}
 }
 
-// TestSilentPeer: every stage has its deadline.
-func TestSilentPeer(t *testing.T) {
+// TestStalledPeer: every stage has its deadline.
+func TestStalledPeer(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits Limits
 		octets []byte

@@ -83,7 +83,7 @@ func TestLedHome(t *testing.T) {
 		"quoted":                    {[]string{`<"` + local + `"@bounces.courseware.nl>`}, []string{"<" + academy + ">"}, nil},
 		"quoted pairs":              {[]string{`<"\S` + local[1:] + `"@bounces.courseware.nl>`}, []string{"<" + academy + ">"}, nil},
 		"quoted owner":              {[]string{h.bounceTo(`"a b"@yourorg.example`)}, []string{`<"a b"@yourorg.example>`}, nil},
-		"owner of nobody's":         {[]string{h.bounceTo(student)}, []string{"<" + student + ">"}, nil},
+		"owner of no tenant's":      {[]string{h.bounceTo(student)}, []string{"<" + student + ">"}, nil},
 		"return path":               {[]string{h.bounceAt(academy, "bounce.yourorganisationname.nl", 0)}, []string{"<" + academy + ">"}, nil},
 		"other bounce domain":       {[]string{"<" + local + "@bounce.yourorganisationname.nl>"}, []string{"<" + academy + ">"}, nil},
 		"ours, of a foreign SRS0":   {[]string{h.bounceTo("SRS0=HHH=TT=orig.example=u@fwd.example")}, []string{"<SRS0=HHH=TT=orig.example=u@fwd.example>"}, nil},
@@ -364,7 +364,7 @@ func TestReplyIsNoBounce(t *testing.T) {
 		reply + "@reply.courseware.nl":                                            academy,
 		upper(reply) + "@Reply.Courseware.NL":                                     "ACADEMY@yourorganisationname.nl",
 		replies + "@reply.courseware.nl":                                          academy,
-		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can tell
+		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can say
 		reply + "@bounces.courseware.nl":                                          "it is a reply address",
 		replies + "@bounce.yourorganisationname.nl":                               "it is a reply address",
 		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code does not fit",
@@ -700,7 +700,7 @@ func TestStatus(t *testing.T) {
 	}
 	got["yourorg"].Reports["failed"] = 0
 	if again := h.Counts.Returns.ByTenant(); again["yourorg"].Reports["failed"] != n {
-		t.Error("ByTenant gives what it keeps, not a copy")
+		t.Error("ByTenant returns what it keeps, not a copy")
 	}
 }
 
@@ -855,13 +855,13 @@ func TestBodyIsNotAskedFor(t *testing.T) {
 		mail mta.Mail
 		want byte
 	}{
-		"stranger":  {stranger(), 'a'},
-		"nobody's":  {from("x@nobody.example", ""), 'a'},
-		"shadow":    {from("a@shadow.example", ""), 'a'},
-		"refused":   {refusable(), 'y'},
-		"signed":    {good(), 'c'},
-		"bounce":    {bounce(h.bounceTo(academy)), 'c'},
-		"too often": {withHops(bounce(h.bounceTo(academy)), 3), 'y'},
+		"stranger":    {stranger(), 'a'},
+		"no tenant's": {from("x@nobody.example", ""), 'a'},
+		"shadow":      {from("a@shadow.example", ""), 'a'},
+		"refused":     {refusable(), 'y'},
+		"signed":      {good(), 'c'},
+		"bounce":      {bounce(h.bounceTo(academy)), 'c'},
+		"too often":   {withHops(bounce(h.bounceTo(academy)), 3), 'y'},
 	} {
 		client := h.client(c.mail)
 		for range 2 {

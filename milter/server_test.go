@@ -142,7 +142,7 @@ func (h *house) send(c *mta.Client, m mta.Mail) mta.Result {
 	return result
 }
 
-// settle waits until the server has done with all that it was told: it answers an
+// settle waits until the server has dealt with all that it was sent: it answers an
 // unknown command (U) at any time. The log line of a message is written behind its
 // reply.
 func settle(t testing.TB, c *mta.Client) {

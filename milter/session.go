@@ -121,9 +121,9 @@ func (s *session) body(chunk []byte) {
 	}
 }
 
-// unless goes on, in silence where that was agreed.
-func (s *session) unless(silence library.OptProtocol) (library.Response, error) {
-	if s.guard.agreed(silence) {
+// unless goes on, with a reply unless it was agreed that there is none.
+func (s *session) unless(noReply library.OptProtocol) (library.Response, error) {
+	if s.guard.agreed(noReply) {
 		return nil, nil
 	}
 	return s.say(goOn)
@@ -169,7 +169,7 @@ func (s *session) Abort(*library.Modifier) error {
 	return nil
 }
 
-// end gives up the message under way, with its signature.
+// end drops the message under way, with its signature.
 func (s *session) end() {
 	if s.transaction != nil {
 		s.transaction.close()

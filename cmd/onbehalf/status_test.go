@@ -429,7 +429,7 @@ func TestRemovedSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !soon(func() bool { conn, err := net.Dial("unix", path); return err == nil && conn.Close() == nil }) {
-			t.Fatal("it is not opened again")
+			t.Fatal("it is not created again")
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
 			t.Errorf("%v, %v", info, err)
@@ -444,7 +444,7 @@ func TestRemovedSockets(t *testing.T) {
 	_, out, _ := d.onbehalf("status")
 	has(t, out, "the file of unix:"+d.folder+"/milter.sock was removed, and was created again")
 	has(t, out, "the file of unix:"+folder+"/socketmap.sock was removed, and was created again")
-	if n := strings.Count(d.said(), "a socket file was removed, and is opened again"); n != 3 {
+	if n := strings.Count(d.said(), "a socket file was removed, and was created again"); n != 3 {
 		t.Errorf("%d lines: %s", n, d.said())
 	}
 	if err := os.Remove(folder + "/socketmap.sock"); err != nil {

@@ -5,7 +5,7 @@
 //	             and body: no-final-newline
 //	environment  overrides of the cast's configuration, as ONBEHALF_ variables
 //	standings    what DNS has shown: a domain, then spf, dkim=SELECTOR,..., path,
-//	             dmarc=POLICY, adkim=s, aspf=s; warning after what the last look-up found gone
+//	             dmarc=POLICY, adkim=s, aspf=s; warning after what the last lookup found gone
 //	message      header and body
 //	plan         the plan that must come of it
 //	header       the header that must come of it

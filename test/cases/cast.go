@@ -213,7 +213,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 			t.Fatal(err)
 		}
 		s.DMARC.Organizational = org
-	case "warning": // what stands before it was gone at the last look-up
+	case "warning": // what stands before it was gone at the last lookup
 		for _, m := range mechanisms(s) {
 			m.State = tenant.Warning
 		}
