@@ -123,7 +123,7 @@ func (t *Today) print(w io.Writer) {
 	}
 	Line(w, "  own server", t.OwnServer)
 	if t.Daemon != "" {
-		Line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
+		Line(w, "  daemon", "has seen something else so far, and uses row "+t.Daemon+": see onbehalf status")
 	}
 }
 

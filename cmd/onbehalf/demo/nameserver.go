@@ -73,7 +73,7 @@ func (n *nameserver) publish(zone string) error {
 	return nil
 }
 
-// answer gives the records of a name and type; NXDOMAIN for a name without any.
+// answer sends the records of a name and type; NXDOMAIN for a name without any.
 func (n *nameserver) answer(w dns.ResponseWriter, question *dns.Msg) {
 	records := *n.records.Load()
 	answer := new(dns.Msg).SetReply(question)
@@ -95,7 +95,7 @@ func (n *nameserver) answer(w dns.ResponseWriter, question *dns.Msg) {
 	w.WriteMsg(answer)
 }
 
-// roomFor gives the octets that the asker takes over UDP (RFC 6891 section 6.2.3).
+// roomFor returns the octets that the asker takes over UDP (RFC 6891 section 6.2.3).
 func roomFor(question *dns.Msg) int {
 	if edns := question.IsEdns0(); edns != nil {
 		return int(edns.UDPSize())

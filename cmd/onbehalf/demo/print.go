@@ -11,7 +11,7 @@ import (
 	"onbehalf/term"
 )
 
-// printer tells the play. What is painted is clean; the rest of a line is ours.
+// printer prints the play. What is painted is clean; the rest of a line is ours.
 type printer struct {
 	out  io.Writer
 	term *term.Printer
@@ -26,7 +26,7 @@ func (p printer) opening() {
 	p.line("Its host is %s. What does a receiver make of that, without and with onbehalf?", hostIP)
 }
 
-func (p printer) tell(number int, s scene, mail mta.Mail, without authorize.Opinion, why logLine, result mta.Result, with authorize.Opinion) {
+func (p printer) show(number int, s scene, mail mta.Mail, without authorize.Opinion, why logLine, result mta.Result, with authorize.Opinion) {
 	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. %s", number, s.title)))
 	p.line("   without onbehalf")
 	p.message(mail.Sender, mail.Header, nil)
@@ -88,14 +88,14 @@ func (p printer) opinion(o authorize.Opinion) {
 func (p printer) field(name, text string) { p.line("     %-16s %s", name, text) }
 
 func (p printer) bounce(number int, to string, why logLine, result mta.Result) {
-	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. The student of the first message is not known; the receiver sends it back.", number)))
+	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. The student of the first message does not exist; the receiver sends it back.", number)))
 	p.field("sender", "<>")
 	p.field("recipient", to)
 	p.line("   with onbehalf: %s", why.Reason)
 	p.field("recipient", p.paint(term.Bold, strings.Join(result.Recipients, " ")))
-	p.line("   %s", p.paint(term.Cyan, "The address itself says where it leads, and a check code that it is ours: nothing is stored, nothing is lost."))
+	p.line("   %s", p.paint(term.Cyan, "The address itself says where to forward it, and its check code proves that we made it: nothing is stored, nothing is lost."))
 }
 
 func (p printer) closing() {
-	p.line("\n%s", p.paint(term.Dim, "Nothing left this machine. To set up the real thing, read README.md."))
+	p.line("\n%s", p.paint(term.Dim, "Nothing left this machine. To install it, read README.md."))
 }

@@ -19,7 +19,7 @@ func (r Result) Print(w io.Writer) {
 	check.Line(w, "we are", fmt.Sprintf("%s, sending from %s", r.Caller.Hello, ips(r.Caller.SendingIPs)))
 	check.Line(w, "certificate", r.Caller.presents())
 	if r.Left > 0 {
-		check.Line(w, "addresses", fmt.Sprintf("%d more are left out, for Postfix tries %d", r.Left, mostAddresses))
+		check.Line(w, "addresses", fmt.Sprintf("%d more are left out, because Postfix tries %d", r.Left, mostAddresses))
 	}
 	for _, h := range r.Hosts {
 		h.print(w, r.Sight)
@@ -29,7 +29,7 @@ func (r Result) Print(w io.Writer) {
 		f.print(w)
 	}
 	if !r.Accepted {
-		check.Line(w, "result", "Mail would not be accepted now.")
+		check.Line(w, "result", "The server would not accept mail now.")
 	}
 }
 
@@ -41,9 +41,9 @@ func (c Caller) presents() string {
 	case c.Unusable != "":
 		return "ours cannot be read: " + c.Unusable
 	case c.Postfix:
-		return "none of ours: smtp_tls_chain_files and smtp_tls_cert_file of Postfix are empty"
+		return "none: smtp_tls_chain_files and smtp_tls_cert_file of Postfix are empty"
 	}
-	return "none of ours: there is no Postfix on this host"
+	return "none: there is no Postfix on this host"
 }
 
 func (h Host) print(w io.Writer, s Sight) {
@@ -135,5 +135,5 @@ func (f Finding) print(w io.Writer) {
 	}
 	check.Line(w, word, text)
 	check.Line(w, "  do", f.Fix)
-	check.Line(w, "  tell them", f.Tell)
+	check.Line(w, "  ask tenant", f.Ask)
 }

@@ -28,7 +28,7 @@ func (t *Test) tenantAddress(from message.Address) (message.Address, error) {
 	case owner != nil && owner != t.tenant:
 		return from, fmt.Errorf("--from: %s belongs to tenant %s, not to %s", from.Domain, owner.ID, t.TenantID)
 	}
-	return from, fmt.Errorf("--from: %s is no domain of tenant %s", from.Domain, t.TenantID)
+	return from, fmt.Errorf("--from: %s is not a domain of tenant %s", from.Domain, t.TenantID)
 }
 
 func (t *Test) likelyAddress() (message.Address, error) {
@@ -45,7 +45,7 @@ func (t *Test) likelyAddress() (message.Address, error) {
 			return from, nil
 		}
 	}
-	return message.Address{}, fmt.Errorf("tenant %s has no address that can be chosen for it; choose one by --from", t.TenantID)
+	return message.Address{}, fmt.Errorf("tenant %s has no address to send from; choose one with --from", t.TenantID)
 }
 
 // postmasterOf returns the address that every domain with mail has (RFC 5321 section

@@ -47,13 +47,13 @@ func (t *Test) printExpected(out *term.Printer, p *sample) {
 	}
 }
 
-// reservation says why another row may come true.
+// reservation returns why another row may apply.
 func (t *Test) reservation(p *sample) string {
 	switch {
 	case p.Plan.Shadow:
-		return " But mode is shadow: that is logged, and the message left as it is."
+		return " But mode is shadow: this is only logged, and the message is left as it is."
 	case p.Plan.Row == rewrite.RowOnBehalf && t.tenant.Authorization == tenant.Auto && t.snapshot.Standing(p.From.Domain).SPF.State == tenant.Unknown:
-		return " The daemon may have seen more in the tenant's DNS than is known here."
+		return " The daemon may know more of the tenant's DNS than this command."
 	}
 	return ""
 }
