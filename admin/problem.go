@@ -47,8 +47,8 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 	}
 }
 
-// note counts a problem, and lists it if it is among the worst. Of two that are as bad, the one that was
-// noted first stands first.
+// note counts a problem, and lists it if it is among the worst. Of two that are as bad, the one
+// that was noted first stands first.
 func (w *worst) note(p Problem, selector string) {
 	w.total++
 	if len(w.listed) == maxListed && compare(w.listed[maxListed-1], &p) <= 0 {

@@ -67,8 +67,8 @@ func (f Finding) String() string {
 	}, b.String())
 }
 
-// Findings is all that is wrong, by file and by position in it; of very much, the first 100, and how
-// many more.
+// Findings is all that is wrong, by file and by position in it; of very much, the first 100, and
+// how many more.
 type Findings []Finding
 
 // Fatal reports whether start and reload must be refused.
@@ -88,8 +88,8 @@ func (f Findings) Sort() {
 	slices.SortStableFunc(f, func(a, b Finding) int { return a.at.compare(b.at) })
 }
 
-// mostFindings is how many findings are kept: nobody reads more, and there may be one for each line of
-// a file.
+// mostFindings is how many findings are kept: nobody reads more, and there may be one for each line
+// of a file.
 const mostFindings = 100
 
 // counts are numbers of findings by Level.

@@ -37,8 +37,8 @@ func (s Socket) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSocketPath is what sun_path of unix(7) holds, without the final NUL.
 const maxSocketPath = 107
 
-// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT. The error says what to
-// write.
+// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT. The error says what
+// to write.
 func ParseSocket(folder, s string) (Socket, error) { return (&loader{folder: folder}).parseSocket(s) }
 
 // parseSocket reads unix:PATH or inet:HOST:PORT, with brackets around an IPv6 address.

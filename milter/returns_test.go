@@ -29,15 +29,15 @@ const (
 )
 
 // codec makes addresses of ours as on a day after the cases play, with the secrets
-// that the house has now.
-func (h *house) codec(days int) srs.Codec {
+// that the harness has now.
+func (h *harness) codec(days int) srs.Codec {
 	return rewrite.NewCodec(h.state.Load().Table.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
 }
 
 // bounceTo is the recipient of a bounce to that sender.
-func (h *house) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
+func (h *harness) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
 
-func (h *house) bounceAt(sender, domain string, days int) string {
+func (h *harness) bounceAt(sender, domain string, days int) string {
 	h.t.Helper()
 	at, err := message.ParseDomain(domain)
 	must(h.t, err)
@@ -45,7 +45,7 @@ func (h *house) bounceAt(sender, domain string, days int) string {
 }
 
 // overflowOf is the recipient of a bounce to what did not fit into an address.
-func (h *house) overflowOf(tenant string) string {
+func (h *harness) overflowOf(tenant string) string {
 	h.t.Helper()
 	at, err := message.ParseDomain(home)
 	must(h.t, err)
@@ -298,8 +298,8 @@ func TestLocalBounce(t *testing.T) {
 	}
 }
 
-// replying returns a house whose rewritten From is a reply address.
-func replying(t *testing.T) *house {
+// replying returns a harness whose rewritten From is a reply address.
+func replying(t *testing.T) *harness {
 	t.Helper()
 	h := open(t)
 	cast := cases.NewCast(t)
@@ -470,7 +470,7 @@ func TestGuessing(t *testing.T) {
 // TestExpiryByClock: it is the server's clock that ages an address.
 func TestExpiryByClock(t *testing.T) {
 	var passed atomic.Int64 // days
-	h := open(t, func(h *house) {
+	h := open(t, func(h *harness) {
 		h.Now = func() time.Time { return cases.Now.Add(time.Duration(passed.Load()) * day) }
 	})
 	m := bounce(h.bounceTo(academy))
@@ -504,7 +504,7 @@ func TestClockJump(t *testing.T) {
 		"right again: never made":          {times{5, -25}, 7, false},
 		"right again: older than any time": {times{5, -25}, -56, false},
 	} {
-		h := open(t, func(h *house) {
+		h := open(t, func(h *harness) {
 			h.Now = func() time.Time { return at(c.now) }
 			h.Besides = func() []time.Time { return []time.Time{at(c.besides)} }
 		})

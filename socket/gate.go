@@ -20,7 +20,8 @@ const (
 	// Idle is a connection between two messages or requests. It is closed when a new one needs its
 	// place, the one that was used longest ago first, and at the end.
 	Idle Use = iota
-	// Begun is a connection within a message that its client can begin again. It is closed at the end.
+	// Begun is a connection within a message that its client can begin again. It is closed at the
+	// end.
 	Begun
 	// Due is a connection within a message that is being answered. At the end it is waited for.
 	Due

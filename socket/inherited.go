@@ -9,8 +9,8 @@ import (
 )
 
 // Inherited returns the sockets that systemd hands over (sd_listen_fds(3)), by the names that their
-// units have for them (FileDescriptorName=). They outlive the process, so that no connection is lost
-// over a restart. The error names all that accept no connections.
+// units have for them (FileDescriptorName=). They outlive the process, so that no connection is
+// lost over a restart. The error names all that accept no connections.
 func Inherited() (map[string][]net.Listener, error) {
 	all := make(map[string][]net.Listener)
 	var failed error

@@ -49,8 +49,8 @@ func bind(network, address string) (net.Listener, fs.FileInfo, error) {
 	return inner, file, nil
 }
 
-// setMode sets the mode of a socket before it has a file: bind(2) makes the file with the mode of the
-// socket, without what the umask of the process takes away.
+// setMode sets the mode of a socket before it has a file: bind(2) makes the file with the mode of
+// the socket, without what the umask of the process takes away.
 func setMode(_, _ string, socket syscall.RawConn) error {
 	var err error
 	if failed := socket.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) }); failed != nil {

@@ -77,8 +77,8 @@ func (l *Listener) Close() error {
 	return l.inner.Close()
 }
 
-// Watch checks every two seconds whether the file of the socket is still there, and opens the socket
-// again where it is not. It returns after Close, at once where the socket has no file.
+// Watch checks every two seconds whether the file of the socket is still there, and opens the
+// socket again where it is not. It returns after Close, at once where the socket has no file.
 func (l *Listener) Watch(log *slog.Logger) {
 	if l.file == nil {
 		return

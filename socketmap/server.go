@@ -66,7 +66,8 @@ func (s *Server) Serve(listener net.Listener) error {
 }
 
 // Close closes the listeners and all connections, and waits until their goroutines have ended.
-// There is no answer to wait for: none takes longer than a lookup in memory, and Postfix asks again.
+// There is no answer to wait for: none takes longer than a lookup in memory, and Postfix asks
+// again.
 func (s *Server) Close() {
 	s.once.Do(s.init)
 	s.gate.Close()

@@ -51,8 +51,8 @@ type Checker struct {
 	below  map[string][]authorize.Target
 }
 
-// New makes a Checker. It has two tables, so that what is found now does not mix with what the daemon
-// has seen.
+// New makes a Checker. It has two tables, so that what is found now does not mix with what the
+// daemon has seen.
 func New(s Source) (*Checker, error) {
 	now, err := tenant.NewTable(s.Table.Platform(), s.Table.Tenants())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package selftest sends two messages to one mailbox, as the platform and on behalf of a tenant, and
-// says what to look for there.
+// Package selftest sends two messages to one mailbox, as the platform and on behalf of a tenant,
+// and says what to look for there.
 //
 //	selftest.go  a test: what is sent, and what became of it
 //	address.go   the tenant, and addresses that a person may read
