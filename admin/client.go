@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Bounds of an answer, for who asks.
+// Bounds of an answer, for the client.
 const (
 	answerTime = 30 * time.Second
 	maxAnswer  = 64 << 20

@@ -29,7 +29,7 @@
 //
 //   - document.go: the documents, as JSON has them; write.go: how they are written
 //   - serve.go: HTTP on a socket, and its bounds; handler.go: a question, and its answer
-//   - client.go: Ask, for who asks
+//   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

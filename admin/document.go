@@ -184,7 +184,7 @@ type Direct struct {
 // Returned counts the mail that came back for a tenant, since the start.
 type Returned struct {
 	Messages  int64            `json:"messages"`          // bounces and replies
-	Automatic int64            `json:"automatic"`         // of these, vacation replies and the like
+	Automatic int64            `json:"automatic"`         // of these, vacation replies and similar
 	Reports   map[string]int64 `json:"reports,omitempty"` // of delivery status notifications, by action
 	// Refusals are what receivers have against the tenant's mail, the latest first.
 	Refusals []Refusal `json:"refusals,omitempty"`

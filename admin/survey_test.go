@@ -102,7 +102,7 @@ func TestWildcards(t *testing.T) {
 	below := standing(t, "dept.wide.example", tenant.Active, "", "")
 	below.Seen, below.DKIM = noon, nil
 	apex := standing(t, "wide.example", "", tenant.Pending, "")
-	apex.SPF = tenant.Mechanism{} // nobody sends from it
+	apex.SPF = tenant.Mechanism{} // no mail comes from it
 	d := newDesk(t, []*tenant.Tenant{customer(t, "wide", "*.wide.example"), customer(t, "far", "*.far.example"), customer(t, "both", "both.example", "*.both.example")},
 		apex, below, standing(t, "both.example", tenant.Active, tenant.Pending, ""))
 	got := ""

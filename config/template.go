@@ -55,7 +55,7 @@ func (l *loader) checkFrom(d *document) {
 	case p.FromDomain == p.Domain || slices.Contains(p.Domains, tenant.Pattern{Domain: p.FromDomain}):
 		d.fail(path, "lets every sender have any address at "+p.FromDomain.Unicode()+", where the platform has its own addresses", "use a separate domain for senders, "+apart+", or write noreply@"+p.Domain.Unicode())
 	case !p.From.Holds("tenant") && !p.From.Holds("domain"):
-		d.fail(path, "gives senders of two tenants the same address when their local parts are equal", "write "+apart)
+		d.fail(path, "lets senders of two tenants have the same address when their local parts are equal", "write "+apart)
 	case strings.Contains(p.From.String(), "}{"):
 		d.fail(path, "has nothing between two placeholders, so it could be read in two ways", "write "+apart)
 	}

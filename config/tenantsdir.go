@@ -80,7 +80,7 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 	return files
 }
 
-// readTenants reads files side by side, for there may be thousands.
+// readTenants reads files in parallel, because there may be thousands.
 func readTenants(files []*document, processors int) []*entry {
 	s := schemaOf(reflect.TypeFor[rawTenants]())
 	found := make([][]*entry, len(files))

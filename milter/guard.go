@@ -279,7 +279,7 @@ func (g *guard) takeOffer(data []byte) error {
 }
 
 // keepWords takes the words of MAIL and RCPT apart, each with its NUL. Parameters stay where
-// they are, for there may be a hundred thousand of them.
+// they are, because there may be a hundred thousand of them.
 func (g *guard) keepWords(data []byte) {
 	address, parameters, _ := bytes.Cut(data, []byte{0})
 	g.address, g.parameters = string(address), parameters

@@ -193,7 +193,7 @@ func TestExchangeOnTheWire(t *testing.T) {
 	}
 }
 
-// TestClaimedSender: a sender that a stranger claims gives way to the tenant's overflow
+// TestClaimedSender: a sender that a stranger claims is replaced by the tenant's overflow
 // address, whatever it is, so that nobody gets an address of ours that leads to whom he
 // names. The null sender stays.
 func TestClaimedSender(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 )
 
 // Connect, MAIL, header fields and body arrive without waiting for us, values with
-// their leading space, because signatures cover it. RCPT waits, for it may be refused; so
+// their leading space, because signatures cover it. RCPT waits, because it may be refused; so
 // does the end of the header: a body that we do not need is then not sent. HELO, DATA and
 // unknown commands say nothing to us.
 const wantedProtocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |

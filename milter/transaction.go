@@ -200,7 +200,7 @@ func (t *transaction) addField(f message.Field) {
 
 // decide asks for the plan. A message that needs its body read has its signatures
 // started, over the header that the plan leads to; any other is answered. Mail that is
-// not ours passes whatever its size, for nothing in it is needed.
+// not ours passes whatever its size, because nothing in it is needed.
 func (t *transaction) decide() library.Response {
 	t.shown = true
 	if t.short {

@@ -19,7 +19,7 @@
 // whether a table has a default): nothing is counted or logged for it.
 //
 //	answer.go     a request's answer, pure
-//	ask.go        a request, for who asks
+//	ask.go        a request, for clients
 //	netstring.go  how both travel
 //	server.go     connections and their bounds
 package socketmap

@@ -22,7 +22,7 @@ type Printer struct {
 	colour  bool
 }
 
-// New returns a printer. On a terminal it goes by the terminal's width, and has colour unless
+// New returns a printer. On a terminal it uses the terminal's width, and has colour unless
 // NO_COLOR is set (no-color.org) or the terminal is a dumb one.
 func New(out io.Writer) *Printer {
 	p := &Printer{out: out, columns: Columns}

@@ -8,7 +8,7 @@
 // every domain has to have (RFC 5321 section 4.5.1).
 //
 // What was seen is a value, Sight; Judge makes a Result of it, and asks nobody. A server may still
-// refuse a message after DATA, for what stands in it.
+// refuse a message after DATA because of its content.
 //
 // What is printed is pasted into tickets. Anybody who has a bounce address can use it, so they are
 // never shown, not even where a server repeats them.

@@ -47,7 +47,7 @@ func lookup(ctx context.Context, asker resolve.Asker, hop tenant.NextHop, types 
 	case len(r.found) > 0:
 		return r.found, Trouble{}
 	case r.err != nil:
-		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS gives no answer about the addresses of %s: %s", hop.Name, onLine(r.err))}
+		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS has no answer about the addresses of %s: %s", hop.Name, onLine(r.err))}
 	}
 	return nil, Trouble{NoSuchName, fmt.Sprintf("DNS has no address for %s", names(hosts))}
 }
@@ -57,7 +57,7 @@ func lookup(ctx context.Context, asker resolve.Asker, hop tenant.NextHop, types 
 func (r *route) exchangers(domain message.Domain) ([]message.Domain, Trouble) {
 	answer, err := r.dns.Ask(r.ctx, domain.String(), dns.TypeMX)
 	if err != nil {
-		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS gives no answer about the hosts that take mail for %s: %s", domain, onLine(err))}
+		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS has no answer about the hosts that take mail for %s: %s", domain, onLine(err))}
 	}
 	var all []*dns.MX
 	for _, rr := range answer.Records {
