@@ -53,11 +53,11 @@ func newClock(system func() time.Time, passed func() time.Duration, written time
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.look()
+	return c.update()
 }
 
-// look notes a jump.
-func (c *Clock) look() time.Time {
+// update notes a jump, and returns the time by the system's clock.
+func (c *Clock) update() time.Time {
 	system := c.system()
 	now := system.Round(0).Sub(c.at) - c.passed()
 	if !near(now, c.now) {
@@ -86,7 +86,7 @@ func near(a, b time.Duration) bool { return (a - b).Abs() < jump }
 func (c *Clock) Others() []time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look()
+	c.update()
 	var all []time.Time
 	for _, other := range c.others {
 		all = append(all, c.at.Add(c.passed()+other))

@@ -160,8 +160,8 @@ func (d *document) address(path, text string) message.Address {
 	return a
 }
 
-// shown takes a name that stands in the header of messages.
-func (d *document) shown(path, name string) string {
+// displayName takes a name that is shown in the header of messages.
+func (d *document) displayName(path, name string) string {
 	const most = 100
 	if n := utf8.RuneCountInString(name); n > most {
 		d.fail(path, fmt.Sprintf("has %d characters, and no mail program shows that many", n), fmt.Sprintf("shorten it to %d", most))

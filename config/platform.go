@@ -19,7 +19,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	d.require("platform.bounce_domain", r.BounceDomain, "bounces.courseware.example")
 	d.require("platform.bounces_to", r.BouncesTo, "postmaster@courseware.example")
 
-	p.Name = d.shown("platform.name", r.Name)
+	p.Name = d.displayName("platform.name", r.Name)
 	p.Domain = d.domain("platform.domain", r.Domain)
 	p.Bounce = d.domain("platform.bounce_domain", r.BounceDomain)
 	p.BouncesTo = d.address("platform.bounces_to", r.BouncesTo)

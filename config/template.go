@@ -74,7 +74,7 @@ func (e *entry) nameTemplate() tenant.Template {
 	if e.raw.FromName == "" {
 		return standard
 	}
-	t, err := tenant.ParseTemplate(e.doc.shown(e.path+".from_name", e.raw.FromName), "name", "platform", "tenant")
+	t, err := tenant.ParseTemplate(e.doc.displayName(e.path+".from_name", e.raw.FromName), "name", "platform", "tenant")
 	if err != nil {
 		e.doc.failBy(e.path+".from_name", err, "write one like "+quoted(standard.String()))
 	}

@@ -9,12 +9,12 @@ import (
 // tenant takes one tenant by itself.
 func (l *loader) tenant(e *entry) {
 	d, raw := e.doc, e.raw
-	t := &tenant.Tenant{ID: raw.ID, Name: d.shown(e.path+".name", raw.Name)}
+	t := &tenant.Tenant{ID: raw.ID, Name: d.displayName(e.path+".name", raw.Name)}
 	e.tenant = t
 	if t.Name == "" {
 		t.Name = t.ID
 	}
-	l.identify(e)
+	l.checkID(e)
 	t.Domains = d.patterns(e.path+".domains", raw.Domains)
 	if len(raw.Domains) == 0 {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
@@ -60,8 +60,8 @@ func (l *loader) warnOfReplies(e *entry) {
 	}
 }
 
-// identify checks the id.
-func (l *loader) identify(e *entry) {
+// checkID checks the id.
+func (l *loader) checkID(e *entry) {
 	path, id := e.path+".id", e.raw.ID
 	switch {
 	case id == "":

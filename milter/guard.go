@@ -111,10 +111,10 @@ func (g *guard) next() error {
 	case library.CodeHeader:
 		name, value, _ := strings.Cut(string(data[:len(data)-1]), "\x00")
 		g.session.field(name, value)
-		return g.unless(library.OptNoHeaderReply)
+		return g.goOnUnless(library.OptNoHeaderReply)
 	case library.CodeBody:
 		g.session.body(data)
-		return g.unless(library.OptNoBodyReply)
+		return g.goOnUnless(library.OptNoBodyReply)
 	case library.CodeMail:
 		g.keepWords(data)
 		if !g.Enter(socket.Begun) {
@@ -136,8 +136,8 @@ func (g *guard) next() error {
 
 func (g *guard) command() library.Code { return library.Code(g.frame[4]) }
 
-// unless answers a frame in place of the library, unless it was agreed that it has no reply.
-func (g *guard) unless(noReply library.OptProtocol) error {
+// goOnUnless answers a frame in place of the library, unless it was agreed that it has no reply.
+func (g *guard) goOnUnless(noReply library.OptProtocol) error {
 	if g.agreed(noReply) {
 		return nil
 	}

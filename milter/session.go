@@ -68,7 +68,7 @@ func (s *session) Connect(_, family string, port uint16, addr net.IP, _ *library
 	ip, _ := netip.AddrFromSlice(addr)
 	s.client = ip.Unmap()
 	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()
-	return s.unless(library.OptNoConnReply)
+	return s.goOnUnless(library.OptNoConnReply)
 }
 
 // MailFrom begins a message. The login is known here and nowhere later.
@@ -76,7 +76,7 @@ func (s *session) MailFrom(string, *library.Modifier) (library.Response, error) 
 	s.end()
 	s.transaction = begin(s, s.guard.macro("{auth_authen}"))
 	s.noteQueueID()
-	return s.unless(library.OptNoMailReply)
+	return s.goOnUnless(library.OptNoMailReply)
 }
 
 // noteQueueID keeps what Postfix calls the message by, at any stage at which it says so.
@@ -121,8 +121,8 @@ func (s *session) body(chunk []byte) {
 	}
 }
 
-// unless goes on, with a reply unless it was agreed that there is none.
-func (s *session) unless(noReply library.OptProtocol) (library.Response, error) {
+// goOnUnless goes on, with a reply unless it was agreed that there is none.
+func (s *session) goOnUnless(noReply library.OptProtocol) (library.Response, error) {
 	if s.guard.agreed(noReply) {
 		return nil, nil
 	}

@@ -41,7 +41,7 @@ func bind(network, address string) (net.Listener, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	inner.(*net.UnixListener).SetUnlinkOnClose(false) // the file may be another process's by then
-	file, err := exactly(address)
+	file, err := setModeAgain(address)
 	if err != nil {
 		inner.Close()
 		return nil, nil, err
@@ -59,8 +59,8 @@ func setMode(_, _ string, socket syscall.RawConn) error {
 	return err
 }
 
-// exactly sets the mode of a socket file again, because the umask may have narrowed it.
-func exactly(path string) (fs.FileInfo, error) {
+// setModeAgain sets the mode of a socket file again, because the umask may have narrowed it.
+func setModeAgain(path string) (fs.FileInfo, error) {
 	file, err := os.Lstat(path)
 	if err != nil || file.Mode().Perm() == mode {
 		return file, err

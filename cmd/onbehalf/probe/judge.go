@@ -54,7 +54,7 @@ func Judge(s Sight, now time.Time) Result {
 		}
 	}
 	if accepted {
-		soften(j.findings)
+		errorsToWarnings(j.findings)
 		j.add(Finding{Level: OK, Kind: Accepted, Text: fmt.Sprintf("The server would take mail for %s with %s as envelope sender.", s.Domain, j.senderOf(Sender(s.Envelope)))})
 	}
 	s.Hosts = slices.Clone(s.Hosts)
@@ -64,8 +64,8 @@ func Judge(s Sight, now time.Time) Result {
 	return Result{Sight: s, Findings: j.findings, Accepted: accepted}
 }
 
-// soften makes errors warnings: mail arrives by another address.
-func soften(findings []Finding) {
+// errorsToWarnings makes errors warnings: mail arrives by another address.
+func errorsToWarnings(findings []Finding) {
 	for i := range findings {
 		if findings[i].Level == Error {
 			findings[i].Level = Warning

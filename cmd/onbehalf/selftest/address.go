@@ -19,7 +19,7 @@ func (t *Test) platformAddress() message.Address {
 // not exist should not get answers to a test.
 func (t *Test) tenantAddress(from message.Address) (message.Address, error) {
 	if from.Domain.IsZero() {
-		return t.likelyAddress()
+		return t.defaultAddress()
 	}
 	owner, _ := t.snapshot.Owner(from.Domain)
 	switch {
@@ -31,7 +31,7 @@ func (t *Test) tenantAddress(from message.Address) (message.Address, error) {
 	return from, fmt.Errorf("--from: %s is not a domain of tenant %s", from.Domain, t.TenantID)
 }
 
-func (t *Test) likelyAddress() (message.Address, error) {
+func (t *Test) defaultAddress() (message.Address, error) {
 	likely := []message.Address{t.tenant.BouncesTo}
 	for _, wildcard := range []bool{false, true} {
 		for _, pattern := range t.tenant.Domains {

@@ -21,7 +21,7 @@ func (t *Test) printExpectations(w io.Writer) {
 }
 
 func (t *Test) printExpected(out *term.Printer, p *sample) {
-	out.Item("   Expected:", 13, "row %s, %s: %s.%s", p.Plan.Row, p.Plan.Action, p.Plan.Reason, t.reservation(p))
+	out.Item("   Expected:", 13, "row %s, %s: %s.%s", p.Plan.Row, p.Plan.Action, p.Plan.Reason, t.caveat(p))
 	if p.Plan.Action == rewrite.Refuse || p.Plan.Action == rewrite.Pass {
 		return
 	}
@@ -47,8 +47,8 @@ func (t *Test) printExpected(out *term.Printer, p *sample) {
 	}
 }
 
-// reservation returns why another row may apply.
-func (t *Test) reservation(p *sample) string {
+// caveat returns why another row may apply.
+func (t *Test) caveat(p *sample) string {
 	switch {
 	case p.Plan.Shadow:
 		return " But mode is shadow: this is only logged, and the message is left as it is."

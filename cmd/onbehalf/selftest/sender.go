@@ -26,14 +26,14 @@ func (t *Test) obstacle() error {
 			return fmt.Errorf("not sent: onbehalf would refuse message %d, %s: %s\n"+
 				"What becomes of the application's own mail:\n  echo 'From: %s' | onbehalf explain %s\n"+
 				"To see such mail arrive, send it from the application",
-				i+1, p.title, p.Plan.Detail, p.From, t.rightful(p))
+				i+1, p.title, p.Plan.Detail, p.From, t.explainOptions(p))
 		}
 	}
 	return nil
 }
 
-// rightful returns the options of explain for a client that may send the message.
-func (t *Test) rightful(p *sample) string {
+// explainOptions returns the options of explain for a client that may send the message.
+func (t *Test) explainOptions(p *sample) string {
 	who := t.snapshot.Platform().Submitters
 	if p.As == "tenant" {
 		who = t.tenant.Submitters
