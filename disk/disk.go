@@ -172,7 +172,10 @@ func TooOpen(path string, mode fs.FileMode) error {
 // Replace writes a file of a mode and puts it in the place of the one at the path, if there is
 // one: a crash leaves the one or the other. Once it returns nil the new one is on the disk.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
-	draft, err := createAgain(path + ".new") // one that a crash left behind goes with the next
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
+		return err
+	}
+	draft, err := create(path + ".new")
 	if err != nil {
 		return err
 	}
@@ -194,14 +197,7 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 	return SyncFolder(filepath.Dir(path))
 }
 
-// createAgain makes a file that nobody had before, whatever there was by that name.
-func createAgain(path string) (*os.File, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return create(path)
-}
-
+// create makes a file that was not there.
 func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }

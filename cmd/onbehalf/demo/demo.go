@@ -40,7 +40,7 @@ func Run(ctx context.Context, program string, out io.Writer) error {
 	if err := stage.configure(server.address); err != nil {
 		return err
 	}
-	receiver, err := newReceiver(server.address)
+	receiver, err := resolve.New(resolve.Options{Servers: []string{server.address}, Timeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}
@@ -56,18 +56,13 @@ func Run(ctx context.Context, program string, out io.Writer) error {
 	return err
 }
 
-// newReceiver makes the resolver of a receiving server.
-func newReceiver(nameserver string) (*resolve.Client, error) {
-	return resolve.New(resolve.Options{Servers: []string{nameserver}, Timeout: 5 * time.Second})
-}
-
 // theatre is where the play is given.
 type theatre struct {
 	ctx      context.Context
 	stage    *stage
 	dns      *nameserver
 	daemon   *daemon
-	receiver *resolve.Client
+	receiver *resolve.Client // the resolver of a receiving server
 	printer
 }
 
