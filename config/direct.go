@@ -77,7 +77,7 @@ func (l *loader) checkNextHop(e *entry) {
 	if strictest != nil && strictest.tenant.Direct.TLS != direct.TLS {
 		other := strictest.tenant.Direct.TLS
 		e.doc.warn(path+".tls", fmt.Sprintf("%s is also the next hop of %s, with tls: %s here and %s there; the stricter, %s, applies to both",
-			hop, owner{strictest}, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls for both")
+			hop, strictest, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls for both")
 	}
 	if strictest == nil || strictest.tenant.Direct.TLS.Stricter(direct.TLS) != strictest.tenant.Direct.TLS {
 		l.nextHops[hop.Server()] = e

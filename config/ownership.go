@@ -7,30 +7,27 @@ import (
 	"onbehalf/tenant"
 )
 
-// claims is what belongs to one owner only. The tenant table relies on it.
+// claims is what belongs to one owner only: a tenant, or the platform (nil). The tenant table
+// relies on it.
 type claims struct {
-	ids, domains, logins, networks, returnPaths map[string]owner
+	ids, domains, logins, networks, returnPaths map[string]*entry
 }
 
 func newClaims() claims {
-	return claims{map[string]owner{}, map[string]owner{}, map[string]owner{}, map[string]owner{}, map[string]owner{}}
+	return claims{map[string]*entry{}, map[string]*entry{}, map[string]*entry{}, map[string]*entry{}, map[string]*entry{}}
 }
 
-// owner is a tenant and the file it stands in. The zero owner is the platform.
-type owner struct {
-	entry *entry
-}
-
-func (o owner) String() string {
-	if o.entry == nil {
+// String names the owner of something: a tenant and its file, or nil, the platform.
+func (e *entry) String() string {
+	if e == nil {
 		return "the platform"
 	}
-	item, _ := o.entry.doc.item(o.entry.path)
-	return item + " (" + o.entry.doc.file + ")"
+	item, _ := e.doc.item(e.path)
+	return item + " (" + e.doc.file + ")"
 }
 
 // claim records the owner of a name, unless it has another owner already.
-func claim(of map[string]owner, name string, by owner) (other owner, taken bool) {
+func claim(of map[string]*entry, name string, by *entry) (other *entry, taken bool) {
 	if other, found := of[name]; found {
 		return other, other != by
 	}
@@ -39,17 +36,17 @@ func claim(of map[string]owner, name string, by owner) (other owner, taken bool)
 }
 
 func (l *loader) claimID(e *entry) {
-	if other, taken := claim(l.claims.ids, e.raw.ID, owner{e}); taken {
+	if other, taken := claim(l.claims.ids, e.raw.ID, e); taken {
 		_, here := e.doc.find(e.path + ".id")
-		_, there := other.entry.doc.find(other.entry.path + ".id")
+		_, there := other.doc.find(other.path + ".id")
 		e.doc.fail(e.path+".id",
-			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.raw.ID, here.line, there.line, other.entry.doc.file),
+			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.raw.ID, here.line, there.line, other.doc.file),
 			"use another id for each")
 	}
 }
 
 // claimSubmitters binds logins and networks, which can be bound to one owner only.
-func (l *loader) claimSubmitters(by owner, d *document, path string, s tenant.Submitters) {
+func (l *loader) claimSubmitters(by *entry, d *document, path string, s tenant.Submitters) {
 	for _, login := range s.Logins {
 		if other, taken := claim(l.claims.logins, login, by); taken {
 			d.fail(path+".logins", fmt.Sprintf("%s is also bound to %s", quoted(login), other), "bind a login to one sender only")
@@ -64,23 +61,22 @@ func (l *loader) claimSubmitters(by owner, d *document, path string, s tenant.Su
 
 // checkAgainstOthers checks a tenant against the platform and all other tenants.
 func (l *loader) checkAgainstOthers(e *entry) {
-	me := owner{e}
 	read := make(map[tenant.Pattern]bool, len(e.tenant.Domains))
 	for _, p := range e.tenant.Domains {
 		read[p] = true
 	}
 	for i, text := range e.raw.Domains {
 		if p, err := tenant.ParsePattern(text); err == nil && read[p] {
-			l.claimDomain(me, index(e.path+".domains", i), p)
+			l.claimDomain(e, index(e.path+".domains", i), p)
 		}
 	}
-	l.claimSubmitters(me, e.doc, e.path+".submitters", e.tenant.Submitters)
+	l.claimSubmitters(e, e.doc, e.path+".submitters", e.tenant.Submitters)
 	l.checkTrust(e.doc, e.path+".submitters", "this tenant", e.tenant.Submitters)
-	l.claimReturnPath(me)
+	l.claimReturnPath(e)
 }
 
-func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
-	d, own := me.entry.doc, l.config.Platform
+func (l *loader) claimDomain(me *entry, path string, p tenant.Pattern) {
+	d, own := me.doc, l.config.Platform
 	if other, taken := claim(l.claims.domains, p.String(), me); taken {
 		d.fail(path, fmt.Sprintf("%s also belongs to %s", p, other), "name it for one tenant only")
 	}
@@ -128,8 +124,8 @@ func (own ownDomains) overlap(p tenant.Pattern) (tenant.Pattern, bool) {
 	return of, found && p.Wildcard
 }
 
-func (l *loader) claimReturnPath(me owner) {
-	d, path, name := me.entry.doc, me.entry.path+".return_path", me.entry.tenant.ReturnPath
+func (l *loader) claimReturnPath(me *entry) {
+	d, path, name := me.doc, me.path+".return_path", me.tenant.ReturnPath
 	if name.IsZero() {
 		return
 	}
@@ -174,20 +170,20 @@ func (l *loader) checkOwnership(e *entry) {
 		switch holder, found := l.holder(domain); {
 		case !found:
 			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or remove it here")
-		case holder != (owner{e}):
+		case holder != e:
 			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "remove it here")
 		case l.ownDestination(domain) != "":
 			d.fail(path, fmt.Sprintf("%s is inside %s, so its mail comes to this host", domain.Unicode(), l.ownDestination(domain)), "remove it here")
 		}
 	}
 	name := e.tenant.ReturnPath
-	if other, found := l.claims.domains[name.String()]; found && other != (owner{e}) {
+	if other, found := l.claims.domains[name.String()]; found && other != e {
 		d.fail(e.path+".return_path", fmt.Sprintf("%s belongs to %s", name.Unicode(), other), "choose another name")
 	}
 }
 
 // holder returns the tenant that a domain belongs to, as the tenant table will.
-func (l *loader) holder(domain message.Domain) (owner, bool) {
+func (l *loader) holder(domain message.Domain) (*entry, bool) {
 	if o, found := l.claims.domains[domain.String()]; found {
 		return o, true
 	}
@@ -196,5 +192,5 @@ func (l *loader) holder(domain message.Domain) (owner, bool) {
 			return o, true
 		}
 	}
-	return owner{}, false
+	return nil, false
 }

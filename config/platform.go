@@ -42,7 +42,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	l.platformKeys(d, r.DKIM)
 	l.platformBounces(d)
 	l.trustKnown = !d.isSpoilt("trust.networks") && len(p.Trust.Networks) == len(raw.Trust.Networks)
-	l.claimSubmitters(owner{}, d, "platform.submitters", p.Submitters)
+	l.claimSubmitters(nil, d, "platform.submitters", p.Submitters)
 	l.checkTrust(d, "platform.submitters", "the platform", p.Submitters)
 }
 
