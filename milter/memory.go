@@ -35,10 +35,10 @@ func (b *budget) take(n int, limit int64) bool {
 	return true
 }
 
-func (b *budget) give(n int) { b.held.Add(-int64(n)) }
+func (b *budget) free(n int) { b.held.Add(-int64(n)) }
 
 // hold takes memory for something that the message keeps. When there is none, the message
-// gives up all that it has, and is deferred.
+// frees all that it has, and is deferred.
 func (t *transaction) hold(n int) bool {
 	if t.short {
 		return false
@@ -55,7 +55,7 @@ func (t *transaction) hold(n int) bool {
 
 // release returns what the message holds to the budget.
 func (t *transaction) release() {
-	t.server.budget.give(t.held)
+	t.server.budget.free(t.held)
 	t.held = 0
 }
 

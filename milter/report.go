@@ -96,8 +96,8 @@ func (t *transaction) firstProblem() error {
 	return t.problem
 }
 
-// fault is the level of a problem. What is refused is the message's own fault, and tried
-// again it would be refused again; for all else somebody here has to look.
+// fault returns the level of a problem. What is refused is the message's own fault, and would be
+// refused again; all else needs somebody here to look at it.
 func (t *transaction) fault() slog.Level {
 	if t.result == refused {
 		return slog.LevelWarn
@@ -217,7 +217,7 @@ func (t *transaction) reportAddresses() []slog.Attr {
 		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),
 	}
 	if len(t.plan.Redirects) > 0 && t.result == done {
-		attrs = append(attrs, slog.String("to", t.reportHomes()))
+		attrs = append(attrs, slog.String("to", t.reportMailboxes()))
 	}
 	if t.plan.Detail != "" {
 		attrs = append(attrs, slog.String("detail", clip(t.plan.Detail)))
@@ -225,8 +225,8 @@ func (t *transaction) reportAddresses() []slog.Attr {
 	return attrs
 }
 
-// reportHomes names the mailboxes that the message is led to.
-func (t *transaction) reportHomes() string {
+// reportMailboxes names the mailboxes that the message is forwarded to.
+func (t *transaction) reportMailboxes() string {
 	var all []string
 	for _, x := range t.plan.Redirects[:min(len(t.plan.Redirects), 10)] {
 		all = append(all, x.To.String())

@@ -29,15 +29,15 @@ const (
 )
 
 // codec makes addresses of ours as on a day after the cases play, with the secrets
-// that the house has now.
-func (h *house) codec(days int) srs.Codec {
+// that the harness has now.
+func (h *harness) codec(days int) srs.Codec {
 	return rewrite.NewCodec(h.state.Load().Tenants.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
 }
 
 // bounceTo is the recipient of a bounce to that sender.
-func (h *house) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
+func (h *harness) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
 
-func (h *house) bounceAt(sender, domain string, days int) string {
+func (h *harness) bounceAt(sender, domain string, days int) string {
 	h.t.Helper()
 	at, err := message.ParseDomain(domain)
 	must(h.t, err)
@@ -45,7 +45,7 @@ func (h *house) bounceAt(sender, domain string, days int) string {
 }
 
 // overflowOf is the recipient of a bounce to what did not fit into an address.
-func (h *house) overflowOf(tenant string) string {
+func (h *harness) overflowOf(tenant string) string {
 	h.t.Helper()
 	at, err := message.ParseDomain(home)
 	must(h.t, err)
@@ -83,7 +83,7 @@ func TestLedHome(t *testing.T) {
 		"quoted":                    {[]string{`<"` + local + `"@bounces.courseware.nl>`}, []string{"<" + academy + ">"}, nil},
 		"quoted pairs":              {[]string{`<"\S` + local[1:] + `"@bounces.courseware.nl>`}, []string{"<" + academy + ">"}, nil},
 		"quoted owner":              {[]string{h.bounceTo(`"a b"@yourorg.example`)}, []string{`<"a b"@yourorg.example>`}, nil},
-		"owner of nobody's":         {[]string{h.bounceTo(student)}, []string{"<" + student + ">"}, nil},
+		"owner of no tenant's":      {[]string{h.bounceTo(student)}, []string{"<" + student + ">"}, nil},
 		"return path":               {[]string{h.bounceAt(academy, "bounce.yourorganisationname.nl", 0)}, []string{"<" + academy + ">"}, nil},
 		"other bounce domain":       {[]string{"<" + local + "@bounce.yourorganisationname.nl>"}, []string{"<" + academy + ">"}, nil},
 		"ours, of a foreign SRS0":   {[]string{h.bounceTo("SRS0=HHH=TT=orig.example=u@fwd.example")}, []string{"<SRS0=HHH=TT=orig.example=u@fwd.example>"}, nil},
@@ -193,7 +193,7 @@ func TestExchangeOnTheWire(t *testing.T) {
 	}
 }
 
-// TestClaimedSender: a sender that a stranger claims gives way to the tenant's overflow
+// TestClaimedSender: a sender that a stranger claims is replaced by the tenant's overflow
 // address, whatever it is, so that nobody gets an address of ours that leads to whom he
 // names. The null sender stays.
 func TestClaimedSender(t *testing.T) {
@@ -298,8 +298,8 @@ func TestLocalBounce(t *testing.T) {
 	}
 }
 
-// replying returns a house whose rewritten From is a reply address.
-func replying(t *testing.T) *house {
+// replying returns a harness whose rewritten From is a reply address.
+func replying(t *testing.T) *harness {
 	t.Helper()
 	h := open(t)
 	cast := cases.NewCast(t)
@@ -364,7 +364,7 @@ func TestReplyIsNoBounce(t *testing.T) {
 		reply + "@reply.courseware.nl":                                            academy,
 		upper(reply) + "@Reply.Courseware.NL":                                     "ACADEMY@yourorganisationname.nl",
 		replies + "@reply.courseware.nl":                                          academy,
-		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can tell
+		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can say
 		reply + "@bounces.courseware.nl":                                          "it is a reply address",
 		replies + "@bounce.yourorganisationname.nl":                               "it is a reply address",
 		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code does not fit",
@@ -470,7 +470,7 @@ func TestGuessing(t *testing.T) {
 // TestExpiryByClock: it is the server's clock that ages an address.
 func TestExpiryByClock(t *testing.T) {
 	var passed atomic.Int64 // days
-	h := open(t, func(h *house) {
+	h := open(t, func(h *harness) {
 		h.Now = func() time.Time { return cases.Now.Add(time.Duration(passed.Load()) * day) }
 	})
 	m := bounce(h.bounceTo(academy))
@@ -504,7 +504,7 @@ func TestClockJump(t *testing.T) {
 		"right again: never made":          {times{5, -25}, 7, false},
 		"right again: older than any time": {times{5, -25}, -56, false},
 	} {
-		h := open(t, func(h *house) {
+		h := open(t, func(h *harness) {
 			h.Now = func() time.Time { return at(c.now) }
 			h.Besides = func() []time.Time { return []time.Time{at(c.besides)} }
 		})
@@ -700,7 +700,7 @@ func TestStatus(t *testing.T) {
 	}
 	got["yourorg"].Reports["failed"] = 0
 	if again := h.Counts.Returns.ByTenant(); again["yourorg"].Reports["failed"] != n {
-		t.Error("ByTenant gives what it keeps, not a copy")
+		t.Error("ByTenant returns what it keeps, not a copy")
 	}
 }
 
@@ -855,13 +855,13 @@ func TestBodyIsNotAskedFor(t *testing.T) {
 		mail mta.Mail
 		want byte
 	}{
-		"stranger":  {stranger(), 'a'},
-		"nobody's":  {from("x@nobody.example", ""), 'a'},
-		"shadow":    {from("a@shadow.example", ""), 'a'},
-		"refused":   {refusable(), 'y'},
-		"signed":    {good(), 'c'},
-		"bounce":    {bounce(h.bounceTo(academy)), 'c'},
-		"too often": {withHops(bounce(h.bounceTo(academy)), 3), 'y'},
+		"stranger":    {stranger(), 'a'},
+		"no tenant's": {from("x@nobody.example", ""), 'a'},
+		"shadow":      {from("a@shadow.example", ""), 'a'},
+		"refused":     {refusable(), 'y'},
+		"signed":      {good(), 'c'},
+		"bounce":      {bounce(h.bounceTo(academy)), 'c'},
+		"too often":   {withHops(bounce(h.bounceTo(academy)), 3), 'y'},
 	} {
 		client := h.client(c.mail)
 		for range 2 {

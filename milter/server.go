@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ type Server struct {
 	Current func() Source
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
-	// Besides returns what time it may be besides, on a host whose clock has jumped.
+	// Besides returns the other times that it may be, on a host whose clock has jumped.
 	Besides func() []time.Time // nil: no other
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
 	Seen   func(message.Domain) // nil: not called
@@ -51,7 +52,7 @@ type Server struct {
 	gate socket.Gate
 }
 
-// Limits bound what one peer, or all of them, can make us hold.
+// Limits bound the memory that one peer, or all of them, can make us use.
 type Limits struct {
 	Connections int           // served at once, see socket.Gate. Default 1000
 	Frame       int           // octets of one frame. Default 256 KiB; Postfix sends at most header_size_limit (100 KiB)
@@ -64,26 +65,20 @@ type Limits struct {
 	// Refused is more than a receiver has that bounces what we sent too long ago. Guesses of
 	// all together would need months for one of the 2^20 check codes of four characters.
 	Letters int // messages that are no bounces, to the bounce addresses of one mailbox, by client network. Default 10
-	Refused int // recipients that led nowhere, by client network. Default 100
+	Refused int // recipients that do not exist, by client network. Default 100
 	Guesses int // of those, from all networks, that may be tries at other SRS daemons' check codes. Default 500
 }
 
 func (l *Limits) setDefaults() {
-	setDefault(&l.Connections, 1000)
-	setDefault(&l.Frame, 256<<10)
-	setDefault(&l.Header, 1<<20)
-	setDefault(&l.Recipients, 50000)
-	setDefault(&l.Idle, time.Hour)
-	setDefault(&l.Stall, 30*time.Second)
-	setDefault(&l.Letters, 10)
-	setDefault(&l.Refused, 100)
-	setDefault(&l.Guesses, 500)
-}
-
-func setDefault[T int | time.Duration](value *T, otherwise T) {
-	if *value == 0 {
-		*value = otherwise
-	}
+	l.Connections = cmp.Or(l.Connections, 1000)
+	l.Frame = cmp.Or(l.Frame, 256<<10)
+	l.Header = cmp.Or(l.Header, 1<<20)
+	l.Recipients = cmp.Or(l.Recipients, 50000)
+	l.Idle = cmp.Or(l.Idle, time.Hour)
+	l.Stall = cmp.Or(l.Stall, 30*time.Second)
+	l.Letters = cmp.Or(l.Letters, 10)
+	l.Refused = cmp.Or(l.Refused, 100)
+	l.Guesses = cmp.Or(l.Guesses, 500)
 }
 
 func (s *Server) init() {

@@ -285,7 +285,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 // TestLimits: what is too large is refused, unless it is not ours, and the next
 // message is handled.
 func TestLimits(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits = Limits{Header: 4000, Recipients: 3} })
+	h := open(t, func(h *harness) { h.Limits = Limits{Header: 4000, Recipients: 3} })
 	client := h.client(good())
 	long := func(n int) mta.Mail {
 		m := good()
@@ -363,7 +363,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-func sendMany(h *house, n int) error {
+func sendMany(h *harness, n int) error {
 	client, err := mta.Dial(h.network, h.address)
 	if err != nil {
 		return err

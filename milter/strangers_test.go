@@ -46,7 +46,7 @@ func TestGuessingByNetwork(t *testing.T) {
 }
 
 // classic has a table that takes another daemon's addresses.
-func classic(t *testing.T) *house {
+func classic(t *testing.T) *harness {
 	h := open(t)
 	state := *h.state.Load()
 	state.Tenants = cases.NewCast(t).Table(t, "ONBEHALF_SRS_ACCEPT_CLASSIC=true", "ONBEHALF_SRS_ACCEPT_CLASSIC_UNTIL="+time.Now().Format(time.DateOnly))

@@ -65,5 +65,5 @@ func (d *daemon) logEngine(engine *keys.Engine) {
 func (d *daemon) signingStatus() admin.Signing {
 	now := d.current.Load()
 	s := now.loader.Engine.Status()
-	return admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, StoodIn: s.StoodIn}
+	return admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, Fallbacks: s.StoodIn}
 }

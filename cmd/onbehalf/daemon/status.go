@@ -124,8 +124,8 @@ func messages(c *milter.Counts) admin.Messages {
 func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	s, err := d.watcher.Status()
 	doc.DNS = admin.DNS{
-		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, Looking: s.Looking, Due: s.Due, DueSince: s.DueSince,
-		Silent: s.Silent, SilentSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
+		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, LookingUp: s.Looking, Due: s.Due, DueSince: s.DueSince,
+		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
 	}
 	if err != nil {
 		doc.DNS.Error = err.Error()

@@ -9,11 +9,11 @@ import (
 	"onbehalf/tenant"
 )
 
-// advice is what follows from a kind of finding: for the operator, and for the tenant in words
-// that can be sent as they are.
+// advice is what follows from a kind of finding: for the operator, and for the tenant in a text
+// that can be sent as it is.
 type advice struct {
-	fix  func(j *judge, host string) string
-	tell func(j *judge, host string) string
+	fix func(j *judge, host string) string
+	ask func(j *judge, host string) string
 }
 
 // says is advice without anything to fill in.
@@ -50,7 +50,7 @@ var advices = map[Kind]advice{
 	NoSuchName: {says("Correct direct.next_hop, or ask the tenant for the name of its mail server."), func(j *judge, host string) string {
 		return fmt.Sprintf("Which mail server do you want our mail for %s delivered to? %s has no address in DNS.", j.Domain, host)
 	}},
-	NullMX:   {says("Set direct.next_hop to the tenant's mail server in brackets, which ends the look-up of MX records."), nil},
+	NullMX:   {says("Set direct.next_hop to the tenant's mail server in brackets, so that its MX records are not looked up."), nil},
 	NoAnswer: {says("Check that the DNS servers of this host answer: onbehalf doctor. Postfix tries again by itself."), nil},
 
 	TimedOut: {says("Check that this host may connect to that port at all (providers often block port 25). Postfix waits longer: 30 seconds for a connection, 5 minutes for a reply."), openPort},
@@ -111,7 +111,7 @@ var advices = map[Kind]advice{
 		func(j *judge, _ string) string {
 			return fmt.Sprintf("Your mail server has no postmaster@%s, which every domain with mail needs (RFC 5321 section 4.5.1).", j.Domain)
 		}},
-	ReplyUnknown: {says("Send the words of the reply to the administrators of the server."), letIn},
+	ReplyUnknown: {says("Send the text of the reply to the administrators of the server."), letIn},
 }
 
 // ofTrouble completes a finding with its kind, and what follows from that.
@@ -127,8 +127,8 @@ func (j *judge) ofTrouble(t Trouble, f Finding) Finding {
 	if a := advices[f.Kind]; a.fix != nil {
 		f.Fix = a.fix(j, host)
 	}
-	if a := advices[f.Kind]; a.tell != nil {
-		f.Tell = a.tell(j, host)
+	if a := advices[f.Kind]; a.ask != nil {
+		f.Ask = a.ask(j, host)
 	}
 	return f
 }

@@ -17,7 +17,7 @@ const (
 )
 
 // configuration is the platform's, as its administrator would write it; %[1]s is
-// the folder, %[2]s the DNS server. In the play a customer is looked at every second.
+// the folder, %[2]s the DNS server. In the play a customer's DNS is looked up every second.
 const configuration = `# the platform
 listen: ["unix:%[1]s/milter.sock"]
 socketmap: ""
@@ -91,7 +91,7 @@ type outcome struct{ without, with bool }
 var scenes = []scene{
 	{
 		title:  "Your Organisation has published nothing for Courseware.",
-		lesson: "The mail arrives from the first day, in the platform's name; replies and bounces still find the author.",
+		lesson: "The mail arrives from the first day, in the platform's name; replies and bounces still reach the author.",
 		login:  "lms-yourorg", sender: "academy@yourorganisationname.nl",
 		from:   "Academy <academy@yourorganisationname.nl>",
 		expect: outcome{without: false, with: true},
@@ -144,7 +144,7 @@ func (s scene) mail(number int) mta.Mail {
 // change is the scene in which the first customer publishes its key.
 var change = scene{
 	title:  "Your Organisation publishes the DKIM key that `onbehalf dns yourorg` shows. Nobody touches the platform.",
-	lesson: "The next message leaves as its own. Were the key to go, mail would leave in the platform's name again.",
+	lesson: "The next message leaves as its own. If the key is removed, mail leaves in the platform's name again.",
 	login:  "lms-yourorg", sender: "academy@yourorganisationname.nl",
 	from:   "Academy <academy@yourorganisationname.nl>",
 	expect: outcome{without: false, with: true},
