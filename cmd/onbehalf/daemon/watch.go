@@ -45,7 +45,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	return func() {
 		cancel()
 		<-ended
-		lock.Close() // nil where state_dir cannot be written to: saving tells
+		lock.Close() // nil where state_dir cannot be written to: saving reports that
 	}, nil
 }
 
@@ -60,7 +60,7 @@ func (d *daemon) rememberTime(store *authorize.Store) {
 	}
 }
 
-// recall returns the standings of the last run. A damaged file is set aside: DNS will tell
+// recall returns the standings of the last run. A damaged file is set aside: DNS is asked
 // again, and until then mail leaves in the platform's name. One that cannot be read may be
 // as good as ever, and is not to be saved over.
 func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, usable bool) {
