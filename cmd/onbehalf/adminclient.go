@@ -70,7 +70,7 @@ func (p *program) salvage() config.Socket {
 	return config.Socket{}
 }
 
-// mayAnswer reports whether somebody listens at a socket, or may: we might not be allowed to connect.
+// mayAnswer reports whether somebody listens at a socket, or may: perhaps this user may not connect.
 func mayAnswer(s config.Socket) bool {
 	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
 	if err == nil {
@@ -100,7 +100,7 @@ func (c adminClient) get(path string, document any) error {
 	return err
 }
 
-// explain says why nobody has answered, and what to do about it.
+// explain says why there is no answer, and what to do about it.
 func (c adminClient) explain(err error) error {
 	var no admin.Error
 	switch {

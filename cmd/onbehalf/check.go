@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,8 +95,28 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	if err != nil {
 		return err
 	}
+	results := p.judgeAll(c, observe, tenants, !q.asJSON)
+	if len(results) == 0 {
+		return fmt.Errorf("%s has no observation of what is asked for", q.from)
+	}
+	if q.asJSON {
+		if err := printJSON(p.out, results); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(results, func(r check.Result) bool { return !r.Fine }) {
+		return errSaid
+	}
+	return nil
+}
+
+// observeFunc returns what DNS says, or has said, about the domains of a tenant (nil: the platform).
+type observeFunc func(*tenant.Tenant) (_ authorize.Observation, found bool)
+
+// judgeAll judges one tenant after the other and, if asked to, prints each result at once.
+func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*tenant.Tenant, show bool) []check.Result {
 	var results []check.Result
-	fine, progress := true, term.NewProgress(p.err)
+	progress := term.NewProgress(p.err)
 	for i, t := range tenants {
 		if t == nil {
 			progress.Show("looking up the platform ...")
@@ -108,29 +129,17 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 			continue
 		}
 		r := c.Judge(o, t)
-		fine = fine && r.Fine
-		if !q.asJSON {
+		if show {
 			r.Print(p.out)
 			r.Observation = authorize.Observation{} // there may be many
 		}
 		results = append(results, r)
 	}
-	if len(results) == 0 {
-		return fmt.Errorf("%s has no observation of what is asked for", q.from)
-	}
-	if q.asJSON {
-		if err := printJSON(p.out, results); err != nil {
-			return err
-		}
-	}
-	if !fine {
-		return errSaid
-	}
-	return nil
+	return results
 }
 
 // observer returns what observes a tenant: by DNS, or by what was saved in a file, if there is one.
-func (p *program) observer(ctx context.Context, now *daemon.Generation, from string, c *check.Checker) (func(*tenant.Tenant) (authorize.Observation, bool), error) {
+func (p *program) observer(ctx context.Context, now *daemon.Generation, from string, c *check.Checker) (observeFunc, error) {
 	if from == "" {
 		client, err := now.NewResolver()
 		return func(t *tenant.Tenant) (authorize.Observation, bool) { return c.Observe(ctx, client, t), true }, err
@@ -150,7 +159,7 @@ func checkSource(now *daemon.Generation, host string) check.Source {
 	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host}
 }
 
-// refused returns the keys that the configuration names and nobody signs with, by tenant id.
+// refused returns the keys that the configuration names and that are not signed with, by tenant id.
 func refused(now *daemon.Generation) map[string][]check.RefusedKey {
 	all := make(map[string][]check.RefusedKey)
 	for _, file := range now.Keys {

@@ -131,8 +131,8 @@ func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.A
 	return advisor, nil
 }
 
-// observed observes all that the advice needs, as far as that can be within dnsTime, and returns the
-// advice.
+// observed observes all that the advice needs, as far as that can be within dnsTime, and returns
+// the advice.
 func observed(ctx context.Context, now *daemon.Generation, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
 	client, err := now.NewResolver()
 	if err != nil {

@@ -9,10 +9,10 @@
 // all stays as it was. Else the watcher adopts it, with the standings, and one pointer is swapped:
 // messages under way keep the generation that was current at their MAIL.
 //
-// An end (SIGTERM, SIGINT) lets a reload that takes effect finish, and lets no other begin. Messages
-// that have come to the end of their header finish, all others are cut, and Postfix answers 451 for
-// them. Then the sockets close, standings are saved, and the log is written out. Each of these has a
-// time limit, and so has the whole.
+// An end (SIGTERM, SIGINT) lets a reload that is taking effect finish, and no other takes effect.
+// Messages that have come to the end of their header finish, 30 s at most. All others are cut, and
+// Postfix answers 451 for them. Then the admin and socketmap sockets close, standings are saved, and
+// the log is written out. Whatever goes on, the process ends after 34 s.
 //
 //	run.go         Run: start, wait, stop
 //	generation.go  Generation: the configuration, and what was made of it

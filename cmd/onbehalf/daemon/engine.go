@@ -35,7 +35,7 @@ func (d *daemon) loader(conf *config.Config) keys.Loader {
 	return keys.Loader{Engine: s.engine, Checked: s.checked}
 }
 
-// engineFailed logs the first failure of OpenSSL while mail is signed. One at start is told
+// engineFailed logs the first failure of OpenSSL while mail is signed. One at start is logged
 // with the engine.
 func (d *daemon) engineFailed(err error) {
 	if d.server != nil {

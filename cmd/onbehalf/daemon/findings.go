@@ -17,9 +17,9 @@ func PrintFindings(w io.Writer, findings config.Findings) {
 	}
 }
 
-// rareOnly warns of who signs with Ed25519 alone: large receivers verify RSA only
+// ed25519Alone warns of who signs with Ed25519 alone: large receivers verify RSA only
 // (RFC 8463 asks signers for both), and would see no signature.
-func rareOnly(conf *config.Config) config.Findings {
+func ed25519Alone(conf *config.Config) config.Findings {
 	var findings config.Findings
 	seen := make(map[*tenant.Tenant]bool)
 	for _, file := range conf.Keys {
@@ -36,9 +36,9 @@ func rareOnly(conf *config.Config) config.Findings {
 	return findings
 }
 
-// rivalPaths warns of tenants that share a domain (one has the name, the other all below it)
+// pathConflicts warns of tenants that share a domain (one has the name, the other all below it)
 // and have a return path there each: a standing has room for one.
-func rivalPaths(conf *config.Config) config.Findings {
+func pathConflicts(conf *config.Config) config.Findings {
 	var findings config.Findings
 	for _, c := range authorize.PathConflicts(conf.Tenants) {
 		findings = append(findings, config.Finding{
@@ -50,8 +50,9 @@ func rivalPaths(conf *config.Config) config.Findings {
 	return findings
 }
 
-// deafDirect warns of direct domains while Postfix has nobody to ask for the way.
-func deafDirect(path string, conf *config.Config) config.Findings {
+// directUnserved warns of direct domains while there is no socket at which Postfix could ask for the
+// next hop.
+func directUnserved(path string, conf *config.Config) config.Findings {
 	direct := 0
 	for _, t := range conf.Tenants {
 		if len(t.Direct.Domains) > 0 {

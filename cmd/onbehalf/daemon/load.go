@@ -36,9 +36,9 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
 	}
 	conf.Identify(now.ring.Held)
-	findings = append(findings, rareOnly(conf)...)
-	findings = append(findings, rivalPaths(conf)...)
-	findings = append(findings, deafDirect(path, conf)...)
+	findings = append(findings, ed25519Alone(conf)...)
+	findings = append(findings, pathConflicts(conf)...)
+	findings = append(findings, directUnserved(path, conf)...)
 	findings.Sort()
 	findings = findings.Limited()
 	if findings.Fatal() {

@@ -142,7 +142,7 @@ func (w *logWriter) take() (lines [][]byte, dropped int64, why string) {
 	return lines, dropped, w.dropped.Problem
 }
 
-// wrote gives back the room of a line.
+// wrote returns the room of a line.
 func (w *logWriter) wrote(line []byte, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -92,7 +92,7 @@ func needRestart(before, next *config.Config) []string {
 	return names
 }
 
-// notify tells systemd, where there is one (sd_notify(3)).
+// notify reports to systemd, where there is one (sd_notify(3)).
 func (d *daemon) notify(state string) {
 	if _, err := sdnotify.SdNotify(false, state); err != nil {
 		d.log.Warn("systemd does not take notifications", "error", err)

@@ -46,14 +46,15 @@ type daemon struct {
 	clock   *clock.Clock
 }
 
-// Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT or
-// the end of ctx, when messages that have come to the end of their header have finished. An error is
-// why it could not start, or which socket failed. What cannot end in time ends the process.
+// Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT
+// or the end of ctx, when messages that have come to the end of their header have finished. An
+// error says why it could not start, or which socket failed. A signal before it serves, and an end
+// that takes too long, exit the process.
 func Run(ctx context.Context, options Options) error {
 	reloads := make(chan os.Signal, 1) // one that has not begun yet will see all that is there
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
-	signal.Ignore(syscall.SIGPIPE) // it would end a daemon whose log nobody reads any more
+	signal.Ignore(syscall.SIGPIPE) // it would end a daemon whose log is not read any more
 	d := &daemon{options: options, ballast: newBallast()}
 	ends, cancel := d.awaitEnd()
 	defer cancel()

@@ -99,8 +99,8 @@ func openAll(listen []config.Socket) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// keep notes a socket that is answered on, for those who ask, and has the file of one that we opened
-// watched.
+// keep notes a socket that is answered on, for those who ask, and has the file of one that the
+// daemon opened watched.
 func (d *daemon) keep(name string, listener net.Listener) {
 	d.history.sockets = append(d.history.sockets, keptSocket{name, listener})
 	if ours, ok := listener.(*socket.Listener); ok {

@@ -46,7 +46,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	return func() {
 		cancel()
 		<-ended
-		lock.Close() // nil where state_dir cannot be written to: saving tells
+		lock.Close() // nil where state_dir cannot be written to: saving reports that
 	}, nil
 }
 
