@@ -96,11 +96,11 @@ func Fault(text string) (why, forgivenBy string) {
 	sp, hasSP := values["sp"]
 	switch {
 	case first[0] != "v":
-		return "v=DMARC1 does not stand at its beginning", byOpenDMARC
+		return "it does not begin with v=DMARC1", byOpenDMARC
 	case !IsRecord(text):
-		return "there is no semicolon behind v=DMARC1", byRspamd
+		return "there is no semicolon after v=DMARC1", byRspamd
 	case twice != "":
-		return "its tag " + twice + "= is there twice", byBoth
+		return "its tag " + twice + "= appears twice", byBoth
 	case hasSP && policy(sp) == Unknown:
 		return fmt.Sprintf("its sp= is %.60q, which is not one of none, quarantine and reject", sp), byBoth
 	case len(tags) > len(lenient(text)):
