@@ -139,7 +139,7 @@ func hasExists(text string) bool {
 // LookupIPAddr is of library.DNSResolver. For an IPv4 client only A records count; for an
 // IPv6 one AAAA, but A for an exists term (RFC 7208 section 5.7). Which term it is cannot be
 // told apart here, so that A is asked for only where there is such a term: a host that
-// has A records alone is a void look-up for an IPv6 client (section 4.6.4).
+// has A records alone is a void lookup for an IPv6 client (section 4.6.4).
 func (t *trail) LookupIPAddr(_ context.Context, host string) ([]net.IPAddr, error) {
 	types := []uint16{dns.TypeA}
 	switch {

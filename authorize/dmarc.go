@@ -80,7 +80,7 @@ func policyFinding(d message.Domain, p dmarc.Asks, sources []dmarc.Published, fa
 		}
 	}
 	if len(faults) > 0 {
-		return finding(Missing, PolicyMalformed, found, faults[0].remedy, "receivers ignore what stands at _dmarc.%s: %s", faults[0].domain, faults[0].why)
+		return finding(Missing, PolicyMalformed, found, faults[0].remedy, "receivers ignore the record at _dmarc.%s: %s", faults[0].domain, faults[0].why)
 	}
 	return finding(Missing, PolicyAbsent, nil, askDNS, "%s has no DMARC record", d)
 }
@@ -134,7 +134,7 @@ func (l *lookup) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	answer, err := l.dns.To(name, dns.TypeTXT)
 	switch {
 	case errors.Is(err, resolve.ErrTooLarge):
-		return nil, []fault{{d, "", resolve.ErrTooLarge.Error(), onlyOnce}}, nil
+		return nil, []fault{{d, "", "there are " + resolve.ErrTooLarge.Error(), onlyOnce}}, nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -149,7 +149,7 @@ func (l *lookup) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	}
 	if len(meant) > 1 {
 		for _, text := range meant {
-			faults = append(faults, fault{d, text, "there are several DMARC records, and only one may stand there", onlyOnce})
+			faults = append(faults, fault{d, text, "there are several DMARC records, and only one is allowed", onlyOnce})
 		}
 		return nil, faults, nil
 	}

@@ -45,7 +45,7 @@ func absentSPF(d message.Domain, answer resolve.Answer) Finding {
 	}
 	switch {
 	case answer.NoName && len(answer.Chain) > 1:
-		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it by the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
+		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it with the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
 	case answer.NoName && d == d.Organizational():
 		return finding(Missing, SPFAbsent, nil, "correct the domain in the configuration, or have it registered", "%s has no SPF record: this domain does not exist in DNS (NXDOMAIN)", d)
 	}
@@ -145,10 +145,10 @@ func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, str
 	times := make(map[string]int)
 	for _, p := range r.trail.records {
 		if times[p.Name]++; times[p.Name] == circles {
-			return no(SPFTooManyLookup, "take out the include or redirect that leads back", "SPF of %s goes round in circles: it comes back to %s until 10 DNS look-ups are used up, which is a permanent error to receivers", d, p.Name)
+			return no(SPFTooManyLookup, "remove the include or redirect that leads back", "SPF of %s loops: it comes back to %s until 10 DNS lookups are used up, which is a permanent error to receivers", d, p.Name)
 		}
 	}
-	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
+	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS lookups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
 }
 
 // tooMuch says that a record leads beyond our bounds; honest ones keep far from them.

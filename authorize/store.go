@@ -141,7 +141,7 @@ func readStore(lines *bufio.Scanner) ([]tenant.Standing, storeHead, error) {
 		case *line.Domains != len(all):
 			return nil, head, fmt.Errorf("it should hold %d domains and holds %d", *line.Domains, len(all))
 		case lines.Scan():
-			return nil, head, errors.New("it goes on behind its end")
+			return nil, head, errors.New("it continues after its end")
 		default:
 			return all, head, lines.Err()
 		}

@@ -13,11 +13,11 @@ import (
 const (
 	maxLookUps = 10  // RFC 7208 section 4.6.4
 	maxOctets  = 450 // RFC 7208 section 3.4: longer ones may not fit a DNS packet
-	maxWalk    = 40  // look-ups after which we stop counting
+	maxWalk    = 40  // lookups after which we stop counting
 	maxDepth   = 10  // includes in a row, likewise
 )
 
-// walk counts look-ups.
+// walk counts lookups.
 type walk struct {
 	dns resolve.Answers
 	n   int

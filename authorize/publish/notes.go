@@ -27,7 +27,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 		note("the tenant has no DKIM key here, and SPF alone breaks when mail is forwarded; make one with onbehalf keygen")
 	}
 	if t.Authorization != tenant.Auto {
-		note("its authorization is %q by configuration, so what it publishes changes nothing before that is auto", t.Authorization)
+		note("its authorization is %q in the configuration, so what it publishes changes nothing until that is auto", t.Authorization)
 	}
 	return append(all, k.guessed(s)...)
 }

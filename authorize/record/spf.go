@@ -48,7 +48,7 @@ func ParseSPF(text string) (SPF, error) {
 			cause = s.misplaced(t)
 		}
 		if cause != "" && strings.HasSuffix(word, ":") && i+2 < len(words) {
-			cause += "; there must be no space behind the colon"
+			cause += "; there must be no space after the colon"
 		}
 		s.Terms = append(s.Terms, t)
 		if cause != "" && first == nil {
@@ -68,7 +68,7 @@ func (s SPF) misplaced(t Term) string {
 	}
 	for _, before := range s.Terms {
 		if before.Name == t.Name && before.Qualifier == 0 {
-			return "is there twice"
+			return "appears twice"
 		}
 	}
 	return ""

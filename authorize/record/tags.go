@@ -36,7 +36,7 @@ func parseTags(text string) (tags, error) {
 			return t, fmt.Errorf("%q is not the name of a tag", clip(name))
 		}
 		if _, twice := t.values[name]; twice {
-			return t, fmt.Errorf("tag %s is there twice", clip(name))
+			return t, fmt.Errorf("tag %s appears twice", clip(name))
 		}
 		t.names = append(t.names, name)
 		t.values[name] = strings.Trim(value, blank)

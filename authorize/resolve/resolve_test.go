@@ -112,7 +112,7 @@ func check(t *testing.T, got resolve.Answer, err error, want resolve.Answer, tex
 // not answered. Aliases on the way to a name that does not exist are no such records.
 func TestContradiction(t *testing.T) {
 	t.Parallel()
-	const fault = "gives records of it"
+	const fault = "has records of it"
 	for name, row := range map[string]struct {
 		records []string
 		want    resolve.Answer
