@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	askDNS   = "publish the record that onbehalf dns shows"
-	replace  = "replace it with the record that onbehalf dns shows"
-	onlyOnce = "delete all but the one that onbehalf dns shows"
+	publishIt = "publish the record that onbehalf dns shows"
+	replace   = "replace it with the record that onbehalf dns shows"
+	onlyOnce  = "delete all but the one that onbehalf dns shows"
 )
 
 // key looks whether our public key is published (RFC 6376 section 3.6.2).
@@ -43,7 +43,7 @@ func (l *lookup) key(k WantedKey) Finding {
 func (l *lookup) absentKey(k WantedKey) Finding {
 	name := k.Name()
 	if k.At != "" { // no form for DNS of a tenant's
-		return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+		return finding(Missing, KeyAbsent, nil, publishIt, "there is no key at %s", name)
 	}
 	for _, zone := range zones(k.SDID) {
 		wrong := again(name, zone)
@@ -55,7 +55,7 @@ func (l *lookup) absentKey(k WantedKey) Finding {
 	if l.thorough {
 		return l.misplacedKey(k)
 	}
-	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+	return finding(Missing, KeyAbsent, nil, publishIt, "there is no key at %s", name)
 }
 
 func judgeKey(k WantedKey, text string) Finding {

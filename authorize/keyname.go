@@ -24,7 +24,7 @@ func (l *lookup) misplacedKey(k WantedKey) Finding {
 			return finding(Missing, KeyMisnamed, answer.Texts(), fmt.Sprintf("publish it at %s, and delete it there", name), "there is no key at %s; one was published at %s", name, wrong)
 		}
 	}
-	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+	return finding(Missing, KeyAbsent, nil, publishIt, "there is no key at %s", name)
 }
 
 // addressesAt returns the addresses of a name. A DNS provider that stands before web sites returns

@@ -139,7 +139,7 @@ func texts(terms []record.Term) []string {
 }
 
 func (k task) tenantSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
+	return k.spf(f, wantedSPF{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: true,
 		why: "lets the hosts of " + k.Platform.Name + " send for " + d.Unicode(),
 	})

@@ -20,8 +20,8 @@ func (r *Record) behindAlias(answer resolve.Answer) {
 		"or replace the alias with the records that it leads to, and publish this one at %s itself", r.Name, r.At, r.At, r.Name))
 }
 
-// fromWildcard reports whether an alias is that of a wildcard record (*), which gives it to any
-// name. A record at the name itself then takes its place, and stands beside nothing.
+// fromWildcard reports whether an alias is that of a wildcard record (*), which any name
+// then has. A record at the name itself then takes its place, and stands beside nothing.
 func (k task) fromWildcard(zone message.Domain, answer resolve.Answer) bool {
 	if len(answer.Chain) < 2 {
 		return false

@@ -11,8 +11,8 @@ import (
 
 // merge makes one SPF record of ours and all that are present, and says what its
 // publisher should know. Our terms come first: a receiver stops at the first match, so
-// that neither lookups nor faults behind them touch our mail. Nobody passes by it who passes
-// neither by one of those that are present, as they were meant, nor by ours. Of fit it reports
+// that neither lookups nor faults behind them touch our mail. It lets
+// nobody pass who passes neither by one of those that are present, as they were meant, nor by ours. Of fit it reports
 // whether it can be published, or something has to be found out before.
 func merge(present []string, ours []record.Term) (s record.SPF, remarks []string, fit bool) {
 	var parts []record.SPF
@@ -110,7 +110,7 @@ func union(parts []record.SPF) (record.SPF, []string) {
 	return record.SPF{Terms: terms}, slices.Concat(remarks, []string{merged + weaker(ends)}, more)
 }
 
-// finish returns the joined terms one end: the most permissive all or, where there is none, a
+// finish gives the joined terms one end: the most permissive all or, where there is none, a
 // redirect. Receivers follow one redirect, and only where there is no all; the others
 // become includes.
 func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
@@ -167,7 +167,7 @@ func meaning(t record.Term) string {
 	return t.Name + ":" + value
 }
 
-// network returns an address or prefix its one spelling.
+// network returns the one spelling of an address or prefix.
 func network(text string) string {
 	if prefix, err := netip.ParsePrefix(text); err == nil {
 		return prefix.Masked().String()

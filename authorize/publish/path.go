@@ -36,13 +36,13 @@ func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	return []Record{r}
 }
 
-// delegated returns the name MX and SPF of its own.
+// delegated returns MX and SPF of the name itself.
 func (k task) delegated(name message.Domain, others []string) []Record {
 	mx := k.mx(Bounces, name, "returns undeliverable mail to "+k.Platform.Name)
 	if len(others) > 0 {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, but the name has other records (%s)", k.Platform.Bounce, list(others)))
 	}
-	spf := k.spf(k.passes(name), wish{
+	spf := k.spf(k.passes(name), wantedSPF{
 		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})

@@ -62,7 +62,7 @@ func (k task) bounceMX() Record {
 }
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
+	return k.spf(f, wantedSPF{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	})
@@ -86,7 +86,7 @@ func (k task) ownDomains() []message.Domain {
 }
 
 func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
+	return k.spf(f, wantedSPF{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
@@ -121,7 +121,7 @@ func (k task) include(s *Sheet) {
 	if !domain.IsZero() {
 		f = k.passes(domain)
 	}
-	s.add(k.spf(f, wish{
+	s.add(k.spf(f, wantedSPF{
 		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))

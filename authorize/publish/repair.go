@@ -69,7 +69,7 @@ func (r *reading) ended() bool {
 	return ended
 }
 
-// letsIn reports whether hosts can pass by the term.
+// letsIn reports whether the term can let hosts pass.
 func letsIn(t record.Term) bool {
 	return t.Qualifier == '+' || t.Qualifier == 0 && t.Name == "redirect"
 }

@@ -14,8 +14,8 @@ import (
 	"onbehalf/message"
 )
 
-// wish is an SPF record that should stand at a name, and name us.
-type wish struct {
+// wantedSPF is an SPF record that should stand at a name, and name us.
+type wantedSPF struct {
 	name   string
 	zone   message.Domain
 	domain message.Domain // the name, if mail can come from it; zero: it is only included
@@ -27,7 +27,7 @@ type wish struct {
 
 // spf returns the merged record: what is there, and us. The finding is about the domain, if mail
 // can come from it.
-func (k task) spf(f authorize.Finding, w wish) Record {
+func (k task) spf(f authorize.Finding, w wantedSPF) Record {
 	r := newRecord(SPF, w.name, w.zone, "TXT", "", w.why)
 	ours, plain := k.ours(w.name)
 	if w.plain {
@@ -67,7 +67,7 @@ func (k task) spf(f authorize.Finding, w wish) Record {
 	return r
 }
 
-// letsEveryoneIn reports whether every host passes by a record, in its own words.
+// letsEveryoneIn reports whether a record lets every host pass, in its own words.
 func letsEveryoneIn(text string) bool {
 	s, _ := record.ParseSPF(text)
 	_, everyone := s.Everyone()
@@ -100,7 +100,7 @@ func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 
 // names reports whether a record that is present lets us send: what is found of the domain says
 // so or, where no mail comes from the name, the text.
-func (w wish) names(present []string, ours, plain []record.Term, f authorize.Finding) bool {
+func (w wantedSPF) names(present []string, ours, plain []record.Term, f authorize.Finding) bool {
 	switch {
 	case len(present) != 1 || !record.IsSPF(present[0]):
 		return false
@@ -111,7 +111,7 @@ func (w wish) names(present []string, ours, plain []record.Term, f authorize.Fin
 }
 
 // propose makes the record that lets us pass, and reports whether it is fit to be published.
-func (k task) propose(r *Record, w wish, present []string, ours, plain []record.Term) (record.SPF, bool) {
+func (k task) propose(r *Record, w wantedSPF, present []string, ours, plain []record.Term) (record.SPF, bool) {
 	if len(present) == 0 {
 		return k.fresh(r, w, ours), true
 	}
@@ -130,7 +130,7 @@ func (k task) propose(r *Record, w wish, present []string, ours, plain []record.
 }
 
 // fresh makes a first record. It must not make suspects of those who send now.
-func (k task) fresh(r *Record, w wish, ours []record.Term) record.SPF {
+func (k task) fresh(r *Record, w wantedSPF, ours []record.Term) record.SPF {
 	terms := slices.Clone(ours)
 	if !w.mail {
 		return record.SPF{Terms: append(terms, term(w.end))}

@@ -8,7 +8,7 @@ import (
 )
 
 // parseTerm reads one term. cause says what the grammar has against it; the Term
-// then holds what could be told apart.
+// then holds what could be read.
 func parseTerm(text string) (t Term, cause string) {
 	t = Term{Text: text}
 	if cause := strange(text); cause != "" {

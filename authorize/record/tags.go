@@ -69,7 +69,7 @@ func (t tags) list(name string) []string {
 }
 
 // Pasted says what was pasted into a record that does not belong there; empty: nothing
-// that we know of. What stands inside cannot be read before that is mended.
+// that we know of. What stands inside cannot be read before that is fixed.
 func Pasted(text string) string {
 	trimmed := strings.Trim(text, blank)
 	switch {

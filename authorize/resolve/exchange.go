@@ -189,8 +189,8 @@ func read(conn *dns.Conn) (*dns.Msg, error) {
 	return m, err
 }
 
-// answers reports whether a message is the answer to a question. A server that reports a failure need
-// not repeat the question.
+// answers reports whether a message is the answer to a question. A server that reports a failure
+// need not repeat the question.
 func answers(m, q *dns.Msg) bool {
 	if m.Id != q.Id || !m.Response {
 		return false

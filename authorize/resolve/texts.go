@@ -37,8 +37,8 @@ func (a Answer) Strings() [][]string {
 	return all
 }
 
-// Hosts returns the host names of the MX, PTR, NS and CNAME records in an answer, lower case, without
-// final dots, in the order of the answer. The null MX (RFC 7505) is the empty name.
+// Hosts returns the host names of the MX, PTR, NS and CNAME records in an answer, lower case,
+// without final dots, in the order of the answer. The null MX (RFC 7505) is the empty name.
 func (a Answer) Hosts() []string {
 	var hosts []string
 	for _, rr := range a.Records {

@@ -32,7 +32,7 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	if err := gen.Table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
-	w.tell(gen.directChanges(w.gen.Table, next.now))
+	w.record(gen.directChanges(w.gen.Table, next.now))
 	w.persistence.moved.Store(true)
 	w.direct = proofsOf(gen.Table.Tenants())
 	w.parked = next.park(known)

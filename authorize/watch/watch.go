@@ -109,7 +109,7 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 	}
 	after, changes := w.gen.Rules.Step(before, report, now)
 	direct := w.direct.during(domain, now, w.gen.Table, func() { w.set(e, after) })
-	w.tell(append(changes, direct...))
+	w.record(append(changes, direct...))
 	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()
 	w.schedule.put(e, report.Answered, w.gen.Rules.Interval(after, now), first)
 }
@@ -124,8 +124,8 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 	return true
 }
 
-// tell logs what has changed, and has it saved soon.
-func (w *Watcher) tell(all []authorize.Change) {
+// record logs what has changed, and has it saved soon.
+func (w *Watcher) record(all []authorize.Change) {
 	if len(all) > 0 {
 		w.changes.add(all)
 		w.persistence.moved.Store(true)
