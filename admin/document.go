@@ -111,17 +111,17 @@ type Log struct {
 
 // DNS is how the watch over the tenants' DNS goes.
 type DNS struct {
-	Domains     int       `json:"domains"`               // watched
-	NotLookedUp int       `json:"not_looked_up"`         // of these: DNS has said nothing definitive yet
-	Oldest      time.Time `json:"oldest,omitzero"`       // of the last answers, one for each domain
-	Looking     int       `json:"looking"`               // looks under way
-	Due         int       `json:"due"`                   // domains whose next look should have begun
-	DueSince    time.Time `json:"due_since,omitzero"`    // when the first of them was due
-	Silent      int       `json:"silent"`                // looks in a row without any answer
-	SilentSince time.Time `json:"silent_since,omitzero"` // the first of them
-	PausedUntil time.Time `json:"paused_until,omitzero"` // too much silence: then DNS is tried again
-	Unsaved     string    `json:"unsaved,omitempty"`     // why standings cannot be saved; empty: they can
-	Error       string    `json:"error,omitempty"`       // why this is not all
+	Domains     int       `json:"domains"`                   // watched
+	NotLookedUp int       `json:"not_looked_up"`             // of these: DNS has said nothing definitive yet
+	Oldest      time.Time `json:"oldest,omitzero"`           // of the last answers, one for each domain
+	Looking     int       `json:"looking"`                   // looks under way
+	Due         int       `json:"due"`                       // domains whose next look should have begun
+	DueSince    time.Time `json:"due_since,omitzero"`        // when the first of them was due
+	Silent      int       `json:"unanswered"`                // lookups in a row without any answer
+	SilentSince time.Time `json:"unanswered_since,omitzero"` // the first of them
+	PausedUntil time.Time `json:"paused_until,omitzero"`     // too much silence: then DNS is tried again
+	Unsaved     string    `json:"unsaved,omitempty"`         // why standings cannot be saved; empty: they can
+	Error       string    `json:"error,omitempty"`           // why this is not all
 }
 
 // Change is a mechanism of a domain that has come into another state.
