@@ -21,12 +21,7 @@ func (l *lookup) spf(d message.Domain) (Finding, []SPFResult) {
 	if err != nil {
 		return unreadable(SPFTooLarge, err), nil
 	}
-	var records []string
-	for _, text := range answer.Texts() {
-		if record.IsSPF(text) {
-			records = append(records, text)
-		}
-	}
+	records := record.OnlySPF(answer.Texts())
 	switch len(records) {
 	case 0:
 		return absentSPF(d, answer), nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,12 +28,7 @@ func forgiven(text string) [][2]string {
 
 // isForgiven reports whether a forgiving verifier takes a text for a DMARC record.
 func isForgiven(tags [][2]string) bool {
-	for _, tag := range tags {
-		if tag[0] == "v" && tag[1] == "DMARC1" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(tags, [2]string{"v", "DMARC1"})
 }
 
 // Strictest reads the texts at a name in the strictest way that a verifier in wide use does,

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"onbehalf/dmarc"
 	"onbehalf/message"
@@ -263,12 +264,8 @@ func (f *facts) consult(d message.Domain) {
 }
 
 func appendNew(all, more []tenant.Identity) []tenant.Identity {
-	seen := make(map[tenant.Identity]bool, len(all))
-	for _, id := range all {
-		seen[id] = true
-	}
 	for _, id := range more {
-		if !seen[id] {
+		if !slices.Contains(all, id) {
 			all = append(all, id)
 		}
 	}

@@ -60,19 +60,8 @@ func (w *walk) term(t record.Term, depth int) {
 	if err != nil {
 		return
 	}
-	if texts := spfTexts(answer.Texts()); len(texts) == 1 {
+	if texts := record.OnlySPF(answer.Texts()); len(texts) == 1 {
 		s, _ := record.ParseSPF(texts[0])
 		w.count(s, depth+1)
 	}
-}
-
-// spfTexts picks the SPF records.
-func spfTexts(texts []string) []string {
-	var all []string
-	for _, text := range texts {
-		if record.IsSPF(text) {
-			all = append(all, text)
-		}
-	}
-	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize/record"
 	"onbehalf/tenant"
 )
 
@@ -65,5 +66,5 @@ func (k task) includable() bool {
 		return false
 	}
 	answer, err := k.dns.To(k.Platform.SPFInclude.String(), dns.TypeTXT)
-	return err != nil || len(spfTexts(answer.Texts())) == 1
+	return err != nil || len(record.OnlySPF(answer.Texts())) == 1
 }

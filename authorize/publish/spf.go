@@ -77,7 +77,7 @@ func letsEveryoneIn(text string) bool {
 // readSPF notes what is present, and returns what can be read as SPF.
 func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 	texts, meant := answer.Texts(), []string(nil)
-	r.Present = spfTexts(texts)
+	r.Present = record.OnlySPF(texts)
 	for i, parts := range answer.Strings() {
 		if record.IsSPF(texts[i]) {
 			text, _ := choose(parts)

@@ -31,6 +31,17 @@ func IsSPF(text string) bool {
 	return strings.EqualFold(first, version)
 }
 
+// OnlySPF returns those of some texts that IsSPF holds for.
+func OnlySPF(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if IsSPF(text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
 // ParseSPF reads a record for which IsSPF holds, by the grammar of RFC 7208 section
 // 12. The error is a *SyntaxError, and the SPF then still holds all terms, for people
 // to see: a fault in any of them makes receivers take the whole record for none

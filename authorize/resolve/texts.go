@@ -3,6 +3,7 @@ package resolve
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -99,14 +100,8 @@ func decimal(s string) (octet byte, ok bool) {
 	if len(s) < 3 {
 		return 0, false
 	}
-	n := 0
-	for _, c := range []byte(s[:3]) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = 10*n + int(c-'0')
-	}
-	return byte(n), n < 256
+	n, err := strconv.ParseUint(s[:3], 10, 8)
+	return byte(n), err == nil
 }
 
 func typeName(qtype uint16) string { return dns.Type(qtype).String() }
