@@ -2,7 +2,6 @@ package message
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -53,6 +52,14 @@ func isClock(word string) bool {
 
 // number reads a number without a sign, of at most four digits.
 func number(word string) (n int, ok bool) {
-	unsigned, err := strconv.ParseUint(word, 10, 16)
-	return int(unsigned), err == nil && len(word) <= 4
+	if word == "" || len(word) > 4 {
+		return 0, false
+	}
+	for i := range len(word) {
+		if word[i] < '0' || word[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + int(word[i]-'0')
+	}
+	return n, true
 }
