@@ -320,7 +320,7 @@ func TestInterval(t *testing.T) {
 	for _, test := range tests {
 		s := fullStanding(t, tenant.Active)
 		test.change(&s)
-		if got := test.rules.interval(s, noon); got != test.want {
+		if got := test.rules.Interval(s, noon); got != test.want {
 			t.Errorf("%s: looked at every %s, want %s", test.name, got, test.want)
 		}
 	}

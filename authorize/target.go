@@ -12,7 +12,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Target is one domain to look at, and what to look for.
+// Target is one domain to look up, and what to look for.
 type Target struct {
 	Domain message.Domain
 	Tenant string      // id of who owns the domain; empty: it is the platform's own

@@ -70,7 +70,7 @@ func TestLedHome(t *testing.T) {
 	local, _, _ := strings.Cut(strings.Trim(valid, "<>"), "@")
 	forged := strings.Replace(valid, "=academy", "=rector", 1)
 	type refusals map[string]string
-	const notOurs, mistyped = "does not have the form", "its check code does not fit"
+	const notOurs, mistyped = "does not have the form", "its check code is wrong"
 	for name, c := range map[string]struct {
 		to      []string
 		want    []string
@@ -108,7 +108,7 @@ func TestLedHome(t *testing.T) {
 		"of the day after tomorrow":    {[]string{h.bounceAt(academy, home, 2)}, nil, refusals{h.bounceAt(academy, home, 2): "it has expired"}},
 		"malformed":                    {[]string{"<SRS0=x@bounces.courseware.nl>"}, nil, refusals{"<SRS0=x@bounces.courseware.nl>": notOurs}},
 		"a person":                     {[]string{"<jane@bounces.courseware.nl>", valid}, []string{"<" + academy + ">"}, refusals{"<jane@bounces.courseware.nl>": notOurs}},
-		"overflow of an unknown one":   {[]string{h.overflowOf("gone")}, nil, refusals{h.overflowOf("gone"): "its tenant is not here any more"}},
+		"overflow of an unknown one":   {[]string{h.overflowOf("gone")}, nil, refusals{h.overflowOf("gone"): "its tenant no longer exists"}},
 		"owner at the bounce domain":   {[]string{h.bounceTo("x@bounces.courseware.nl")}, nil, refusals{h.bounceTo("x@bounces.courseware.nl"): "leads to a bounce address of ours"}},
 		"owner at a return path":       {[]string{h.bounceTo("x@bounce.yourorganisationname.nl")}, nil, refusals{h.bounceTo("x@bounce.yourorganisationname.nl"): "leads to a bounce address of ours"}},
 		"percent":                      {[]string{"<100%s%n@bounces.courseware.nl>"}, nil, refusals{"<100%s%n@bounces.courseware.nl>": notOurs}},
@@ -367,12 +367,12 @@ func TestReplyIsNoBounce(t *testing.T) {
 		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can say
 		reply + "@bounces.courseware.nl":                                          "it is a reply address",
 		replies + "@bounce.yourorganisationname.nl":                               "it is a reply address",
-		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code does not fit",
-		"reply=" + strings.TrimPrefix(local, "SRS0=") + "@reply.courseware.nl":    "its check code does not fit",
-		"SRS0=" + strings.TrimPrefix(reply, "reply=") + "@bounces.courseware.nl":  "its check code does not fit",
-		"reply+yourorg=aaaaaaaa=D5@reply.courseware.nl":                           "its check code does not fit",
+		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code is wrong",
+		"reply=" + strings.TrimPrefix(local, "SRS0=") + "@reply.courseware.nl":    "its check code is wrong",
+		"SRS0=" + strings.TrimPrefix(reply, "reply=") + "@bounces.courseware.nl":  "its check code is wrong",
+		"reply+yourorg=aaaaaaaa=D5@reply.courseware.nl":                           "its check code is wrong",
 		"reply=x@reply.courseware.nl":                                             "does not have the form",
-		local + "@reply.courseware.nl":                                            "it is a reply address, and stands where bounce addresses do; or the other way round",
+		local + "@reply.courseware.nl":                                            "it is a reply address at a domain for bounce addresses, or a bounce address at a domain for replies",
 		"reply@reply.courseware.nl":                                               "does not have the form",
 		"reply+me@reply.courseware.nl":                                            "does not have the form",
 		"postmaster@reply.courseware.nl":                                          "postmaster@courseware.nl",

@@ -98,7 +98,7 @@ func TestForwardedFrom(t *testing.T) {
 	}
 }
 
-// TestLoopOrRefusal: a message that goes round in circles ends, and one that is refused anyway is told
+// TestLoopOrRefusal: a message that goes round in circles ends, and one that is refused anyway gets
 // why. In shadow mode it would not be refused, and ends as a loop.
 func TestLoopOrRefusal(t *testing.T) {
 	cast := cases.NewCast(t)

@@ -284,7 +284,7 @@ func (l law) author() {
 		l.fail("there are %d From fields", len(fields))
 	}
 	author, err := message.ParseFrom(fields[0].Value)
-	if err != nil || author.Mended {
+	if err != nil || author.Repaired {
 		l.fail("From is not exact: %v", err)
 	}
 	for _, mailbox := range author.Mailboxes {
@@ -455,7 +455,7 @@ func (l law) forwarded() {
 		if err != nil {
 			l.fail("a receiver may read anything in From: %s", field.Text())
 		}
-		if replaced && (err != nil || author.Mended || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
+		if replaced && (err != nil || author.Repaired || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
 			l.fail("From is replaced by %s: %v", field.Text(), err)
 		}
 		for _, mailbox := range author.Mailboxes {

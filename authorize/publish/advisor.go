@@ -98,7 +98,7 @@ func (k task) recordBelow(d message.Domain) Record {
 	r := newRecord(SPF, "NAME."+d.String(), d.Organizational(), "TXT", record.SPF{Terms: append(slices.Clone(ours), term("~all"))}.String(),
 		"lets the hosts of "+k.Platform.Name+" send for a name below "+d.Unicode())
 	r.Unasked = true
-	r.remark(fmt.Sprintf("a name that has an SPF record keeps it: put %s directly behind v=spf1 in it, and publish no second one", us))
+	r.remark(fmt.Sprintf("a name that has an SPF record keeps it: put %s directly after v=spf1 in it, and publish no second one", us))
 	return r
 }
 
@@ -139,7 +139,7 @@ func texts(terms []record.Term) []string {
 }
 
 func (k task) tenantSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
+	return k.spf(f, wantedSPF{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: true,
 		why: "lets the hosts of " + k.Platform.Name + " send for " + d.Unicode(),
 	})

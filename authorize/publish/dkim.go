@@ -47,14 +47,14 @@ func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding
 		return r
 	case !fits:
 		r = txt
-		r.remark(fmt.Sprintf("an alias to %s would be better, and is too long for DNS: choose a shorter selector", target))
+		r.remark(fmt.Sprintf("an alias of %s would be better, but that name is too long for DNS: choose a shorter selector", target))
 	}
 	switch {
 	case err != nil:
 		r.unanswered(err)
 	case aliased:
 		r.Present = []string{"CNAME " + answer.Chain[1]}
-		r.remark("the alias that is there leads elsewhere: replace it")
+		r.remark("the present alias leads elsewhere: replace it")
 	default:
 		r.occupied(answer.Texts())
 	}
@@ -115,11 +115,11 @@ func (r *Record) occupied(texts []string) {
 	r.Present = texts
 	for _, text := range texts {
 		if _, err := record.ParseKey(text); err != nil {
-			r.remark("what is there is no key; delete it, unless it is a wildcard record (*) that answers for this name, too")
+			r.remark("the present record is not a key; delete it, unless it is a wildcard record (*) that answers for this name too")
 			return
 		}
 	}
 	if len(texts) > 0 {
-		r.remark("another key is there: delete it: this one replaces it")
+		r.remark("another key is there: replace it with this one")
 	}
 }

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"slices"
 	"time"
 
 	"onbehalf/authorize"
@@ -55,12 +56,7 @@ func undone(records []Record) (all []Record) {
 }
 
 func isAliased(records []Record) bool {
-	for _, r := range records {
-		if r.Done && r.Type == "CNAME" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(records, func(r Record) bool { return r.Done && r.Type == "CNAME" })
 }
 
 // ofTenant judges a domain of a tenant's, and says what the tenant must publish.

@@ -29,20 +29,20 @@ func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 		r.Done, r.Value, r.Present = true, target, []string{"CNAME " + target}
 	case target != "":
 		r.Present = []string{"CNAME " + target}
-		r.remark("the alias that is there leads elsewhere: replace it")
+		r.remark("the present alias leads elsewhere: replace it")
 	case len(others) > 0 || sends:
 		return k.delegated(name, others)
 	}
 	return []Record{r}
 }
 
-// delegated returns the name MX and SPF of its own.
+// delegated returns MX and SPF of the name itself.
 func (k task) delegated(name message.Domain, others []string) []Record {
 	mx := k.mx(Bounces, name, "returns undeliverable mail to "+k.Platform.Name)
 	if len(others) > 0 {
-		mx.remark(fmt.Sprintf("an alias of %s would be simpler, and cannot stand beside what is there (%s)", k.Platform.Bounce, list(others)))
+		mx.remark(fmt.Sprintf("an alias of %s would be simpler, but the name has other records (%s)", k.Platform.Bounce, list(others)))
 	}
-	spf := k.spf(k.passes(name), wish{
+	spf := k.spf(k.passes(name), wantedSPF{
 		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
@@ -107,7 +107,7 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	case !r.Done && len(r.Present) > 0:
 		r.remark("mail for it goes elsewhere now: replace what is there, if nothing else uses the name")
 	case r.Done && len(r.Present) > 1:
-		r.remark("other hosts take mail for it, too: each must hand it on to " + host)
+		r.remark("other hosts take mail for it too: each must relay it to " + host)
 	}
 	return r
 }

@@ -62,7 +62,7 @@ func (k task) bounceMX() Record {
 }
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
+	return k.spf(f, wantedSPF{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	})
@@ -86,7 +86,7 @@ func (k task) ownDomains() []message.Domain {
 }
 
 func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
+	return k.spf(f, wantedSPF{
 		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
@@ -100,7 +100,7 @@ func (k task) replies() Record {
 	if !k.Platform.OnlyReplies(d) && len(r.Present) > 0 && !r.Done {
 		r.Done, r.Value, r.Remarks = true, k.firstMX(d), nil
 		r.Preference = 0
-		r.remark("that host must hand mail to addresses that begin with reply= or reply+ on to this one")
+		r.remark("that host must relay mail for addresses that begin with reply= or reply+ to this one")
 	}
 	return r
 }
@@ -113,7 +113,7 @@ func (k task) include(s *Sheet) {
 	}
 	zone, ours := k.ownZone(name)
 	if !ours {
-		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, lies outside the platform's domains: see to it that it names every one of platform.sending_ips", name))
+		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, is outside the platform's domains: make sure that it names each of platform.sending_ips", name))
 		return
 	}
 	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
@@ -121,7 +121,7 @@ func (k task) include(s *Sheet) {
 	if !domain.IsZero() {
 		f = k.passes(domain)
 	}
-	s.add(k.spf(f, wish{
+	s.add(k.spf(f, wantedSPF{
 		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))

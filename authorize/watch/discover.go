@@ -107,7 +107,7 @@ func (w *Watcher) forget(id string, d message.Domain) {
 
 // below are the names that only wildcards cover, by tenant. The lock of the Watcher guards it.
 type below struct {
-	names map[string]map[message.Domain]time.Time // to the last mail; zero: the name may not give way to another
+	names map[string]map[message.Domain]time.Time // to the last mail; zero: the name may not be replaced
 	full  map[string]bool                         // tenants that had more than there may be
 }
 
@@ -126,7 +126,8 @@ func (b below) forget(id string, d message.Domain) { delete(b.names[id], d) }
 
 func (b below) isFull(id string) bool { return len(b.names[id]) >= maxBelow }
 
-// firstRefused reports whether this is the first name that a tenant has no room for, in a generation.
+// firstRefused reports whether this is the first name in a generation that a tenant has no room
+// for.
 func (b below) firstRefused(id string) bool {
 	first := !b.full[id]
 	b.full[id] = true
@@ -144,7 +145,7 @@ func (b below) note(id string, s tenant.Standing) {
 	b.names[id][s.Domain] = s.Seen
 }
 
-// oldest returns the name that gives way to another, of those that may; zero: none may.
+// oldest returns the name to replace, of those that may be; zero: none may.
 func (b below) oldest(id string, may func(message.Domain) bool) (oldest message.Domain) {
 	var since time.Time
 	for d, seen := range b.names[id] {

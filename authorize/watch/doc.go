@@ -15,6 +15,6 @@
 //	direct.go    whether DNS proves that mail for a domain may be delivered directly
 //	status.go    how it goes
 //
-// Two clocks are in use. Due times are of the monotonic one: a clock that is set, by NTP or by hand,
-// makes no domain due sooner or later. Only standings, which outlast a restart, have times of day.
+// Two clocks are in use. Due times are of the monotonic one: a clock that is set, by NTP or by
+// hand, makes no domain due sooner or later. Only standings, which outlast a restart, have times of day.
 package watch

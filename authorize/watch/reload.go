@@ -33,7 +33,7 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	if err := table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
-	w.tell(changesSince(w.table.Load(), table, next.now))
+	w.record(changesSince(w.table.Load(), table, next.now))
 	w.persistence.moved.Store(true)
 	w.direct = proofsOf(table.Tenants())
 	w.parked = next.park(known)

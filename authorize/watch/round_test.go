@@ -116,7 +116,7 @@ func TestRounds(t *testing.T) {
 		if most, least := slices.Max(minutes), slices.Min(minutes); most > 2*mean+10 || least < mean/2-10 {
 			t.Errorf("%d to %d looks a minute, want about %d", least, most, mean)
 		}
-		if n.most > maxLooks {
+		if n.most > maxLookups {
 			t.Errorf("%d looks at the same time", n.most)
 		}
 	})
@@ -316,7 +316,7 @@ func TestDeadTenant(t *testing.T) {
 		if lines := w.log.with("no answer from DNS"); len(lines) > 0 {
 			t.Errorf("the resolver is blamed: %q", lines)
 		}
-		if n.most > maxLooks/maxShare+20 {
+		if n.most > maxLookups/maxShare+20 {
 			t.Errorf("%d looks at the same time", n.most)
 		}
 	})

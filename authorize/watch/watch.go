@@ -111,7 +111,7 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 	}
 	after, changes := w.source.Rules().Step(before, report, now)
 	direct := w.direct.during(domain, now, w.source.Table(), func() { w.set(e, after) })
-	w.tell(append(changes, direct...))
+	w.record(append(changes, direct...))
 	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()
 	w.schedule.put(e, report.Answered, w.source.Rules().Interval(after, now), first)
 }
@@ -126,8 +126,8 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 	return true
 }
 
-// tell logs what has changed, and has it saved soon.
-func (w *Watcher) tell(all []authorize.Change) {
+// record logs what has changed, and has it saved soon.
+func (w *Watcher) record(all []authorize.Change) {
 	if len(all) > 0 {
 		w.changes.add(all)
 		w.persistence.moved.Store(true)

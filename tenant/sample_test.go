@@ -8,8 +8,9 @@ import (
 	"onbehalf/message"
 )
 
-// TestLetter: the message that stands for a domain's mail comes from a submitter who may send it.
-func TestLetter(t *testing.T) {
+// TestSampleLetter: the message that stands for a domain's mail comes from a submitter who may send
+// it.
+func TestSampleLetter(t *testing.T) {
 	author, err := message.ParseAddress("postmaster@school.example")
 	if err != nil {
 		t.Fatal(err)

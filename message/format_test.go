@@ -105,7 +105,7 @@ func pictured(name string) string {
 }
 
 // FuzzParseFrom: nothing makes it panic; and what it reads, FormatMailboxes prints
-// as what every receiver must read as the same: exactly, not mended.
+// as what every receiver must read as the same: exactly, not repaired.
 func FuzzParseFrom(f *testing.F) {
 	for _, s := range []string{
 		"a@x.example", "Ann <a@x.example>", "Doe, John <a@x.example>", `"a\"b" <a@x.example>`, "=?utf-8?Q?Zo=C3=AB?= <a@x.example>", "Zo\xeb <a@x.example>",
@@ -118,7 +118,7 @@ func FuzzParseFrom(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		author, err := message.ParseFrom(s)
 		if err != nil {
-			if len(author.Mailboxes) > 0 || author.Mended {
+			if len(author.Mailboxes) > 0 || author.Repaired {
 				t.Fatalf("%q: %v, and %q", s, err, printed(author))
 			}
 			return
@@ -129,8 +129,8 @@ func FuzzParseFrom(f *testing.F) {
 		value := message.FormatMailboxes("From", author.Mailboxes...)
 		checkWritten(t, "From", value)
 		again, err := message.ParseFrom(value)
-		if err != nil || again.Mended || len(again.Mailboxes) != len(author.Mailboxes) {
-			t.Fatalf("%q is written as %q, which is read as %q, mended %v, %v", s, value, printed(again), again.Mended, err)
+		if err != nil || again.Repaired || len(again.Mailboxes) != len(author.Mailboxes) {
+			t.Fatalf("%q is written as %q, which is read as %q, repaired %v, %v", s, value, printed(again), again.Repaired, err)
 		}
 		for i, m := range author.Mailboxes {
 			if again.Mailboxes[i] != (message.Mailbox{Name: pictured(m.Name), Address: m.Address}) {
