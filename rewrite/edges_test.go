@@ -147,3 +147,42 @@ func TestManyAuthors(t *testing.T) {
 		}
 	}
 }
+
+// TestDecidedBefore: what we have signed a moment ago passes when a program of this host hands it
+// back, and is forwarded where it has to go; from anybody else it is decided about like any other.
+func TestDecidedBefore(t *testing.T) {
+	cast := cases.NewCast(t)
+	table, bound := cast.Table(t, "ONBEHALF_PLATFORM_SENDING_IPS=192.0.2.20"), cast.AtLoopback(t)
+	bounce := rewrite.NewCodec(table.Snapshot().Platform().SRS, cases.Now).Bounce(message.ParsePath("academy@yourorganisationname.nl"), "yourorg", home, false).String()
+	at := func(ip string) message.Submitter { return message.Submitter{Client: netip.MustParseAddr(ip)} }
+	local := at("127.0.0.1")
+	local.Local = true
+	local.Client = netip.Addr{}
+	for _, test := range []struct {
+		name   string
+		who    message.Submitter
+		table  *tenant.Table
+		signed bool
+		to     string
+		row    rewrite.Row
+		action rewrite.Action
+	}{
+		{"from loopback", at("127.0.0.1"), table, true, "a@b.example", rewrite.RowDecided, rewrite.Pass},
+		{"from a local program", local, table, true, "a@b.example", rewrite.RowDecided, rewrite.Pass},
+		{"from an address of this host", at("192.0.2.20"), table, true, "a@b.example", rewrite.RowDecided, rewrite.Pass},
+		{"from an application", app, table, true, "a@b.example", rewrite.RowKeySPF, rewrite.Keep},
+		{"not signed", at("127.0.0.1"), table, false, "a@b.example", rewrite.RowKeySPF, rewrite.Keep},
+		{"from who is bound", at("127.0.0.1"), bound, true, "a@b.example", rewrite.RowForbidden, rewrite.Refuse},
+		{"to a bounce address", at("127.0.0.1"), table, true, bounce, rewrite.RowReturn, rewrite.Forward},
+	} {
+		m := mail(test.who, "courses@university.example", test.to, "From: courses@university.example")
+		m.Signed = test.signed
+		plan := rewrite.Decide(m, test.table.Snapshot())
+		if plan.Row != test.row || plan.Action != test.action {
+			t.Errorf("%s: want %s, %s\n%s", test.name, test.row, test.action, cases.Print(plan))
+		}
+		if plan.Action == rewrite.Forward && (len(plan.Redirects) != 1 || len(plan.Edits) != 1 || plan.ReversePath != nil) {
+			t.Errorf("%s: more than its recipient is changed\n%s", test.name, cases.Print(plan))
+		}
+	}
+}
