@@ -95,7 +95,7 @@ func (f *facts) directSender() sender {
 }
 
 // toOwnServer reports whether a recipient is in one of the tenant's own domains. Its server
-// may refuse those domains as envelope sender, whatever SPF and DKIM say (Redirect Online:
+// may refuse those domains as envelope sender, whatever SPF and DKIM say (Exchange Online:
 // 550 5.7.68).
 func (f *facts) toOwnServer() bool {
 	return slices.ContainsFunc(f.destinations, func(d message.Domain) bool {
