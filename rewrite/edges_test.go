@@ -186,3 +186,48 @@ func TestDecidedBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestLongAuthors: a From that has to be written again, and would have more than 7000 octets, is not.
+func TestLongAuthors(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	decide := func(first string, padding int) rewrite.Plan {
+		mailbox := `"` + strings.Repeat("n", 60) + `" <` + strings.Repeat("x", 64) + "@university.example>"
+		from := "From: " + first + strings.Repeat(",\r\n "+mailbox, 43) + ", " + strings.Repeat("y", padding) + "@university.example"
+		return rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", from), s)
+	}
+	longest := 0
+	for _, named := range []int{1, 30, 60, 90} {
+		for n := range 64 {
+			plan := decide(`"`+strings.Repeat("m", named)+`" <`+strings.Repeat("a", 64)+" @university.example>"+strings.Repeat(", b@university.example", 4), n+1)
+			if plan.Row == rewrite.RowKeySPF {
+				longest = max(longest, len(plan.Edits[0].Value))
+			} else if plan.Row != rewrite.RowUnreadable {
+				t.Fatal(cases.Print(plan))
+			}
+		}
+	}
+	if longest != 7000 {
+		t.Errorf("the longest From that is written again has %d octets", longest)
+	}
+	if plan := decide("a@university.example"+strings.Repeat(", "+strings.Repeat("b", 64)+"@university.example", 5), 64); plan.Row != rewrite.RowKeySPF {
+		t.Errorf("a long From that need not be written again:\n%s", cases.Print(plan))
+	}
+}
+
+// TestNamedBesideFrom: who is bound to a tenant may name no other in Resent-From, and not the
+// platform; who belongs to no tenant is not protected, nor is a name that Postfix adds to words.
+func TestNamedBesideFrom(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	bound := message.Submitter{Client: netip.MustParseAddr("198.51.100.1"), Login: "lms-club"}
+	for named, want := range map[string]rewrite.Row{
+		"a@club.example": rewrite.RowOnBehalf, "a@elsewhere.example": rewrite.RowOnBehalf,
+		"www-data@vps12.hoster.example": rewrite.RowOnBehalf, "www-data@hoster.example": rewrite.RowOnBehalf, "www-data": rewrite.RowOnBehalf,
+		"a@museum.example": rewrite.RowForbidden, "ceo@courseware.nl": rewrite.RowForbidden, "a@club.example, a@museum.example": rewrite.RowForbidden,
+	} {
+		m := mail(bound, "a@club.example", "student@receiver.example", "From: a@club.example", "Resent-From: "+named)
+		m.Host = must(message.ParseDomain("vps12.hoster.example"))
+		if plan := rewrite.Decide(m, s); plan.Row != want {
+			t.Errorf("Resent-From %s: want row %s\n%s", named, want, cases.Print(plan))
+		}
+	}
+}
