@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,6 +229,65 @@ func TestNamedBesideFrom(t *testing.T) {
 		m.Host = must(message.ParseDomain("vps12.hoster.example"))
 		if plan := rewrite.Decide(m, s); plan.Row != want {
 			t.Errorf("Resent-From %s: want row %s\n%s", named, want, cases.Print(plan))
+		}
+	}
+}
+
+// TestSenderWithoutDomain: on a host whose name is not known, an envelope sender without a domain is
+// not taken for the host's own.
+func TestSenderWithoutDomain(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for _, sender := range []string{"x@[192.0.2.1]", "postmaster"} {
+		for _, author := range []string{"a@club.example", "a@university.example", "a@courseware.nl"} {
+			who := app
+			if author == "a@club.example" {
+				who.Login = "lms-club"
+			}
+			m := mail(who, sender, "student@receiver.example", "From: "+author)
+			m.Host = message.Domain{}
+			plan := rewrite.Decide(m, s)
+			if len(plan.Sign) == 0 || plan.ReversePath == nil || plan.ReversePath.Domain != home {
+				t.Errorf("%s leaves as %s\n%s", sender, plan.Sender(m), cases.Print(plan))
+			}
+		}
+	}
+}
+
+// TestManyReplies: Reply-To takes all authors of a From that is replaced, as far as there is room:
+// 7000 octets, of which each octet of a name may need four.
+func TestManyReplies(t *testing.T) {
+	s := cases.NewCast(t).Table(t, "ONBEHALF_POLICY_UNREADABLE_FROM=rewrite").Snapshot()
+	one := `"` + strings.Repeat("n", 20) + `" <` + strings.Repeat("x", 45) + "@nobody.example>" // 4 * 20 + 60 octets
+	for _, test := range []struct {
+		name, from string
+		replies    int
+	}{
+		{"one", one, 1},
+		{"as many as there may be", one + strings.Repeat(", "+one, 49), 50},
+		{"an octet more than there is room for", strings.Replace(one, "x", "xx", 1) + strings.Repeat(", "+one, 49), 49},
+		{"one that there is no room for", strings.Repeat("x", 7500) + "@nobody.example", 1},
+		{"two that there is no room for", strings.Repeat("x", 7500) + "@nobody.example, a@nobody.example", 1},
+		{"too many: to the envelope sender alone", "a@nobody.example" + strings.Repeat(", a@nobody.example", 50), 1},
+	} {
+		m := mail(app, "a@nobody.example", "student@receiver.example", "From: "+test.from)
+		to, _ := rewrite.Decide(m, s).Apply(m.Header).Get("Reply-To")
+		if got := strings.Count(to.Value, "@"); got != test.replies {
+			t.Errorf("%s: %d mailboxes in Reply-To, want %d", test.name, got, test.replies)
+		}
+	}
+}
+
+// TestManyFields: of what we may have to remove, a header holds 1000 fields of a name at most, and of
+// what is there once, 100.
+func TestManyFields(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for field, most := range map[string]int{"DKIM-Signature: v=1; d=x.example; s=a": 1000, "Sender: x@elsewhere.example": 1000, "Date: Mon, 01 Jun 2026 09:00:00 +0200": 99} {
+		for n, want := range map[int]rewrite.Row{most: rewrite.RowKeySPF, most + 1: rewrite.RowTooMany} {
+			fields := append([]string{"From: a@university.example"}, slices.Repeat([]string{field}, n)...)
+			plan := rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", fields...), s)
+			if plan.Row != want {
+				t.Errorf("%d of %s: row %s, want %s", n, field, plan.Row, want)
+			}
 		}
 	}
 }
