@@ -130,7 +130,7 @@ func lay(name string, pattern tenant.Template, value func(placeholder string) st
 		}
 		return value(placeholder)
 	}), gap)
-	if laid := len(before) + len(behind); laid > 0 && len(name) > laid && strings.HasPrefix(name, before) && strings.HasSuffix(name, behind) {
+	if len(name) > len(before)+len(behind) && strings.HasPrefix(name, before) && strings.HasSuffix(name, behind) {
 		return name
 	}
 	return pattern.Expand(func(placeholder string) string {
