@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -98,7 +99,7 @@ func isMislabelled(r record.DKIM, k WantedKey) bool {
 // checkTarget is what to do about a CNAME that leads to nothing. Where a final dot
 // is forgotten, DNS programs append the zone to the target.
 func checkTarget(target string, zone message.Domain, ours string) string {
-	if target, appended := strings.CutSuffix(target, "."+zone.Organizational().String()); appended {
+	if target, appended := strings.CutSuffix(target, "."+dmarc.Listed(zone).String()); appended {
 		return fmt.Sprintf("if the target should be %s, end it with a dot; else the DNS program appends the zone to it", target)
 	}
 	return "check the target of the CNAME; if it is the one that onbehalf dns shows, the platform has to " + ours

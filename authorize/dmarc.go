@@ -34,7 +34,7 @@ func (l *lookup) policy(d message.Domain) (tenant.DMARC, Finding) {
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
 	}
-	byList, more, err := l.listed(d, d.Organizational())
+	byList, more, err := l.listed(d, dmarc.Listed(d))
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
 	}
@@ -51,7 +51,7 @@ func (l *lookup) policy(d message.Domain) (tenant.DMARC, Finding) {
 		}
 	}
 	f := policyFinding(d, asks, sources, append(faults, more...))
-	if read, found := l.forgiving(d, d.Organizational(), asks.Organizational); found {
+	if read, found := l.forgiving(d, dmarc.Listed(d), asks.Organizational); found {
 		if asks.Policy.Stricter(read.asks.Policy) != asks.Policy {
 			f = differing(d, asks.Policy, read, f)
 		}
@@ -73,7 +73,7 @@ func policyFinding(d message.Domain, p dmarc.Asks, sources []dmarc.Published, fa
 		return finding(There, PolicyFound, found, "", "DMARC of %s is p=%s%s, by %s", d, p.Policy, modes(p), by)
 	}
 	// Only a registry can fix its own.
-	faults = slices.DeleteFunc(faults, func(f fault) bool { return !f.domain.Within(d.Organizational()) })
+	faults = slices.DeleteFunc(faults, func(f fault) bool { return !f.domain.Within(dmarc.Listed(d)) })
 	for _, f := range faults {
 		if f.text != "" && !slices.Contains(found, f.text) {
 			found = append(found, f.text)

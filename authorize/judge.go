@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -90,7 +91,7 @@ func again(name string, zone message.Domain) string { return name + "." + zone.S
 
 // zones returns those that a domain's records may be kept in.
 func zones(d message.Domain) []message.Domain {
-	if org := d.Organizational(); org != d {
+	if org := dmarc.Listed(d); org != d {
 		return []message.Domain{d, org}
 	}
 	return []message.Domain{d}

@@ -11,6 +11,7 @@ import (
 
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -41,7 +42,7 @@ func absentSPF(d message.Domain, answer resolve.Answer) Finding {
 	switch {
 	case answer.NoName && len(answer.Chain) > 1:
 		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it with the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
-	case answer.NoName && d == d.Organizational():
+	case answer.NoName && d == dmarc.Listed(d):
 		return finding(Missing, SPFAbsent, nil, "correct the domain in the configuration, or have it registered", "%s has no SPF record: this domain does not exist in DNS (NXDOMAIN)", d)
 	}
 	return finding(Missing, SPFAbsent, nil, publishIt, "%s has no SPF record", d)

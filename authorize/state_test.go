@@ -279,6 +279,11 @@ func TestFit(t *testing.T) {
 	if got := fit(tenant.Standing{}, nothing); !reflect.DeepEqual(got, nothing) || !isNews(got, nothing) {
 		t.Errorf("of nothing %+v was kept", got)
 	}
+	unasked := fullStanding(t, tenant.Active)
+	unasked.DMARC.Checked = time.Time{}
+	if got := fit(unasked, nothing); !isNews(got, nothing) {
+		t.Errorf("the policy was never looked up, and that is no news: %+v", got)
+	}
 }
 
 func TestInterval(t *testing.T) {

@@ -926,3 +926,32 @@ func TestRefusedByReceiver(t *testing.T) {
 		t.Errorf("log is %v", lines[2])
 	}
 }
+
+// TestRefusalsOfOneMessage: what is said of several recipients is said once, and only where mail
+// does not get through.
+func TestRefusalsOfOneMessage(t *testing.T) {
+	const direct = "smtp; 550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization from unauthorized sources"
+	for _, test := range []struct {
+		name    string
+		actions []string
+		want    int
+	}{
+		{"failed", []string{"failed"}, 1}, {"failed for two", []string{"failed", "failed"}, 1}, {"delayed", []string{"delayed"}, 1},
+		{"delayed for one, failed for another", []string{"delayed", "failed"}, 1},
+		{"delivered", []string{"delivered"}, 0}, {"relayed, and failed for another", []string{"relayed", "failed"}, 1}, {"of no action", []string{""}, 0},
+	} {
+		status := new(message.StatusReader)
+		for _, action := range test.actions {
+			status.Reports = append(status.Reports, message.Report{Action: action, Status: "5.7.68", Remote: "tenant.mail.protection.outlook.com", Diagnostic: direct})
+		}
+		said := refusals(status)
+		if len(said) != test.want {
+			t.Errorf("%s: %+v", test.name, said)
+		}
+		for _, one := range said {
+			if one.Meaning.Entry != directSend {
+				t.Errorf("%s: entry %d", test.name, one.Meaning.Entry)
+			}
+		}
+	}
+}

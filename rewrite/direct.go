@@ -15,7 +15,7 @@ import (
 // that found a key gone (state warning) ends the proof: mail is then delivered by MX, and nothing
 // is lost.
 func Proven(s *tenant.Snapshot, t *tenant.Tenant, d message.Domain) bool {
-	if owner, _ := s.Owner(d); owner == nil || owner != t {
+	if owner, _ := s.Owner(d); owner != t {
 		return false
 	}
 	switch t.Authorization {
@@ -59,7 +59,7 @@ func DirectHop(s *tenant.Snapshot, d message.Domain) (*tenant.Tenant, tenant.Nex
 // direct reports whether every recipient is at a server of the tenant's own that mail is
 // delivered to directly. If only some are, notDirect says so.
 func (f *facts) direct() bool {
-	if len(f.tenant.Direct.Domains) == 0 || len(f.destinations) == 0 {
+	if len(f.destinations) == 0 {
 		return false
 	}
 	proven, direct := make(map[message.Domain]bool), 0
@@ -76,10 +76,14 @@ func (f *facts) direct() bool {
 		}
 		direct++
 	}
-	if all := len(f.destinations); 0 < direct && direct < all {
+	all := len(f.destinations)
+	if direct == all {
+		return true
+	}
+	if direct > 0 {
 		f.notDirect = fmt.Sprintf("not delivered directly: %d of %d recipients are elsewhere", all-direct, all)
 	}
-	return direct == len(f.destinations)
+	return false
 }
 
 // directSender makes the envelope sender of directly delivered mail a bounce address, because

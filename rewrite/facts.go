@@ -287,8 +287,7 @@ func (f *facts) spfHolds(d message.Domain) bool {
 func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
 	name, shown := f.tenant.ReturnPath, f.standing(apex).ReturnPath // which may be of another tenant's path
-	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
+	return f.tenant.Authorization == tenant.Auto && f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
 }
 
 // keysFor returns the live keys whose SDID aligns with the author's domain (RFC 9989

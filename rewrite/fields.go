@@ -55,7 +55,7 @@ func (f *facts) fill(name string, says func(value string) bool, value func() str
 	var edits []Edit
 	for i := len(there); i > 0; i-- {
 		switch {
-		case said && says(there[i-1].Value):
+		case says(there[i-1].Value):
 		case !said && i == 1:
 			edits = append(edits, Edit{Op: Change, Index: 1, Name: name, Value: value()})
 		default:

@@ -121,12 +121,10 @@ func (f *facts) fromAddress() message.Address {
 	local := f.platform.From.Expand(func(placeholder string) string {
 		value := id
 		switch {
-		case placeholder == "local" && id != "":
+		case id != "" && placeholder == "local":
 			value = plainAtom(author.Local)
-		case placeholder == "domain" && id != "":
+		case id != "" && placeholder == "domain":
 			value = author.Domain.String()
-		case placeholder == "local", placeholder == "domain":
-			value = ""
 		case placeholder == "reply":
 			value = NewCodec(f.platform.SRS, f.m.Received).Reply(author)
 		}

@@ -311,7 +311,7 @@ func (l law) authorized(d message.Domain) bool {
 	asks := l.s.Standing(d).DMARC
 	by := func(other message.Domain, strict bool) bool {
 		unseen := asks.Policy == dmarc.Unknown && owner.Authorization == tenant.Auto // it may be strict
-		return other == d || !strict && !unseen && other.Organizational() == d.Organizational()
+		return other == d || !strict && !unseen && dmarc.Listed(other) == dmarc.Listed(d)
 	}
 	for _, id := range l.plan.Sign {
 		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).Key(id.Selector).Holds()
@@ -459,8 +459,8 @@ func (l law) forwarded() {
 			l.fail("From is replaced by %s: %v", field.Text(), err)
 		}
 		for _, mailbox := range author.Mailboxes {
-			org := mailbox.Address.Domain.Organizational()
-			if !replaced && (org == platform.Bounce.Organizational() || org == l.m.Host.Organizational()) {
+			org := dmarc.Listed(mailbox.Address.Domain)
+			if !replaced && (org == dmarc.Listed(platform.Bounce) || org == dmarc.Listed(l.m.Host)) {
 				l.fail("%s is vouched for by SPF", mailbox.Address)
 			}
 			if replaced && mailbox.Address.Local != "noreply" {

@@ -130,7 +130,7 @@ func fillPattern(name string, pattern tenant.Template, value func(placeholder st
 		}
 		return value(placeholder)
 	}), gap)
-	if fixed := len(before) + len(behind); fixed > 0 && len(name) > fixed && strings.HasPrefix(name, before) && strings.HasSuffix(name, behind) {
+	if len(name) > len(before)+len(behind) && strings.HasPrefix(name, before) && strings.HasSuffix(name, behind) {
 		return name
 	}
 	return pattern.Expand(func(placeholder string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/srs"
 	"onbehalf/tenant"
@@ -201,12 +202,12 @@ func (f *facts) readRecipients() {
 // has to arrive all the same. What is no such thing, and passes for the platform's own, is
 // refused.
 func (f *facts) forward(redirects []Redirect) Plan {
-	claimed := f.claimed(f.platform.Bounce.Organizational())
+	claimed := f.claimed(dmarc.Listed(f.platform.Bounce))
 	if claimed && !f.isNotification() {
 		return Plan{
 			Row: RowReturn, Action: Refuse, Tenant: redirects[0].Tenant,
 			Reason: "only the platform itself may send from its domains",
-			Detail: "From names " + f.platform.Bounce.Organizational().String(),
+			Detail: "From names " + dmarc.Listed(f.platform.Bounce).String(),
 		}
 	}
 	p := Plan{
@@ -217,7 +218,7 @@ func (f *facts) forward(redirects []Redirect) Plan {
 		Redirects:   redirects,
 	}
 	switch {
-	case claimed, f.claimed(f.m.Host.Organizational()):
+	case claimed, f.claimed(dmarc.Listed(f.m.Host)):
 		p.Detail = "From names a domain of the platform or of this host, and is replaced"
 	case !f.isReadable():
 		p.Detail = "From cannot be read one way only, and is replaced"
@@ -283,7 +284,7 @@ func (f *facts) claimed(organization message.Domain) bool {
 	if len(f.fields) > maxEdits {
 		return true // who knows; it is refused
 	}
-	within := func(m message.Mailbox) bool { return m.Address.Domain.Organizational() == organization }
+	within := func(m message.Mailbox) bool { return dmarc.Listed(m.Address.Domain) == organization }
 	if len(f.fields) == 0 {
 		return slices.ContainsFunc(f.author.Mailboxes, within)
 	}

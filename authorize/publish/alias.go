@@ -6,6 +6,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -44,7 +45,7 @@ func (k task) onlyWildcard(name message.Domain) bool {
 func (k task) absent(domains []message.Domain) []message.Domain {
 	var all []message.Domain
 	for _, d := range domains {
-		if k.noSuch(d) && k.noSuch(d.Organizational()) {
+		if k.noSuch(d) && k.noSuch(dmarc.Listed(d)) {
 			all = append(all, d)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/record"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -28,7 +29,7 @@ func Alias(selector, tenantID string, platform message.Domain) (string, bool) {
 // about the key.
 func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding) Record {
 	id := key.Identity
-	txt := k.keyText(id.String(), id.SDID.Organizational(), id,
+	txt := k.keyText(id.String(), dmarc.Listed(id.SDID), id,
 		fmt.Sprintf("holds the public key that %s signs with for %s", k.Platform.Name, id.SDID.Unicode()))
 	target, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
 	answer, err := k.dns.To(id.String(), dns.TypeTXT)
@@ -95,7 +96,7 @@ func whyTarget(t *tenant.Tenant) string {
 
 // publishedKey is keyText, and whether it is there.
 func (k task) publishedKey(key authorize.WantedKey, f authorize.Finding, why string) Record {
-	r := k.keyText(key.Name(), k.Platform.Domain.Organizational(), key.Identity, why)
+	r := k.keyText(key.Name(), dmarc.Listed(k.Platform.Domain), key.Identity, why)
 	answer, err := k.dns.To(r.Name, dns.TypeTXT)
 	if err != nil {
 		r.unanswered(err)

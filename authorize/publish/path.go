@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -18,7 +19,7 @@ import (
 // The finding is about the return path.
 func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
-	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
+	r := newRecord(Bounces, name.String(), dmarc.Listed(name), "CNAME", bounce,
 		"returns undeliverable mail to "+k.Platform.Name+" under a name of yours, so that receivers count the mail as yours")
 	target, others, err := k.own(name)
 	sends := slices.Contains(t.Domains, tenant.Pattern{Domain: name})
@@ -43,7 +44,7 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, but the name has other records (%s)", k.Platform.Bounce, list(others)))
 	}
 	spf := k.spf(k.passes(name), wantedSPF{
-		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
+		name: name.String(), zone: dmarc.Listed(name), domain: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
 	return []Record{mx, spf}
@@ -88,7 +89,7 @@ func (k task) own(name message.Domain) (target string, others []string, err erro
 // mx returns the record by which mail to the domain comes to our host.
 func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	host, _ := k.mailHost()
-	r := newRecord(purpose, d.String(), d.Organizational(), "MX", host, why)
+	r := newRecord(purpose, d.String(), dmarc.Listed(d), "MX", host, why)
 	r.Preference = 10
 	answer, err := k.dns.To(d.String(), dns.TypeMX)
 	if err != nil {

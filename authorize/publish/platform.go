@@ -7,6 +7,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -63,7 +64,7 @@ func (k task) bounceMX() Record {
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: d.Organizational(), domain: d, end: "-all", plain: true,
+		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	})
 }
@@ -87,7 +88,7 @@ func (k task) ownDomains() []message.Domain {
 
 func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
+		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
 }
@@ -134,7 +135,7 @@ func (k task) ownZone(name message.Name) (message.Domain, bool) {
 	}
 	for _, d := range own {
 		if name.Within(d) {
-			return d.Organizational(), true
+			return dmarc.Listed(d), true
 		}
 	}
 	return message.Domain{}, false
@@ -152,7 +153,7 @@ func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
 			}
 			done = append(done, name)
 			if looked++; looked > maxTargets {
-				r := k.keyText(name, k.Platform.Domain.Organizational(), id, whyTarget(t))
+				r := k.keyText(name, dmarc.Listed(k.Platform.Domain), id, whyTarget(t))
 				r.Unasked = true
 				s.add(r)
 				unasked++

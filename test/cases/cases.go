@@ -24,6 +24,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/rewrite"
@@ -51,7 +52,7 @@ func All(t testing.TB, folder string) []Case {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no case in %s (%v)", folder, err)
 	}
-	cast := NewCast(t)
+	cast := reader{NewCast(t), make(map[string]*config.Config)}
 	var all []Case
 	for _, path := range paths {
 		all = append(all, cast.read(t, path))
@@ -59,14 +60,24 @@ func All(t testing.TB, folder string) []Case {
 	return all
 }
 
-func (c *Cast) read(t testing.TB, path string) Case {
+// reader loads each configuration once, for most cases share one.
+type reader struct {
+	*Cast
+	loaded map[string]*config.Config // by environment
+}
+
+func (c reader) read(t testing.TB, path string) Case {
 	t.Helper()
 	archive, err := txtar.ParseFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	one := Case{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), Path: path, Keys: c.Keys, archive: archive}
-	one.Table = c.Table(t, strings.Fields(one.section("environment"))...)
+	environment := one.section("environment")
+	if c.loaded[environment] == nil {
+		c.loaded[environment] = c.identified(t, strings.Fields(environment))
+	}
+	one.Table = c.table(t, c.loaded[environment])
 	if err := one.Table.SetStandings(Standings(t, one.section("standings"))...); err != nil {
 		t.Fatal(err)
 	}

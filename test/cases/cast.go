@@ -117,8 +117,18 @@ func (c *Cast) load(t testing.TB, environment []string) *config.Config {
 // Table returns the cast's table, with ONBEHALF_ variables over the configuration.
 func (c *Cast) Table(t testing.TB, environment ...string) *tenant.Table {
 	t.Helper()
+	return c.table(t, c.identified(t, environment))
+}
+
+func (c *Cast) identified(t testing.TB, environment []string) *config.Config {
+	t.Helper()
 	conf := c.load(t, environment)
 	conf.Identify(c.Keys.Held)
+	return conf
+}
+
+func (c *Cast) table(t testing.TB, conf *config.Config) *tenant.Table {
+	t.Helper()
 	table, err := tenant.NewTable(conf.Platform, conf.Tenants)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -76,7 +77,7 @@ func (h Host) domain() string {
 	if err != nil || d.Parent().IsZero() || slices.Contains([]string{"localdomain", "local", "internal", "lan"}, h.Name[strings.LastIndex(h.Name, ".")+1:]) {
 		return ""
 	}
-	return d.Organizational().Unicode()
+	return dmarc.Listed(d).Unicode()
 }
 
 // Complete returns the answers with defaults for those that are empty, and the flags of
