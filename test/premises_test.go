@@ -69,13 +69,10 @@ func openPremises(t *testing.T, tenants string) *premises {
 	return p
 }
 
-// build makes the program. What serve runs of it ends with the test.
+// build brings the program. What serve runs of it ends with the test.
 func (p *premises) build() {
 	p.t.Helper()
-	p.binary = filepath.Join(p.folder, "onbehalf")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", p.binary, "onbehalf/cmd/onbehalf").CombinedOutput(); err != nil {
-		p.t.Fatalf("go build: %v\n%s", err, out)
-	}
+	p.takeProgram()
 	p.t.Cleanup(func() {
 		p.stop()
 		if p.t.Failed() {

@@ -23,10 +23,7 @@ func newcomer(t *testing.T, main string) *premises {
 	p := &premises{t: t, sink: postfix.StartSink(t, "8BITMIME"), folder: shortDir(t)}
 	p.postfix = postfix.Start(t, postfix.Options{NextHop: p.sink.Addr, Main: main})
 	p.house = &house{nameserver: nameserver.Start(t)}
-	p.binary = filepath.Join(p.folder, "onbehalf")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", p.binary, "onbehalf/cmd/onbehalf").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	p.takeProgram()
 	p.config = filepath.Join(p.folder, "etc", "onbehalf.yaml")
 	if err := os.Mkdir(filepath.Dir(p.config), 0o750); err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ func (p *persistence) do(save func() error) (took time.Duration) {
 	p.unsaved.Store(now)
 	switch {
 	case now != nil && before == nil:
-		p.log.Error("standings cannot be saved; they are kept in memory, and lost with a restart", "error", now.cause, "remedy", now.fix)
+		p.log.Error("standings cannot be saved; they are kept in memory, and lost at a restart", "error", now.cause, "remedy", now.fix)
 	case now == nil && before != nil:
 		p.log.Info("standings can be saved again")
 	}

@@ -17,8 +17,11 @@ const (
 	maxShare   = 4 // one tenant has a place out of so many
 )
 
-// scanEvery is how often all domains are scanned for those that are due.
-const scanEvery = time.Second
+// How often all domains are scanned for those that are due: while some are, and at least.
+const (
+	scanEvery = time.Second
+	scanIdle  = time.Minute
+)
 
 // entry is a domain that is watched. It changes under the lock of its schedule.
 type entry struct {
@@ -29,9 +32,9 @@ type entry struct {
 	unanswered int           // lookups in a row without any answer
 }
 
-// schedule says which domain is looked up next. Once a second it scans all entries for those that
-// are due, and puts them in order. A tenant has a share of the places, so that slow name servers
-// cost the others nothing.
+// schedule says which domain is looked up next. It scans all entries for those that are due, and
+// puts them in order: once a second, or where none is due, when the first will be. A tenant has a
+// share of the places, so that slow name servers cost the others nothing.
 //
 // Its clock counts from its start and is monotonic: no other clock moves what is due.
 type schedule struct {
@@ -98,14 +101,22 @@ func (s *schedule) next() (*entry, time.Duration) {
 // scan puts all that is due in order. It allocates nothing once ready is large enough.
 func (s *schedule) scan(now time.Duration) {
 	s.ready = s.ready[:0]
+	soonest := now + scanIdle
 	for _, e := range s.entries {
-		if e.due <= now && !e.looking {
+		switch {
+		case e.looking: // put says when it is due
+		case e.due <= now:
 			s.ready = append(s.ready, e)
+		default:
+			soonest = min(soonest, e.due)
 		}
 	}
 	slices.SortFunc(s.ready, func(a, b *entry) int { return cmp.Compare(b.due, a.due) })
 	clear(s.held) // they were found again
 	s.scanAt = now + scanEvery
+	if len(s.ready) == 0 {
+		s.scanAt = max(s.scanAt, soonest)
+	}
 }
 
 // waits reports whether an entry that a scan found is still due.
@@ -175,7 +186,9 @@ func (s *schedule) put(e *entry, answered bool, interval time.Duration, first bo
 	if first {
 		wait = wait/10 + spread(wait-wait/10, name)
 	}
-	e.due = s.now() + wait
+	now := s.now()
+	e.due = now + wait
+	s.scanAt = min(s.scanAt, max(e.due, now+scanEvery))
 }
 
 // add watches one more domain, whose mail waits.

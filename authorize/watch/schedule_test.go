@@ -95,6 +95,41 @@ func TestShare(t *testing.T) {
 	})
 }
 
+// TestIdle: where nothing is due, domains are scanned when the first will be, at least once a minute,
+// and one that is put back in between is begun when it is due.
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, all := scheduleOf(t, 3)
+		all[0].due, all[1].due, all[2].due = 20*time.Second, 50*time.Second, 3*time.Hour
+		wait := func(want time.Duration) {
+			t.Helper()
+			if e, wait := s.next(); e != nil || wait != want {
+				t.Errorf("after %s: %v, wait %s, want %s", s.now(), e, wait, want)
+			}
+			time.Sleep(want)
+		}
+		begins := func(want *entry) {
+			t.Helper()
+			if order := s.drain(); len(order) != 1 || order[0] != want {
+				t.Fatalf("after %s: %v", s.now(), order)
+			}
+		}
+		wait(20 * time.Second)
+		begins(all[0])
+		wait(time.Second)
+		wait(29 * time.Second)
+		begins(all[1])
+		wait(time.Second)
+		s.end(all[0])
+		s.put(all[0], true, 30*time.Second, false)
+		wait(all[0].due - s.now())
+		begins(all[0])
+		wait(time.Second)
+		wait(time.Minute)
+		wait(time.Minute)
+	})
+}
+
 // TestNext says when a domain is looked up next.
 func TestNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
