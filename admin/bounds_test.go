@@ -30,7 +30,7 @@ func TestTenantIsBounded(t *testing.T) {
 	}
 }
 
-// TestLookedUp: silence about one mechanism is not silence.
+// TestLookedUp: one unanswered mechanism does not make the domain unanswered.
 func TestLookedUp(t *testing.T) {
 	full := standing(t, "one.example", tenant.Active, tenant.Active, tenant.Active)
 	for name, take := range map[string]func(*tenant.Standing){

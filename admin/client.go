@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Bounds of an answer, for who asks.
+// Bounds of an answer, for the client.
 const (
 	answerTime = 30 * time.Second
 	maxAnswer  = 64 << 20
 )
 
 // ErrStranger is what Ask returns when the answer is not one of ours.
-var ErrStranger = errors.New("what answers is not onbehalf, or of another version")
+var ErrStranger = errors.New("what answers is not onbehalf, or is another version of it")
 
 // Ask gets the document at a path from the daemon that listens at a socket ("unix" or
 // "tcp"). When the daemon has no such document, the error is an Error; when nobody answers, that of

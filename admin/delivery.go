@@ -15,16 +15,16 @@ type Delivery string
 
 // The ways, from the best to the worst.
 const (
-	Signed   Delivery = "signed"   // as its own, with a DKIM signature of its own
-	ByPath   Delivery = "path"     // as its own, by SPF of its return path alone
-	BySPF    Delivery = "spf"      // as its own, by SPF alone
-	Platform Delivery = "platform" // in the platform's name
-	Bare     Delivery = "bare"     // From is kept by policy, and nothing authenticates it
-	Refused  Delivery = "refused"  // not at all
+	Signed          Delivery = "signed"          // as its own, with a DKIM signature of its own
+	ByPath          Delivery = "path"            // as its own, by SPF of its return path alone
+	BySPF           Delivery = "spf"             // as its own, by SPF alone
+	Platform        Delivery = "platform"        // in the platform's name
+	Unauthenticated Delivery = "unauthenticated" // From is kept by policy, and nothing authenticates it
+	Refused         Delivery = "refused"         // not at all
 )
 
 // Deliveries are all, from the best to the worst.
-var Deliveries = [...]Delivery{Signed, ByPath, BySPF, Platform, Bare, Refused}
+var Deliveries = [...]Delivery{Signed, ByPath, BySPF, Platform, Unauthenticated, Refused}
 
 // compare orders ways, the best first.
 func (d Delivery) compare(other Delivery) int {
@@ -38,7 +38,7 @@ func deliveryOf(p rewrite.Plan) Delivery {
 	case p.Action == rewrite.Rewrite:
 		return Platform
 	case p.Row == rewrite.RowOnBehalf:
-		return Bare
+		return Unauthenticated
 	case p.Row == rewrite.RowSPF:
 		return BySPF
 	case p.Row == rewrite.RowPath:
@@ -53,13 +53,13 @@ func (d Delivery) meaning(p rewrite.Plan) string {
 	case Signed:
 		return "leaves as its own, with a DKIM signature of its own"
 	case ByPath:
-		return "leaves as its own, by SPF of its return path alone: where a host on the way forwards it, DMARC fails"
+		return "leaves as its own, by SPF of its return path alone: where another host forwards it, DMARC fails"
 	case BySPF:
-		return "leaves as its own, by SPF alone: where a host on the way forwards it, DMARC fails"
+		return "leaves as its own, by SPF alone: where another host forwards it, DMARC fails"
 	case Platform:
-		return "leaves in the platform's name, and answers to it go to the author"
-	case Bare:
-		return "leaves with its own From, for rewrite_from says so, and nothing that authenticates it"
+		return "leaves in the platform's name, and replies to it go to the author"
+	case Unauthenticated:
+		return "leaves with its own From because rewrite_from says so, but nothing authenticates it"
 	}
 	return fmt.Sprintf("is refused: %s (%s)", p.Reason, p.Detail)
 }

@@ -1,5 +1,5 @@
-// Package admin answers the people who run the daemon: how is it, what became of the
-// last reload, whose mail leaves in which way, and what is wrong.
+// Package admin answers the people who run the daemon: how it is, what became of the last
+// reload, how each tenant's mail leaves, and what is wrong.
 //
 // It speaks HTTP on a socket of its own, so that any program can ask, and answers
 // with JSON documents:
@@ -7,6 +7,7 @@
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/ID     a Tenant: each domain, what DNS says about it, and what that means for mail
 //	GET /files          Files: which files of the configuration the daemon may not use
+//	GET /observations/DOMAIN  what DNS answered last about a domain (authorize.Observation)
 //
 // All else is an Error with the status code that HTTP has for it. `onbehalf status`
 // asks here, and package print says the same in words.
@@ -15,12 +16,20 @@
 // belongs on a loopback address, where every user of the host is let in. Web
 // browsers of the host are another matter: a page from anywhere may send them to
 // 127.0.0.1 under a name of its own (DNS rebinding) and then read the answer. So a request
-// that comes over inet must call us by an address or localhost. Nothing here changes
+// that comes over inet must name this host by an address or as localhost. Nothing here changes
 // anything, and no document holds a key, a secret or an address of a message.
 //
 // Questions are worked out when they are asked, from one Snapshot of the tenant
 // table: what this package says of a domain's mail is what rewrite.Decide would do
-// with it at that instant. Of all tenants, those are decided about again whose standings have
-// changed since somebody asked last (summary.go). Few may ask at a time, each for seconds at most, and mail never
-// waits for them.
+// with it at that instant. Of all tenants, only those are decided about again whose standings
+// have changed since somebody asked last. Few may ask at a time, each for seconds at most, and
+// mail never waits for them.
+//
+// # Files
+//
+//   - document.go: the documents, as JSON has them; write.go: how they are written
+//   - serve.go: HTTP on a socket, and its bounds; handler.go: a question, and its answer
+//   - client.go: Ask, for clients
+//   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
+//   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -41,7 +41,7 @@ type Socket struct {
 	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
 	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
 	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
-	Reopened time.Time `json:"reopened,omitzero"` // when it was last opened again, because its file was gone
+	Reopened time.Time `json:"reopened,omitzero"` // when it was last created again, because its file was gone
 }
 
 // Connections are Postfix's to the milter.
@@ -95,11 +95,11 @@ type Messages struct {
 
 // Signing is what works out RSA signatures.
 type Signing struct {
-	Asked   string `json:"asked"`             // signing.engine of the configuration
-	Engine  string `json:"engine"`            // openssl or go
-	Version string `json:"version,omitempty"` // of OpenSSL
-	Problem string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
-	StoodIn int64  `json:"stood_in"`          // how often OpenSSL failed and crypto/rsa did its work
+	Asked     string `json:"asked"`             // signing.engine of the configuration
+	Engine    string `json:"engine"`            // openssl or go
+	Version   string `json:"version,omitempty"` // of OpenSSL
+	Problem   string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
+	Fallbacks int64  `json:"fallbacks"`         // how often OpenSSL failed and Go signed instead
 }
 
 // Log is what of the log was lost, since the start.
@@ -111,18 +111,18 @@ type Log struct {
 
 // DNS is how the watch over the tenants' DNS goes.
 type DNS struct {
-	Domains     int       `json:"domains"`               // watched
-	NotLookedUp int       `json:"not_looked_up"`         // of these: DNS has said nothing definitive yet
-	Oldest      time.Time `json:"oldest,omitzero"`       // of the last answers, one for each domain
-	Looking     int       `json:"looking"`               // looks under way
-	Due         int       `json:"due"`                   // domains whose next look should have begun
-	DueSince    time.Time `json:"due_since,omitzero"`    // when the first of them was due
-	Silent      int       `json:"silent"`                // looks in a row without any answer
-	SilentSince time.Time `json:"silent_since,omitzero"` // the first of them
-	PausedUntil time.Time `json:"paused_until,omitzero"` // too much silence: then DNS is tried again
-	Unsaved     string    `json:"unsaved,omitempty"`     // why standings are not saved; empty: they are
-	UnsavedFix  string    `json:"unsaved_fix,omitempty"` // what to do about that
-	Error       string    `json:"error,omitempty"`       // why this is not all
+	Domains         int       `json:"domains"`                   // watched
+	NotLookedUp     int       `json:"not_looked_up"`             // of these: DNS has said nothing definitive yet
+	Oldest          time.Time `json:"oldest,omitzero"`           // of the last answers, one for each domain
+	LookingUp       int       `json:"looking_up"`                // lookups under way
+	Due             int       `json:"due"`                       // domains whose next lookup should have begun
+	DueSince        time.Time `json:"due_since,omitzero"`        // when the first of them was due
+	Unanswered      int       `json:"unanswered"`                // lookups in a row without any answer
+	UnansweredSince time.Time `json:"unanswered_since,omitzero"` // the first of them
+	PausedUntil     time.Time `json:"paused_until,omitzero"`     // too many of them: then DNS is asked again
+	Unsaved         string    `json:"unsaved,omitempty"`         // why standings are not saved; empty: they are
+	UnsavedFix      string    `json:"unsaved_fix,omitempty"`     // what to do about that
+	Error           string    `json:"error,omitempty"`           // why this is not all
 }
 
 // Change is a mechanism of a domain that has come into another state.
@@ -185,7 +185,7 @@ type Direct struct {
 // Returned counts the mail that came back for a tenant, since the start.
 type Returned struct {
 	Messages  int64            `json:"messages"`          // bounces and replies
-	Automatic int64            `json:"automatic"`         // of these, vacation replies and the like
+	Automatic int64            `json:"automatic"`         // of these, vacation replies and similar
 	Reports   map[string]int64 `json:"reports,omitempty"` // of delivery status notifications, by action
 	// Refusals are what receivers have against the tenant's mail, the latest first.
 	Refusals []Refusal `json:"refusals,omitempty"`
@@ -215,6 +215,20 @@ type Domain struct {
 	// NextLookup is when that domain is looked up next. Absent: it is not.
 	NextLookup time.Time `json:"next_lookup,omitzero"`
 	Guessed    bool      `json:"guessed,omitempty"` // a wildcard; Author is of a name below it that might come
+}
+
+// Files is the document at /files: which of the files that the configuration on disk names the
+// daemon's user may not use as the daemon does.
+type Files struct {
+	File   string   `json:"file"` // main file of the configuration
+	User   string   `json:"user"` // that the daemon runs as
+	Denied []Denied `json:"denied"`
+}
+
+// Denied is one of them.
+type Denied struct {
+	Path  string `json:"path"`
+	Error string `json:"error"` // what the system says
 }
 
 // Error is the document of an answer that is none.

@@ -73,7 +73,7 @@ func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Sta
 	return s
 }
 
-// desk is a handler, and what it is told.
+// desk is a handler, and what it answers from.
 type desk struct {
 	table  *tenant.Table
 	daemon admin.Daemon

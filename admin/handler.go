@@ -13,7 +13,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// Source is where a Handler finds what it tells. Its funcs are called for each
+// Source is where a Handler finds its answers. Its funcs are called for each
 // question, by many goroutines.
 type Source struct {
 	Table    func() *tenant.Table           // the current one
@@ -143,14 +143,14 @@ func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
 }
 
-// overInet tells whether a web browser could have sent the request.
+// overInet reports whether a web browser could have sent the request.
 func overInet(r *http.Request) bool {
 	at, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return !known || at.Network() != "unix"
 }
 
-// local tells whether a Host field can only have been meant for this host: no name
-// that someone else's DNS leads here.
+// local reports whether a Host field can only have been meant for this host: no name
+// that the DNS of somebody else may point here.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

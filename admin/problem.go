@@ -15,8 +15,8 @@ const (
 )
 
 // worst are the problems that a document has room for, of all that were taken: what concerns the
-// platform, then what may soon be lost, what DNS does not tell about, and what is not there, each the
-// latest first.
+// platform, then what may soon be lost, what DNS does not answer about, and what is not there, each
+// the latest first.
 type worst struct {
 	total  int
 	listed []*Problem // the worst first
@@ -47,8 +47,8 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 	}
 }
 
-// note counts a problem, and lists it if it is among the worst. Of two that are as bad, the one that was
-// noted first stands first.
+// note counts a problem, and lists it if it is among the worst. Of two that are as bad, the one
+// that was noted first stands first.
 func (w *worst) note(p Problem, selector string) {
 	w.total++
 	if len(w.listed) == maxListed && compare(w.listed[maxListed-1], &p) <= 0 {
@@ -88,7 +88,7 @@ func (p *Problem) weight() int {
 	return 3
 }
 
-// when gives the instant that the problem is known by.
+// when returns the instant since which the problem is known.
 func (p *Problem) when() time.Time {
 	if p.Since.IsZero() {
 		return p.Trouble.At

@@ -39,7 +39,7 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
 	gate := &socket.Gate{Limit: maxConnections, Log: log}
 	go func() {
 		if err := server.Serve(gate.At(l)); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the admin socket answers no more; mail goes on", "error", err, "remedy", "systemctl restart onbehalf")
+			log.Error("the admin socket no longer answers; mail goes on", "error", err, "remedy", "systemctl restart onbehalf")
 		}
 	}()
 	return server
@@ -48,7 +48,7 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
 // connection is where a request's context holds its *socket.Conn.
 type connection struct{}
 
-// begun is a handler whose connections give way to others no longer: their questions have come.
+// begun is a handler whose connections are no longer closed for others: their questions have come.
 type begun struct{ http.Handler }
 
 func (b begun) ServeHTTP(w http.ResponseWriter, r *http.Request) {

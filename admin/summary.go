@@ -10,8 +10,8 @@ import (
 )
 
 // summary is what all tenants come to, kept from one question to the next: only those tenants are
-// decided about again whose standings have changed. For 100,000 of them that is milliseconds, where all
-// take seconds.
+// decided about again whose standings have changed. For 100,000 of them that is milliseconds, where
+// all take seconds.
 type summary struct {
 	table     *tenant.Table
 	known     []*tenant.Standing                  // of the last question, ordered by domain
@@ -74,7 +74,8 @@ func (s *summary) begin(table *tenant.Table) {
 	}
 }
 
-// update takes in what is known now, and returns the domains of which that is something else than it was.
+// update takes in what is known now, and returns the domains of which that is something else than
+// it was.
 func (s *summary) update(snapshot *tenant.Snapshot) (changed []message.Domain, err error) {
 	before, now := s.known, make([]*tenant.Standing, 0, len(s.known))
 	err = snapshot.EachStanding(func(one *tenant.Standing) {
@@ -174,7 +175,8 @@ func (v *survey) account(t *tenant.Tenant) (a account) {
 	return a
 }
 
-// isPlatforms reports whether the platform's own mail depends on the domain, and with it that of all.
+// isPlatforms reports whether the platform's own mail depends on the domain, and with it that of
+// all.
 func (v *survey) isPlatforms(d message.Domain) bool {
 	p := v.snapshot.Platform()
 	return d == p.Domain || d == p.FromDomain || d == p.Bounce

@@ -79,8 +79,8 @@ func bigDesk(b *testing.B) *desk {
 	return newDesk(b, tenants, standings...)
 }
 
-// BenchmarkAnswers is what the daemon does for the status of one tenant, for the first status of all
-// since a start or reload, and for another a minute later.
+// BenchmarkAnswers is what the daemon does for the status of one tenant, for the first status of
+// all since a start or reload, and for another a minute later.
 func BenchmarkAnswers(b *testing.B) {
 	d := bigDesk(b)
 	h := d.handler()

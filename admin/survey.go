@@ -46,12 +46,12 @@ func (v *survey) needed(s tenant.Standing) tenant.Standing {
 type source struct {
 	pattern tenant.Pattern // a wildcard: no mail came from there yet
 	domain  message.Domain // of the author; a wildcard's is one that might come
-	at      message.Domain // whose standing tells what the tenant publishes; zero: of another source
+	at      message.Domain // whose standing has what the tenant publishes; zero: of another source
 }
 
 func exactly(d message.Domain) source { return source{tenant.Pattern{Domain: d}, d, d} }
 
-// sources gives where mail of a tenant comes from, as far as it is known: the domains
+// sources returns where mail of a tenant comes from, as far as it is known: the domains
 // that it names, those that a wildcard covers and mail came from, and below a
 // wildcard any other.
 func (v *survey) sources(t *tenant.Tenant) []source {
@@ -81,7 +81,7 @@ func (v *survey) sources(t *tenant.Tenant) []source {
 	return append(named, wild...)
 }
 
-// Sample gives a domain that a wildcard covers; where there is no room for one, its own.
+// Sample returns a domain that a wildcard covers; where there is no room for one, its own.
 func Sample(p tenant.Pattern) message.Domain {
 	below, err := message.ParseDomain("any-name." + p.Domain.String())
 	if err != nil { // there is no room for it

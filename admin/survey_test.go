@@ -33,7 +33,7 @@ func TestWays(t *testing.T) {
 		{"SPF about to go", warning, pending, unknown, nil, admin.BySPF, "5 spf", "spf warning, dkim cw1 pending"},
 		{"nothing", pending, pending, pending, nil, admin.Platform, "6 on-behalf", "spf pending, dkim cw1 pending, return_path pending"},
 		{"never looked up", unknown, unknown, unknown, nil, admin.Platform, "6 on-behalf", ""},
-		{"From is kept", pending, pending, unknown, func(one *tenant.Tenant) { one.Policy.RewriteFrom = tenant.RewriteNever }, admin.Bare, "6 on-behalf", "spf pending, dkim cw1 pending"},
+		{"From is kept", pending, pending, unknown, func(one *tenant.Tenant) { one.Policy.RewriteFrom = tenant.RewriteNever }, admin.Unauthenticated, "6 on-behalf", "spf pending, dkim cw1 pending"},
 		{"authorized", pending, pending, unknown, func(one *tenant.Tenant) { one.Authorization = tenant.Authorized }, admin.Signed, "2 key-spf", ""},
 		{"unauthorized", active, active, unknown, func(one *tenant.Tenant) { one.Authorization = tenant.Unauthorized }, admin.Platform, "6 on-behalf", ""},
 		{"its own login", active, active, unknown, func(one *tenant.Tenant) { one.Submitters.Logins = []string{"lms"} }, admin.Signed, "2 key-spf", ""},
@@ -102,7 +102,7 @@ func TestWildcards(t *testing.T) {
 	below := standing(t, "dept.wide.example", tenant.Active, "", "")
 	below.Seen, below.DKIM = noon, nil
 	apex := standing(t, "wide.example", "", tenant.Pending, "")
-	apex.SPF = tenant.Mechanism{} // nobody sends from it
+	apex.SPF = tenant.Mechanism{} // no mail comes from it
 	d := newDesk(t, []*tenant.Tenant{customer(t, "wide", "*.wide.example"), customer(t, "far", "*.far.example"), customer(t, "both", "both.example", "*.both.example")},
 		apex, below, standing(t, "both.example", tenant.Active, tenant.Pending, ""))
 	got := ""
@@ -140,7 +140,7 @@ func TestMixed(t *testing.T) {
 	}
 }
 
-// TestWorstFirst: the platform's problems concern everyone; what DNS does not tell about is
+// TestWorstFirst: the platform's problems concern everyone; what DNS does not answer about is
 // none of them; 100 are enough.
 func TestWorstFirst(t *testing.T) {
 	var tenants []*tenant.Tenant

@@ -8,7 +8,8 @@ import (
 	"onbehalf/tenant"
 )
 
-// tenant returns all about one tenant that the table knows, and when its domains are looked up next.
+// tenant returns all about one tenant that the table knows, and when its domains are looked up
+// next.
 func (v *survey) tenant(t *tenant.Tenant, next func(message.Domain) time.Time) Tenant {
 	doc := Tenant{
 		ID: t.ID, Name: t.Name, Now: v.now, Authorization: t.Authorization,

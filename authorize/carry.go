@@ -2,7 +2,6 @@ package authorize
 
 import (
 	"slices"
-	"time"
 
 	"onbehalf/tenant"
 )
@@ -27,6 +26,3 @@ func (s Target) Carry(known tenant.Standing, addresses string) Carried {
 		slices.EqualFunc(known.DKIM, wanted.DKIM, func(a, b tenant.KeyStanding) bool { return a.Name == b.Name && a.Of == b.Of })
 	return Carried{Standing: fitted, New: isNews(fitted, wanted), Same: same}
 }
-
-// Interval returns the time from one lookup of a domain to the next.
-func (r Rules) Interval(s tenant.Standing, now time.Time) time.Duration { return r.interval(s, now) }

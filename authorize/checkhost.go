@@ -64,8 +64,8 @@ func (l *lookup) evaluate(ip netip.Addr, sender string) SPFResult {
 	return r
 }
 
-// heloName stands for the name that our Postfix says in HELO, which we do not know. A record
-// that passes by it (%{h}) passes by what the sender claims, which is no authorization.
+// heloName stands for the name that our Postfix says in HELO, which we do not know. A record that
+// lets us pass because of it (%{h}) relies on what the sender claims, which is no authorization.
 const heloName = "helo.invalid"
 
 // LookupTXT is of library.DNSResolver.
@@ -138,8 +138,8 @@ func hasExists(text string) bool {
 
 // LookupIPAddr is of library.DNSResolver. For an IPv4 client only A records count; for an
 // IPv6 one AAAA, but A for an exists term (RFC 7208 section 5.7). Which term it is cannot be
-// told apart here, so that A is asked for only where there is such a term: a host that
-// has A records alone is a void look-up for an IPv6 client (section 4.6.4).
+// seen here, so A is asked for only where there is such a term: a host that
+// has A records alone is a void lookup for an IPv6 client (section 4.6.4).
 func (t *trail) LookupIPAddr(_ context.Context, host string) ([]net.IPAddr, error) {
 	types := []uint16{dns.TypeA}
 	switch {

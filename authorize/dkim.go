@@ -10,14 +10,15 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/record"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
 const (
-	askDNS   = "publish the record that onbehalf dns shows"
-	replace  = "replace it with the record that onbehalf dns shows"
-	onlyOnce = "delete all but the one that onbehalf dns shows"
+	publishIt = "publish the record that onbehalf dns shows"
+	replace   = "replace it with the record that onbehalf dns shows"
+	onlyOnce  = "delete all but the one that onbehalf dns shows"
 )
 
 // key looks whether our public key is published (RFC 6376 section 3.6.2).
@@ -35,7 +36,7 @@ func (l *lookup) key(k WantedKey) Finding {
 	case len(texts) == 0:
 		return l.absentKey(k)
 	case len(texts) > 1:
-		return finding(Missing, KeySeveral, texts, onlyOnce, "%d TXT records stand at %s, and receivers may take any of them", len(texts), name)
+		return finding(Missing, KeySeveral, texts, onlyOnce, "there are %d TXT records at %s, and receivers may take any of them", len(texts), name)
 	}
 	return judgeKey(k, texts[0])
 }
@@ -43,7 +44,7 @@ func (l *lookup) key(k WantedKey) Finding {
 func (l *lookup) absentKey(k WantedKey) Finding {
 	name := k.Name()
 	if k.At != "" { // no form for DNS of a tenant's
-		return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+		return finding(Missing, KeyAbsent, nil, publishIt, "there is no key at %s", name)
 	}
 	for _, zone := range zones(k.SDID) {
 		wrong := again(name, zone)
@@ -55,7 +56,7 @@ func (l *lookup) absentKey(k WantedKey) Finding {
 	if l.thorough {
 		return l.misplacedKey(k)
 	}
-	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+	return finding(Missing, KeyAbsent, nil, publishIt, "there is no key at %s", name)
 }
 
 func judgeKey(k WantedKey, text string) Finding {
@@ -65,7 +66,7 @@ func judgeKey(k WantedKey, text string) Finding {
 	switch {
 	case r.CutFrom(k.Public):
 		return finding(Broken, KeyCut, found, "enter the whole text; where one field takes 255 characters only, split it into several strings of one record",
-			"the record at %s holds only the beginning of our key", name)
+			"the record at %s contains only the beginning of our key", name)
 	case err != nil:
 		return finding(Missing, KeyMalformed, found, replace, "the record at %s is not a DKIM key: %v", name, err)
 	case r.Revoked():
@@ -73,11 +74,11 @@ func judgeKey(k WantedKey, text string) Finding {
 	case r.Is(k.Public):
 		return judgeUse(name, r, found)
 	case isBare(r, k):
-		return finding(Broken, KeyMalformed, found, replace, "the record at %s holds our key in the form of PKCS #1, which many receivers cannot read", name)
+		return finding(Broken, KeyMalformed, found, replace, "the record at %s contains our key in the form of PKCS #1, which many receivers cannot read", name)
 	case isMislabelled(r, k):
-		return finding(Broken, KeyOther, found, replace, "the record at %s holds our key, but for another algorithm: k= must be %s", name, k.Algorithm)
+		return finding(Broken, KeyOther, found, replace, "the record at %s contains our key, but for another algorithm: k= must be %s", name, k.Algorithm)
 	}
-	return finding(Broken, KeyOther, found, replace, "the key at %s is not ours but another", name)
+	return finding(Broken, KeyOther, found, replace, "the key at %s is not ours", name)
 }
 
 // isBare reports whether it is our key without its SubjectPublicKeyInfo.
@@ -98,7 +99,7 @@ func isMislabelled(r record.DKIM, k WantedKey) bool {
 // checkTarget is what to do about a CNAME that leads to nothing. Where a final dot
 // is forgotten, DNS programs append the zone to the target.
 func checkTarget(target string, zone message.Domain, ours string) string {
-	if target, appended := strings.CutSuffix(target, "."+zone.Organizational().String()); appended {
+	if target, appended := strings.CutSuffix(target, "."+dmarc.Listed(zone).String()); appended {
 		return fmt.Sprintf("if the target should be %s, end it with a dot; else the DNS program appends the zone to it", target)
 	}
 	return "check the target of the CNAME; if it is the one that onbehalf dns shows, the platform has to " + ours
@@ -112,7 +113,7 @@ func judgeUse(name string, r record.DKIM, found []string) Finding {
 	case !r.Email:
 		return finding(Broken, KeyService, found, replace, "the record at %s is not for mail (s=)", name)
 	case r.Testing:
-		return finding(Missing, KeyTesting, found, "take t=y out of the record", "the key at %s is ours, but marked as a test (t=y): receivers treat its signatures as if there were none", name)
+		return finding(Missing, KeyTesting, found, "remove t=y from the record", "the key at %s is ours, but marked as a test (t=y): receivers treat its signatures as if there were none", name)
 	}
 	kind := "RSA"
 	if r.Algorithm == tenant.Ed25519 {

@@ -34,7 +34,7 @@ func (l *lookup) policy(d message.Domain) (tenant.DMARC, Finding) {
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
 	}
-	listed, more, err := l.lookUp(d, d.Organizational())
+	byList, more, err := l.listed(d, dmarc.Listed(d))
 	if err != nil {
 		return tenant.DMARC{}, unanswered(err)
 	}
@@ -44,14 +44,14 @@ func (l *lookup) policy(d message.Domain) (tenant.DMARC, Finding) {
 		sources = append(sources, at)
 		asks = asks.Stricter(at.AsksOf(d, exists))
 	}
-	for _, at := range listed {
+	for _, at := range byList {
 		asks = asks.Stricter(at.AsksOf(d, true)) // np= is not of RFC 7489
 		if !slices.Contains(sources, at) {
 			sources = append(sources, at)
 		}
 	}
 	f := policyFinding(d, asks, sources, append(faults, more...))
-	if read, found := l.forgiving(d, d.Organizational(), asks.Organizational); found {
+	if read, found := l.forgiving(d, dmarc.Listed(d), asks.Organizational); found {
 		if asks.Policy.Stricter(read.asks.Policy) != asks.Policy {
 			f = differing(d, asks.Policy, read, f)
 		}
@@ -72,17 +72,17 @@ func policyFinding(d message.Domain, p dmarc.Asks, sources []dmarc.Published, fa
 		}
 		return finding(There, PolicyFound, found, "", "DMARC of %s is p=%s%s, by %s", d, p.Policy, modes(p), by)
 	}
-	// That of a registry nobody else can mend.
-	faults = slices.DeleteFunc(faults, func(f fault) bool { return !f.domain.Within(d.Organizational()) })
+	// Only a registry can fix its own.
+	faults = slices.DeleteFunc(faults, func(f fault) bool { return !f.domain.Within(dmarc.Listed(d)) })
 	for _, f := range faults {
 		if f.text != "" && !slices.Contains(found, f.text) {
 			found = append(found, f.text)
 		}
 	}
 	if len(faults) > 0 {
-		return finding(Missing, PolicyMalformed, found, faults[0].remedy, "receivers ignore what stands at _dmarc.%s: %s", faults[0].domain, faults[0].why)
+		return finding(Missing, PolicyMalformed, found, faults[0].remedy, "receivers ignore the record at _dmarc.%s: %s", faults[0].domain, faults[0].why)
 	}
-	return finding(Missing, PolicyAbsent, nil, askDNS, "%s has no DMARC record", d)
+	return finding(Missing, PolicyAbsent, nil, publishIt, "%s has no DMARC record", d)
 }
 
 func modes(p dmarc.Asks) string {
@@ -99,7 +99,7 @@ func modes(p dmarc.Asks) string {
 	return ", with strict alignment of " + strings.Join(strict, " and ")
 }
 
-// exists tells whether there is anything at the name: np= is for names without.
+// exists reports whether there is anything at the name: np= is for names without.
 func (l *lookup) exists(d message.Domain) (bool, error) {
 	answer, err := l.dns.To(d.String(), dns.TypeTXT)
 	if errors.Is(err, resolve.ErrTooLarge) {
@@ -125,7 +125,7 @@ func (l *lookup) organizational(d message.Domain) (message.Domain, error) {
 	return dmarc.Organizational(d, walked), err
 }
 
-// recordAt gives the DMARC record of one domain; nil: receivers see none.
+// recordAt returns the DMARC record of one domain; nil: receivers see none.
 func (l *lookup) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	name := "_dmarc." + d.String()
 	if len(name) > 253 {
@@ -134,7 +134,7 @@ func (l *lookup) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	answer, err := l.dns.To(name, dns.TypeTXT)
 	switch {
 	case errors.Is(err, resolve.ErrTooLarge):
-		return nil, []fault{{d, "", resolve.ErrTooLarge.Error(), onlyOnce}}, nil
+		return nil, []fault{{d, "", "there are " + resolve.ErrTooLarge.Error(), onlyOnce}}, nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -149,7 +149,7 @@ func (l *lookup) recordAt(d message.Domain) (*dmarc.Published, []fault, error) {
 	}
 	if len(meant) > 1 {
 		for _, text := range meant {
-			faults = append(faults, fault{d, text, "there are several DMARC records, and only one may stand there", onlyOnce})
+			faults = append(faults, fault{d, text, "there are several DMARC records, and only one is allowed", onlyOnce})
 		}
 		return nil, faults, nil
 	}
@@ -168,9 +168,9 @@ func whyIgnored(text string) string {
 	return cmp.Or(record.Pasted(text), why, "it does not begin with v=DMARC1;")
 }
 
-// lookUp gives the record that RFC 7489 leads to: the domain's own or, without one,
-// that of its organizational domain.
-func (l *lookup) lookUp(d, org message.Domain) ([]dmarc.Published, []fault, error) {
+// listed returns the record that RFC 7489 leads to: the domain's own or, without one, that of its
+// organizational domain.
+func (l *lookup) listed(d, org message.Domain) ([]dmarc.Published, []fault, error) {
 	one, faults, err := l.recordAt(d)
 	if err == nil && one == nil && org != d {
 		var more []fault

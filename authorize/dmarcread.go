@@ -43,12 +43,12 @@ func differing(d message.Domain, rfc dmarc.Policy, read asRead, strict Finding) 
 	}
 	others := "others ignore it"
 	if rfc != dmarc.Absent {
-		others = "others take it for p=" + string(rfc)
+		others = "others read it as p=" + string(rfc)
 	}
 	found := strict.Found
 	if len(found) == 0 {
 		found = []string{read.text}
 	}
-	return finding(Missing, PolicyMalformed, found, replace, "receivers do not agree on the DMARC policy of %s, because of what stands at _dmarc.%s (%s): those with %s take it for p=%s, and so does onbehalf; %s",
+	return finding(Missing, PolicyMalformed, found, replace, "receivers do not agree on the DMARC policy of %s, because of the record at _dmarc.%s (%s): those with %s read it as p=%s, and so does onbehalf; %s",
 		d, read.at, cmp.Or(why, "it can be read in several ways"), cmp.Or(by, "forgiving software"), read.asks.Policy, others)
 }

@@ -11,7 +11,7 @@ import (
 	"onbehalf/authorize/resolve"
 )
 
-// Verdict is what a look at one mechanism means for us.
+// Verdict is what a lookup of one mechanism means for us.
 type Verdict int
 
 const (
@@ -70,7 +70,7 @@ const (
 	PolicyMalformed Reason = "dmarc-malformed" // as good as absent, or read differently by receivers
 )
 
-// Finding is what one look at one mechanism shows. Much of it was written by strangers:
+// Finding is what one lookup of one mechanism shows. Much of it was written by strangers:
 // it is of bounded length, and only characters that print are left as they are.
 type Finding struct {
 	Verdict Verdict  `json:"verdict"`

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -88,9 +89,9 @@ func (r Report) Standing(at time.Time) tenant.Standing {
 // for DNS append it by themselves, and many people write it out all the same.
 func again(name string, zone message.Domain) string { return name + "." + zone.String() }
 
-// zones are those that a domain's records may be kept in.
+// zones returns those that a domain's records may be kept in.
 func zones(d message.Domain) []message.Domain {
-	if org := d.Organizational(); org != d {
+	if org := dmarc.Listed(d); org != d {
 		return []message.Domain{d, org}
 	}
 	return []message.Domain{d}

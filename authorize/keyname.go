@@ -16,15 +16,15 @@ import (
 func (l *lookup) misplacedKey(k WantedKey) Finding {
 	name := k.Name()
 	if addresses := l.addressesAt(name); len(addresses) > 0 && !slices.Equal(addresses, l.addressesAt("onbehalf-wildcard-test."+k.SDID.String())) {
-		return finding(Missing, KeyHidden, addresses, "where the record is a CNAME, switch off that the DNS provider stands before it (at Cloudflare: Proxy status DNS only, the grey cloud)",
-			"there is no key at %s, and there are addresses: a proxy of the DNS provider answers in its place", name)
+		return finding(Missing, KeyHidden, addresses, "if the record is a CNAME, switch off the proxy of the DNS provider for it (at Cloudflare: Proxy status DNS only, the grey cloud)",
+			"there is no key at %s, but there are addresses: a proxy of the DNS provider answers in its place", name)
 	}
 	for _, wrong := range mistyped(k) {
 		if answer, err := l.dns.To(wrong, dns.TypeTXT); err == nil && isForKey(answer) {
 			return finding(Missing, KeyMisnamed, answer.Texts(), fmt.Sprintf("publish it at %s, and delete it there", name), "there is no key at %s; one was published at %s", name, wrong)
 		}
 	}
-	return finding(Missing, KeyAbsent, nil, askDNS, "there is no key at %s", name)
+	return finding(Missing, KeyAbsent, nil, publishIt, "there is no key at %s", name)
 }
 
 // addressesAt returns the addresses of a name. A DNS provider that stands before web sites returns

@@ -36,19 +36,19 @@ func Observe(ctx context.Context, dns resolve.Asker, p *tenant.Platform, targets
 
 // Bounds of the wait for servers that do not answer.
 const (
-	lookTime = time.Minute // of waiting for servers
-	// giveUp is how many questions about one organization's names may go without an answer in a
-	// row: behind dead name servers none of them is answered.
-	giveUp = 2
+	maxWait = time.Minute // of waiting for servers
+	// maxUnanswered is how many questions about one organization's names may go without an answer in
+	// a row: where its name servers are dead, none of them is answered.
+	maxUnanswered = 2
 )
 
 // impatient asks no more about an organization when the last few questions about it
-// had no answer. Of others it goes on asking: a dead name in an SPF record says nothing
-// about the key beside it. When servers took lookTime in all, it asks nothing more.
+// had no answer. About others it still asks: a dead name in an SPF record says nothing
+// about the key beside it. When servers took maxWait in all, it asks nothing more.
 type impatient struct {
 	resolve.Asker
-	silent map[string]int // by organizational domain
-	took   time.Duration
+	unanswered map[string]int // by organizational domain
+	took       time.Duration
 }
 
 // Ask is of resolve.Asker.
@@ -58,21 +58,21 @@ func (i *impatient) Ask(ctx context.Context, name string, qtype uint16) (resolve
 		org = name
 	}
 	switch {
-	case i.silent[org] >= giveUp:
+	case i.unanswered[org] >= maxUnanswered:
 		return resolve.Answer{Chain: []string{name}}, fmt.Errorf("%w, because other questions about %s had no answer", resolve.ErrNotAsked, org)
-	case i.took >= lookTime:
-		return resolve.Answer{Chain: []string{name}}, fmt.Errorf("%w, because other questions took %v", resolve.ErrNotAsked, lookTime)
+	case i.took >= maxWait:
+		return resolve.Answer{Chain: []string{name}}, fmt.Errorf("%w, because other questions took %v", resolve.ErrNotAsked, maxWait)
 	}
 	answer, err := i.Asker.Ask(ctx, name, qtype)
 	i.took += answer.Took
-	if i.silent == nil {
-		i.silent = make(map[string]int)
+	if i.unanswered == nil {
+		i.unanswered = make(map[string]int)
 	}
 	switch {
 	case err == nil, errors.Is(err, resolve.ErrTooLarge):
-		i.silent[org] = 0
+		i.unanswered[org] = 0
 	case !errors.Is(err, resolve.ErrNoTurn):
-		i.silent[org]++
+		i.unanswered[org]++
 	}
 	return answer, err
 }

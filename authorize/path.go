@@ -85,7 +85,7 @@ func (l *lookup) absentPath(s Target) Finding {
 		return finding(Missing, PathAbsent, []string{alias + answer.Target()}, checkTarget(answer.Target(), s.ReturnPath, "have it take mail"),
 			"%s is a CNAME to %s, which does not exist or takes no mail", s.ReturnPath, answer.Target())
 	}
-	return finding(Missing, PathAbsent, nil, askDNS, "%s does not exist, or takes no mail", s.ReturnPath)
+	return finding(Missing, PathAbsent, nil, publishIt, "%s does not exist, or takes no mail", s.ReturnPath)
 }
 
 // destination follows mail for a name (RFC 5321 section 5.1). Elsewhere names the hosts

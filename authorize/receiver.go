@@ -147,7 +147,7 @@ func (o *Opinion) conclude(policy Finding) {
 	case passes:
 		o.DMARC, o.Explanation = "none", "delivered"
 	case unsure:
-		o.DMARC, o.Explanation = "temperror", "not known, for DNS does not answer; receivers have the message sent again later"
+		o.DMARC, o.Explanation = "temperror", "not known, because DNS does not answer; receivers ask for the message again later"
 	case o.Policy.Policy == dmarc.Reject:
 		o.DMARC, o.Explanation = "fail", "refused, as the domain asks for"
 	case o.Policy.Policy == dmarc.Quarantine:

@@ -11,6 +11,7 @@ import (
 
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -21,12 +22,7 @@ func (l *lookup) spf(d message.Domain) (Finding, []SPFResult) {
 	if err != nil {
 		return unreadable(SPFTooLarge, err), nil
 	}
-	var records []string
-	for _, text := range answer.Texts() {
-		if record.IsSPF(text) {
-			records = append(records, text)
-		}
-	}
+	records := record.OnlySPF(answer.Texts())
 	switch len(records) {
 	case 0:
 		return absentSPF(d, answer), nil
@@ -45,11 +41,11 @@ func absentSPF(d message.Domain, answer resolve.Answer) Finding {
 	}
 	switch {
 	case answer.NoName && len(answer.Chain) > 1:
-		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it by the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
-	case answer.NoName && d == d.Organizational():
+		return finding(Missing, SPFAbsent, nil, "correct the alias, or replace it with the records that onbehalf dns shows", "%s has no SPF record: it is an alias (CNAME) of %s, which does not exist", d, answer.Target())
+	case answer.NoName && d == dmarc.Listed(d):
 		return finding(Missing, SPFAbsent, nil, "correct the domain in the configuration, or have it registered", "%s has no SPF record: this domain does not exist in DNS (NXDOMAIN)", d)
 	}
-	return finding(Missing, SPFAbsent, nil, askDNS, "%s has no SPF record", d)
+	return finding(Missing, SPFAbsent, nil, publishIt, "%s has no SPF record", d)
 }
 
 // localParts are two mailboxes: what passes for one of them only is no
@@ -145,10 +141,10 @@ func (l *lookup) judgeLookups(d message.Domain, r SPFResult, no func(Reason, str
 	times := make(map[string]int)
 	for _, p := range r.trail.records {
 		if times[p.Name]++; times[p.Name] == circles {
-			return no(SPFTooManyLookup, "take out the include or redirect that leads back", "SPF of %s goes round in circles: it comes back to %s until 10 DNS look-ups are used up, which is a permanent error to receivers", d, p.Name)
+			return no(SPFTooManyLookup, "remove the include or redirect that leads back", "SPF of %s loops: it comes back to %s until 10 DNS lookups are used up, which is a permanent error to receivers", d, p.Name)
 		}
 	}
-	return no(SPFTooManyLookup, simplify, "SPF of %s needs more than 10 DNS look-ups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
+	return no(SPFTooManyLookup, useFewer, "SPF of %s needs more than 10 DNS lookups to find out whether it includes %s, which is a permanent error to receivers", d, r.IP)
 }
 
 // tooMuch says that a record leads beyond our bounds; honest ones keep far from them.
@@ -156,10 +152,10 @@ func tooMuch(d message.Domain, why error, found []string) Finding {
 	if errors.Is(why, resolve.ErrTooLarge) {
 		return finding(Missing, SPFTooLarge, found, "remove the term that points there", "SPF of %s leads too far: %s", d, excess(why))
 	}
-	return finding(Missing, SPFTooManyLookup, found, simplify, "SPF of %s leads to more DNS questions and answers than any receiver takes", d)
+	return finding(Missing, SPFTooManyLookup, found, useFewer, "SPF of %s leads to more DNS questions and answers than any receiver takes", d)
 }
 
-const simplify = "use fewer include, a, mx, ptr and exists terms, and put ours first: onbehalf dns shows how"
+const useFewer = "use fewer include, a, mx, ptr and exists terms, and put ours first: onbehalf dns shows how"
 
 // notCovered names the first address that does not pass, and all that come to the same end.
 func notCovered(d message.Domain, results []SPFResult, found []string) Finding {

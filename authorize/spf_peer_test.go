@@ -22,7 +22,7 @@ var disagreements = map[string]string{
 	"spf-large-include":       answerTooLarge,
 	"spf-large-many":          answerTooLarge,
 	"spf-macro-validated":     "pyspf: our library gives %{p} no value; section 7.2 advises against it, and no pass comes of that",
-	"spf-suite-ptr-servfail":  "we: an error in a PTR look-up is no match (section 5.5)",
+	"spf-suite-ptr-servfail":  "we: an error in a PTR lookup is no match (section 5.5)",
 	"spf-suite-redirect-case": "we: the names of modifiers have no case (section 4.6.1)",
 }
 

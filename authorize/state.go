@@ -9,9 +9,9 @@ import (
 
 // Rules are the times that standings keep to.
 type Rules struct {
-	PendingEvery time.Duration // between looks for what is not there
-	ActiveEvery  time.Duration // between looks for what is there
-	DemoteAfter  time.Duration // from the first look that misses a mechanism to its loss
+	PendingEvery time.Duration // between lookups of what is not there
+	ActiveEvery  time.Duration // between lookups of what is there
+	DemoteAfter  time.Duration // from the first lookup that misses a mechanism to its loss
 }
 
 // Change is a mechanism that has come into another state.
@@ -25,7 +25,7 @@ type Change struct {
 	At        time.Time
 }
 
-// move moves one mechanism by what a look found.
+// move moves one mechanism by what a lookup found.
 //
 //	state     there    missing                                broken
 //	unknown   active   pending                                pending
@@ -64,29 +64,29 @@ func (r Rules) Step(before tenant.Standing, report Report, now time.Time) (tenan
 	after := before
 	var changes []Change
 	target := report.Target
-	tell := func(whose, name, was, is, evidence string) {
+	note := func(whose, name, was, is, evidence string) {
 		if was != is {
 			changes = append(changes, Change{target.Domain, whose, name, was, is, evidence, now})
 		}
 	}
-	note := func(whose, name string, was, is tenant.Mechanism) {
-		tell(whose, name, string(was.State), string(is.State), is.Evidence)
+	noteMechanism := func(whose, name string, was, is tenant.Mechanism) {
+		note(whose, name, string(was.State), string(is.State), is.Evidence)
 	}
 	if before.SPF.Of != "" {
 		after.SPF = r.moveSPF(before.SPF, report, now)
-		note(target.Tenant, "spf", before.SPF, after.SPF)
+		noteMechanism(target.Tenant, "spf", before.SPF, after.SPF)
 	}
 	after.DKIM = make([]tenant.KeyStanding, len(before.DKIM)) // the one before is in snapshots
 	for i, key := range before.DKIM {
 		after.DKIM[i] = tenant.KeyStanding{Name: key.Name, Mechanism: r.move(key.Mechanism, report.Keys[i], now)}
-		note(target.Keys[i].Tenant, "dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
+		noteMechanism(target.Keys[i].Tenant, "dkim "+key.Name, key.Mechanism, after.DKIM[i].Mechanism)
 	}
 	if before.ReturnPath.Of != "" {
 		after.ReturnPath = r.move(before.ReturnPath, report.ReturnPath, now)
-		note(target.PathTenant, "return_path", before.ReturnPath, after.ReturnPath)
+		noteMechanism(target.PathTenant, "return_path", before.ReturnPath, after.ReturnPath)
 	}
 	after.DMARC = policyAfter(before.DMARC, report, now)
-	tell(target.Tenant, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence)
+	note(target.Tenant, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence)
 	return after, changes
 }
 
@@ -130,7 +130,7 @@ func request(p tenant.DMARC) string {
 
 // fit keeps of a standing what holds for what is wanted now. A key or a return path
 // that has been exchanged has to be seen first. Of new sending addresses SPF
-// may know nothing yet; it keeps its state until the next look, which comes at once.
+// may know nothing yet; it keeps its state until the next lookup, which comes at once.
 func fit(known, wanted tenant.Standing) tenant.Standing {
 	fitted := wanted
 	fitted.DMARC, fitted.Seen = known.DMARC, known.Seen
@@ -150,7 +150,7 @@ func fit(known, wanted tenant.Standing) tenant.Standing {
 	return fitted
 }
 
-// isNews reports whether a fitted standing lacks a look at something that is wanted.
+// isNews reports whether something that is wanted of a fitted standing was not looked up yet.
 func isNews(fitted, wanted tenant.Standing) bool {
 	if fitted.DMARC.Checked.IsZero() || fitted.SPF.Of != wanted.SPF.Of {
 		return true
@@ -178,7 +178,7 @@ func mechanisms(s tenant.Standing) []tenant.Mechanism {
 	return all
 }
 
-// patience is after how long a domain that has not published anything is looked at less
+// patience is after how long a domain that has not published anything is looked up less
 // often, and then how often. A name below a wildcard never gets more: whoever may send as
 // the tenant can make up as many as there may be.
 const (
@@ -186,8 +186,8 @@ const (
 	rarely   = time.Hour
 )
 
-// interval returns the time to the next look at a domain.
-func (r Rules) interval(s tenant.Standing, now time.Time) time.Duration {
+// Interval returns the time from one lookup of a domain to the next.
+func (r Rules) Interval(s tenant.Standing, now time.Time) time.Duration {
 	wait := r.ActiveEvery
 	for _, m := range mechanisms(s) {
 		switch {

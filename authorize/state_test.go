@@ -279,6 +279,11 @@ func TestFit(t *testing.T) {
 	if got := fit(tenant.Standing{}, nothing); !reflect.DeepEqual(got, nothing) || !isNews(got, nothing) {
 		t.Errorf("of nothing %+v was kept", got)
 	}
+	unasked := fullStanding(t, tenant.Active)
+	unasked.DMARC.Checked = time.Time{}
+	if got := fit(unasked, nothing); !isNews(got, nothing) {
+		t.Errorf("the policy was never looked up, and that is no news: %+v", got)
+	}
 }
 
 func TestInterval(t *testing.T) {
@@ -320,7 +325,7 @@ func TestInterval(t *testing.T) {
 	for _, test := range tests {
 		s := fullStanding(t, tenant.Active)
 		test.change(&s)
-		if got := test.rules.interval(s, noon); got != test.want {
+		if got := test.rules.Interval(s, noon); got != test.want {
 			t.Errorf("%s: looked at every %s, want %s", test.name, got, test.want)
 		}
 	}

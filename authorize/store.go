@@ -28,7 +28,7 @@ type Store struct {
 	Besides func() []time.Time
 }
 
-// StoreIn gives the store in a state_dir.
+// StoreIn returns the store in a state_dir.
 func StoreIn(dir string) Store { return Store{Path: filepath.Join(dir, "standings.jsonl")} }
 
 const (
@@ -48,11 +48,11 @@ type storeFoot struct {
 	Domains *int `json:"domains"`
 }
 
-// ErrNoStore is what Load gives when nothing was ever saved.
+// ErrNoStore is what Load returns when nothing was ever saved.
 var ErrNoStore = fs.ErrNotExist
 
-// ErrDamaged is what Load gives when there is a file, and it is not what Save left: cut off,
-// not ours, or of another version. Any other error says nothing about the file.
+// ErrDamaged is what Load returns when there is a file, and it is not what Save left: cut off, not
+// ours, or of another version. Any other error says nothing about the file.
 var ErrDamaged = errors.New("standings cannot be used")
 
 // Bounds of the file, in bytes: a million domains, of 1 KiB each, and a line with many keys.
@@ -86,7 +86,7 @@ func (s Store) damaged(err error) error {
 }
 
 // Times returns when standings were saved last, by the system's clock and by the others that
-// Besides returned; zero: nobody knows.
+// Besides returned; zero: not known.
 func (s Store) Times() (written time.Time, besides []time.Time) {
 	file, _, err := disk.Open(s.Path, maxStore)
 	if err != nil {
@@ -141,7 +141,7 @@ func readStore(lines *bufio.Scanner) ([]tenant.Standing, storeHead, error) {
 		case *line.Domains != len(all):
 			return nil, head, fmt.Errorf("it should hold %d domains and holds %d", *line.Domains, len(all))
 		case lines.Scan():
-			return nil, head, errors.New("it goes on behind its end")
+			return nil, head, errors.New("it continues after its end")
 		default:
 			return all, head, lines.Err()
 		}
@@ -149,15 +149,15 @@ func readStore(lines *bufio.Scanner) ([]tenant.Standing, storeHead, error) {
 	return nil, head, fmt.Errorf("it is cut off or damaged after %d domains: %w", len(all), cmp.Or(lines.Err(), io.ErrUnexpectedEOF))
 }
 
-// SetAside renames a damaged file, so that someone can look at it, and gives its new
-// name.
+// SetAside renames a damaged file, so that someone can look at it, and returns its
+// new name.
 func (s Store) SetAside() (string, error) {
 	aside := s.Path + ".damaged"
 	return aside, os.Rename(s.Path, aside)
 }
 
-// Lock keeps other daemons from the store until the file it gives is closed. It fails
-// when one has it, and when the folder cannot be written to.
+// Lock keeps other daemons from the store until the file that it returns is closed. It
+// fails when one has it, and when the folder cannot be written to.
 func (s Store) Lock() (*os.File, error) {
 	file, err := os.OpenFile(s.Path+".lock", os.O_CREATE|os.O_RDWR|unix.O_NONBLOCK, storeMode)
 	if err != nil {

@@ -198,8 +198,8 @@ func TestForeignStore(t *testing.T) {
 		{"no domain", head + `{}` + "\n" + `{"domains":1}`, "not about any"},
 		{"a broken domain", head + `{"domain":"a..example"}` + "\n" + `{"domains":1}`, "damaged"},
 		{"a broken time", head + `{"domain":"a.example","seen":"yesterday"}` + "\n" + `{"domains":1}`, "damaged"},
-		{"two of them", head + `{"domains":0}` + "\n" + head + `{"domains":0}`, "behind its end"},
-		{"rubbish behind", head + `{"domains":0}` + "\n}", "behind its end"},
+		{"two of them", head + `{"domains":0}` + "\n" + head + `{"domains":0}`, "after its end"},
+		{"rubbish behind", head + `{"domains":0}` + "\n}", "after its end"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
-// Target is one domain to look at, and what to look for.
+// Target is one domain to look up, and what to look for.
 type Target struct {
 	Domain message.Domain
 	Tenant string      // id of who owns the domain; empty: it is the platform's own
@@ -59,7 +60,7 @@ func Targets(t *tenant.Tenant, ring Keyring) []Target {
 
 func apex(t *tenant.Tenant, d message.Domain, ring Keyring) Target {
 	s := Target{Domain: d, Tenant: t.ID, Keys: keysOf(t.ID, t.Identities, d, ring)}
-	if p := t.ReturnPath; !p.IsZero() && p.Organizational() == d.Organizational() {
+	if p := t.ReturnPath; !p.IsZero() && dmarc.Listed(p) == dmarc.Listed(d) {
 		s.ReturnPath, s.PathTenant = p, t.ID
 	}
 	return s

@@ -1,4 +1,4 @@
-// Package clock knows what time it may be on a host whose clock jumps.
+// Package clock keeps the times that it may be on a host whose clock jumps.
 //
 // Bounce addresses carry the day on which they were made, and expire. A clock that is set a month
 // ahead by mistake makes those of yesterday look a month old, and those that are made meanwhile
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	jump = 12 * time.Hour // less than this is no jump: addresses tell days
+	jump = 12 * time.Hour // less than this is no jump: addresses have days
 	most = 4              // times that are kept beside the system's, the last ones
 )
 
@@ -53,11 +53,11 @@ func newClock(system func() time.Time, passed func() time.Duration, written time
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.look()
+	return c.update()
 }
 
-// look notes a jump.
-func (c *Clock) look() time.Time {
+// update notes a jump, and returns the time by the system's clock.
+func (c *Clock) update() time.Time {
 	system := c.system()
 	now := system.Round(0).Sub(c.at) - c.passed()
 	if !near(now, c.now) {
@@ -82,11 +82,11 @@ func (c *Clock) keep(other time.Duration) {
 
 func near(a, b time.Duration) bool { return (a - b).Abs() < jump }
 
-// Others returns what time it may be besides, at most four times; none: the clock has not jumped.
+// Others returns the other times that it may be, at most four; none: the clock has not jumped.
 func (c *Clock) Others() []time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look()
+	c.update()
 	var all []time.Time
 	for _, other := range c.others {
 		all = append(all, c.at.Add(c.passed()+other))

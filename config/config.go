@@ -67,9 +67,9 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 	return Finding{Level: level, File: k.File, Item: k.Item, Key: k.Key, Cause: cause, Remedy: remedy, at: k.at}.redacted()
 }
 
-// Load reads the main file at path, the environment (as os.Environ gives it) and
+// Load reads the main file at path, the environment (as os.Environ returns it) and
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
-// holds only what could be read: good for finding more mistakes, for nothing else.
+// holds only what could be read: enough to find more mistakes, and for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
 	return load(path, env, runtime.GOMAXPROCS(0), func() {})
 }

@@ -26,9 +26,9 @@ func (e *entry) direct() tenant.Direct {
 	}
 	switch {
 	case raw.NextHop == "" && len(raw.Domains) > 0:
-		e.doc.fail(path+".next_hop", "is missing, though there are domains", `write one like "[mx.example.org]:25"`)
+		e.doc.fail(path+".next_hop", "is missing, although there are domains", `write one like "[mx.example.org]:25"`)
 	case raw.NextHop != "" && len(raw.Domains) == 0:
-		e.doc.fail(path+".domains", "is missing, though there is a next_hop", "name the domains that go there")
+		e.doc.fail(path+".domains", "is missing, although there is a next_hop", "list the domains whose mail goes there")
 	case raw.NextHop != "":
 		hop, err := parseNextHop(raw.NextHop)
 		if err != nil {
@@ -43,7 +43,7 @@ func (e *entry) direct() tenant.Direct {
 	return direct
 }
 
-// parseNextHop reads HOST:PORT, [HOST]:PORT or an address. Brackets turn off the look-up of
+// parseNextHop reads HOST:PORT, [HOST]:PORT or an address. Brackets turn off the lookup of
 // MX records, and belong around an address that has a port.
 func parseNextHop(s string) (tenant.NextHop, error) {
 	bad := remedy.New(`write one like "[mx.example.org]:25"`, "%s is not a next hop", quoted(s))
@@ -56,36 +56,37 @@ func parseNextHop(s string) (tenant.NextHop, error) {
 	}
 	hop, err := tenant.ParseNextHop(s)
 	if err != nil || !hop.Name.IsZero() && (!hasPort || strings.HasSuffix(s, "]")) {
-		return tenant.NextHop{}, bad // Postfix's own default of the port is nothing that one sees
+		return tenant.NextHop{}, bad // Postfix's own default of the port is not visible here
 	}
 	return hop, nil
 }
 
-// checkNextHop refuses a next hop that leads back to us, which Postfix would bounce as a
-// loop, and says what holds where tenants share one.
+// checkNextHop refuses a next hop that is this host itself, which Postfix would bounce as a
+// loop, and says what applies where tenants share one.
 func (l *loader) checkNextHop(e *entry) {
 	path, direct := e.path+".direct", e.tenant.Direct
 	hop := direct.NextHop
 	if hop.IsZero() {
 		return
 	}
-	if whose := l.leadsBack(hop); whose != "" {
+	if whose := l.ownHop(hop); whose != "" {
 		e.doc.fail(path+".next_hop", fmt.Sprintf("%s is %s, and mail would come back here in a loop", hop, whose),
-			"name the tenant's own mail server, the one that its MX record names")
+			"name the tenant's own mail server, as in its MX record")
 	}
 	strictest := l.nextHops[hop.Server()]
 	if strictest != nil && strictest.tenant.Direct.TLS != direct.TLS {
 		other := strictest.tenant.Direct.TLS
-		e.doc.warn(path+".tls", fmt.Sprintf("%s is the next hop of %s too, with tls: %s here and %s there; the stricter, %s, holds for both",
-			hop, owner{strictest}, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls at both")
+		e.doc.warn(path+".tls", fmt.Sprintf("%s is also the next hop of %s, with tls: %s here and %s there; the stricter, %s, applies to both",
+			hop, strictest, direct.TLS, other, direct.TLS.Stricter(other)), "write the same tls for both")
 	}
 	if strictest == nil || strictest.tenant.Direct.TLS.Stricter(direct.TLS) != strictest.tenant.Direct.TLS {
 		l.nextHops[hop.Server()] = e
 	}
 }
 
-// leadsBack says what of ours a next hop is; empty: nothing that can be seen without DNS.
-func (l *loader) leadsBack(hop tenant.NextHop) string {
+// ownHop returns which of our own names or addresses a next hop is; empty: none, as far as can be
+// seen without DNS.
+func (l *loader) ownHop(hop tenant.NextHop) string {
 	p, name := l.config.Platform, hop.Name
 	switch {
 	case l.isThisHost(hop):
@@ -97,7 +98,7 @@ func (l *loader) leadsBack(hop tenant.NextHop) string {
 	case name.Within(p.Domain):
 		return "below platform.domain"
 	}
-	return l.comesRound(name)
+	return l.ownDestination(name)
 }
 
 func (l *loader) isThisHost(hop tenant.NextHop) bool {

@@ -18,7 +18,7 @@ func (l *loader) dkim(d *document, path string, raw []rawDKIM, signers []message
 		d.checkDKIM(at, one, signers)
 		folded := strings.ToLower(one.Selector) // DNS does not know case
 		if seen[folded] && folded != "" {
-			d.fail(at+".selector", quoted(one.Selector)+" is there twice", "give each key its own selector")
+			d.fail(at+".selector", quoted(one.Selector)+" is listed twice", "use another selector for each key")
 		}
 		seen[folded] = true
 		l.addKey(d, at+".key", one, signers, t)

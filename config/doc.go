@@ -2,11 +2,11 @@
 // Config, and the list of all that is wrong with it.
 //
 // The configuration is YAML: a main file, and beside it a folder with files that
-// hold tenants alone. Variables of the environment win over the main file, and
+// contain tenants only. Variables of the environment win over the main file, and
 // defaults lose to both; viper lays these three over each other. Start, reload
 // and check-config all call Load, so that what one of them accepts, all do.
 //
-// YAML libraries forgive what an administrator must know. A misspelled key is
+// YAML libraries accept what an administrator must hear about. A misspelled key is
 // an unnoticed default; "selector: 2024_01" is the number 202401; an empty file is
 // a valid configuration without tenants, and a reload that took it would drop every
 // tenant. A mail server must not find that out by sending mail. So a file passes
@@ -25,7 +25,7 @@
 //   - raw.go: every key and every default; schema.go, typeerror.go: what the YAML must look like
 //   - environ.go: variables of the environment
 //   - platform.go, tenant.go, policy.go, dkim.go, direct.go, secret.go: the sections
-//   - names.go, network.go, socket.go, duration.go, size.go, template.go, odd.go: kinds of values
+//   - names.go, network.go, socket.go, duration.go, size.go, template.go: kinds of values
 //   - ownership.go, provider.go, host.go: what must not be another's, a provider's or this host's
 //   - finding.go: what is wrong; quote.go: which values it may show
 //   - identify.go: which keys the platform and each tenant have, once the keys were read

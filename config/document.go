@@ -19,7 +19,7 @@ type document struct {
 	pause    func()            // see LoadBeside
 	rank     int               // among the files
 	octets   []byte            // of the file
-	root     *yaml.Node        // nil: let go, see tree
+	root     *yaml.Node        // nil: freed, see tree
 	spoilt   map[string]bool   // paths that a finding has made void
 	env      map[string]string // main file: keys that the environment gave, and by which variable
 	findings Findings
@@ -58,7 +58,7 @@ func (d *document) failByFile(path, name string, err error) {
 // warn reports what stops nothing.
 func (d *document) warn(path, cause, remedy string) { d.report(Warning, path, cause, remedy) }
 
-// spoil reports an error in the shape of a node and silences all later findings on
+// spoil reports an error in the shape of a node and suppresses all later findings on
 // its path and below.
 func (d *document) spoil(path string, n *yaml.Node, cause, remedy string) {
 	if f := d.report(Error, path, cause, remedy); f != nil && n.Line > 0 && f.File == d.file {
@@ -67,7 +67,7 @@ func (d *document) spoil(path string, n *yaml.Node, cause, remedy string) {
 	d.void(path)
 }
 
-// void silences all later findings on a path and below.
+// void suppresses all later findings on a path and below.
 func (d *document) void(path string) {
 	if d.spoilt == nil {
 		d.spoilt = make(map[string]bool)
@@ -87,7 +87,7 @@ func (d *document) isSpoilt(path string) bool {
 	return false
 }
 
-// override notes that a variable gives a key, whatever the file says of it.
+// override notes that a variable sets a key, whatever the file says about it.
 func (d *document) override(key, variable string) {
 	if d.env == nil {
 		d.env = make(map[string]string)
@@ -155,7 +155,7 @@ func (d *document) item(path string) (item, key string) {
 	return item, key
 }
 
-// has reports whether the file or the environment gives a key.
+// has reports whether the file or the environment sets a key.
 func (d *document) has(path string) bool {
 	n, _ := d.find(path)
 	return n != nil || d.env[path] != ""
@@ -177,7 +177,7 @@ func (d *document) find(path string) (*yaml.Node, position) {
 	return n, at
 }
 
-// tree returns the file as YAML has it, parsed again if it was let go.
+// tree returns the file as YAML has it, parsed again if it was freed.
 func (d *document) tree() *yaml.Node {
 	if d.root == nil && d.octets != nil {
 		var again yaml.Node
@@ -188,9 +188,9 @@ func (d *document) tree() *yaml.Node {
 	return d.root
 }
 
-// letGo frees the tree of a file that was read, twenty times as large as the file, unless there
+// freeTree frees the tree of a file that was read, twenty times as large as the file, unless there
 // are findings, for which places in it are looked up.
-func (d *document) letGo() {
+func (d *document) freeTree() {
 	if len(d.findings) == 0 {
 		d.root, d.labels = nil, nil
 	}

@@ -65,7 +65,7 @@ func (d *document) duration(path string, text duration) (time.Duration, bool) {
 func (d *document) positive(path string, text duration) time.Duration {
 	v, ok := d.duration(path, text)
 	if ok && v <= 0 {
-		d.fail(path, bare(string(text))+" is not longer than nothing", aDuration)
+		d.fail(path, bare(string(text))+" is not longer than zero", aDuration)
 	}
 	return v
 }

@@ -81,7 +81,7 @@ func (d *document) unknownVariable(name string, known map[string]string) {
 		remedy = "write tenants into a file"
 	}
 	d.add(Finding{Level: Warning, File: environment, Key: name,
-		Cause: "sets no key that is known", Remedy: remedy, at: position{file: d.rank + 1}})
+		Cause: "is not a known variable", Remedy: remedy, at: position{file: d.rank + 1}})
 }
 
 // parse reads the text of a variable: as it stands where a key takes text, as YAML

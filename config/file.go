@@ -29,7 +29,7 @@ func readFile(path string) ([]byte, error) {
 func (d *document) read() bool {
 	octets, err := readFile(d.file)
 	if err != nil {
-		d.failBy("", err, "look at its disk")
+		d.failBy("", err, "check its disk")
 		return false
 	}
 	if isUTF16(octets) {
@@ -37,7 +37,7 @@ func (d *document) read() bool {
 		return false
 	}
 	if len(octets) > 0 && !strings.ContainsRune("\n}]", rune(octets[len(octets)-1])) {
-		d.looksCutOff()
+		d.warnTruncated()
 	}
 	d.octets = octets
 	return d.parse(octets)
@@ -51,9 +51,9 @@ func isUTF16(octets []byte) bool {
 		len(octets) > 1 && (octets[0] == 0) != (octets[1] == 0) || bytes.HasPrefix(octets, []byte("\x00\x00\xfe\xff"))
 }
 
-// looksCutOff warns: an editor ends the last line, a full disk does not.
-func (d *document) looksCutOff() {
-	if f := d.report(Warning, "", "has no newline at the end and may be truncated", "save it whole, with a newline at its end"); f != nil {
+// warnTruncated warns: an editor ends the last line, a full disk does not.
+func (d *document) warnTruncated() {
+	if f := d.report(Warning, "", "has no newline at the end and may be truncated", "save the whole file, with a newline at its end"); f != nil {
 		f.Truncated = true
 	}
 }
@@ -66,7 +66,7 @@ func (d *document) parse(octets []byte) bool {
 	case errors.Is(err, io.EOF):
 		return d.isEmpty()
 	case err != nil:
-		remedy := "look at the indentation and the quotes there and just above"
+		remedy := "check the indentation and the quotes there and just above"
 		if strings.Contains(err.Error(), "UTF-8") {
 			remedy = "save it as UTF-8"
 		}
@@ -81,7 +81,7 @@ func (d *document) parse(octets []byte) bool {
 	case err == nil:
 		d.spoil("", &second, "has a second YAML document", "remove the line --- and merge what is below it")
 	case !errors.Is(err, io.EOF):
-		d.spoil("", &second, syntax(err), "look at what stands behind the end of the configuration")
+		d.spoil("", &second, syntax(err), "remove what follows the end of the configuration")
 	}
 	return d.isMapping()
 }
@@ -105,13 +105,13 @@ func (d *document) isMapping() bool {
 	case d.root.Kind == yaml.MappingNode, isNull(d.root):
 		return d.isEmpty()
 	default:
-		d.fail("", "does not hold keys and values", "write lines like key: value")
+		d.fail("", "does not contain keys and values", "write lines like key: value")
 	}
 	return false
 }
 
 func (d *document) isEmpty() bool {
-	d.fail("", "is empty", "write the configuration, or take the file away")
+	d.fail("", "is empty", "write the configuration, or remove the file")
 	return false
 }
 
@@ -119,7 +119,7 @@ func (d *document) isEmpty() bool {
 func syntax(err error) string {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if before, _, found := strings.Cut(text, "unknown anchor "); found {
-		text = before + "it refers to an anchor that is not there"
+		text = before + "it refers to an anchor that does not exist"
 	}
 	return "is not YAML: " + text
 }

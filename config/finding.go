@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// Level says what a finding stops.
+// Level is what a finding stops.
 type Level int
 
 const (
@@ -68,8 +68,8 @@ func (f Finding) String() string {
 	}, b.String())
 }
 
-// Findings is all that is wrong, by file and by position in it; of very much, the first 100, and how
-// many more.
+// Findings is all that is wrong, by file and by position in it; of very much, the first 100, and
+// how many more.
 type Findings []Finding
 
 // Fatal reports whether start and reload must be refused.
@@ -78,19 +78,19 @@ func (f Findings) Fatal() bool {
 }
 
 // Truncated reports whether a file may be truncated. A reload must be refused then, for
-// the part that is missing would be tenants dropped.
+// because tenants in the missing part would be dropped.
 func (f Findings) Truncated() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Truncated })
 }
 
 // Sort puts findings into the order of the files, and within a file into the order
-// of reading. What was added behind Load's findings by KeyFile.Finding falls into place.
+// of reading, those that were added after Load's findings by KeyFile.Finding included.
 func (f Findings) Sort() {
 	slices.SortStableFunc(f, func(a, b Finding) int { return a.at.compare(b.at) })
 }
 
-// mostFindings is how many findings are kept: nobody reads more, and there may be one for each line of
-// a file.
+// mostFindings is how many findings are kept: nobody reads more, and there may be one for each line
+// of a file.
 const mostFindings = 100
 
 // counts are numbers of findings by Level.
@@ -133,7 +133,7 @@ func (f Findings) limited(rest counts) Findings {
 	return kept
 }
 
-// byLevel counts findings, those aside that stand for others.
+// byLevel counts findings, without those that stand for others.
 func (f Findings) byLevel() counts {
 	var all counts
 	for _, one := range f {

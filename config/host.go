@@ -27,15 +27,15 @@ func thisHost() *host {
 		}
 	}
 	name, _ := os.Hostname()
-	h.call(name)
+	h.addName(name)
 	mailname, _ := os.ReadFile("/etc/mailname")
-	h.call(strings.TrimSpace(string(mailname)))
+	h.addName(strings.TrimSpace(string(mailname)))
 	hosts, _ := os.ReadFile("/etc/hosts")
 	h.readHosts(string(hosts))
 	return h
 }
 
-func (h *host) call(name string) {
+func (h *host) addName(name string) {
 	if d, err := message.ParseDomain(name); err == nil {
 		h.names[d] = true
 	}
@@ -55,7 +55,7 @@ func (h *host) readHosts(text string) {
 			continue
 		}
 		for _, name := range words[1:] {
-			h.call(name)
+			h.addName(name)
 		}
 	}
 }

@@ -42,8 +42,8 @@ func TestNextHopIsThisHost(t *testing.T) {
 	}
 	for _, text := range hops {
 		hop, err := tenant.ParseNextHop(text)
-		if err != nil || l.leadsBack(hop) != "this host" {
-			t.Errorf("%s is %q (%v)", text, l.leadsBack(hop), err)
+		if err != nil || l.ownHop(hop) != "this host" {
+			t.Errorf("%s is %q (%v)", text, l.ownHop(hop), err)
 		}
 	}
 }

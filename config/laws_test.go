@@ -157,7 +157,7 @@ func TestKeyFinding(t *testing.T) {
 	}
 }
 
-// TestTruncated holds that a reload can tell a file that may be truncated.
+// TestTruncated holds that a reload recognizes a file that may be truncated.
 func TestTruncated(t *testing.T) {
 	for _, c := range layAll(t, "testdata/bad/file-*.txtar") {
 		_, findings := Load(c.main, c.env)

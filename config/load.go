@@ -52,7 +52,7 @@ func (l *loader) load(path string, env []string) {
 	}
 	for _, e := range tenants {
 		l.pause()
-		l.besideOthers(e)
+		l.checkAgainstOthers(e)
 	}
 	l.checkBouncesTo(main, "platform.bounces_to", l.config.Platform.BouncesTo)
 	for _, e := range tenants {
@@ -63,8 +63,8 @@ func (l *loader) load(path string, env []string) {
 	}
 }
 
-// readMain reads the main file, lays the environment over it, and gives the tenants
-// that stand in it.
+// readMain reads the main file, lays the environment over it, and returns the tenants
+// in it.
 func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
 	s := schemaOf(reflect.TypeFor[rawFile]())
 	file, _ := s.read(main, "", main.root)
@@ -108,7 +108,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 	c.Engine = choice(d, "signing.engine", raw.Signing.Engine, "auto", "openssl", "go")
 	c.Limits = Limits{Connections: raw.Limits.Connections, Memory: d.memory("limits.memory", raw.Limits.Memory)}
 	if n := c.Limits.Connections; n < minConnections || n > maxConnections {
-		d.fail("limits.connections", fmt.Sprintf("%d is not between %d and %d", n, minConnections, maxConnections), "write as many as Postfix may have SMTP sessions at once")
+		d.fail("limits.connections", fmt.Sprintf("%d is not between %d and %d", n, minConnections, maxConnections), "write how many SMTP sessions Postfix may have at once")
 	}
 	c.DNS = DNS{
 		Servers:      d.servers("dns.servers", raw.DNS.Servers),
@@ -119,7 +119,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
 	}
 	if raw.DNS.MaxPerSecond < 1 {
-		d.fail("dns.max_per_second", "allows no lookup at all", "write 1 or more")
+		d.fail("dns.max_per_second", "allows no lookup", "write 1 or more")
 	}
 }
 
@@ -147,7 +147,7 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 		whole = filepath.Join(folder, name)
 	}
 	if _, err := os.Stat(whole); err != nil && !quotable(name) {
-		d.fail(path, quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret that others may have read, replace it")
+		d.fail(path, quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
 		d.void(path)
 		return ""
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-var update = flag.Bool("update", false, "write what the cases give into their want files")
+var update = flag.Bool("update", false, "write what comes of the cases into their want files")
 
 // TestBad loads each configuration of testdata/bad and compares what is found with
 // the case's file want. To add a case, add a file:

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
@@ -38,6 +40,18 @@ func parseDomain(s string) (message.Domain, error) {
 	return d, nil
 }
 
+// oddCharacter returns an error for a character that word processors put into names, such as a
+// curly quotation mark, which IDNA accepts as part of a label. Those that RFC 5892 appendix A
+// allows between letters are fine.
+func oddCharacter(s string) error {
+	for _, r := range s {
+		if r >= utf8.RuneSelf && !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number) && !strings.ContainsRune("·・׳״\u200c\u200d", r) {
+			return remedy.New("type it with plain ASCII quotation marks and hyphens, or with none", "%s contains %s, which cannot be part of a name", quoted(s), strconv.QuoteRune(r))
+		}
+	}
+	return nil
+}
+
 // domain takes a domain that may be left out.
 func (d *document) domain(path, text string) message.Domain {
 	if text == "" {
@@ -50,25 +64,37 @@ func (d *document) domain(path, text string) message.Domain {
 	return domain
 }
 
-// domains takes a list of domains without patterns.
-func (d *document) domains(path string, texts []string) []message.Domain {
-	var domains []message.Domain
-	seen := make(map[message.Domain]bool, len(texts))
+// unique takes a list of values, each of them once. False of parse: it has reported the value.
+func unique[T comparable](d *document, path string, texts []string, parse func(at, text string) (T, bool), write func(T) string) []T {
+	var all []T
+	seen := make(map[T]bool, len(texts))
 	for i, text := range texts {
-		domain, err := parseDomain(text)
-		switch {
-		case strings.HasPrefix(text, "*"):
-			d.fail(index(path, i), quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
-		case err != nil:
-			d.failBy(index(path, i), err, "")
-		case seen[domain]:
-			d.fail(index(path, i), domain.Unicode()+" is there twice", "take one out")
+		at := index(path, i)
+		switch one, ok := parse(at, text); {
+		case !ok:
+		case seen[one]:
+			d.fail(at, write(one)+" is listed twice", "remove one")
 		default:
-			seen[domain] = true
-			domains = append(domains, domain)
+			seen[one] = true
+			all = append(all, one)
 		}
 	}
-	return domains
+	return all
+}
+
+// domains takes a list of domains without patterns.
+func (d *document) domains(path string, texts []string) []message.Domain {
+	return unique(d, path, texts, func(at, text string) (message.Domain, bool) {
+		if strings.HasPrefix(text, "*") {
+			d.fail(at, quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
+			return message.Domain{}, false
+		}
+		domain, err := parseDomain(text)
+		if err != nil {
+			d.failBy(at, err, "")
+		}
+		return domain, err == nil
+	}, message.Domain.Unicode)
 }
 
 // pattern takes a domain or "*." and a domain: one that somebody can own.
@@ -101,22 +127,9 @@ func publicSuffix(d message.Domain, text string) error {
 	return remedy.New("write the domain itself", "%s covers domains of many owners, because %s is a public suffix", quoted(text), d.Unicode())
 }
 
-// patterns takes a list of patterns, each of them once.
+// patterns takes a list of patterns.
 func (d *document) patterns(path string, texts []string) []tenant.Pattern {
-	var patterns []tenant.Pattern
-	seen := make(map[tenant.Pattern]bool, len(texts))
-	for i, text := range texts {
-		p, ok := d.pattern(index(path, i), text)
-		switch {
-		case !ok:
-		case seen[p]:
-			d.fail(index(path, i), p.String()+" is there twice", "take one out")
-		default:
-			seen[p] = true
-			patterns = append(patterns, p)
-		}
-	}
-	return patterns
+	return unique(d, path, texts, d.pattern, tenant.Pattern.String)
 }
 
 // apexes returns the domains under which the owner of the patterns publishes.
@@ -147,11 +160,11 @@ func (d *document) address(path, text string) message.Address {
 	return a
 }
 
-// shown takes a name that stands in the header of messages.
-func (d *document) shown(path, name string) string {
+// displayName takes a name that is shown in the header of messages.
+func (d *document) displayName(path, name string) string {
 	const most = 100
 	if n := utf8.RuneCountInString(name); n > most {
-		d.fail(path, fmt.Sprintf("has %d characters, and no mail program shows so many", n), fmt.Sprintf("shorten it to %d", most))
+		d.fail(path, fmt.Sprintf("has %d characters, and no mail program shows that many", n), fmt.Sprintf("shorten it to %d", most))
 	} else if !quotable(name) {
 		d.fail(path, quoted(name)+" is not a name", "write the name that recipients see")
 	}

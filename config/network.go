@@ -27,7 +27,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	case p.Addr().Is4In6():
 		return p, remedy.New("write it as IPv4", "%s is an IPv4 network written as IPv6", quoted(s))
 	case p != p.Masked():
-		return p, remedy.New(fmt.Sprintf("write %s for the network or %s for the address", p.Masked(), p.Addr()), "%s has bits set behind its prefix", s)
+		return p, remedy.New(fmt.Sprintf("write %s for the network or %s for the address", p.Masked(), p.Addr()), "%s has bits set after its prefix", s)
 	}
 	return p, nil
 }
@@ -40,58 +40,42 @@ func parseIP(s string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// networks takes a list of networks, each of them once.
+// networks takes a list of networks.
 func (d *document) networks(path string, texts []string) []netip.Prefix {
-	var networks []netip.Prefix
-	seen := make(map[netip.Prefix]bool, len(texts))
-	for i, text := range texts {
+	return unique(d, path, texts, func(at, text string) (netip.Prefix, bool) {
 		n, err := parseNetwork(text)
 		switch {
 		case err != nil:
-			d.failBy(index(path, i), err, "")
-			continue
-		case seen[n]:
-			d.fail(index(path, i), n.String()+" is there twice", "take one out")
-			continue
+			d.failBy(at, err, "")
 		case n.Bits() == 0:
-			d.warn(index(path, i), n.String()+" is the whole Internet", "name your own networks")
+			d.warn(at, n.String()+" is the whole Internet", "name your own networks")
 		}
-		seen[n] = true
-		networks = append(networks, n)
-	}
-	return networks
+		return n, err == nil
+	}, netip.Prefix.String)
 }
 
 // sendingIPs takes the addresses that receivers see us come from.
 func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
-	var addrs []netip.Addr
-	seen := make(map[netip.Addr]bool, len(texts))
-	for i, text := range texts {
-		at := index(path, i)
+	if len(texts) == 0 {
+		d.fail(path, "has no address", "write the public addresses of the mail host: SPF is checked for them")
+	}
+	return unique(d, path, texts, func(at, text string) (netip.Addr, bool) {
 		addr, err := parseIP(text)
 		switch {
 		case strings.Contains(text, "/"):
 			d.fail(at, quoted(text)+" is a network", "write the addresses one by one")
-			continue
 		case err != nil:
 			d.failBy(at, err, "")
-			continue
 		case addr.IsUnspecified() || addr.IsMulticast():
-			d.fail(at, text+" is no address that mail can come from", "write the public address of the mail host")
-			continue
-		case seen[addr]:
-			d.fail(at, addr.String()+" is there twice", "take one out")
-			continue
+			d.fail(at, text+" is not an address that mail can come from", "write the public address of the mail host")
 		case addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast():
-			d.warn(at, text+" is a private address, which no receiver sees", "write the public address of the mail host")
+			d.warn(at, text+" is a private address, so no receiver sees mail come from it", "write the public address of the mail host")
+			return addr, true
+		default:
+			return addr, true
 		}
-		seen[addr] = true
-		addrs = append(addrs, addr)
-	}
-	if len(texts) == 0 {
-		d.fail(path, "names no address", "write the public addresses of the mail host: SPF is checked for them")
-	}
-	return addrs
+		return netip.Addr{}, false
+	}, netip.Addr.String)
 }
 
 // submitters takes who may send.
@@ -102,9 +86,9 @@ func (d *document) submitters(path string, raw rawSubmitters, trust tenant.Trust
 		at, login := index(path+".logins", i), trust.Login(written)
 		switch {
 		case login == "":
-			d.fail(at, "is empty", "write a login name, or take it out")
+			d.fail(at, "is empty", "write a login name, or remove it")
 		case seen[login]:
-			d.fail(at, quoted(written)+" is there twice: logins are compared without case and without trust.realm", "take one out")
+			d.fail(at, quoted(written)+" is listed twice: logins are compared without case and without trust.realm", "remove one")
 		default:
 			seen[login] = true
 			s.Logins = append(s.Logins, login)
@@ -119,13 +103,13 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // realm takes what SASL servers put behind the @ of a login.
 func (d *document) realm(path, text string) string {
 	if strings.ContainsAny(text, "@ \t") {
-		d.fail(path, quoted(text)+" is not a realm", "write what stands behind the @ of logins, like courseware.nl")
+		d.fail(path, quoted(text)+" is not a realm", "write what follows the @ in logins, like courseware.nl")
 	}
 	return text
 }
 
-// checkTrust warns of submitters that are not trusted, for being one does not suffice, and of
-// those that nobody can tell from others.
+// checkTrust warns of submitters that are not trusted, because being a submitter does not suffice,
+// and of those that nobody can distinguish from others.
 func (l *loader) checkTrust(d *document, path, whom string, s tenant.Submitters) {
 	trust := l.config.Platform.Trust
 	for _, network := range s.Networks {
@@ -145,7 +129,7 @@ func (l *loader) checkTrust(d *document, path, whom string, s tenant.Submitters)
 		switch {
 		case !l.trustKnown || inside(network, trust.Networks):
 		case slices.ContainsFunc(trust.Networks, network.Overlaps):
-			d.warn(path+".networks", fmt.Sprintf("%s may send as %s and is trusted in part, so from the rest %s", network, whom, untouched), "add all of it to trust.networks")
+			d.warn(path+".networks", fmt.Sprintf("%s may send as %s and only part of it is trusted, so from the rest %s", network, whom, untouched), "add all of it to trust.networks")
 		default:
 			d.warn(path+".networks", fmt.Sprintf("%s may send as %s and is not trusted, so %s", network, whom, untouched), "add it to trust.networks")
 		}

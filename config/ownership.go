@@ -7,30 +7,27 @@ import (
 	"onbehalf/tenant"
 )
 
-// claims is what belongs to one owner only. The tenant table relies on it.
+// claims is what belongs to one owner only: a tenant, or the platform (nil). The tenant table
+// relies on it.
 type claims struct {
-	ids, domains, logins, networks, returnPaths map[string]owner
+	ids, domains, logins, networks, returnPaths map[string]*entry
 }
 
 func newClaims() claims {
-	return claims{map[string]owner{}, map[string]owner{}, map[string]owner{}, map[string]owner{}, map[string]owner{}}
+	return claims{map[string]*entry{}, map[string]*entry{}, map[string]*entry{}, map[string]*entry{}, map[string]*entry{}}
 }
 
-// owner is a tenant and the file it stands in. The zero owner is the platform.
-type owner struct {
-	entry *entry
-}
-
-func (o owner) String() string {
-	if o.entry == nil {
+// String names the owner of something: a tenant and its file, or nil, the platform.
+func (e *entry) String() string {
+	if e == nil {
 		return "the platform"
 	}
-	item, _ := o.entry.doc.item(o.entry.path)
-	return item + " (" + o.entry.doc.file + ")"
+	item, _ := e.doc.item(e.path)
+	return item + " (" + e.doc.file + ")"
 }
 
-// claim returns a name to an owner, unless another has it already.
-func claim(of map[string]owner, name string, by owner) (other owner, taken bool) {
+// claim records the owner of a name, unless it has another owner already.
+func claim(of map[string]*entry, name string, by *entry) (other *entry, taken bool) {
 	if other, found := of[name]; found {
 		return other, other != by
 	}
@@ -39,53 +36,52 @@ func claim(of map[string]owner, name string, by owner) (other owner, taken bool)
 }
 
 func (l *loader) claimID(e *entry) {
-	if other, taken := claim(l.claims.ids, e.raw.ID, owner{e}); taken {
+	if other, taken := claim(l.claims.ids, e.raw.ID, e); taken {
 		_, here := e.doc.find(e.path + ".id")
-		_, there := other.entry.doc.find(other.entry.path + ".id")
+		_, there := other.doc.find(other.path + ".id")
 		e.doc.fail(e.path+".id",
-			fmt.Sprintf("%s, in line %d, is the id of another tenant too, in line %d of %s", e.raw.ID, here.line, there.line, other.entry.doc.file),
-			"give each its own")
+			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.raw.ID, here.line, there.line, other.doc.file),
+			"use another id for each")
 	}
 }
 
 // claimSubmitters binds logins and networks, which can be bound to one owner only.
-func (l *loader) claimSubmitters(by owner, d *document, path string, s tenant.Submitters) {
+func (l *loader) claimSubmitters(by *entry, d *document, path string, s tenant.Submitters) {
 	for _, login := range s.Logins {
 		if other, taken := claim(l.claims.logins, login, by); taken {
-			d.fail(path+".logins", fmt.Sprintf("%s is bound to %s too", quoted(login), other), "a login can be bound to one sender, give each its own")
+			d.fail(path+".logins", fmt.Sprintf("%s is also bound to %s", quoted(login), other), "bind a login to one sender only")
 		}
 	}
 	for _, network := range s.Networks {
 		if other, taken := claim(l.claims.networks, network.String(), by); taken {
-			d.fail(path+".networks", fmt.Sprintf("%s is bound to %s too", network, other), "bind smaller networks, or logins")
+			d.fail(path+".networks", fmt.Sprintf("%s is also bound to %s", network, other), "bind smaller networks, or logins")
 		}
 	}
 }
 
-// besideOthers checks a tenant against the platform and all other tenants.
-func (l *loader) besideOthers(e *entry) {
-	me := owner{e}
+// checkAgainstOthers checks a tenant against the platform and all other tenants.
+func (l *loader) checkAgainstOthers(e *entry) {
 	read := make(map[tenant.Pattern]bool, len(e.tenant.Domains))
 	for _, p := range e.tenant.Domains {
 		read[p] = true
 	}
 	for i, text := range e.raw.Domains {
 		if p, err := tenant.ParsePattern(text); err == nil && read[p] {
-			l.claimDomain(me, index(e.path+".domains", i), p)
+			l.claimDomain(e, index(e.path+".domains", i), p)
 		}
 	}
-	l.claimSubmitters(me, e.doc, e.path+".submitters", e.tenant.Submitters)
+	l.claimSubmitters(e, e.doc, e.path+".submitters", e.tenant.Submitters)
 	l.checkTrust(e.doc, e.path+".submitters", "this tenant", e.tenant.Submitters)
-	l.claimReturnPath(me)
+	l.claimReturnPath(e)
 }
 
-func (l *loader) claimDomain(me owner, path string, p tenant.Pattern) {
-	d, own := me.entry.doc, l.config.Platform
+func (l *loader) claimDomain(me *entry, path string, p tenant.Pattern) {
+	d, own := me.doc, l.config.Platform
 	if other, taken := claim(l.claims.domains, p.String(), me); taken {
-		d.fail(path, fmt.Sprintf("%s belongs to %s too", p, other), "a domain can have one tenant")
+		d.fail(path, fmt.Sprintf("%s also belongs to %s", p, other), "name it for one tenant only")
 	}
 	if of, found := l.own.overlap(p); found {
-		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "take it out of the tenant or out of platform.domains")
+		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "remove it from the tenant or from platform.domains")
 	}
 	if !own.Bounce.IsZero() && own.Bounce.Within(p.Domain) {
 		d.fail(path, "platform.bounce_domain "+own.Bounce.String()+" lies in "+p.String(), "choose a bounce domain that belongs to no tenant")
@@ -128,29 +124,30 @@ func (own ownDomains) overlap(p tenant.Pattern) (tenant.Pattern, bool) {
 	return of, found && p.Wildcard
 }
 
-func (l *loader) claimReturnPath(me owner) {
-	d, path, name := me.entry.doc, me.entry.path+".return_path", me.entry.tenant.ReturnPath
+func (l *loader) claimReturnPath(me *entry) {
+	d, path, name := me.doc, me.path+".return_path", me.tenant.ReturnPath
 	if name.IsZero() {
 		return
 	}
 	if other, taken := claim(l.claims.returnPaths, name.String(), me); taken {
-		d.fail(path, fmt.Sprintf("%s is the return path of %s too", name.Unicode(), other), "give each its own")
+		d.fail(path, fmt.Sprintf("%s is also the return path of %s", name.Unicode(), other), "use another name for each")
 	}
 	if p := l.config.Platform; name == p.Bounce || p.Owns(name) {
 		d.fail(path, name.Unicode()+" is the platform's own", "choose a name below the tenant's domain")
 	}
 }
 
-// checkBouncesTo sees to it that bounces come to an end. It needs the return paths of
+// checkBouncesTo makes sure that bounces end somewhere. It needs the return paths of
 // all tenants.
 func (l *loader) checkBouncesTo(d *document, path string, to message.Address) {
-	if where := l.comesRound(to.Domain); where != "" {
-		d.fail(path, to.String()+" is inside "+where+", so a bounce would come back again", "name a mailbox of people elsewhere")
+	if where := l.ownDestination(to.Domain); where != "" {
+		d.fail(path, to.String()+" is inside "+where+", so a bounce would come back again", "name a mailbox elsewhere that people read")
 	}
 }
 
-// comesRound names what of ours takes the mail of a domain, where no people read it.
-func (l *loader) comesRound(domain message.Domain) string {
+// ownDestination returns which of our own names takes the mail of a domain, where nobody reads it;
+// empty: none.
+func (l *loader) ownDestination(domain message.Domain) string {
 	p := l.config.Platform
 	if !p.Bounce.IsZero() && domain.Within(p.Bounce) {
 		return "platform.bounce_domain"
@@ -166,27 +163,27 @@ func (l *loader) comesRound(domain message.Domain) string {
 	return ""
 }
 
-// checkOwnership checks what only the longest match among all tenants can tell.
+// checkOwnership checks what depends on the longest match among all tenants.
 func (l *loader) checkOwnership(e *entry) {
 	d, path := e.doc, e.path+".direct.domains"
 	for _, domain := range e.tenant.Direct.Domains {
 		switch holder, found := l.holder(domain); {
 		case !found:
-			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or take it out here")
-		case holder != (owner{e}):
-			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "take it out here")
-		case l.comesRound(domain) != "":
-			d.fail(path, fmt.Sprintf("%s is inside %s, so its mail comes to this host", domain.Unicode(), l.comesRound(domain)), "take it out here")
+			d.fail(path, domain.Unicode()+" is not among the tenant's domains", "add it there, or remove it here")
+		case holder != e:
+			d.fail(path, fmt.Sprintf("%s belongs to %s", domain.Unicode(), holder), "remove it here")
+		case l.ownDestination(domain) != "":
+			d.fail(path, fmt.Sprintf("%s is inside %s, so its mail comes to this host", domain.Unicode(), l.ownDestination(domain)), "remove it here")
 		}
 	}
 	name := e.tenant.ReturnPath
-	if other, found := l.claims.domains[name.String()]; found && other != (owner{e}) {
+	if other, found := l.claims.domains[name.String()]; found && other != e {
 		d.fail(e.path+".return_path", fmt.Sprintf("%s belongs to %s", name.Unicode(), other), "choose another name")
 	}
 }
 
 // holder returns the tenant that a domain belongs to, as the tenant table will.
-func (l *loader) holder(domain message.Domain) (owner, bool) {
+func (l *loader) holder(domain message.Domain) (*entry, bool) {
 	if o, found := l.claims.domains[domain.String()]; found {
 		return o, true
 	}
@@ -195,5 +192,5 @@ func (l *loader) holder(domain message.Domain) (owner, bool) {
 			return o, true
 		}
 	}
-	return owner{}, false
+	return nil, false
 }

@@ -19,7 +19,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	d.require("platform.bounce_domain", r.BounceDomain, "bounces.courseware.example")
 	d.require("platform.bounces_to", r.BouncesTo, "postmaster@courseware.example")
 
-	p.Name = d.shown("platform.name", r.Name)
+	p.Name = d.displayName("platform.name", r.Name)
 	p.Domain = d.domain("platform.domain", r.Domain)
 	p.Bounce = d.domain("platform.bounce_domain", r.BounceDomain)
 	p.BouncesTo = d.address("platform.bounces_to", r.BouncesTo)
@@ -42,7 +42,7 @@ func (l *loader) platform(d *document, raw *rawFile) {
 	l.platformKeys(d, r.DKIM)
 	l.platformBounces(d)
 	l.trustKnown = !d.isSpoilt("trust.networks") && len(p.Trust.Networks) == len(raw.Trust.Networks)
-	l.claimSubmitters(owner{}, d, "platform.submitters", p.Submitters)
+	l.claimSubmitters(nil, d, "platform.submitters", p.Submitters)
 	l.checkTrust(d, "platform.submitters", "the platform", p.Submitters)
 }
 
@@ -62,7 +62,7 @@ func (l *loader) ownDomains(d *document, texts []string) {
 		return
 	}
 	if !slices.ContainsFunc(p.Domains, func(own tenant.Pattern) bool { return own.Covers(p.Domain) }) {
-		d.fail(path, "does not take in platform.domain", "add "+p.Domain.Unicode())
+		d.fail(path, "does not include platform.domain", "add "+p.Domain.Unicode())
 	}
 	read, seen := make(map[tenant.Pattern]bool, len(p.Domains)), make(map[message.Domain]bool)
 	for _, own := range p.Domains {
@@ -100,14 +100,14 @@ func (l *loader) platformKeys(d *document, raw []rawDKIM) {
 	l.dkim(d, "platform.dkim", raw, signers, nil)
 }
 
-// platformBounces sees to it that the bounce domain is for bounces alone.
+// platformBounces makes sure that the bounce domain is for bounces alone.
 func (l *loader) platformBounces(d *document) {
 	p := l.config.Platform
 	if p.Bounce.IsZero() {
 		return
 	}
 	if slices.Contains(p.Domains, tenant.Pattern{Domain: p.Bounce}) || p.Bounce == p.Domain {
-		d.fail("platform.bounce_domain", p.Bounce.Unicode()+" is one of the platform's From domains, and all mail to it is taken for bounces",
+		d.fail("platform.bounce_domain", p.Bounce.Unicode()+" is one of the platform's From domains, and all mail to it is treated as bounces",
 			"choose a name that nothing else uses, like bounces."+p.Domain.Unicode())
 	}
 	if p.FromDomain == p.Bounce && !p.From.Holds("reply") {

@@ -81,13 +81,13 @@ func (d *document) classicUntil(raw rawSRS) time.Time {
 	until, err := time.Parse(time.DateOnly, string(raw.AcceptClassicUntil))
 	switch ahead := time.Until(until); {
 	case raw.AcceptClassicUntil == "":
-		d.fail(path, "is missing, and srs.accept_classic needs an end: check codes of four characters can be guessed", remedy)
+		d.fail(path, "is missing; srs.accept_classic needs an end, because check codes of four characters can be guessed", remedy)
 	case err != nil:
 		d.fail(path, "is not a day", remedy)
 	case ahead > most:
 		d.fail(path, bare(string(raw.AcceptClassicUntil))+" is more than a year away", remedy)
 	case ahead < -day && raw.AcceptClassic:
-		d.warn(path, bare(string(raw.AcceptClassicUntil))+" is over, so addresses of the other daemon are refused", "take srs.accept_classic out, and the daemon's secret out of srs.secrets")
+		d.warn(path, bare(string(raw.AcceptClassicUntil))+" is over, so addresses of the other daemon are refused", "remove srs.accept_classic, and the other daemon's secret from srs.secrets")
 	}
 	if !raw.AcceptClassic {
 		return time.Time{}
@@ -98,7 +98,7 @@ func (d *document) classicUntil(raw rawSRS) time.Time {
 // srs takes how bounce addresses are protected.
 func (l *loader) srs(d *document, raw rawSRS) tenant.SRS {
 	if n := raw.ClassicHashMin; n < 4 || n > 27 { // base64 of a SHA-1 has 27 characters
-		d.fail("srs.classic_hash_min", fmt.Sprintf("%d is not between 4 and 27", n), "write the other daemon's own least length; 4 is its default")
+		d.fail("srs.classic_hash_min", fmt.Sprintf("%d is not between 4 and 27", n), "write the shortest length that the other daemon accepts; its default is 4")
 	}
 	return tenant.SRS{
 		Secrets:        d.secrets("srs.secrets", l.pathAt(d, "srs.secrets", raw.Secrets, l.folder)),

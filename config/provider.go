@@ -30,7 +30,7 @@ func (e *entry) warnOfProviders() {
 			continue
 		}
 		e.doc.warn(index(e.path+".domains", i), fmt.Sprintf("%s is the domain of a mail provider, so the tenant cannot publish SPF or a key for this platform there", p.Domain.Unicode()),
-			"take it out: mail of people who write from it leaves in the platform's name (policy.unknown_domain)")
+			"remove it: mail from its users then leaves in the platform's name (policy.unknown_domain)")
 	}
 }
 

@@ -79,8 +79,8 @@ func redact(s string) string {
 	return b.String()
 }
 
-// isBorder reports what ends a word: all that neither base64 nor base64url has, but for the dot,
-// of names and of JSON Web Tokens.
+// isBorder reports whether a character ends a word: all do that neither base64 nor base64url has,
+// except the dot of names and of JSON Web Tokens.
 func isBorder(r rune) bool {
 	return !(r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("+/=-_.", r))
 }

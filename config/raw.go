@@ -184,8 +184,8 @@ func (r *rawTenants) fill(s *schema, values map[string]any) {
 	}
 }
 
-// decode lays defaults, a file and the environment over each other and gives them
-// as a raw type. It takes a new viper each time: an old one remembers keys that
+// decode lays defaults, a file and the environment over each other, and fills
+// a raw type with the result. It takes a new viper each time: an old one remembers keys that
 // the file has lost. The schemas have been checked, so an error here is a bug.
 func decode(into any, defaults, file, env map[string]any) error {
 	v := viper.New()

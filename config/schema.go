@@ -125,9 +125,9 @@ func (s *schema) readNull(d *document, path string, n *yaml.Node) (any, bool) {
 	case blank:
 		return "", true
 	case list:
-		d.spoil(path, n, "is empty", "write [] for none, or give the list")
+		d.spoil(path, n, "is empty", "write [] for none, or write the list")
 	default:
-		d.spoil(path, n, "is empty", "give a value, or take the key out")
+		d.spoil(path, n, "is empty", "write a value, or remove the key")
 	}
 	return nil, false
 }
@@ -149,7 +149,7 @@ func (s *schema) readRecord(d *document, path string, n *yaml.Node) (any, bool) 
 		at := join(path, label)
 		before := &lines[slices.Index(s.order, label.Value)]
 		if *before > 0 {
-			d.spoil(at, label, "is there twice, in lines "+strconv.Itoa(*before)+" and "+strconv.Itoa(label.Line), "keep one")
+			d.spoil(at, label, "appears twice, in lines "+strconv.Itoa(*before)+" and "+strconv.Itoa(label.Line), "keep one")
 			continue
 		}
 		*before = label.Line
@@ -210,7 +210,7 @@ func (s *schema) zero() any {
 func (s *schema) readScalar(d *document, path string, n *yaml.Node) (any, bool) {
 	tag := n.ShortTag()
 	if tag == "!!str" && strings.IndexFunc(n.Value, unicode.IsControl) >= 0 {
-		d.spoil(path, n, "holds a line break or another control character", "write it on one line")
+		d.spoil(path, n, "contains a line break or another control character", "write it on one line")
 		return nil, false
 	}
 	switch {

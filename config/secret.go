@@ -21,13 +21,13 @@ const (
 // never what is on them.
 func (d *document) secrets(path, file string) []tenant.Secret {
 	if file == "" {
-		d.fail(path, "is empty", "name a file that holds a secret on each line")
+		d.fail(path, "is empty", "name a file with one secret per line")
 		return nil
 	}
 	octets, err := disk.ReadPrivate(file, maxSecrets)
 	switch {
 	case errors.Is(err, disk.ErrLarge):
-		d.fail(path, bare(file)+" is larger than 1 MiB", "write a line of 32 random characters for each secret, no more")
+		d.fail(path, bare(file)+" is larger than 1 MiB", "write one line of 32 random characters for each secret")
 		return nil
 	case err != nil:
 		d.failByFile(path, nameable(file), err)
@@ -64,7 +64,7 @@ func (d *document) secretLines(path, file string, octets []byte) []tenant.Secret
 		secrets = append(secrets, tenant.NewSecret(line))
 	}
 	if len(secrets) == 0 {
-		d.fail(path, file+" holds no secret", "write a line of 32 random characters into it")
+		d.fail(path, file+" contains no secret", "write a line of 32 random characters into it")
 	}
 	return secrets
 }

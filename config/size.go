@@ -35,7 +35,7 @@ func (d *document) memory(path string, text size) int64 {
 	case err != nil:
 		d.failBy(path, err, "")
 	case n < leastMemory || n > mostMemory:
-		d.fail(path, bare(string(text))+" is not between 32MiB and 1024GiB", "write what messages under way may use together; 512MiB is enough for most")
+		d.fail(path, bare(string(text))+" is not between 32MiB and 1024GiB", "write how much memory all messages under way may use together; 512MiB is enough for most hosts")
 	}
 	return n
 }

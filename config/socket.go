@@ -37,8 +37,8 @@ func (s Socket) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSocketPath is what sun_path of unix(7) holds, without the final NUL.
 const maxSocketPath = 107
 
-// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT. The error says what to
-// write.
+// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT. The error says what
+// to write.
 func ParseSocket(folder, s string) (Socket, error) { return (&loader{folder: folder}).parseSocket(s) }
 
 // parseSocket reads unix:PATH or inet:HOST:PORT, with brackets around an IPv6 address.
@@ -64,7 +64,7 @@ func (l *loader) parseSocket(s string) (Socket, error) {
 	return Socket{}, remedy.New("write unix:/PATH or inet:HOST:PORT", "%s is not a socket", quoted(s))
 }
 
-// parseHostPort reads HOST:PORT in the one spelling that net.JoinHostPort gives it.
+// parseHostPort reads HOST:PORT, and returns it as net.JoinHostPort writes it.
 func parseHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	switch {
@@ -90,19 +90,19 @@ func parseHost(host string, bracketed bool) (string, error) {
 	}
 	name, err := message.ParseDomain(host)
 	if err != nil || bracketed || looksLikeIP(host) || !quotable(host) {
-		return "", remedy.New("correct it", "%s is neither an address nor a host name", quoted(host))
+		return "", remedy.New("write an IP address or a host name", "%s is neither an address nor a host name", quoted(host))
 	}
 	return name.String(), nil
 }
 
-// looksLikeIP says a mistyped IPv4 address from a host name: no top-level domain
+// looksLikeIP distinguishes a mistyped IPv4 address from a host name: no top-level domain
 // is all digits.
 func looksLikeIP(host string) bool {
 	last := host[strings.LastIndex(host, ".")+1:]
 	return strings.Trim(last, "0123456789") == ""
 }
 
-// sockets takes the three keys that say where we listen.
+// sockets takes the three keys that name sockets.
 func (l *loader) sockets(d *document, raw *rawFile) {
 	c, taken := l.config, make(map[Socket]string)
 	for i, text := range raw.Listen {
@@ -122,7 +122,7 @@ func (l *loader) sockets(d *document, raw *rawFile) {
 	}
 	if raw.Admin != "" {
 		c.Admin = l.socket(d, "admin", string(raw.Admin), taken)
-		d.warnIfOpen("admin", c.Admin, "whoever reaches it is answered, because it asks for no password")
+		d.warnIfOpen("admin", c.Admin, "whoever reaches it gets an answer, because it asks for no password")
 	}
 }
 
@@ -146,13 +146,13 @@ func (l *loader) socket(d *document, path, text string, taken map[Socket]string)
 		return Socket{}
 	}
 	if other := taken[s]; other != "" {
-		d.fail(path, s.String()+" is the socket of "+other+" too", "give each its own")
+		d.fail(path, s.String()+" is also the socket of "+other, "use another one for each")
 	}
 	taken[s] = path
 	return s
 }
 
-// servers takes addresses of DNS servers, for which there is a port to forget.
+// servers takes addresses of DNS servers, of which people forget the port.
 func (d *document) servers(path string, texts []string) []string {
 	var servers []string
 	for i, text := range texts {

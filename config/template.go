@@ -9,7 +9,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// fromTemplate takes platform.from, one address, and gives the template of its
+// fromTemplate takes platform.from, one address, and returns the template of its
 // local part, and its domain. The domain may lie below platform.domain; the platform then
 // signs as both.
 func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Template, message.Domain) {
@@ -22,7 +22,7 @@ func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Te
 	domain, err := parseDomain(name)
 	switch {
 	case strings.ContainsAny(name, "{}"):
-		d.fail(path, "has a placeholder behind the @", "write platform.domain there")
+		d.fail(path, "has a placeholder after the @", "write a domain there, platform.domain or one below it")
 	case err != nil:
 		d.failBy(path, err, "")
 	case !platform.IsZero() && !domain.Within(platform):
@@ -36,12 +36,12 @@ func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Te
 		d.failBy(path, err, "write a local part like noreply or {local}+{tenant}")
 	}
 	if t.Holds("reply") && local != "{reply}" {
-		d.fail(path, "has text beside {reply}, and could not be read back", "write {reply}@"+domain.Unicode())
+		d.fail(path, "has text beside {reply}, so replies to it could not be routed", "write {reply}@"+domain.Unicode())
 	}
 	return t, domain
 }
 
-// checkFrom sees to it that no sender gets an address that is anybody else's: neither a
+// checkFrom makes sure that no sender gets an address that is somebody else's: neither a
 // mailbox of the platform nor what another tenant's sender gets.
 func (l *loader) checkFrom(d *document) {
 	const path = "platform.from"
@@ -53,11 +53,11 @@ func (l *loader) checkFrom(d *document) {
 	switch {
 	case p.FromDomain.IsZero() || p.Domain.IsZero():
 	case p.FromDomain == p.Domain || slices.Contains(p.Domains, tenant.Pattern{Domain: p.FromDomain}):
-		d.fail(path, "gives every sender any address at "+p.FromDomain.Unicode()+", where the platform has its own", "give senders a domain of their own, "+apart+", or write noreply@"+p.Domain.Unicode())
+		d.fail(path, "lets every sender have any address at "+p.FromDomain.Unicode()+", where the platform has its own addresses", "use a separate domain for senders, "+apart+", or write noreply@"+p.Domain.Unicode())
 	case !p.From.Holds("tenant") && !p.From.Holds("domain"):
-		d.fail(path, "gives senders of two tenants one address where their local parts are the same", "write "+apart)
+		d.fail(path, "lets senders of two tenants have the same address when their local parts are equal", "write "+apart)
 	case strings.Contains(p.From.String(), "}{"):
-		d.fail(path, "has nothing between two placeholders, and could be read in two ways", "write "+apart)
+		d.fail(path, "has nothing between two placeholders, so it could be read in two ways", "write "+apart)
 	}
 }
 
@@ -74,7 +74,7 @@ func (e *entry) nameTemplate() tenant.Template {
 	if e.raw.FromName == "" {
 		return standard
 	}
-	t, err := tenant.ParseTemplate(e.doc.shown(e.path+".from_name", e.raw.FromName), "name", "platform", "tenant")
+	t, err := tenant.ParseTemplate(e.doc.displayName(e.path+".from_name", e.raw.FromName), "name", "platform", "tenant")
 	if err != nil {
 		e.doc.failBy(e.path+".from_name", err, "write one like "+quoted(standard.String()))
 	}
@@ -106,7 +106,7 @@ func checkLocal(local string) error {
 	}
 	for _, r := range local {
 		if r >= 0x80 {
-			return remedy.New("use letters, digits, dots and hyphens", "its local part is not ASCII, and not every receiver takes that")
+			return remedy.New("use letters, digits, dots and hyphens", "its local part is not ASCII, and not every receiver accepts that")
 		}
 	}
 	return nil

@@ -9,12 +9,12 @@ import (
 // tenant takes one tenant by itself.
 func (l *loader) tenant(e *entry) {
 	d, raw := e.doc, e.raw
-	t := &tenant.Tenant{ID: raw.ID, Name: d.shown(e.path+".name", raw.Name)}
+	t := &tenant.Tenant{ID: raw.ID, Name: d.displayName(e.path+".name", raw.Name)}
 	e.tenant = t
 	if t.Name == "" {
 		t.Name = t.ID
 	}
-	l.identify(e)
+	l.checkID(e)
 	t.Domains = d.patterns(e.path+".domains", raw.Domains)
 	if len(raw.Domains) == 0 {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
@@ -53,15 +53,15 @@ func (l *loader) warnOfReplies(e *entry) {
 		pattern, err := tenant.ParsePattern(text)
 		if size := len(pattern.Domain.String()); err == nil && size >= longDomain {
 			e.doc.warn(index(e.path+".domains", i),
-				fmt.Sprintf("has %d bytes, so {reply} in platform.from has room for %d bytes before the @; for longer authors From is noreply@%s, and only Reply-To leads to them",
+				fmt.Sprintf("has %d bytes, so {reply} in platform.from has room for %d bytes before the @; for longer addresses From is noreply@%s, and only Reply-To reaches the author",
 					size, max(0, replyRoom-size), l.config.Platform.FromDomain.Unicode()),
-				"expect answers to From to bounce where a program ignores Reply-To, or use a shorter domain")
+				"expect replies to From to bounce where a program ignores Reply-To, or use a shorter domain")
 		}
 	}
 }
 
-// identify checks the id.
-func (l *loader) identify(e *entry) {
+// checkID checks the id.
+func (l *loader) checkID(e *entry) {
 	path, id := e.path+".id", e.raw.ID
 	switch {
 	case id == "":
@@ -84,7 +84,7 @@ func (e *entry) returnPath() message.Domain {
 	below := false
 	for _, apex := range apexes(e.tenant.Domains) {
 		if name == apex {
-			e.doc.fail(path, name.Unicode()+" is a domain that the tenant sends from, and its mail would be taken for bounces", "choose a name below it, like bounce."+name.Unicode())
+			e.doc.fail(path, name.Unicode()+" is a domain that the tenant sends from, and its mail would be treated as bounces", "choose a name below it, like bounce."+name.Unicode())
 			return name
 		}
 		below = below || name.Below(apex)

@@ -25,7 +25,7 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 	}
 	files := l.tenantsFiles(paths, ignored)
 	if len(files) == 0 && !main.has("tenants") {
-		main.fail("tenants", "there are no tenants here nor in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
+		main.fail("tenants", "there are no tenants here or in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
 	}
 	return readTenants(files, l.processors)
 }
@@ -70,7 +70,7 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 	for _, path := range slices.Sorted(slices.Values(slices.Concat(read, ignored))) {
 		file := l.document(path)
 		if !isRead[path] {
-			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or take it away")
+			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or remove it")
 		} else {
 			files = append(files, file)
 		}
@@ -78,7 +78,7 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 	return files
 }
 
-// readTenants reads files side by side, for there may be thousands.
+// readTenants reads files in parallel, because there may be thousands.
 func readTenants(files []*document, processors int) []*entry {
 	s := schemaOf(reflect.TypeFor[rawTenants]())
 	found := make([][]*entry, len(files))
@@ -110,6 +110,6 @@ func (d *document) readTenants(s *schema) []*entry {
 	if !d.has("tenants") {
 		d.fail("tenants", "is missing", "write `tenants:` and the list of tenants below it")
 	}
-	d.letGo()
+	d.freeTree()
 	return entries(d, raw.Tenants)
 }

@@ -8,7 +8,7 @@ import (
 
 // What a value is and what it should have been, in words.
 
-// what says what a node is that is not of the kind wanted.
+// what returns, in words, what a node is that is not of the kind wanted.
 func (s *schema) what(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -34,7 +34,7 @@ func (s *schema) wanted(n *yaml.Node) string {
 	return "write a single value"
 }
 
-// typeError says as what YAML has read a scalar.
+// typeError returns, in words, what YAML has read a scalar as.
 func (s *schema) typeError(path string, n *yaml.Node, tag string) string {
 	shown := quoted(n.Value)
 	switch {
@@ -47,7 +47,7 @@ func (s *schema) typeError(path string, n *yaml.Node, tag string) string {
 	case s.kind == truth:
 		return shown + " is not true or false"
 	case s.kind == number && tag == "!!int":
-		return shown + " is another number in YAML than it looks like"
+		return shown + " is not the number in YAML that it looks like"
 	case s.kind == number:
 		return shown + " is not a whole number"
 	case tag == "!!bool":
@@ -65,9 +65,9 @@ func (s *schema) remedy(path string, n *yaml.Node) string {
 	case s.kind == truth:
 		return "write true or false, without quotes"
 	case s.kind == number && n.ShortTag() == "!!int":
-		return "write it as a decimal number, with no zero before it"
+		return "write it as a decimal number without leading zeros"
 	case s.kind == number:
-		return "write digits alone, without quotes"
+		return "write digits only, without quotes"
 	case isSecret(path):
 		return "quote it"
 	}
@@ -78,7 +78,7 @@ func (s *schema) remedy(path string, n *yaml.Node) string {
 // its file. Such a value is not shown.
 func isSecret(path string) bool { return path == "srs.secrets" }
 
-// nearest says which key was probably meant.
+// nearest returns which key was probably meant.
 func (s *schema) nearest(key string) string {
 	if best := near(key, s.order); best != "" {
 		return "did you mean " + best + "?"
@@ -102,7 +102,7 @@ func near(written string, words []string) string {
 }
 
 // distance counts the letters to insert, drop, replace or swap with their neighbour
-// to make b of a.
+// to turn a into b.
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -3,8 +3,8 @@
 // nobody writes to, a device without an end, a folder, a disk image. None of it may hang the
 // start or a reload, or fill the memory, so all files are opened here.
 //
-// Errors that are the doing of who put the file there are a *remedy.Error; of a folder, with
-// syscall.EISDIR behind it.
+// Errors that the person who put the file there can fix are a *remedy.Error; for a folder it wraps
+// syscall.EISDIR.
 package disk
 
 import (
@@ -22,7 +22,7 @@ import (
 	"onbehalf/remedy"
 )
 
-// What is behind the errors about things that were not written by us, or for us.
+// What the errors about files of the wrong kind or size wrap.
 var (
 	ErrKind  = errors.New("not a regular file") // but a FIFO, socket or device
 	ErrLarge = errors.New("larger than the bound")
@@ -61,11 +61,11 @@ func fits(info fs.FileInfo, most int64) error {
 }
 
 func irregular() error {
-	return &remedy.Error{Cause: "is not a regular file", Fix: "put one in its place", Err: ErrKind}
+	return &remedy.Error{Cause: "is not a regular file", Fix: "replace it with a regular file", Err: ErrKind}
 }
 
 func tooLarge(most int64) error {
-	return &remedy.Error{Cause: "is larger than " + size(most), Fix: "put a smaller one in its place", Err: ErrLarge}
+	return &remedy.Error{Cause: "is larger than " + size(most), Fix: "replace it with a smaller one", Err: ErrLarge}
 }
 
 func size(n int64) string {
@@ -106,8 +106,8 @@ func denied(path string, err error) error {
 		Fix: fmt.Sprintf("run: chgrp %s %s && chmod g+rX %s, and let the group enter the folders above it", group, path, path), Err: err}
 }
 
-// Reason returns an error of the system without the name of the call and the path, which who
-// reports it says.
+// Reason returns an error of the system without the name of the call and the path, which the
+// report of it has already.
 func Reason(err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
@@ -125,7 +125,7 @@ func Read(path string, most int64) ([]byte, error) {
 	return readAll(f, info, most)
 }
 
-// ReadPrivate is Read for a key or secret: the file may be open to its owner and group alone,
+// ReadPrivate is Read for a key or secret: only its owner and group may have access,
 // see TooOpen.
 func ReadPrivate(path string, most int64) ([]byte, error) {
 	f, info, err := Open(path, most)
@@ -162,7 +162,7 @@ func TooOpen(path string, mode fs.FileMode) error {
 	fix := "run: chmod 0640 " + path
 	switch {
 	case mode&0o007 != 0:
-		return remedy.New(fix+", and make a new one if others may have read it", "has mode %04o, which opens it to every user of the host", mode)
+		return remedy.New(fix+", and make a new one if others may have read it", "has mode %04o, so every user of the host can use it", mode)
 	case mode&^Private != 0:
 		return remedy.New(fix, "has mode %04o, which is wider than %04o", mode, Private)
 	}
@@ -172,7 +172,10 @@ func TooOpen(path string, mode fs.FileMode) error {
 // Replace writes a file of a mode and puts it in the place of the one at the path, if there is
 // one: a crash leaves the one or the other. Once it returns nil the new one is on the disk.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
-	draft, err := createAgain(path + ".new") // one that a crash left behind goes with the next
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
+		return err
+	}
+	draft, err := create(path + ".new")
 	if err != nil {
 		return err
 	}
@@ -194,14 +197,7 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 	return SyncFolder(filepath.Dir(path))
 }
 
-// createAgain makes a file that nobody had before, whatever there was by that name.
-func createAgain(path string) (*os.File, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return create(path)
-}
-
+// create makes a file that was not there.
 func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
@@ -223,7 +219,7 @@ func Create(path string, mode fs.FileMode, text []byte) error {
 }
 
 // finish closes a new file. Its mode is set at the end: until then it is its owner's alone, and
-// the umask may take away what the mode gives.
+// the umask may narrow it.
 func finish(f *os.File, mode fs.FileMode) error {
 	return errors.Join(f.Chmod(mode), f.Sync(), f.Close())
 }

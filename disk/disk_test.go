@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestDenied stands in for a file that we may not read, for root may read all.
+// TestDenied makes the error of a file that we may not read, because root may read all.
 func TestDenied(t *testing.T) {
 	cause, fix := remedy.Of(Explain("/x", &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}), "")
 	if !strings.HasPrefix(cause, "permission denied for user ") || !strings.Contains(fix, "run: chgrp ") {

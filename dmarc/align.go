@@ -54,7 +54,3 @@ func (a Author) SameOrganization(with Authenticated) bool {
 	}
 	return with.Organizational == a.Asks.Organizational
 }
-
-// Listed returns the organizational domain by the public suffix list (RFC 7489 section 3.2), as
-// message.Domain.Organizational has it; of the zero Domain it is zero.
-func Listed(d message.Domain) message.Domain { return d.Organizational() }

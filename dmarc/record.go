@@ -21,8 +21,8 @@ type Record struct {
 // version may not (section 4.8).
 func IsRecord(text string) bool {
 	version, _, _ := strings.Cut(text, ";")
-	name, value, found := strings.Cut(version, "=")
-	return found && strings.ToLower(strings.Trim(name, blank)) == "v" && strings.Trim(value, blank) == "DMARC1"
+	name, value, _ := strings.Cut(version, "=")
+	return strings.ToLower(strings.Trim(name, blank)) == "v" && strings.Trim(value, blank) == "DMARC1"
 }
 
 // Parse reads a record for which IsRecord holds. What it cannot read counts as

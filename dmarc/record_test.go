@@ -183,10 +183,10 @@ func TestStrictestAlignment(t *testing.T) {
 func TestFault(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"v=spf1 -all": {}, "": {}, "v=DMARC1; p=none; sp=none; rua=mailto:a@b.c;": {}, "V = DMARC1 ; p=none": {},
-		"p=none; v=DMARC1":                           {"v=DMARC1 does not stand at its beginning", "OpenDMARC"},
-		"v=DMARC1 p=none":                            {"there is no semicolon behind v=DMARC1", "rspamd"},
-		"v=DMARC1; p=none; p=reject":                 {"its tag p= is there twice", "OpenDMARC and rspamd"},
-		"v=DMARC1; sp=none; p=none; p=none; sp=none": {"its tag p= is there twice", "OpenDMARC and rspamd"},
+		"p=none; v=DMARC1":                           {"it does not begin with v=DMARC1", "OpenDMARC"},
+		"v=DMARC1 p=none":                            {"there is no semicolon after v=DMARC1", "rspamd"},
+		"v=DMARC1; p=none; p=reject":                 {"its tag p= appears twice", "OpenDMARC and rspamd"},
+		"v=DMARC1; sp=none; p=none; p=none; sp=none": {"its tag p= appears twice", "OpenDMARC and rspamd"},
 		"v=DMARC1; p=reject; sp=x":                   {`its sp= is "x", which is not one of none, quarantine and reject`, "OpenDMARC and rspamd"},
 		"v=DMARC1; p=none rua=mailto:a@b.c":          {"a semicolon is missing between its tags", "rspamd"},
 	} {

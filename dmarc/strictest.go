@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,12 +28,7 @@ func forgiven(text string) [][2]string {
 
 // isForgiven reports whether a forgiving verifier takes a text for a DMARC record.
 func isForgiven(tags [][2]string) bool {
-	for _, tag := range tags {
-		if tag[0] == "v" && tag[1] == "DMARC1" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(tags, [2]string{"v", "DMARC1"})
 }
 
 // Strictest reads the texts at a name in the strictest way that a verifier in wide use does,
@@ -96,11 +92,11 @@ func Fault(text string) (why, forgivenBy string) {
 	sp, hasSP := values["sp"]
 	switch {
 	case first[0] != "v":
-		return "v=DMARC1 does not stand at its beginning", byOpenDMARC
+		return "it does not begin with v=DMARC1", byOpenDMARC
 	case !IsRecord(text):
-		return "there is no semicolon behind v=DMARC1", byRspamd
+		return "there is no semicolon after v=DMARC1", byRspamd
 	case twice != "":
-		return "its tag " + twice + "= is there twice", byBoth
+		return "its tag " + twice + "= appears twice", byBoth
 	case hasSP && policy(sp) == Unknown:
 		return fmt.Sprintf("its sp= is %.60q, which is not one of none, quarantine and reject", sp), byBoth
 	case len(tags) > len(lenient(text)):

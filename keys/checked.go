@@ -30,7 +30,7 @@ const maxChecked = 64 << 20
 type digest [sha256.Size]byte
 
 // digestOf names the content of a key file and what checks it: another version of OpenSSL
-// checks again. The content is random enough that its digest gives nothing away.
+// checks again. The content is random enough that its digest reveals nothing.
 func digestOf(text []byte, engine *Engine) digest {
 	h := sha256.New()
 	h.Write([]byte("1\x00" + engine.version() + "\x00"))

@@ -34,11 +34,11 @@ func generate(algorithm tenant.Algorithm, bits int) (crypto.Signer, error) {
 		_, private, err := ed25519.GenerateKey(nil)
 		return private, err
 	case algorithm != tenant.RSA:
-		return nil, fmt.Errorf("%q is no algorithm of DKIM; use %s or %s", algorithm, tenant.RSA, tenant.Ed25519)
+		return nil, fmt.Errorf("%q is not a DKIM algorithm; use %s or %s", algorithm, tenant.RSA, tenant.Ed25519)
 	case bits == 0:
 		bits = goodRSA
 	case bits < goodRSA || bits > maxRSA:
-		return nil, fmt.Errorf("RSA keys of %d bits are not made; use %d to %d", bits, goodRSA, maxRSA)
+		return nil, fmt.Errorf("RSA keys of %d bits are not supported; use %d to %d", bits, goodRSA, maxRSA)
 	}
 	return rsa.GenerateKey(rand.Reader, bits)
 }
@@ -76,7 +76,7 @@ func uncreated(err error) *remedy.Error {
 	case errors.Is(err, fs.ErrNotExist):
 		return refuse("its folder does not exist", "make the folder, or correct the path", err)
 	case errors.Is(err, fs.ErrPermission):
-		return refuse("it may not be made", "run the command as the owner of the folder, or as root", err)
+		return refuse("permission denied", "run the command as the owner of the folder, or as root", err)
 	}
 	return refuse("it could not be written: "+disk.Reason(err).Error(), "check the path and the disk", err)
 }

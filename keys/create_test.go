@@ -19,13 +19,13 @@ func TestGenerate(t *testing.T) {
 	}{
 		{tenant.RSA, 0, "rsa key of 2048 bits"},
 		{tenant.RSA, 2050, "rsa key of 2050 bits"},
-		{tenant.RSA, 1024, "RSA keys of 1024 bits are not made; use 2048 to 4096"},
-		{tenant.RSA, 8192, "RSA keys of 8192 bits are not made; use 2048 to 4096"},
-		{tenant.RSA, -1, "RSA keys of -1 bits are not made; use 2048 to 4096"},
+		{tenant.RSA, 1024, "RSA keys of 1024 bits are not supported; use 2048 to 4096"},
+		{tenant.RSA, 8192, "RSA keys of 8192 bits are not supported; use 2048 to 4096"},
+		{tenant.RSA, -1, "RSA keys of -1 bits are not supported; use 2048 to 4096"},
 		{tenant.Ed25519, 0, "ed25519 key of 256 bits"},
 		{tenant.Ed25519, 256, "an Ed25519 key has one size; leave the number of bits out"},
-		{"dsa", 0, `"dsa" is no algorithm of DKIM; use rsa or ed25519`},
-		{"", 0, `"" is no algorithm of DKIM; use rsa or ed25519`},
+		{"dsa", 0, `"dsa" is not a DKIM algorithm; use rsa or ed25519`},
+		{"", 0, `"" is not a DKIM algorithm; use rsa or ed25519`},
 	} {
 		k, err := Generate(c.algorithm, c.bits)
 		got := k.String()

@@ -34,7 +34,7 @@ var (
 // h=, where ; and : have a meaning, nor has one that a line of 78 octets cannot hold.
 func isOptional(name string) bool {
 	switch {
-	case compareNames(name, "Sender") == 0, compareNames(name, "Feedback-ID") == 0: // by Feedback-ID providers tell campaigns apart
+	case compareNames(name, "Sender") == 0, compareNames(name, "Feedback-ID") == 0: // Feedback-ID distinguishes campaigns
 		return true
 	case compareNames(name, "Resent-Bcc") == 0, len(name) > maxName:
 		return false

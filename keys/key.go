@@ -49,7 +49,7 @@ func NewKey(signer crypto.Signer) (Key, error) {
 func newKey(signer crypto.Signer) (Key, *remedy.Error) {
 	public, err := publicOf(signer)
 	if err != nil {
-		return Key{}, refuse("its public key is not to be had", "check what holds the key", err)
+		return Key{}, refuse("its public key cannot be read", "check what holds the key", err)
 	}
 	k := Key{public: public, signer: func() crypto.Signer { return signer }}
 	k.algorithm, k.bits = measure(public)

@@ -91,7 +91,7 @@ func read(path string) ([]byte, *remedy.Error) {
 	return nil, refuse("it cannot be read: "+err.Error(), "check the path and the disk", err)
 }
 
-// refuse makes an error; its method At gives it the file. It holds nothing of what the file says.
+// refuse makes an error, to which At adds the path. It holds nothing of what the file says.
 func refuse(cause, fix string, err error) *remedy.Error {
 	return &remedy.Error{Cause: cause, Fix: fix, Err: err}
 }

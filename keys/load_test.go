@@ -118,10 +118,10 @@ func TestLoadRefuses(t *testing.T) {
 func TestLoadRefusesMode(t *testing.T) {
 	good := pkcs8PEM(t, edKey().signer())
 	for mode, cause := range map[os.FileMode]string{
-		0o644: "has mode 0644, which opens it to every user of the host",
-		0o604: "has mode 0604, which opens it to every user of the host",
-		0o602: "has mode 0602, which opens it to every user of the host",
-		0o601: "has mode 0601, which opens it to every user of the host",
+		0o644: "has mode 0644, so every user of the host can use it",
+		0o604: "has mode 0604, so every user of the host can use it",
+		0o602: "has mode 0602, so every user of the host can use it",
+		0o601: "has mode 0601, so every user of the host can use it",
 		0o660: "has mode 0660, which is wider than 0640",
 		0o650: "has mode 0650, which is wider than 0640",
 		0o700: "has mode 0700, which is wider than 0640",

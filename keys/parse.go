@@ -121,8 +121,8 @@ type privateKeyInfo struct {
 	PrivateKey []byte
 }
 
-// parsePKCS8 looks at the algorithm first, to tell a key of another one from a
-// damaged one.
+// parsePKCS8 looks at the algorithm first, to distinguish a key of another one from a damaged
+// one.
 func parsePKCS8(der []byte) (crypto.Signer, *remedy.Error) {
 	var info privateKeyInfo
 	if _, err := asn1.Unmarshal(der, &info); err != nil {

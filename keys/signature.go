@@ -66,7 +66,7 @@ func (r *Ring) Sign(header message.Header, ids []tenant.Identity) (*Signature, e
 	for i, id := range ids {
 		key, found := r.Key(id)
 		if !found {
-			return nil, fmt.Errorf("%s: its private key is not here", id)
+			return nil, fmt.Errorf("%s: there is no private key of that name", id)
 		}
 		id.Algorithm = key.algorithm
 		s.parts[i] = part{id, key}
@@ -93,7 +93,7 @@ func checkHeader(header message.Header) error {
 	for _, f := range header {
 		switch {
 		case !message.ValidFieldName(f.Name):
-			return fmt.Errorf("%w: %.40q is no name of a header field", ErrUnsignable, f.Name)
+			return fmt.Errorf("%w: %.40q is not the name of a header field", ErrUnsignable, f.Name)
 		case !f.Clean():
 			return fmt.Errorf("%w: field %.40s holds a NUL or a stray line end", ErrUnsignable, f.Name)
 		case f.Is("From"):
@@ -153,7 +153,7 @@ func (s *Signature) Fields() ([]message.Field, error) {
 	return fields, nil
 }
 
-// Close returns the signature up, if Fields has not ended it. It may be called at any
+// Close gives the signature up, if Fields has not ended it. It may be called at any
 // time, any number of times. The error is always nil; it is there for io.Closer.
 func (s *Signature) Close() error {
 	s.mu.Lock()

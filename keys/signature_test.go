@@ -250,7 +250,7 @@ func TestBadSigner(t *testing.T) {
 		"run time panic": {func(d []byte, _ crypto.SignerOpts) ([]byte, error) { return d[:len(d)+999], nil }, "signer panicked: runtime error: slice bounds out of range"},
 		"nil panic":      {func([]byte, crypto.SignerOpts) ([]byte, error) { panic(nil) }, "signer panicked: panic called with nil argument"},
 		"error":          {func([]byte, crypto.SignerOpts) ([]byte, error) { return nil, errors.New("module is away") }, "module is away"},
-		"empty":          {func([]byte, crypto.SignerOpts) ([]byte, error) { return nil, nil }, "signer gave an empty signature"},
+		"empty":          {func([]byte, crypto.SignerOpts) ([]byte, error) { return nil, nil }, "signer returned an empty signature"},
 	} {
 		before := runtime.NumGoroutine()
 		bad, err := NewKey(module{rsaKey().Public(), c.sign})

@@ -16,7 +16,7 @@ func (k Key) sign(digest []byte) (signature []byte, err error) {
 	defer recoverTo(&err)
 	signature, err = k.signer().Sign(rand.Reader, digest, k.options())
 	if err == nil && len(signature) == 0 {
-		err = errors.New("signer gave an empty signature")
+		err = errors.New("signer returned an empty signature")
 	}
 	return signature, err
 }
@@ -37,7 +37,7 @@ func publicOf(signer crypto.Signer) (public crypto.PublicKey, err error) {
 }
 
 // recoverTo turns a panic into an error. A value that is not the run time's own
-// may hold anything, key material included, so only its type is told.
+// may hold anything, key material included, so only its type is shown.
 func recoverTo(err *error) {
 	switch cause := recover().(type) {
 	case nil:

@@ -12,8 +12,8 @@ import (
 // zero Address is none; as a reverse-path it is the null one.
 //
 // Local is the meaning of the local part, not its spelling: without quotes and
-// backslashes. Its case is kept, for only the owner of the domain may fold it
-// (RFC 5321 section 2.4). It holds no control character, but may hold any other,
+// backslashes. Its case is kept, because only the owner of the domain may fold
+// it (RFC 5321 section 2.4). It holds no control character, but may hold any other,
 // UTF-8 included (RFC 6531).
 type Address struct {
 	Local  string
@@ -35,7 +35,7 @@ const (
 // ParseAddress reads local-part@domain (RFC 5321 section 4.1.2, Mailbox), the
 // local part bare or as a quoted-string. Dots may stand where a dot-atom has
 // none ("a..b", "a."): such addresses exist. An address literal ([192.0.2.1]) is
-// an error, for no DNS name speaks for it.
+// an error, because no DNS name stands for it.
 func ParseAddress(s string) (Address, error) {
 	local, rest, err := cutLocal(s)
 	if err != nil {
@@ -78,7 +78,7 @@ func cutLocal(s string) (local, rest string, err error) {
 }
 
 // cutQuoted takes a quoted-string (RFC 5322 section 3.2.4) from the start of s and
-// gives its meaning.
+// returns its meaning.
 func cutQuoted(s string) (text, rest string, err error) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
@@ -114,7 +114,7 @@ func (a Address) IsZero() bool { return a == Address{} }
 func (a Address) IsASCII() bool { return isASCII(a.Local) }
 
 // Writable reports whether the address may stand in a reverse-path that we write: Postfix checks
-// nothing of what a milter gives it.
+// nothing of what a milter sends.
 func (a Address) Writable(smtputf8 bool) bool {
 	return !a.IsZero() && len(QuoteLocal(a.Local)) <= MaxWrittenLocal && len(a.String()) <= maxWritten &&
 		(smtputf8 || a.IsASCII())

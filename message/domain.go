@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 
 	"onbehalf/remedy"
@@ -142,17 +141,6 @@ func (d Domain) Below(other Domain) bool {
 func (d Domain) Parent() Domain {
 	_, parent, _ := strings.Cut(d.name, ".")
 	return Domain{parent}
-}
-
-// Organizational returns the organizational domain by the public suffix list, the
-// older of the two rules by which receivers judge relaxed alignment (RFC 7489
-// section 3.2). A domain that is itself a public suffix is its own.
-func (d Domain) Organizational() Domain {
-	org, err := publicsuffix.EffectiveTLDPlusOne(d.name)
-	if err != nil {
-		return d
-	}
-	return Domain{org}
 }
 
 // MarshalText returns the A-label form.

@@ -140,21 +140,6 @@ func TestDomainTree(t *testing.T) {
 	}
 }
 
-func TestOrganizational(t *testing.T) {
-	for in, want := range map[string]string{
-		"example.org":       "example.org",
-		"a.b.example.org":   "example.org",
-		"a.example.co.uk":   "example.co.uk",
-		"co.uk":             "co.uk", // a public suffix is its own
-		"localhost":         "localhost",
-		"a.münchen.example": "münchen.example",
-	} {
-		if got := domain(t, in).Organizational(); got != domain(t, want) {
-			t.Errorf("organizational domain of %s is %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestDomainText(t *testing.T) {
 	var d message.Domain
 	if err := d.UnmarshalText([]byte("MÜNCHEN.example")); err != nil || d.String() != "xn--mnchen-3ya.example" {

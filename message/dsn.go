@@ -185,7 +185,8 @@ func (r *StatusReader) isBoundary(line string) bool {
 	return false
 }
 
-// isDeliveryStatus tells the type of the part, in ASCII or for SMTPUTF8 (RFC 6533).
+// isDeliveryStatus reports whether a content type is that of reports, in ASCII or for SMTPUTF8 (RFC
+// 6533).
 func isDeliveryStatus(value string) bool {
 	value = strings.ToLower(strings.TrimSpace(value))
 	return strings.HasPrefix(value, "message/delivery-status") || strings.HasPrefix(value, "message/global-delivery-status")

@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -105,9 +106,11 @@ func (w encodedWord) octets(text string) []byte {
 		switch {
 		case c == '_':
 			c = ' '
-		case c == '=' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
-			c = unhex(text[i+1])<<4 | unhex(text[i+2])
-			i += 2
+		case c == '=' && i+2 < len(text):
+			if octet, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				c = byte(octet)
+				i += 2
+			}
 		}
 		octets = append(octets, c)
 	}
@@ -132,20 +135,6 @@ func decodeBase64(text string) []byte {
 		return nil
 	}
 	return octets
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c <= 'F':
-		return c - 'A' + 10
-	}
-	return c - 'a' + 10
 }
 
 // toUTF8 returns text of a charset; empty for a charset that nobody knows. Octets that

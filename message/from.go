@@ -17,10 +17,10 @@ type Mailbox struct {
 // Author is what one From field says.
 type Author struct {
 	Mailboxes []Mailbox // at least one
-	// Mended: the field is not written as RFC 5322 section 3.4 has it, but it can only
+	// Repaired: the field is not written as RFC 5322 section 3.4 has it, but it can only
 	// have been meant one way. Receivers may each see another author in it, so it must
 	// not leave as it is.
-	Mended bool
+	Repaired bool
 }
 
 // ParseFrom reads the value of a From field. The author decides whose name a
@@ -32,7 +32,7 @@ type Author struct {
 //   - the same with white space, folds and comments inside an address, empty elements, or
 //     a group (RFC 5322 section 4.4, RFC 6854); or one address at the end, in angle
 //     brackets or not, and before it text that the writer forgot to quote
-//     ("Doe, John <j@x.nl>", "Doe j@x.nl"): the Author, Mended;
+//     ("Doe, John <j@x.nl>", "Doe j@x.nl"): the Author, Repaired;
 //   - all else: an error that says why. ErrNoAddress and ErrNoDomain are such. That takes
 //     in address literals, unbalanced brackets and quotes, text behind the address, an
 //     unquoted name that holds another address, control characters, and an empty value.
@@ -64,7 +64,7 @@ func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
 	}
 	if words, ok := uncompleted(slices.Clone(tokens), adds); ok {
 		if mailbox, ok := unquotedName(words); ok {
-			return Author{Mailboxes: []Mailbox{mailbox}, Mended: true}, nil
+			return Author{Mailboxes: []Mailbox{mailbox}, Repaired: true}, nil
 		}
 	}
 	mailboxes, err := parseMailboxList(text)
@@ -72,7 +72,7 @@ func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
 		return Author{Mailboxes: mailboxes}, nil
 	}
 	if lenient := readLeniently(tokens); lenient != nil {
-		return Author{Mailboxes: lenient, Mended: true}, nil
+		return Author{Mailboxes: lenient, Repaired: true}, nil
 	}
 	if reason := missing(tokens); reason != nil {
 		return Author{}, reason
@@ -101,7 +101,7 @@ func parseMailboxList(text string) ([]Mailbox, error) {
 			return list, nil
 		}
 		if !p.skip(',') {
-			return nil, fmt.Errorf("there is text behind the address: %q", clip(p.rest))
+			return nil, fmt.Errorf("there is text after the address: %q", clip(p.rest))
 		}
 	}
 }
@@ -124,7 +124,7 @@ func (p *parser) mailbox() (Mailbox, error) {
 		return Mailbox{}, err
 	}
 	if !p.skip('<') {
-		return Mailbox{}, fmt.Errorf("no address in angle brackets where %q stands", clip(p.rest))
+		return Mailbox{}, fmt.Errorf("no address in angle brackets where %q is", clip(p.rest))
 	}
 	address, rest, err := cutAddrSpec(p.rest)
 	if err != nil {
@@ -132,7 +132,7 @@ func (p *parser) mailbox() (Mailbox, error) {
 	}
 	p.rest = rest
 	if !p.skip('>') {
-		return Mailbox{}, errors.New("the angle bracket is not closed behind the address")
+		return Mailbox{}, errors.New("the angle bracket is not closed after the address")
 	}
 	comment, err := p.cfws()
 	if name == "" {
@@ -175,7 +175,7 @@ func cutAddrSpec(s string) (Address, string, error) {
 		return Address{}, s, err
 	}
 	if !strings.HasPrefix(rest, "@") {
-		return Address{}, s, fmt.Errorf("no @ behind %q", clip(local))
+		return Address{}, s, fmt.Errorf("no @ after %q", clip(local))
 	}
 	rest = rest[1:]
 	end := strings.IndexFunc(rest, func(r rune) bool { return r != '.' && !isAtext(r) })
@@ -198,7 +198,7 @@ func (p *parser) skip(c byte) bool {
 	return true
 }
 
-// cfws takes white space and comments (RFC 5322 section 3.2.2) and gives the text
+// cfws takes white space and comments (RFC 5322 section 3.2.2) and returns the text
 // of the last comment.
 func (p *parser) cfws() (comment string, err error) {
 	for {

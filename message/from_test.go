@@ -82,8 +82,8 @@ func TestParseFromExact(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(printed(got), test.want) || got.Mended {
-				t.Errorf("ParseFrom(%q) = %q, mended %v; want %q", test.in, printed(got), got.Mended, test.want)
+			if !slices.Equal(printed(got), test.want) || got.Repaired {
+				t.Errorf("ParseFrom(%q) = %q, repaired %v; want %q", test.in, printed(got), got.Repaired, test.want)
 			}
 		})
 	}
@@ -147,8 +147,8 @@ func TestParseFromMended(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.Join(printed(got), ";") != test.want || !got.Mended {
-				t.Errorf("ParseFrom(%q) = %q, mended %v; want %q", test.in, printed(got), got.Mended, test.want)
+			if strings.Join(printed(got), ";") != test.want || !got.Repaired {
+				t.Errorf("ParseFrom(%q) = %q, repaired %v; want %q", test.in, printed(got), got.Repaired, test.want)
 			}
 		})
 	}
@@ -165,22 +165,22 @@ func TestParseFromUnreadable(t *testing.T) {
 		{"missing bracket", "Ann <a@x.example", "not closed"},
 		{"missing opening bracket", "Ann a@x.example>", "no address in angle brackets"},
 		{"two brackets", "Ann <<a@x.example>>", "not an address"},
-		{"two addresses in brackets", "<a@x.example> <b@y.example>", "text behind"},
+		{"two addresses in brackets", "<a@x.example> <b@y.example>", "text after"},
 		{"open quote", `"Ann <a@x.example>`, "quoted string is not closed"},
 		{"open comment", "a@x.example (Ann", "comment is not closed"},
 		{"open comment at a backslash", `a@x.example (Ann\`, "comment is not closed"},
 		{"closing parenthesis", "Ann) <a@x.example>", "no address in angle brackets"},
-		{"text behind", "Ann <a@x.example> Bob", "text behind"},
-		{"text behind an address", "a@x.example Bob", "text behind"},
-		{"other address as name", "ceo@bank.example <a@x.example>", "text behind"},
+		{"text after", "Ann <a@x.example> Bob", "text after"},
+		{"text behind an address", "a@x.example Bob", "text after"},
+		{"other address as name", "ceo@bank.example <a@x.example>", "text after"},
 		{"other address among words", "The CEO, ceo@bank.example <a@x.example>", "no address in angle brackets"},
 		{"other address before a comma", "ceo@bank.example,<x> <a@x.example>", "no @"},
-		{"unreadable address as name", "a@b@c <a@x.example>", "text behind"},
+		{"unreadable address as name", "a@b@c <a@x.example>", "text after"},
 		{"two bare words", "Ann, Bob", "there is no address"},
 		{"name and a bare word", `"Jane Doe" <jane>`, "it has no domain"},
 		{"at sign alone", "@", "there is no address"},
 		{"nothing behind the at sign", "a@", "it has no domain"},
-		{"blank in the local part", "Ann <a b@x.example>", "no @ behind"},
+		{"blank in the local part", "Ann <a b@x.example>", "no @ after"},
 		{"another address with blanks in the name", "The ceo @ bank.example <a@x.example>", "no address in angle brackets"},
 		{"another address in quotes", `"ceo@bank.example", Ann <a@x.example>`, "no address in angle brackets"},
 		{"another address in a comment", "Doe, (ceo@bank.example) Ann <a@x.example>", "no address in angle brackets"},
@@ -203,7 +203,7 @@ func TestParseFromUnreadable(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := message.ParseFrom(test.in)
-			if len(got.Mailboxes) > 0 || got.Mended {
+			if len(got.Mailboxes) > 0 || got.Repaired {
 				t.Errorf("ParseFrom(%q) = %q", test.in, printed(got))
 			}
 			checkError(t, err, test.fail)
@@ -230,8 +230,8 @@ func TestParseCompletedFrom(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := message.ParseCompletedFrom(test.in, adds)
-			if err != nil || strings.Join(printed(got), ";") != test.want || !got.Mended {
-				t.Errorf("%q is read as %q, mended %v, %v; want %q", test.in, printed(got), got.Mended, err, test.want)
+			if err != nil || strings.Join(printed(got), ";") != test.want || !got.Repaired {
+				t.Errorf("%q is read as %q, repaired %v, %v; want %q", test.in, printed(got), got.Repaired, err, test.want)
 			}
 		})
 	}
@@ -241,7 +241,7 @@ func TestParseCompletedFrom(t *testing.T) {
 	} {
 		got, err := message.ParseCompletedFrom(in, adds)
 		want, wantErr := message.ParseFrom(in)
-		if !slices.Equal(printed(got), printed(want)) || (err == nil) != (wantErr == nil) || got.Mended != want.Mended {
+		if !slices.Equal(printed(got), printed(want)) || (err == nil) != (wantErr == nil) || got.Repaired != want.Repaired {
 			t.Errorf("%q is read as %q, %v; want %q, %v", in, printed(got), err, printed(want), wantErr)
 		}
 	}

@@ -28,7 +28,7 @@ func (f Field) Text() string { return strings.Trim(unfold(f.Value), " \t") }
 func (f Field) String() string { return f.Name + ":" + f.Value + "\r\n" }
 
 // Clean reports whether CR and LF stand in the value only as folds, and NUL
-// nowhere. What is not clean cannot be signed: every hop mends it otherwise.
+// nowhere. What is not clean cannot be signed: hops repair it in different ways.
 func (f Field) Clean() bool { return !strings.ContainsAny(unfold(f.Value), "\r\n\x00") }
 
 // unfold removes the line ends of folds (RFC 5322 section 2.2.3).

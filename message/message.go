@@ -1,17 +1,3 @@
-// Package message holds the facts of one mail message: its domains, addresses,
-// envelope and header. It parses and prints them and decides nothing.
-//
-// A message has two layers. The envelope (RFC 5321) is what servers say to each
-// other: MAIL FROM gives the reverse-path, to which bounces go; RCPT TO gives a
-// forward-path for each recipient. The header (RFC 5322) is what a person's mail
-// program shows: From, To, Subject. Nothing makes the two agree. SPF authorizes
-// a host for the domain of the envelope, DKIM signs the header, and DMARC asks
-// that one of them speak for the domain in From.
-//
-// Everything here keeps the octets as they were received, because a signature
-// covers octets: a Field knows its value with the leading space and the folds,
-// a Path knows what MAIL or RCPT said to the letter. Beside the octets stand the
-// values to decide with: Domain and Address, in one canonical form each.
 package message
 
 import (

@@ -27,7 +27,7 @@ type scriptWrite struct {
 	reply  byte // the last frame of the answer; 0: none
 }
 
-func newScript(t testing.TB, h *house, m mta.Mail) *script {
+func newScript(t testing.TB, h *harness, m mta.Mail) *script {
 	t.Helper()
 	m.Body = bytes.Repeat([]byte("It starts on Monday, and it will take a year.\r\n"), 4<<10/47)
 	conn := h.dial()
@@ -129,7 +129,7 @@ func perMessage(t *testing.T, s *script) float64 {
 
 // BenchmarkServer is BenchmarkMessage without the mail server's work.
 func BenchmarkServer(b *testing.B) {
-	h := open(b, func(h *house) { h.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	h := open(b, func(h *harness) { h.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
 	for name, m := range map[string]mta.Mail{"kept": good(), "rewritten": rewritten(), "stranger": stranger()} {
 		b.Run(name, func(b *testing.B) {
 			s := newScript(b, h, m)

@@ -15,10 +15,10 @@ import (
 // TestCasesOverSocket sends every case of the decision table as Postfix would: what
 // comes out is what the plan foretold, and its signatures verify.
 func TestCasesOverSocket(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits.Letters = 1000 }) // all are of one network
+	h := open(t, func(h *harness) { h.Limits.Letters = 1000 }) // all are of one network
 	for _, c := range cases.All(t, "../rewrite/testdata") {
 		t.Run(c.Name, func(t *testing.T) {
-			h.state.Store(&State{Table: c.Table, Keys: c.Keys, Addresses: true})
+			h.state.Store(&cases.Generation{Tenants: c.Table, Keys: c.Keys, Addresses: true})
 			m := mailOf(c)
 			h.t = t
 			client := h.client(m)
@@ -28,7 +28,7 @@ func TestCasesOverSocket(t *testing.T) {
 	h.t = t
 }
 
-func checkCase(t *testing.T, h *house, c cases.Case, m mta.Mail, got mta.Result) {
+func checkCase(t *testing.T, h *harness, c cases.Case, m mta.Mail, got mta.Result) {
 	t.Helper()
 	plan := c.Decide()
 	if plan.Action == rewrite.Refuse {

@@ -74,7 +74,7 @@ func (d *decided) remember(signatures []message.Field, h message.Header) {
 // maxAsked is how many signatures of a message are compared.
 const maxAsked = 10
 
-// knows reports whether the message is one that has left here.
+// knows reports whether the message is one that was signed here.
 func (d *decided) knows(h message.Header) bool {
 	signatures := h.All("DKIM-Signature")
 	if len(signatures) == 0 {

@@ -17,7 +17,7 @@ import (
 )
 
 // shutdown starts one in the background.
-func (h *house) shutdown(ctx context.Context) <-chan error {
+func (h *harness) shutdown(ctx context.Context) <-chan error {
 	ended := make(chan error, 1)
 	go func() { ended <- h.Shutdown(ctx) }()
 	return ended
@@ -66,13 +66,13 @@ func TestShutdownWhenIdle(t *testing.T) {
 }
 
 // idle reports whether no message is under way, as far as has been read.
-func (h *house) idle() bool {
+func (h *harness) idle() bool {
 	c := h.Connections()
 	return c.Begun+c.Due == 0
 }
 
 // due reports whether a message has come to the end of its header.
-func (h *house) due() bool { return h.Connections().Due > 0 }
+func (h *harness) due() bool { return h.Connections().Due > 0 }
 
 // TestShutdownWaits for the message that has come to the end of its header, and for no other.
 func TestShutdownWaits(t *testing.T) {
@@ -162,7 +162,7 @@ func TestShutdownNoNewMessage(t *testing.T) {
 	wait(t, "a message under way", h.due)
 	ended := h.shutdown(context.Background())
 	<-h.served
-	h.connections() // not before every connection has been told
+	h.connections() // not before every connection has been noted
 	conn.Write(frames("A", stages[2], stages[3]))
 	wantClosed(t, conn)
 	must(t, <-ended)
@@ -214,7 +214,7 @@ func TestShutdownBeforeServe(t *testing.T) {
 // TestConnectionLimit: above it an idle connection is closed for a new one. While all are within a
 // message, a new one is closed at once, and none of theirs.
 func TestConnectionLimit(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits.Connections = 2 })
+	h := open(t, func(h *harness) { h.Limits.Connections = 2 })
 	first, second := h.dial(), h.dial()
 	for _, conn := range []net.Conn{first, second} {
 		_, err := conn.Write(frames(stages[:3]...))
@@ -245,7 +245,7 @@ func TestConnectionLimit(t *testing.T) {
 
 // TestLimitIsForAllListeners: those that nobody uses take nothing from it.
 func TestLimitIsForAllListeners(t *testing.T) {
-	h := build(t, func(h *house) { h.Limits.Connections = 1 })
+	h := build(t, func(h *harness) { h.Limits.Connections = 1 })
 	h.serve("unix", filepath.Join(socketFolder(t), "a"))
 	h.serve("unix", filepath.Join(socketFolder(t), "b"))
 	h.lives()
@@ -253,7 +253,7 @@ func TestLimitIsForAllListeners(t *testing.T) {
 
 // TestShutdownAtLimit: nothing that the limit does holds up the end.
 func TestShutdownAtLimit(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits.Connections = 1 })
+	h := open(t, func(h *harness) { h.Limits.Connections = 1 })
 	displaced := h.dial()
 	h.client(good())
 	wantClosed(t, displaced)

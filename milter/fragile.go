@@ -12,7 +12,7 @@ import (
 // 4.5.3.1.6), in octets without its CRLF.
 const maxLine = 998
 
-// inspector looks at a message as it streams past for what hosts behind us would
+// inspector looks at a message as it streams past for what later hosts would
 // change, and so break the signature. It keeps nothing but where it is.
 type inspector struct {
 	eightBit bool // octets over 127: re-encoded for a host without 8BITMIME

@@ -88,10 +88,10 @@ func grow(frame []byte, missing int) []byte {
 	return slices.Grow(frame, min(missing, max(len(frame), maxKept/2)))
 }
 
-// release gives up the memory of long frames, when a message is over, and returns the last one, a
+// release frees the memory of long frames, when a message is over, and returns the last one, a
 // short one, in memory of its own.
 func (f *frameReader) release(frame []byte) []byte {
-	f.budget.give(f.taken)
+	f.budget.free(f.taken)
 	f.taken = 0
 	return release(frame)
 }

@@ -28,7 +28,7 @@ func FuzzSession(f *testing.F) {
 	}
 	faults := new(faultLog)
 	log.SetOutput(faults) // the library's, which catches panics
-	h := open(f, func(h *house) { h.Log = slog.New(slog.NewTextHandler(faults, nil)) })
+	h := open(f, func(h *harness) { h.Log = slog.New(slog.NewTextHandler(faults, nil)) })
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 4<<10 { // each message may cost a signature
 			return
@@ -71,8 +71,8 @@ var sessions = []string{
 }
 
 // wire makes octets of a session: each line is a frame, a letter and its data, in which "|" is NUL
-// and "~" LF. "O" alone is Postfix's offer and "O1" an older server's; "!" begins octets that are no
-// frame; ">" and a letter a frame whose length is wrong by that letter's code. "^" ends the
+// and "~" LF. "O" alone is Postfix's offer and "O1" an older server's; "!" begins octets that are
+// no frame; ">" and a letter a frame whose length is wrong by that letter's code. "^" ends the
 // connection without waiting for replies.
 func wire(text []byte) (octets []byte, abrupt bool) {
 	for line := range bytes.SplitSeq(text, []byte("\n")) {
@@ -101,7 +101,7 @@ func wire(text []byte) (octets []byte, abrupt bool) {
 
 // exchange sends octets to a server, over a socket of its own, and returns what comes back until it
 // closes. The error is that it does not.
-func exchange(h *house, octets []byte, abrupt bool) ([]byte, error) {
+func exchange(h *harness, octets []byte, abrupt bool) ([]byte, error) {
 	conn, err := net.Dial(h.network, h.address)
 	if err != nil {
 		return nil, err
@@ -181,8 +181,8 @@ var replies = map[byte]string{
 // orders are the commands of a message, and those that may come right before each; NUL is none.
 var orders = map[byte]string{'M': "\x00MRLNB", 'R': "MR", 'L': "MRL", 'N': "MRL", 'B': "NB", 'E': "NB"}
 
-// silences are the bits of the protocol by which commands have none.
-var silences = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'B': 0x80000}
+// noReply are the bits of the protocol by which commands have none.
+var noReply = map[byte]uint32{'L': 0x80, 'C': 0x1000, 'M': 0x4000, 'B': 0x80000}
 
 // expectations are those of the frames in what was sent, of which these bits were agreed, up to the
 // first that is out of order. A server that closes the connection owes none any more.
@@ -201,7 +201,7 @@ func expectations(octets []byte, protocol uint32) (all []expectation) {
 		case ordered:
 			step = code
 		}
-		if letters := replies[code]; letters != "" && protocol&silences[code] == 0 {
+		if letters := replies[code]; letters != "" && protocol&noReply[code] == 0 {
 			all = append(all, expectation{code, letters})
 		}
 		octets = rest

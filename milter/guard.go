@@ -53,12 +53,12 @@ type guard struct {
 
 func newGuard(conn *socket.Conn, s *Server) *guard {
 	g := &guard{Conn: conn, server: s, frame: make([]byte, 0, maxKept)}
-	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return s.Current().memory() })
+	g.in = newFrameReader(conn, &s.Limits, &s.budget, func() int64 { return memoryOf(s.Current()) })
 	g.session = &session{server: s, guard: g}
 	return g
 }
 
-// Read gives the library the next octets of a checked frame. Every end is io.EOF
+// Read returns the next octets of a checked frame, to the library. Every end is io.EOF
 // to it; the reason is logged here.
 func (g *guard) Read(p []byte) (int, error) {
 	for len(g.rest) == 0 {
@@ -111,10 +111,10 @@ func (g *guard) next() error {
 	case library.CodeHeader:
 		name, value, _ := strings.Cut(string(data[:len(data)-1]), "\x00")
 		g.session.field(name, value)
-		return g.unless(library.OptNoHeaderReply)
+		return g.goOnUnless(library.OptNoHeaderReply)
 	case library.CodeBody:
 		g.session.body(data)
-		return g.unless(library.OptNoBodyReply)
+		return g.goOnUnless(library.OptNoBodyReply)
 	case library.CodeMail:
 		g.keepWords(data)
 		if !g.Enter(socket.Begun) {
@@ -136,9 +136,9 @@ func (g *guard) next() error {
 
 func (g *guard) command() library.Code { return library.Code(g.frame[4]) }
 
-// unless answers a frame in place of the library, where silence was not agreed.
-func (g *guard) unless(silence library.OptProtocol) error {
-	if g.agreed(silence) {
+// goOnUnless answers a frame in place of the library, unless it was agreed that it has no reply.
+func (g *guard) goOnUnless(noReply library.OptProtocol) error {
+	if g.agreed(noReply) {
 		return nil
 	}
 	return g.goOn()
@@ -194,7 +194,7 @@ func (g *guard) check(command library.Code, data []byte) error {
 			return fmt.Errorf("malformed D frame of %d octets", len(data))
 		}
 	case library.CodeConn:
-		if !isClient(data) { // the library would answer some, where silence was agreed
+		if !isClient(data) { // the library would answer some that are to have no reply
 			return errors.New("malformed C frame")
 		}
 	case library.CodeEOB:
@@ -234,7 +234,7 @@ func isField(data []byte) bool {
 }
 
 // before names the commands that may come right before each command of a message.
-// A message told in another order would be decided or signed by a part of it.
+// A message that comes in another order would be decided or signed by a part of it.
 var before = map[library.Code]string{
 	library.CodeRcpt:   "MR",
 	library.CodeHeader: "MRL",
@@ -279,7 +279,7 @@ func (g *guard) takeOffer(data []byte) error {
 }
 
 // keepWords takes the words of MAIL and RCPT apart, each with its NUL. Parameters stay where
-// they are, for there may be a hundred thousand of them.
+// they are, because there may be a hundred thousand of them.
 func (g *guard) keepWords(data []byte) {
 	address, parameters, _ := bytes.Cut(data, []byte{0})
 	g.address, g.parameters = string(address), parameters
@@ -359,7 +359,7 @@ func endsMessage(command library.Code, reply library.ActionCode) bool {
 }
 
 // Close is called when the session has ended, and by its own goroutine alone: what belongs
-// to the session is then given up without a race.
+// to the session is then freed without a race.
 func (g *guard) Close() error {
 	defer g.Conn.Close()
 	g.session.end()

@@ -166,8 +166,8 @@ func TestEndlessHeader(t *testing.T) {
 	}
 }
 
-// TestSilentPeer: every stage has its deadline.
-func TestSilentPeer(t *testing.T) {
+// TestStalledPeer: every stage has its deadline.
+func TestStalledPeer(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits Limits
 		octets []byte
@@ -182,7 +182,7 @@ func TestSilentPeer(t *testing.T) {
 		"within the first one": {Limits{Stall: 20 * time.Millisecond}, []byte{0, 0, 0, 13, 'O', 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := open(t, func(h *house) { h.Limits = c.limits })
+			h := open(t, func(h *harness) { h.Limits = c.limits })
 			before := runtime.NumGoroutine()
 			conn := h.dial()
 			conn.Write(c.octets)
@@ -197,7 +197,7 @@ func TestSilentPeer(t *testing.T) {
 
 // TestTricklingPeer: a frame has one deadline, however often a piece of it comes.
 func TestTricklingPeer(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits.Stall = 50 * time.Millisecond })
+	h := open(t, func(h *harness) { h.Limits.Stall = 50 * time.Millisecond })
 	conn := h.dial()
 	conn.Write([]byte{0, 4, 0, 0, 'O'})
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
@@ -212,7 +212,7 @@ func TestTricklingPeer(t *testing.T) {
 
 // TestPeerThatDoesNotRead: a write has a deadline, too.
 func TestPeerThatDoesNotRead(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits.Stall = 50 * time.Millisecond })
+	h := open(t, func(h *harness) { h.Limits.Stall = 50 * time.Millisecond })
 	before := runtime.NumGoroutine()
 	conn := h.dial()
 	conn.Write(frames(stages[:2]...))
@@ -366,7 +366,7 @@ func TestAllEditsOrNone(t *testing.T) {
 	}{"no key": {new(keys.Ring), []string{"N"}}, "key that panics": {bad, []string{"N", "BIt starts", "E"}}} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t)
-			sound := h.state.Swap(&State{Table: table, Keys: c.ring})
+			sound := h.state.Swap(&cases.Generation{Tenants: table, Keys: c.ring})
 			client := h.client(rewritten())
 			must(t, client.WriteRaw(frames(append([]string{"M<academy@yourorganisationname.nl>\x00", stages[3], "LFrom\x00 academy@yourorganisationname.nl\x00"}, c.content...)...)))
 			code, data := readReply(t, client)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// headless notices a Postfix that shows us no messages: behind smtpd_proxy_filter the outer
-// SMTP server shows a milter MAIL and RCPT and then nothing, for the message goes to the
+// headless notices a Postfix that shows us no messages: with smtpd_proxy_filter the outer
+// SMTP server shows a milter MAIL and RCPT and then nothing, because the message goes to the
 // filter. The zero value is ready; it may be used by many goroutines.
 type headless struct {
 	mu     sync.Mutex
@@ -45,5 +45,5 @@ func (h *headless) note(t *transaction) {
 	h.warned = t.started
 	t.server.Log.Warn("sessions with MAIL and RCPT show no header: nothing in them is signed or rewritten",
 		slog.Int("messages", h.empty),
-		slog.String("remedy", "if Postfix has smtpd_proxy_filter, call onbehalf from the SMTP server behind the filter"))
+		slog.String("remedy", "if Postfix has smtpd_proxy_filter, call onbehalf from the SMTP server after the filter"))
 }

@@ -87,7 +87,7 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
-func benchmark(b *testing.B, h *house, m mta.Mail) {
+func benchmark(b *testing.B, h *harness, m mta.Mail) {
 	m.Body = bytes.Repeat([]byte("It starts on Monday, and it will take a year.\r\n"), 4<<10/47)
 	for range 10 {
 		m.Header = append(m.Header, message.Field{Name: "X-Filler", Value: " of a header as long as they are"})

@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"cmp"
 	"errors"
 	"sync/atomic"
 )
@@ -34,15 +35,15 @@ func (b *budget) take(n int, limit int64) bool {
 	return true
 }
 
-func (b *budget) give(n int) { b.held.Add(-int64(n)) }
+func (b *budget) free(n int) { b.held.Add(-int64(n)) }
 
 // hold takes memory for something that the message keeps. When there is none, the message
-// gives up all that it has, and is deferred.
+// frees all that it has, and is deferred.
 func (t *transaction) hold(n int) bool {
 	if t.short {
 		return false
 	}
-	if t.server.budget.take(n, t.state.memory()) {
+	if t.server.budget.take(n, memoryOf(t.source)) {
 		t.held += n
 		return true
 	}
@@ -54,17 +55,12 @@ func (t *transaction) hold(n int) bool {
 
 // release returns what the message holds to the budget.
 func (t *transaction) release() {
-	t.server.budget.give(t.held)
+	t.server.budget.free(t.held)
 	t.held = 0
 }
 
-// memory returns the limit of the budget.
-func (s State) memory() int64 {
-	if s.Memory > 0 {
-		return s.Memory
-	}
-	return DefaultMemory
-}
+// memoryOf returns the limit of the budget.
+func memoryOf(s Source) int64 { return cmp.Or(s.MessageMemory(), DefaultMemory) }
 
-// DefaultMemory is the budget for messages of all connections, in octets, where State has none.
+// DefaultMemory is the budget for messages of all connections, in octets, where a Source has none.
 const DefaultMemory = 512 << 20

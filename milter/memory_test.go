@@ -10,8 +10,8 @@ import (
 )
 
 // withMemory has messages hold little.
-func withMemory(n int64) func(*house) {
-	return func(h *house) {
+func withMemory(n int64) func(*harness) {
+	return func(h *harness) {
 		state := *h.state.Load()
 		state.Memory = n
 		h.state.Store(&state)
@@ -19,7 +19,7 @@ func withMemory(n int64) func(*house) {
 }
 
 // settled reports whether nothing is held any more, soon.
-func (h *house) settled() bool {
+func (h *harness) settled() bool {
 	for range 200 {
 		if h.budget.held.Load() == 0 {
 			return true
@@ -85,7 +85,7 @@ func TestNoMemory(t *testing.T) {
 // TestMemoryIsGivenBack: whatever becomes of a message and its connection, nothing of it is
 // held.
 func TestMemoryIsGivenBack(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits.Header = 300_000 })
+	h := open(t, func(h *harness) { h.Limits.Header = 300_000 })
 	long := good()
 	long.Header = append(long.Header, message.Field{Name: "X-Note", Value: " " + strings.Repeat("x", 90_000)})
 	vast := long

@@ -76,14 +76,14 @@ func networkOf(client netip.Addr) netip.Prefix {
 	return network
 }
 
-// strangers is what clients may do that nobody vouches for.
+// strangers is what clients may do that are not trusted.
 type strangers struct {
-	// refused are recipients that led nowhere, by client network; guesses are those of them,
+	// refused are recipients that do not exist, by client network; guesses are those of them,
 	// all networks taken together, that may be a try at the short check codes of other SRS
 	// daemons.
 	refused, guesses *rate
-	// letters are messages that are no bounces to bounce addresses, by where they lead and
-	// client network.
+	// letters are messages to bounce addresses that are no bounces, by mailbox and client
+	// network.
 	letters *rate
 }
 

@@ -14,9 +14,9 @@ import (
 func Reply(plan rewrite.Plan) string {
 	switch plan.Row {
 	case rewrite.RowReturn:
-		return "550 5.7.1 " + plan.Reason + " (" + plan.Detail + "); write to the person themselves, or hand the message in where you log in"
+		return "550 5.7.1 " + plan.Reason + " (" + plan.Detail + "); write to the person directly, or submit the message where you log in"
 	case rewrite.RowLoop:
-		return "554 5.4.6 " + plan.Reason + ": " + plan.Detail + "; look for a forwarding loop behind this address"
+		return "554 5.4.6 " + plan.Reason + ": " + plan.Detail + "; check for a forwarding loop behind this address"
 	case rewrite.RowTooMany:
 		return "550 5.6.0 " + plan.Reason + " (" + plan.Detail + "); send each field once"
 	case rewrite.RowForbidden:
@@ -47,7 +47,7 @@ func refusedRecipient(err error) library.Response {
 	case errors.Is(err, errMemory):
 		return refusal("451", "4.3.2", busy)
 	case errors.Is(err, rewrite.ErrClassic):
-		return refusal("550", "5.7.1", "this address is closed to you: "+err.Error())
+		return refusal("550", "5.7.1", "this address does not accept your message: "+err.Error())
 	case errors.Is(err, rewrite.ErrSpelling):
 		return refusal("550", "5.1.3", "there is no mailbox behind this address: "+err.Error())
 	}
@@ -56,7 +56,7 @@ func refusedRecipient(err error) library.Response {
 
 // deferral asks to try again later: the fault is ours (RFC 3463, X.7.5).
 func deferral(text string) library.Response {
-	return refusal("451", "4.7.5", text+"; it stays with the sender and is tried again")
+	return refusal("451", "4.7.5", text+"; the sender keeps it and tries again")
 }
 
 // maxReply bounds a reply: a line has at most 512 octets (RFC 5321

@@ -52,7 +52,7 @@ func (t *transaction) report() {
 	if t.plan.Shadow {
 		attrs = append(attrs, slog.String("mode", "shadow"))
 	}
-	if t.state.Addresses {
+	if t.source.LogAddresses() {
 		attrs = append(attrs, t.reportAddresses()...)
 	}
 	forbidden := t.plan.Row == rewrite.RowForbidden
@@ -60,7 +60,7 @@ func (t *transaction) report() {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Bool("security", true), slog.String("bound", t.plan.Bound))
 	}
-	if forbidden || t.state.Addresses { // whose account is it? That must be found whatever log.addresses says
+	if forbidden || t.source.LogAddresses() { // whose account is it? That must be found whatever log.addresses says
 		attrs = append(attrs, t.reportSubmitter()...)
 	}
 	if problem := t.firstProblem(); problem != nil {
@@ -96,8 +96,8 @@ func (t *transaction) firstProblem() error {
 	return t.problem
 }
 
-// fault is the level of a problem. What is refused is the message's own fault, and tried
-// again it would be refused again; for all else somebody here has to look.
+// fault returns the level of a problem. What is refused is the message's own fault, and would be
+// refused again; all else needs somebody here to look at it.
 func (t *transaction) fault() slog.Level {
 	if t.result == refused {
 		return slog.LevelWarn
@@ -121,7 +121,7 @@ func (t *transaction) reportPlan() []slog.Attr {
 		keys = [2]string{"would_rewrite", "would_sign"}
 	}
 	attrs := []slog.Attr{slog.String(keys[0], rewrote), slog.String(keys[1], signed)}
-	if t.state.Addresses && t.plan.ReversePath != nil && rewrote != "" {
+	if t.source.LogAddresses() && t.plan.ReversePath != nil && rewrote != "" {
 		attrs = append(attrs, slog.String(would+"new_sender", t.plan.ReversePath.String()))
 	}
 	if fragile := t.body.fragile(); t.result == done && t.signature != nil && fragile != nil {
@@ -178,7 +178,7 @@ func (t *transaction) reportStatus() string {
 		if r.Status != "" && strings.Trim(r.Status, "0123456789.") == "" {
 			text += " " + r.Status
 		}
-		if t.state.Addresses && r.Recipient != "" {
+		if t.source.LogAddresses() && r.Recipient != "" {
 			text += " for " + r.Recipient
 		}
 		all = append(all, text)
@@ -190,10 +190,10 @@ func (t *transaction) reportStatus() string {
 func (t *transaction) reportRecipient(to message.Path, why error) {
 	t.server.Counts.Recipients.Add(1)
 	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
-	if t.state.Addresses || errors.Is(why, errGuessing) || errors.Is(why, errRefused) {
+	if t.source.LogAddresses() || errors.Is(why, errGuessing) || errors.Is(why, errRefused) {
 		attrs = append(attrs, t.reportSubmitter()...)
 	}
-	if t.state.Addresses {
+	if t.source.LogAddresses() {
 		attrs = append(attrs, slog.String("recipient", clip(to.Verbatim)))
 	}
 	t.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "recipient refused", attrs...)
@@ -217,7 +217,7 @@ func (t *transaction) reportAddresses() []slog.Attr {
 		slog.Int("recipients", len(t.message.Envelope.ForwardPaths)),
 	}
 	if len(t.plan.Redirects) > 0 && t.result == done {
-		attrs = append(attrs, slog.String("to", t.reportHomes()))
+		attrs = append(attrs, slog.String("to", t.reportMailboxes()))
 	}
 	if t.plan.Detail != "" {
 		attrs = append(attrs, slog.String("detail", clip(t.plan.Detail)))
@@ -225,8 +225,8 @@ func (t *transaction) reportAddresses() []slog.Attr {
 	return attrs
 }
 
-// reportHomes names the mailboxes that the message is led to.
-func (t *transaction) reportHomes() string {
+// reportMailboxes names the mailboxes that the message is forwarded to.
+func (t *transaction) reportMailboxes() string {
 	var all []string
 	for _, x := range t.plan.Redirects[:min(len(t.plan.Redirects), 10)] {
 		all = append(all, x.To.String())

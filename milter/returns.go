@@ -30,8 +30,8 @@ type Refusal struct {
 	Last    time.Time
 }
 
-// Returns counts by tenant id; empty: the platform's, or what belongs to no tenant. The zero value is
-// ready. It may be used by many goroutines.
+// Returns counts by tenant id; empty: the platform's, or what belongs to no tenant. The zero value
+// is ready. It may be used by many goroutines.
 type Returns struct {
 	mu       sync.Mutex
 	byTenant map[string]*Returned

@@ -29,15 +29,15 @@ const (
 )
 
 // codec makes addresses of ours as on a day after the cases play, with the secrets
-// that the house has now.
-func (h *house) codec(days int) srs.Codec {
-	return rewrite.NewCodec(h.state.Load().Table.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
+// that the harness has now.
+func (h *harness) codec(days int) srs.Codec {
+	return rewrite.NewCodec(h.state.Load().Tenants.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
 }
 
 // bounceTo is the recipient of a bounce to that sender.
-func (h *house) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
+func (h *harness) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
 
-func (h *house) bounceAt(sender, domain string, days int) string {
+func (h *harness) bounceAt(sender, domain string, days int) string {
 	h.t.Helper()
 	at, err := message.ParseDomain(domain)
 	must(h.t, err)
@@ -45,7 +45,7 @@ func (h *house) bounceAt(sender, domain string, days int) string {
 }
 
 // overflowOf is the recipient of a bounce to what did not fit into an address.
-func (h *house) overflowOf(tenant string) string {
+func (h *harness) overflowOf(tenant string) string {
 	h.t.Helper()
 	at, err := message.ParseDomain(home)
 	must(h.t, err)
@@ -70,7 +70,7 @@ func TestLedHome(t *testing.T) {
 	local, _, _ := strings.Cut(strings.Trim(valid, "<>"), "@")
 	forged := strings.Replace(valid, "=academy", "=rector", 1)
 	type refusals map[string]string
-	const notOurs, mistyped = "does not have the form", "its check code does not fit"
+	const notOurs, mistyped = "does not have the form", "its check code is wrong"
 	for name, c := range map[string]struct {
 		to      []string
 		want    []string
@@ -83,7 +83,7 @@ func TestLedHome(t *testing.T) {
 		"quoted":                    {[]string{`<"` + local + `"@bounces.courseware.nl>`}, []string{"<" + academy + ">"}, nil},
 		"quoted pairs":              {[]string{`<"\S` + local[1:] + `"@bounces.courseware.nl>`}, []string{"<" + academy + ">"}, nil},
 		"quoted owner":              {[]string{h.bounceTo(`"a b"@yourorg.example`)}, []string{`<"a b"@yourorg.example>`}, nil},
-		"owner of nobody's":         {[]string{h.bounceTo(student)}, []string{"<" + student + ">"}, nil},
+		"owner of no tenant's":      {[]string{h.bounceTo(student)}, []string{"<" + student + ">"}, nil},
 		"return path":               {[]string{h.bounceAt(academy, "bounce.yourorganisationname.nl", 0)}, []string{"<" + academy + ">"}, nil},
 		"other bounce domain":       {[]string{"<" + local + "@bounce.yourorganisationname.nl>"}, []string{"<" + academy + ">"}, nil},
 		"ours, of a foreign SRS0":   {[]string{h.bounceTo("SRS0=HHH=TT=orig.example=u@fwd.example")}, []string{"<SRS0=HHH=TT=orig.example=u@fwd.example>"}, nil},
@@ -108,7 +108,7 @@ func TestLedHome(t *testing.T) {
 		"of the day after tomorrow":    {[]string{h.bounceAt(academy, home, 2)}, nil, refusals{h.bounceAt(academy, home, 2): "it has expired"}},
 		"malformed":                    {[]string{"<SRS0=x@bounces.courseware.nl>"}, nil, refusals{"<SRS0=x@bounces.courseware.nl>": notOurs}},
 		"a person":                     {[]string{"<jane@bounces.courseware.nl>", valid}, []string{"<" + academy + ">"}, refusals{"<jane@bounces.courseware.nl>": notOurs}},
-		"overflow of an unknown one":   {[]string{h.overflowOf("gone")}, nil, refusals{h.overflowOf("gone"): "its tenant is not here any more"}},
+		"overflow of an unknown one":   {[]string{h.overflowOf("gone")}, nil, refusals{h.overflowOf("gone"): "its tenant no longer exists"}},
 		"owner at the bounce domain":   {[]string{h.bounceTo("x@bounces.courseware.nl")}, nil, refusals{h.bounceTo("x@bounces.courseware.nl"): "leads to a bounce address of ours"}},
 		"owner at a return path":       {[]string{h.bounceTo("x@bounce.yourorganisationname.nl")}, nil, refusals{h.bounceTo("x@bounce.yourorganisationname.nl"): "leads to a bounce address of ours"}},
 		"percent":                      {[]string{"<100%s%n@bounces.courseware.nl>"}, nil, refusals{"<100%s%n@bounces.courseware.nl>": notOurs}},
@@ -193,7 +193,7 @@ func TestExchangeOnTheWire(t *testing.T) {
 	}
 }
 
-// TestClaimedSender: a sender that a stranger claims gives way to the tenant's overflow
+// TestClaimedSender: a sender that a stranger claims is replaced by the tenant's overflow
 // address, whatever it is, so that nobody gets an address of ours that leads to whom he
 // names. The null sender stays.
 func TestClaimedSender(t *testing.T) {
@@ -298,12 +298,12 @@ func TestLocalBounce(t *testing.T) {
 	}
 }
 
-// replying returns a house whose rewritten From is a reply address.
-func replying(t *testing.T) *house {
+// replying returns a harness whose rewritten From is a reply address.
+func replying(t *testing.T) *harness {
 	t.Helper()
 	h := open(t)
 	cast := cases.NewCast(t)
-	h.state.Store(&State{Table: cast.Table(t, byReply), Keys: h.state.Load().Keys, Addresses: true})
+	h.state.Store(&cases.Generation{Tenants: cast.Table(t, byReply), Keys: h.state.Load().Keys, Addresses: true})
 	return h
 }
 
@@ -364,15 +364,15 @@ func TestReplyIsNoBounce(t *testing.T) {
 		reply + "@reply.courseware.nl":                                            academy,
 		upper(reply) + "@Reply.Courseware.NL":                                     "ACADEMY@yourorganisationname.nl",
 		replies + "@reply.courseware.nl":                                          academy,
-		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can tell
+		h.codec(-1000).Reply(author) + "@reply.courseware.nl":                     academy, // good as long as a stamp can say
 		reply + "@bounces.courseware.nl":                                          "it is a reply address",
 		replies + "@bounce.yourorganisationname.nl":                               "it is a reply address",
-		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code does not fit",
-		"reply=" + strings.TrimPrefix(local, "SRS0=") + "@reply.courseware.nl":    "its check code does not fit",
-		"SRS0=" + strings.TrimPrefix(reply, "reply=") + "@bounces.courseware.nl":  "its check code does not fit",
-		"reply+yourorg=aaaaaaaa=D5@reply.courseware.nl":                           "its check code does not fit",
+		strings.Replace(reply, "=academy", "=rector", 1) + "@reply.courseware.nl": "its check code is wrong",
+		"reply=" + strings.TrimPrefix(local, "SRS0=") + "@reply.courseware.nl":    "its check code is wrong",
+		"SRS0=" + strings.TrimPrefix(reply, "reply=") + "@bounces.courseware.nl":  "its check code is wrong",
+		"reply+yourorg=aaaaaaaa=D5@reply.courseware.nl":                           "its check code is wrong",
 		"reply=x@reply.courseware.nl":                                             "does not have the form",
-		local + "@reply.courseware.nl":                                            "it is a reply address, and stands where bounce addresses do; or the other way round",
+		local + "@reply.courseware.nl":                                            "it is a reply address at a domain for bounce addresses, or a bounce address at a domain for replies",
 		"reply@reply.courseware.nl":                                               "does not have the form",
 		"reply+me@reply.courseware.nl":                                            "does not have the form",
 		"postmaster@reply.courseware.nl":                                          "postmaster@courseware.nl",
@@ -470,7 +470,7 @@ func TestGuessing(t *testing.T) {
 // TestExpiryByClock: it is the server's clock that ages an address.
 func TestExpiryByClock(t *testing.T) {
 	var passed atomic.Int64 // days
-	h := open(t, func(h *house) {
+	h := open(t, func(h *harness) {
 		h.Now = func() time.Time { return cases.Now.Add(time.Duration(passed.Load()) * day) }
 	})
 	m := bounce(h.bounceTo(academy))
@@ -504,7 +504,7 @@ func TestClockJump(t *testing.T) {
 		"right again: never made":          {times{5, -25}, 7, false},
 		"right again: older than any time": {times{5, -25}, -56, false},
 	} {
-		h := open(t, func(h *house) {
+		h := open(t, func(h *harness) {
 			h.Now = func() time.Time { return at(c.now) }
 			h.Besides = func() []time.Time { return []time.Time{at(c.besides)} }
 		})
@@ -522,7 +522,7 @@ func TestClockJump(t *testing.T) {
 func TestShadowLeadsHome(t *testing.T) {
 	h := open(t)
 	to := h.bounceTo(academy)
-	h.state.Store(&State{Table: cases.NewCast(t).Table(t, "ONBEHALF_POLICY_MODE=shadow"), Keys: h.state.Load().Keys})
+	h.state.Store(&cases.Generation{Tenants: cases.NewCast(t).Table(t, "ONBEHALF_POLICY_MODE=shadow"), Keys: h.state.Load().Keys})
 	trusted := from("a@shadow.example", "")
 	trusted.Recipients = []string{to, "<" + student + ">"}
 	for _, m := range []mta.Mail{bounce(to), trusted} {
@@ -545,7 +545,7 @@ func TestSecretRotation(t *testing.T) {
 	cast := cases.NewCast(t)
 	load := func(lines ...string) {
 		must(t, os.WriteFile(secrets, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-		h.state.Store(&State{Table: cast.Table(t, "ONBEHALF_SRS_SECRETS="+secrets), Keys: cast.Keys})
+		h.state.Store(&cases.Generation{Tenants: cast.Table(t, "ONBEHALF_SRS_SECRETS="+secrets), Keys: cast.Keys})
 	}
 	const one, two = "the first secret of the two", "the other secret of the two"
 	old := h.bounceTo(academy)
@@ -584,10 +584,10 @@ func TestReloadWithinMessage(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "secrets")
 	must(t, os.WriteFile(other, []byte("another secret altogether\n"), 0o600))
 	cast := cases.NewCast(t)
-	changed := &State{Table: cast.Table(t, "ONBEHALF_SRS_SECRETS="+other), Keys: cast.Keys}
+	changed := &cases.Generation{Tenants: cast.Table(t, "ONBEHALF_SRS_SECRETS="+other), Keys: cast.Keys}
 	client := h.client(bounce())
 	for _, c := range []struct {
-		atMail, later *State
+		atMail, later *cases.Generation
 		good          bool
 	}{{now, changed, true}, {changed, now, false}} {
 		h.state.Store(c.atMail)
@@ -700,7 +700,7 @@ func TestStatus(t *testing.T) {
 	}
 	got["yourorg"].Reports["failed"] = 0
 	if again := h.Counts.Returns.ByTenant(); again["yourorg"].Reports["failed"] != n {
-		t.Error("ByTenant gives what it keeps, not a copy")
+		t.Error("ByTenant returns what it keeps, not a copy")
 	}
 }
 
@@ -850,18 +850,18 @@ func TestReturnsWithoutAddresses(t *testing.T) {
 func TestBodyIsNotAskedFor(t *testing.T) {
 	h := open(t)
 	pass := "ONBEHALF_POLICY_UNKNOWN_DOMAIN=pass"
-	h.state.Store(&State{Table: cases.NewCast(t).Table(t, pass), Keys: h.state.Load().Keys})
+	h.state.Store(&cases.Generation{Tenants: cases.NewCast(t).Table(t, pass), Keys: h.state.Load().Keys})
 	for name, c := range map[string]struct {
 		mail mta.Mail
 		want byte
 	}{
-		"stranger":  {stranger(), 'a'},
-		"nobody's":  {from("x@nobody.example", ""), 'a'},
-		"shadow":    {from("a@shadow.example", ""), 'a'},
-		"refused":   {refusable(), 'y'},
-		"signed":    {good(), 'c'},
-		"bounce":    {bounce(h.bounceTo(academy)), 'c'},
-		"too often": {withHops(bounce(h.bounceTo(academy)), 3), 'y'},
+		"stranger":    {stranger(), 'a'},
+		"no tenant's": {from("x@nobody.example", ""), 'a'},
+		"shadow":      {from("a@shadow.example", ""), 'a'},
+		"refused":     {refusable(), 'y'},
+		"signed":      {good(), 'c'},
+		"bounce":      {bounce(h.bounceTo(academy)), 'c'},
+		"too often":   {withHops(bounce(h.bounceTo(academy)), 3), 'y'},
 	} {
 		client := h.client(c.mail)
 		for range 2 {
@@ -924,5 +924,34 @@ func TestRefusedByReceiver(t *testing.T) {
 	}
 	if lines[2]["class"] != "auth" || lines[2]["receiver"] != "Gmail" {
 		t.Errorf("log is %v", lines[2])
+	}
+}
+
+// TestRefusalsOfOneMessage: what is said of several recipients is said once, and only where mail
+// does not get through.
+func TestRefusalsOfOneMessage(t *testing.T) {
+	const direct = "smtp; 550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization from unauthorized sources"
+	for _, test := range []struct {
+		name    string
+		actions []string
+		want    int
+	}{
+		{"failed", []string{"failed"}, 1}, {"failed for two", []string{"failed", "failed"}, 1}, {"delayed", []string{"delayed"}, 1},
+		{"delayed for one, failed for another", []string{"delayed", "failed"}, 1},
+		{"delivered", []string{"delivered"}, 0}, {"relayed, and failed for another", []string{"relayed", "failed"}, 1}, {"of no action", []string{""}, 0},
+	} {
+		status := new(message.StatusReader)
+		for _, action := range test.actions {
+			status.Reports = append(status.Reports, message.Report{Action: action, Status: "5.7.68", Remote: "tenant.mail.protection.outlook.com", Diagnostic: direct})
+		}
+		said := refusals(status)
+		if len(said) != test.want {
+			t.Errorf("%s: %+v", test.name, said)
+		}
+		for _, one := range said {
+			if one.Meaning.Entry != directSend {
+				t.Errorf("%s: entry %d", test.name, one.Meaning.Entry)
+			}
+		}
 	}
 }

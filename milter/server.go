@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -17,24 +18,25 @@ import (
 	"onbehalf/tenant"
 )
 
-// State is what messages are decided and signed by. A message keeps the one that
-// was current at its MAIL.
-type State struct {
-	Table     *tenant.Table
-	Keys      *keys.Ring
-	Addresses bool // write mail addresses to the log
-	// Memory is what messages of all connections may hold together, in octets. When it is used
-	// up, messages are deferred. Zero: DefaultMemory.
-	Memory int64
+// Source is one generation of configuration, as far as messages are decided and signed by it. A
+// message keeps the one that was current at its MAIL. Many goroutines call it.
+type Source interface {
+	Table() *tenant.Table
+	Ring() *keys.Ring
+	// LogAddresses reports whether mail addresses are written to the log.
+	LogAddresses() bool
+	// MessageMemory returns what messages of all connections may hold together, in octets. When it
+	// is used up, messages are deferred. Zero: DefaultMemory.
+	MessageMemory() int64
 }
 
 // Server answers Postfix on any number of listeners. Set its fields before the
 // first Serve. The zero Limits are the defaults.
 type Server struct {
-	Current func() State
+	Current func() Source
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
-	// Besides returns what time it may be besides, on a host whose clock has jumped.
+	// Besides returns the other times that it may be, on a host whose clock has jumped.
 	Besides func() []time.Time // nil: no other
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
 	Seen   func(message.Domain) // nil: not called
@@ -50,7 +52,7 @@ type Server struct {
 	gate socket.Gate
 }
 
-// Limits bound what one peer, or all of them, can make us hold.
+// Limits bound the memory that one peer, or all of them, can make us use.
 type Limits struct {
 	Connections int           // served at once, see socket.Gate. Default 1000
 	Frame       int           // octets of one frame. Default 256 KiB; Postfix sends at most header_size_limit (100 KiB)
@@ -63,26 +65,20 @@ type Limits struct {
 	// Refused is more than a receiver has that bounces what we sent too long ago. Guesses of
 	// all together would need months for one of the 2^20 check codes of four characters.
 	Letters int // messages that are no bounces, to the bounce addresses of one mailbox, by client network. Default 10
-	Refused int // recipients that led nowhere, by client network. Default 100
+	Refused int // recipients that do not exist, by client network. Default 100
 	Guesses int // of those, from all networks, that may be tries at other SRS daemons' check codes. Default 500
 }
 
 func (l *Limits) setDefaults() {
-	setDefault(&l.Connections, 1000)
-	setDefault(&l.Frame, 256<<10)
-	setDefault(&l.Header, 1<<20)
-	setDefault(&l.Recipients, 50000)
-	setDefault(&l.Idle, time.Hour)
-	setDefault(&l.Stall, 30*time.Second)
-	setDefault(&l.Letters, 10)
-	setDefault(&l.Refused, 100)
-	setDefault(&l.Guesses, 500)
-}
-
-func setDefault[T int | time.Duration](value *T, otherwise T) {
-	if *value == 0 {
-		*value = otherwise
-	}
+	l.Connections = cmp.Or(l.Connections, 1000)
+	l.Frame = cmp.Or(l.Frame, 256<<10)
+	l.Header = cmp.Or(l.Header, 1<<20)
+	l.Recipients = cmp.Or(l.Recipients, 50000)
+	l.Idle = cmp.Or(l.Idle, time.Hour)
+	l.Stall = cmp.Or(l.Stall, 30*time.Second)
+	l.Letters = cmp.Or(l.Letters, 10)
+	l.Refused = cmp.Or(l.Refused, 100)
+	l.Guesses = cmp.Or(l.Guesses, 500)
 }
 
 func (s *Server) init() {

@@ -35,33 +35,33 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// house is a server on a real socket, with the cast's tenants.
-type house struct {
+// harness is a server on a real socket, with the cast's tenants.
+type harness struct {
 	*Server
 	t                testing.TB
 	book             *logBook
-	state            atomic.Pointer[State]
+	state            atomic.Pointer[cases.Generation]
 	records          map[string]string // DNS
 	network, address string
 	served           chan error // what Serve returned
 }
 
-// open starts a house on a unix socket. Each change is made before it serves.
-func open(t testing.TB, changes ...func(*house)) *house {
+// open starts a harness on a unix socket. Each change is made before it serves.
+func open(t testing.TB, changes ...func(*harness)) *harness {
 	t.Helper()
 	h := build(t, changes...)
 	h.serve("unix", filepath.Join(socketFolder(t), "s"))
 	return h
 }
 
-// build returns a house that does not serve yet.
-func build(t testing.TB, changes ...func(*house)) *house {
+// build returns a harness that does not serve yet.
+func build(t testing.TB, changes ...func(*harness)) *harness {
 	t.Helper()
 	cast := cases.NewCast(t)
-	h := &house{t: t, book: new(logBook), records: cast.Records(t)}
-	h.state.Store(&State{Table: cast.Table(t), Keys: cast.Keys, Addresses: true})
+	h := &harness{t: t, book: new(logBook), records: cast.Records(t)}
+	h.state.Store(&cases.Generation{Tenants: cast.Table(t), Keys: cast.Keys, Addresses: true})
 	h.Server = &Server{
-		Current: func() State { return *h.state.Load() },
+		Current: func() Source { return h.state.Load() },
 		Log:     slog.New(slog.NewJSONHandler(h.book, nil)),
 		Now:     func() time.Time { return cases.Now },
 	}
@@ -71,14 +71,14 @@ func build(t testing.TB, changes ...func(*house)) *house {
 	return h
 }
 
-func (h *house) serve(network, address string) {
+func (h *harness) serve(network, address string) {
 	h.t.Helper()
 	listener, err := socket.Listen(network, address)
 	must(h.t, err)
 	h.serveOn(listener)
 }
 
-func (h *house) serveOn(listener net.Listener) {
+func (h *harness) serveOn(listener net.Listener) {
 	h.network, h.address = listener.Addr().Network(), listener.Addr().String()
 	h.served = make(chan error, 1)
 	h.once.Do(h.init) // the tests look inside
@@ -86,8 +86,8 @@ func (h *house) serveOn(listener net.Listener) {
 	h.t.Cleanup(h.close)
 }
 
-// close ends the house at once.
-func (h *house) close() {
+// close ends the harness at once.
+func (h *harness) close() {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	h.Shutdown(ended)
@@ -103,12 +103,12 @@ func socketFolder(t testing.TB) string {
 }
 
 // client connects and says who the client is.
-func (h *house) client(m mta.Mail) *mta.Client {
+func (h *harness) client(m mta.Mail) *mta.Client {
 	h.t.Helper()
 	return h.clientOffering(mta.Postfix, m)
 }
 
-func (h *house) clientOffering(offer mta.Offer, m mta.Mail) *mta.Client {
+func (h *harness) clientOffering(offer mta.Offer, m mta.Mail) *mta.Client {
 	h.t.Helper()
 	c, err := mta.DialOffer(h.network, h.address, offer)
 	must(h.t, err)
@@ -118,7 +118,7 @@ func (h *house) clientOffering(offer mta.Offer, m mta.Mail) *mta.Client {
 }
 
 // dial connects and says nothing.
-func (h *house) dial() net.Conn {
+func (h *harness) dial() net.Conn {
 	h.t.Helper()
 	conn, err := net.Dial(h.network, h.address)
 	must(h.t, err)
@@ -128,13 +128,13 @@ func (h *house) dial() net.Conn {
 }
 
 // lives proves that the daemon works: a message on a new connection comes out signed.
-func (h *house) lives() {
+func (h *harness) lives() {
 	h.t.Helper()
 	m := good()
 	h.wantSigned(m, h.send(h.client(m), m))
 }
 
-func (h *house) send(c *mta.Client, m mta.Mail) mta.Result {
+func (h *harness) send(c *mta.Client, m mta.Mail) mta.Result {
 	h.t.Helper()
 	result, err := c.Send(m)
 	must(h.t, err)
@@ -142,7 +142,7 @@ func (h *house) send(c *mta.Client, m mta.Mail) mta.Result {
 	return result
 }
 
-// settle waits until the server has done with all that it was told: it answers an
+// settle waits until the server has dealt with all that it was sent: it answers an
 // unknown command (U) at any time. The log line of a message is written behind its
 // reply.
 func settle(t testing.TB, c *mta.Client) {
@@ -154,7 +154,7 @@ func settle(t testing.TB, c *mta.Client) {
 }
 
 // wantSigned checks that the message went on with two signatures that verify.
-func (h *house) wantSigned(m mta.Mail, r mta.Result) {
+func (h *harness) wantSigned(m mta.Mail, r mta.Result) {
 	h.t.Helper()
 	if r.Reply != "" {
 		h.t.Fatalf("reply is %q", r.Reply)
@@ -163,7 +163,7 @@ func (h *house) wantSigned(m mta.Mail, r mta.Result) {
 }
 
 // wantSignatures checks that the uppermost n fields are signatures that verify.
-func (h *house) wantSignatures(header message.Header, body []byte, n int) {
+func (h *harness) wantSignatures(header message.Header, body []byte, n int) {
 	h.t.Helper()
 	for i := range n {
 		if i >= len(header) || !header[i].Is("DKIM-Signature") {
@@ -317,7 +317,7 @@ func wantClosed(t testing.TB, conn net.Conn) {
 	}
 }
 
-func (h *house) connections() int {
+func (h *harness) connections() int {
 	c := h.Connections()
 	return c.Idle + c.Begun + c.Due
 }

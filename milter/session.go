@@ -21,7 +21,7 @@ const (
 )
 
 // Connect, MAIL, header fields and body arrive without waiting for us, values with
-// their leading space, because signatures cover it. RCPT waits, for it may be refused; so
+// their leading space, because signatures cover it. RCPT waits, because it may be refused; so
 // does the end of the header: a body that we do not need is then not sent. HELO, DATA and
 // unknown commands say nothing to us.
 const wantedProtocol = library.OptNoHelo | library.OptNoData | library.OptNoUnknown |
@@ -68,7 +68,7 @@ func (s *session) Connect(_, family string, port uint16, addr net.IP, _ *library
 	ip, _ := netip.AddrFromSlice(addr)
 	s.client = ip.Unmap()
 	s.local = port == 0 && strings.HasPrefix(family, "tcp") && s.client.IsLoopback()
-	return s.unless(library.OptNoConnReply)
+	return s.goOnUnless(library.OptNoConnReply)
 }
 
 // MailFrom begins a message. The login is known here and nowhere later.
@@ -76,7 +76,7 @@ func (s *session) MailFrom(string, *library.Modifier) (library.Response, error) 
 	s.end()
 	s.transaction = begin(s, s.guard.macro("{auth_authen}"))
 	s.noteQueueID()
-	return s.unless(library.OptNoMailReply)
+	return s.goOnUnless(library.OptNoMailReply)
 }
 
 // noteQueueID keeps what Postfix calls the message by, at any stage at which it says so.
@@ -121,9 +121,9 @@ func (s *session) body(chunk []byte) {
 	}
 }
 
-// unless goes on, in silence where that was agreed.
-func (s *session) unless(silence library.OptProtocol) (library.Response, error) {
-	if s.guard.agreed(silence) {
+// goOnUnless goes on, with a reply unless it was agreed that there is none.
+func (s *session) goOnUnless(noReply library.OptProtocol) (library.Response, error) {
+	if s.guard.agreed(noReply) {
 		return nil, nil
 	}
 	return s.say(goOn)
@@ -169,7 +169,7 @@ func (s *session) Abort(*library.Modifier) error {
 	return nil
 }
 
-// end gives up the message under way, with its signature.
+// end drops the message under way, with its signature.
 func (s *session) end() {
 	if s.transaction != nil {
 		s.transaction.close()

@@ -161,7 +161,7 @@ func TestConnectionFacts(t *testing.T) {
 func TestLocalIsPortZero(t *testing.T) {
 	h := open(t)
 	cast := cases.NewCast(t)
-	h.state.Store(&State{Table: cast.Table(t, "ONBEHALF_TRUST_NETWORKS=192.0.2.0/24"), Keys: cast.Keys})
+	h.state.Store(&cases.Generation{Tenants: cast.Table(t, "ONBEHALF_TRUST_NETWORKS=192.0.2.0/24"), Keys: cast.Keys})
 	for _, local := range []bool{true, false} {
 		m := good()
 		m.Client, m.Local = netip.MustParseAddr("127.0.0.1"), local
@@ -226,14 +226,14 @@ func TestStateAtMail(t *testing.T) {
 	h := open(t)
 	m := good()
 	cast := cases.NewCast(t)
-	strict := State{Table: cast.Table(t, "ONBEHALF_POLICY_KEEP_ENVELOPE=false", "ONBEHALF_POLICY_UNKNOWN_DOMAIN=reject"), Keys: cast.Keys}
+	strict := cases.Generation{Tenants: cast.Table(t, "ONBEHALF_POLICY_KEEP_ENVELOPE=false", "ONBEHALF_POLICY_UNKNOWN_DOMAIN=reject"), Keys: cast.Keys}
 	now := *h.state.Load()
 	nobody := from("x@nobody.example", "")
 	client := h.client(m)
 	for _, c := range []struct {
-		atMail, later State
+		atMail, later cases.Generation
 		want          string
-	}{{now, strict, ""}, {strict, now, "550 5.7.1 "}, {now, State{}, ""}} {
+	}{{now, strict, ""}, {strict, now, "550 5.7.1 "}, {now, cases.Generation{}, ""}} {
 		h.state.Store(&c.atMail)
 		must(t, client.Macros('M'))
 		client.Ask('M', nobody.Sender)
@@ -272,7 +272,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	h := open(t)
 	bystander := h.client(good())
 	before := runtime.NumGoroutine()
-	now := h.state.Swap(&State{}) // no table
+	now := h.state.Swap(&cases.Generation{}) // no table
 	conn := h.dial()
 	conn.Write(frames(stages...))
 	wantClosed(t, conn)
@@ -285,7 +285,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 // TestLimits: what is too large is refused, unless it is not ours, and the next
 // message is handled.
 func TestLimits(t *testing.T) {
-	h := open(t, func(h *house) { h.Limits = Limits{Header: 4000, Recipients: 3} })
+	h := open(t, func(h *harness) { h.Limits = Limits{Header: 4000, Recipients: 3} })
 	client := h.client(good())
 	long := func(n int) mta.Mail {
 		m := good()
@@ -363,7 +363,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-func sendMany(h *house, n int) error {
+func sendMany(h *harness, n int) error {
 	client, err := mta.Dial(h.network, h.address)
 	if err != nil {
 		return err

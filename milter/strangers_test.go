@@ -46,10 +46,10 @@ func TestGuessingByNetwork(t *testing.T) {
 }
 
 // classic has a table that takes another daemon's addresses.
-func classic(t *testing.T) *house {
+func classic(t *testing.T) *harness {
 	h := open(t)
 	state := *h.state.Load()
-	state.Table = cases.NewCast(t).Table(t, "ONBEHALF_SRS_ACCEPT_CLASSIC=true", "ONBEHALF_SRS_ACCEPT_CLASSIC_UNTIL="+time.Now().Format(time.DateOnly))
+	state.Tenants = cases.NewCast(t).Table(t, "ONBEHALF_SRS_ACCEPT_CLASSIC=true", "ONBEHALF_SRS_ACCEPT_CLASSIC_UNTIL="+time.Now().Format(time.DateOnly))
 	h.state.Store(&state)
 	return h
 }
@@ -97,7 +97,7 @@ func TestGuessesInAll(t *testing.T) {
 		t.Errorf("a bounce address of ours: %v", got.Refused)
 	}
 	state := *h.state.Load()
-	state.Table = cases.NewCast(t).Table(t)
+	state.Tenants = cases.NewCast(t).Table(t)
 	h.state.Store(&state)
 	if reply := guess(h.Limits.Guesses + 1); !strings.HasPrefix(reply, "550 5.1.1 ") {
 		t.Errorf("a guess when there is nothing to guess: %q", reply)

@@ -16,12 +16,12 @@ import (
 )
 
 // transaction is one message, from MAIL to the reply at its end. It keeps the
-// state and the snapshot that were current at MAIL, whatever is reloaded
+// source and the snapshot that were current at MAIL, whatever is reloaded
 // meanwhile.
 type transaction struct {
 	server   *Server
 	guard    *guard
-	state    State
+	source   Source
 	snapshot *tenant.Snapshot
 	started  time.Time
 
@@ -38,7 +38,7 @@ type transaction struct {
 	signature *keys.Signature // nil: nothing is signed
 	problem   error           // why nothing is signed that should be
 	body      inspector
-	status    *message.StatusReader // of a message on its way home; nil: any other
+	status    *message.StatusReader // of a bounce or reply that is forwarded; nil: any other
 	result    result
 }
 
@@ -48,8 +48,8 @@ const usualFields = 32
 // begin takes the facts of the connection and of MAIL.
 func begin(s *session, login string) *transaction {
 	sender, smtputf8 := s.guard.path()
-	t := &transaction{server: s.server, guard: s.guard, state: s.server.Current(), started: time.Now()}
-	t.snapshot = t.state.Table.Snapshot()
+	t := &transaction{server: s.server, guard: s.guard, source: s.server.Current(), started: time.Now()}
+	t.snapshot = t.source.Table().Snapshot()
 	t.message = message.Message{
 		Envelope:  message.Envelope{ReversePath: message.ParsePath(sender), SMTPUTF8: smtputf8},
 		Submitter: message.Submitter{Client: s.client, Login: login, Local: s.local},
@@ -116,13 +116,13 @@ func (t *transaction) whenShort() error {
 }
 
 var (
-	errGuessing = errors.New("too many recipients of this connection led nowhere")
-	errRefused  = errors.New("too many recipients from this network led nowhere; try again in an hour")
-	errLetters  = errors.New("this address takes bounces, and few other messages from one network; try again in an hour, or write to the person themselves")
+	errGuessing = errors.New("too many recipients of this connection do not exist")
+	errRefused  = errors.New("too many recipients from this network do not exist; try again in an hour")
+	errLetters  = errors.New("this address accepts bounces, and only few other messages from one network; try again in an hour, or write to the person directly")
 )
 
 // refusal says why a recipient is refused. Postfix reads more spellings than we do
-// (comments, blanks, routes), and cannot be told to take one back that it reads
+// (comments, blanks, routes), and cannot be asked to remove one that it reads
 // otherwise: what it resolves to an address of ours must be written as one.
 func (t *transaction) refusal(to, resolved message.Path, guessing bool) error {
 	x, ours, err := rewrite.Route(t.message.Envelope.ReversePath, to, t.snapshot, t.message.Received, t.message.Besides...)
@@ -164,7 +164,7 @@ func (t *transaction) limited(x rewrite.Redirect, err error) error {
 }
 
 // isLetter reports whether something other than a bounce is on its way to a bounce address,
-// from a client that nobody vouches for.
+// from a client that is not trusted.
 func (t *transaction) isLetter(x rewrite.Redirect) bool {
 	return x.Kind == rewrite.KindBounce && !t.message.Envelope.ReversePath.Null() && !t.snapshot.Platform().Trusts(t.message.Submitter)
 }
@@ -200,11 +200,11 @@ func (t *transaction) addField(f message.Field) {
 
 // decide asks for the plan. A message that needs its body read has its signatures
 // started, over the header that the plan leads to; any other is answered. Mail that is
-// not ours passes whatever its size, for nothing in it is needed.
+// not ours passes whatever its size, because nothing in it is needed.
 func (t *transaction) decide() library.Response {
 	t.shown = true
 	if t.short {
-		t.plan = rewrite.Plan{Row: rewrite.RowUndecided, Action: rewrite.Refuse, Reason: "there is no memory for it"}
+		t.plan = rewrite.Plan{Row: rewrite.RowUndecided, Action: rewrite.Refuse, Reason: "there is not enough memory"}
 		return t.answer(deferred, refusal("451", "4.3.2", busy))
 	}
 	t.message.Signed = t.server.decided.knows(t.message.Header)
@@ -233,7 +233,7 @@ func (t *transaction) decide() library.Response {
 		return nil
 	}
 	t.leaving = t.plan.Apply(t.message.Header)
-	if t.signature, t.problem = t.state.Keys.Sign(t.leaving, t.plan.Sign); t.problem != nil {
+	if t.signature, t.problem = t.source.Ring().Sign(t.leaving, t.plan.Sign); t.problem != nil {
 		return t.unsigned(t.problem)
 	}
 	return nil
@@ -305,7 +305,7 @@ func (t *transaction) sign() ([]message.Field, error) {
 	return t.signature.Fields()
 }
 
-// close gives up the signature.
+// close frees the memory and the signature.
 func (t *transaction) close() {
 	t.server.headless.note(t)
 	t.release()

@@ -1,7 +1,6 @@
 package postfix
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -27,26 +26,12 @@ func (c Configuration) Dangers(w Wanted) []Finding {
 	if c.behindUs(w) {
 		note("move them before it", "smtpd_milters names other milters behind onbehalf by way of another setting; what they change breaks signatures")
 	}
-	if slices.Contains(c.list("receive_override_options"), "no_milters") {
-		note("take it out of main.cf", "receive_override_options contains no_milters: Postfix calls no milter, so no mail is signed or rewritten")
-	}
-	if filter := c.Setting("content_filter"); filter != "" {
-		note("make sure that mail which the filter hands back meets no milters, see master.cf in postfix.example.cf", "content_filter is %s", filter)
-	}
 	if origin := c.origin(); origin != "" && !strings.EqualFold(origin, c.Setting("myhostname")) && !strings.EqualFold(origin, w.Platform) {
 		note("set myorigin = $myhostname", "bounces that Postfix makes come from MAILER-DAEMON@%s (myorigin), which is neither this host's name nor %s", origin, w.Platform)
 	}
-	for _, o := range c.overrides {
-		switch {
-		case o.Name == "smtpd_milters" && !c.listCalls(o.Value, w) && !refers(o.Value, "smtpd_milters"):
-			note(fmt.Sprintf("add %s there, unless that is meant", c.Name(w.Milter)),
-				"in master.cf %s has smtpd_milters of its own (%s), so its mail bypasses onbehalf", o.Service, cmp.Or(o.Value, "none"))
-		case o.Name == "receive_override_options" && slices.Contains(words(o.Value), "no_milters"):
-			note("right where a content filter hands mail back; take it out elsewhere",
-				"in master.cf %s has no_milters, so what comes in there is neither signed nor rewritten", o.Service)
-		}
-	}
-	return all
+	all = append(all, c.riskFindings(w)...)
+	all = append(all, c.filterFindings(w)...)
+	return c.here(append(all, c.trustFindings(w)...))
 }
 
 // behindUs reports whether milters come behind us that setup cannot move.

@@ -74,13 +74,14 @@ func TestSettingFindings(t *testing.T) {
 		"smtpd_milters = inet:h:1":                                  Error,
 		"smtpd_milters = " + ours + " inet:h:1":                     Warning,
 		"milter_default_action = accept":                            Error,
+		"milter_default_action = shutdown":                          OK,
 		"internal_mail_filter_classes = ":                           Warning,
 		"smtp_line_length_limit = 0":                                OK,
 		"smtp_tls_policy_maps = hash:/x":                            Error, // a tenant wants TLS
 		"smtp_tls_policy_maps = " + tlsTable + " " + tlsTable:       Warning,
 		"transport_maps = " + rcptTab:                               Error,
 		"smtp_tls_policy_maps = " + tlsTable + "_tlsrpt":            Error,
-		"receive_override_options = no_address_mappings no_milters": Warning,
+		"receive_override_options = no_address_mappings no_milters": Error,
 	} {
 		setting, _, _ := strings.Cut(there, " = ")
 		level := Level(-1)

@@ -16,7 +16,13 @@
 //	ours.go         our tables in its settings, and the services that read them
 //	set.go          setting, checking and reloading
 //	finding.go      what is wrong, as data; the settings of needs.go judged
-//	dangers.go      settings that let mail bypass onbehalf or break signatures
+//	dangers.go      settings that let mail bypass onbehalf, break signatures or lose bounces
+//	risks.go        most of them, as a table
+//	places.go       where a setting has a value: main.cf, or a service that has its own
+//	filters.go      content filters, and where they hand mail back
+//	trusted.go      clients that may send, and whose mail onbehalf leaves alone
+//	door.go         where it takes mail of this host by SMTP
+//	instances.go    the other instances of this host
 //	direct.go       what keeps directly delivered mail from its way
 //	order.go        tables beside ours that answer first
 //	classes.go      domains that Postfix takes for its own

@@ -28,6 +28,7 @@ type Finding struct {
 	Why      string   // it matters, or what it does
 	Fix      string   // what to do
 	Commands []string // lines for a shell that do it
+	setting  string   // that was judged; empty: another thing
 }
 
 // reload is the command behind each change.
@@ -57,14 +58,15 @@ func (c Configuration) Findings(w Wanted, lookup Lookup) []Finding {
 		if change.Value == "" && change.Now == "" || odd[change.Name] {
 			continue // this Postfix has no such setting, or needs none; or tableFindings says it
 		}
-		all = append(all, c.judge(change, w))
+		f := c.judge(change, w)
+		f.setting = change.Name
+		all = append(all, f)
 	}
 	all = append(all, tables...)
-	all = append(all, c.Dangers(w)...)
 	if len(w.Direct) > 0 {
 		all = append(all, c.directFindings(w, lookup)...)
 	}
-	return all
+	return append(c.here(all), c.Dangers(w)...)
 }
 
 // grave are the settings without which mail leaves as it should not, or bounces are

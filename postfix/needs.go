@@ -28,7 +28,7 @@ type setting struct {
 var need = []setting{
 	{"smtpd_milters", smtpdMilters, "calls onbehalf for mail that comes by SMTP; other milters stay before it, because it signs what it sees"},
 	{"non_smtpd_milters", otherMilters, "calls onbehalf for mail of local programs (sendmail)"},
-	{"milter_default_action", tempfail, "while onbehalf is down, clients come back later (451); \"accept\" would let mail out unsigned. It applies to other milters, too"},
+	{"milter_default_action", defaultAction, "while onbehalf is down, clients come back later (451, or 421 with \"shutdown\"); \"accept\" would let mail out unsigned. It applies to other milters, too"},
 	{"internal_mail_filter_classes", bounces, "bounces that Postfix makes itself are signed, too"},
 	{"relay_domains", relayDomains, "accepts bounces that come back; without it they get \"Relay access denied\""},
 	{"relay_recipient_maps", relayRecipients, "addresses at the bounce domain; onbehalf refuses those that it did not make"},
@@ -106,7 +106,18 @@ func otherMilters(c Configuration, w Wanted) string {
 	return c.withMilter("non_smtpd_milters", w)
 }
 
-func tempfail(Configuration, Wanted) string { return "tempfail" }
+// defaultAction keeps what defers. "shutdown", the default since 3.10.8, says 421 once and ends the
+// session; with "tempfail" a session that outlives our restart gets 451 until its client closes it.
+func defaultAction(c Configuration, _ Wanted) string {
+	now, version := c.written["milter_default_action"], c.expanded["mail_version"]
+	switch {
+	case defers(c.expanded["milter_default_action"]):
+		return now
+	case version != "" && !Older(version, "3.10.8"):
+		return "shutdown"
+	}
+	return "tempfail"
+}
 
 func bounces(c Configuration, _ Wanted) string {
 	if slices.Contains(words(c.expanded["internal_mail_filter_classes"]), "bounce") {

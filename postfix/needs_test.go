@@ -59,6 +59,13 @@ func TestChanges(t *testing.T) {
 		{"non_smtpd_milters = " + ours, "non_smtpd_milters", "-"},
 		{"milter_default_action = accept", "milter_default_action", "tempfail"},
 		{"", "milter_default_action", "-"},
+		{"milter_default_action = shutdown", "milter_default_action", "-"},
+		{"milter_default_action = reject", "milter_default_action", "tempfail"},
+		{"milter_default_action = quarantine", "milter_default_action", "tempfail"},
+		{"milter_default_action = accept\nmail_version = 3.10.5", "milter_default_action", "tempfail"},
+		{"milter_default_action = accept\nmail_version = 3.10.13", "milter_default_action", "shutdown"},
+		{"milter_default_action = tempfail\nmail_version = 3.10.13", "milter_default_action", "-"},
+		{"milter_default_action = $mine = shutdown", "milter_default_action", "-"},
 		{"internal_mail_filter_classes = notify", "internal_mail_filter_classes", "notify, bounce"},
 		{"internal_mail_filter_classes = bounce notify", "internal_mail_filter_classes", "-"},
 		{"relay_domains = ${{$compatibility_level} <level {2} ? {$mydestination} : {}} = ", "relay_domains", "bounces.courseware.nl"},
@@ -81,7 +88,7 @@ func TestChanges(t *testing.T) {
 		t.Run(c.setting+" "+c.there, func(t *testing.T) {
 			p := postfixWith()
 			if c.there != "" {
-				p = postfixWith(c.there)
+				p = postfixWith(strings.Split(c.there, "\n")...)
 			}
 			got := "-"
 			for _, change := range p.Changes(wanted(t)) {

@@ -169,7 +169,7 @@ func (c Configuration) Renamed(readers []Reader, w Wanted) (fix string, commands
 	fix = "name it " + c.Name(w.Socketmap) + ", as every service reaches it"
 	for _, setting := range Settings(readers) {
 		if change := c.tidied(setting, w); !change.done() && len(c.tables(setting, w)) > 0 {
-			commands = append(commands, change.Line())
+			commands = append(commands, c.Here(change.Line()))
 		}
 	}
 	for _, r := range readers {
@@ -177,7 +177,7 @@ func (c Configuration) Renamed(readers []Reader, w Wanted) (fix string, commands
 			fix += fmt.Sprintf("; %s has %s of its own in master.cf", r.Service.Name, r.Setting)
 		}
 	}
-	return fix, append(commands, reload)
+	return fix, append(commands, c.Here(reload))
 }
 
 // Settings lists the settings that readers read, each once.

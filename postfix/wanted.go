@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,9 @@ type Wanted struct {
 	Socketmap string     // where it answers Postfix's tables
 	Maps      Maps       // that it answers there
 	Direct    []Delivery // of each tenant whose mail is delivered directly
+
+	Trusted    []netip.Prefix // trust.networks
+	SendingIPs []netip.Addr   // platform.sending_ips
 }
 
 // Maps are the names of our maps.

@@ -57,7 +57,7 @@ func TestRules(t *testing.T) {
 		{"and for what was said before", "none", "4.0.0", "delivery temporarily suspended: host mx00.gmx.net[192.0.2.1] refused to talk to me: 554-No 554 c=r0201 block listed", 42, Reputation},
 		{"a suspended delivery that reached nobody", "none", "4.4.1", "delivery temporarily suspended: connect to mx.example[192.0.2.1]:25: Connection refused", 60, Other},
 		{"4.7.5 is ours, not authentication", "none", "4.7.5", "X-Postfix; client TLS configuration problem", 58, Ours},
-		{"a failed look-up of a receiver's Postfix is not ours", elsewhere, "", "451 4.3.0 <x@receiver.example>: Temporary lookup failure", 0, Other},
+		{"a failed lookup of a receiver's Postfix is not ours", elsewhere, "", "451 4.3.0 <x@receiver.example>: Temporary lookup failure", 0, Other},
 		{"a receiver cannot speak for our Postfix", elsewhere, "", "550 5.7.0 client TLS configuration problem", 0, Other},
 		{"a milter of the receiver is not ours", elsewhere, "", "451 4.7.1 Service unavailable - try again later", 0, Other},
 	}

@@ -43,7 +43,7 @@ var (
 	named = []*receiver{gmail, outlook, exchange, yahoo, gmx, icloud, tOnline, laposte, orange, mimecast,
 		messageLabs, rackspace}
 
-	microsoft = []*receiver{outlook, exchange} // each gives replies of the other, too
+	microsoft = []*receiver{outlook, exchange} // each uses replies of the other, too
 
 	anyone  = &receiver{}
 	postfix = &receiver{name: "Postfix of this host"}

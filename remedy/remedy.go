@@ -1,6 +1,6 @@
 // Package remedy has the one type of error that says what to do about it. A program that shows
-// causes and fixes apart, in two columns or two fields of JSON, takes them from there: a text is
-// never cut in two to find them, because a value that the text quotes may hold anything.
+// causes and fixes separately, in two columns or two fields of JSON, takes them from there: a text
+// is never cut in two to find them, because a value that the text quotes may contain anything.
 package remedy
 
 import (
@@ -43,8 +43,8 @@ func New(fix, cause string, args ...any) *Error {
 	return &Error{Cause: fmt.Sprintf(cause, args...), Fix: fix}
 }
 
-// Of returns the cause and the fix of an error: of one without a fix, its text and the fix that is
-// given. What an Error was wrapped in is part of neither.
+// Of returns the cause and the fix of an error; for one without a fix, its text and otherwise.
+// What an Error was wrapped in is part of neither.
 func Of(err error, otherwise string) (cause, fix string) {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -38,7 +38,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkApply adds what it costs to foretell the header.
+// BenchmarkApply adds what it costs to predict the header.
 func BenchmarkApply(b *testing.B) {
 	m := benchMessage("academy@org-1.example")
 	plan := rewrite.Decide(m, manyTenants(b, 10).Snapshot())

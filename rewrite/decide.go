@@ -30,7 +30,7 @@ import (
 //	9  unreadable  not one author                policy.unreadable_from: refuse, or as 6
 //	10 forbidden   submitter may not use it      refuse
 //
-// A sender that sendmail(1) made up, because no one was named, gives way to the author before
+// A sender that sendmail(1) made up, because no one was named, is replaced by the author before
 // the table is applied. The null sender stays null in every row, and S and R are then absent: SPF
 // speaks of the HELO name. A sender in the platform's own domains stays, save in
 // rows 4 and 5, where SPF is all that aligns. A server may refuse its own domain as
@@ -76,7 +76,7 @@ func (f *facts) decide() Plan {
 	case f.unreadable != "":
 		return f.onBehalf(RowUnreadable, "author cannot be read")
 	case f.class == ofPlatform:
-		return f.keep(RowPlatform, "the platform's own mail", f.unlessOurs(f.bounceHome), f.platform.Signers(f.domain))
+		return f.keep(RowPlatform, "the platform's own mail", f.unlessOurs(f.bounceAtPlatform), f.platform.Signers(f.domain))
 	case f.class == ofNoTenant && f.policy.UnknownDomain == tenant.UnknownReject:
 		return f.refuse(RowUnknown, "author's domain belongs to no tenant", f.domain.String())
 	case f.class == ofNoTenant && f.policy.UnknownDomain == tenant.UnknownPass:
@@ -88,15 +88,15 @@ func (f *facts) decide() Plan {
 	case f.key && f.path:
 		return f.keep(RowKeyPath, "DKIM key and return path are live", f.unlessOurs(f.bounceAtTenant), f.live)
 	case f.key && f.spf && !f.toOwnServer():
-		return f.keep(RowKeySPF, "DKIM key and SPF are live", f.unlessAligned(f.unlessOurs(f.bounceHome)), f.live)
+		return f.keep(RowKeySPF, "DKIM key and SPF are live", f.unlessAligned(f.unlessOurs(f.bounceAtPlatform)), f.live)
 	case f.key && f.spf:
-		return f.keep(RowKey, "DKIM key is live, and a recipient is in the tenant's own domains", f.unlessOurs(f.bounceHome), f.live)
+		return f.keep(RowKey, "DKIM key is live, and a recipient is in the tenant's own domains", f.unlessOurs(f.bounceAtPlatform), f.live)
 	case f.key:
-		return f.keep(RowKey, "DKIM key is live", f.unlessOurs(f.bounceHome), f.live)
+		return f.keep(RowKey, "DKIM key is live", f.unlessOurs(f.bounceAtPlatform), f.live)
 	case f.path:
 		return f.keep(RowPath, "return path is live", f.bounceAtTenant, f.platform.Signers(f.domain))
 	case f.spf && f.canAlign():
-		return f.keep(RowSPF, "SPF is live", f.author5321, f.platform.Signers(f.domain))
+		return f.keep(RowSPF, "SPF is live", f.authorAsSender, f.platform.Signers(f.domain))
 	default:
 		return f.onBehalf(RowOnBehalf, "the author's domain has not authorized us")
 	}
@@ -124,7 +124,8 @@ func (f *facts) refuse(row Row, reason, detail string) Plan {
 	return p
 }
 
-// forbid refuses what the submitter may not send. Who is only claimed has no say in how.
+// forbid refuses what the submitter may not send. The policy is that of the submitter's tenant, not
+// of the tenant that the message claims to be from.
 func (f *facts) forbid(why string) Plan {
 	f.policy = f.policyOf(f.bound)
 	return f.refuse(RowForbidden, "submitter may not send as this author", why)
@@ -147,7 +148,7 @@ func (f *facts) keep(row Row, reason string, from sender, keys []tenant.Identity
 func (f *facts) onBehalf(row Row, reason string) Plan {
 	p := f.plan(row, Rewrite, reason)
 	p.Detail = cmp.Or(f.unreadable, f.notDirect)
-	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceHome))
+	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceAtPlatform))
 	from, keys := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom()), f.platform.Signers(f.platform.FromDomain)
 	if f.mayKeepFrom() {
 		if forbidden := f.forbidsField("Sender", f.bound); forbidden != "" {
@@ -222,7 +223,7 @@ func (f *facts) unlessAligned(otherwise sender) sender {
 	return otherwise
 }
 
-func (f *facts) bounceHome() *message.Address { return f.bounceAt(f.platform.Bounce) }
+func (f *facts) bounceAtPlatform() *message.Address { return f.bounceAt(f.platform.Bounce) }
 
 func (f *facts) bounceAtTenant() *message.Address { return f.bounceAt(f.tenant.ReturnPath) }
 
@@ -240,9 +241,9 @@ func (f *facts) bounceAt(domain message.Domain) *message.Address {
 	return &address
 }
 
-// author5321 makes the author the envelope sender, so that SPF speaks for the
+// authorAsSender makes the author the envelope sender, so that SPF speaks for the
 // domain in From.
-func (f *facts) author5321() *message.Address {
+func (f *facts) authorAsSender() *message.Address {
 	if f.aligns(f.m.Envelope.ReversePath) {
 		return nil
 	}

@@ -10,12 +10,12 @@ import (
 
 // Proven reports whether DNS shows now that a domain is the tenant's own, so that its mail
 // may be sent where the tenant says: the tenant has it in the table, and a DKIM key of ours or
-// the return path is active there or at a domain of the tenant's above it, for who controls a
-// zone controls all names below. Authorization "authorized" is proof by itself. One look-up
-// that found a key gone (state warning) ends the proof: mail then takes the ordinary way, by
-// MX, and nothing is lost.
+// the return path is active there or at a domain of the tenant's above it, because whoever controls
+// a zone controls all names below. Authorization "authorized" is proof by itself. One lookup
+// that found a key gone (state warning) ends the proof: mail is then delivered by MX, and nothing
+// is lost.
 func Proven(s *tenant.Snapshot, t *tenant.Tenant, d message.Domain) bool {
-	if owner, _ := s.Owner(d); owner == nil || owner != t {
+	if owner, _ := s.Owner(d); owner != t {
 		return false
 	}
 	switch t.Authorization {
@@ -46,7 +46,7 @@ func shows(s tenant.Standing, t *tenant.Tenant) bool {
 }
 
 // DirectHop returns the next hop to which mail for a domain is delivered directly, and
-// for whom; nil: it takes the ordinary way. In shadow mode nothing is changed, and so no mail
+// for whom; nil: it is delivered by MX. In shadow mode nothing is changed, and so no mail
 // is sent another way.
 func DirectHop(s *tenant.Snapshot, d message.Domain) (*tenant.Tenant, tenant.NextHop) {
 	owner, _ := s.Owner(d)
@@ -59,7 +59,7 @@ func DirectHop(s *tenant.Snapshot, d message.Domain) (*tenant.Tenant, tenant.Nex
 // direct reports whether every recipient is at a server of the tenant's own that mail is
 // delivered to directly. If only some are, notDirect says so.
 func (f *facts) direct() bool {
-	if len(f.tenant.Direct.Domains) == 0 || len(f.destinations) == 0 {
+	if len(f.destinations) == 0 {
 		return false
 	}
 	proven, direct := make(map[message.Domain]bool), 0
@@ -76,26 +76,30 @@ func (f *facts) direct() bool {
 		}
 		direct++
 	}
-	if all := len(f.destinations); 0 < direct && direct < all {
+	all := len(f.destinations)
+	if direct == all {
+		return true
+	}
+	if direct > 0 {
 		f.notDirect = fmt.Sprintf("not delivered directly: %d of %d recipients are elsewhere", all-direct, all)
 	}
-	return direct == len(f.destinations)
+	return false
 }
 
-// directSender makes the envelope sender of directly delivered mail a bounce address, for a
-// server may refuse its own domains from outside; or, where the tenant wants that, the author's.
+// directSender makes the envelope sender of directly delivered mail a bounce address, because
+// a server may refuse its own domains from outside; or, where the tenant wants that, the author's.
 func (f *facts) directSender() sender {
 	switch {
 	case f.tenant.Direct.Envelope == tenant.EnvelopeAuthor && f.canAlign():
-		return f.author5321
+		return f.authorAsSender
 	case f.path:
 		return f.unlessOurs(f.bounceAtTenant)
 	}
-	return f.unlessOurs(f.bounceHome)
+	return f.unlessOurs(f.bounceAtPlatform)
 }
 
 // toOwnServer reports whether a recipient is in one of the tenant's own domains. Its server
-// may refuse those domains as envelope sender, whatever SPF and DKIM say (Redirect Online:
+// may refuse those domains as envelope sender, whatever SPF and DKIM say (Exchange Online:
 // 550 5.7.68).
 func (f *facts) toOwnServer() bool {
 	return slices.ContainsFunc(f.destinations, func(d message.Domain) bool {

@@ -6,6 +6,7 @@ import (
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
+	"onbehalf/test/cases"
 )
 
 // TestProven holds that mail for a domain goes the tenant's way only while DNS shows that
@@ -74,5 +75,41 @@ func TestProven(t *testing.T) {
 				t.Errorf("Proven for %s: %v, want %v", c.of, got, c.want)
 			}
 		})
+	}
+}
+
+// TestDirectHop: mail for a domain takes the tenant's next hop while it is proven, delivered
+// directly, and not only watched.
+func TestDirectHop(t *testing.T) {
+	cast := cases.NewCast(t)
+	proven := tenant.Standing{Domain: must(message.ParseDomain("staff.intranet.example")), DKIM: []tenant.KeyStanding{{Name: "cw1", Mechanism: tenant.Mechanism{State: tenant.Active}}}}
+	whole := proven
+	whole.Domain = must(message.ParseDomain("intranet.example"))
+	hop := must(tenant.ParseNextHop("[mx.intranet.example]:25"))
+	for _, test := range []struct {
+		name, domain string
+		mode         tenant.Mode
+		standings    []tenant.Standing
+		direct       bool
+	}{
+		{"proven", "staff.intranet.example", tenant.Enforce, []tenant.Standing{proven}, true},
+		{"proven, with its parent", "staff.intranet.example", tenant.Enforce, []tenant.Standing{proven, whole}, true},
+		{"not proven", "staff.intranet.example", tenant.Enforce, nil, false},
+		{"only watched", "staff.intranet.example", tenant.Shadow, []tenant.Standing{proven}, false},
+		{"proven, not delivered directly", "intranet.example", tenant.Enforce, []tenant.Standing{proven, whole}, false},
+		{"of no tenant", "nobody.example", tenant.Enforce, nil, false},
+	} {
+		table := cast.TableWith(t, func(_ string, one *tenant.Tenant) { one.Policy.Mode = test.mode })
+		if err := table.SetStandings(test.standings...); err != nil {
+			t.Fatal(err)
+		}
+		owner, got := rewrite.DirectHop(table.Snapshot(), must(message.ParseDomain(test.domain)))
+		want := tenant.NextHop{}
+		if test.direct {
+			want = hop
+		}
+		if (owner != nil) != test.direct || got != want || owner != nil && owner.ID != "intranet" {
+			t.Errorf("%s: %+v of %+v, want %+v", test.name, got, owner, want)
+		}
 	}
 }

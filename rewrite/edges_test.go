@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,7 +99,7 @@ func TestForwardedFrom(t *testing.T) {
 	}
 }
 
-// TestLoopOrRefusal: a message that goes round in circles ends, and one that is refused anyway is told
+// TestLoopOrRefusal: a message that goes round in circles ends, and one that is refused anyway gets
 // why. In shadow mode it would not be refused, and ends as a loop.
 func TestLoopOrRefusal(t *testing.T) {
 	cast := cases.NewCast(t)
@@ -144,6 +145,149 @@ func TestManyAuthors(t *testing.T) {
 		plan := rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", from), s)
 		if plan.Row != want {
 			t.Errorf("%d mailboxes: want row %s\n%s", n, want, cases.Print(plan))
+		}
+	}
+}
+
+// TestDecidedBefore: what we have signed a moment ago passes when a program of this host hands it
+// back, and is forwarded where it has to go; from anybody else it is decided about like any other.
+func TestDecidedBefore(t *testing.T) {
+	cast := cases.NewCast(t)
+	table, bound := cast.Table(t, "ONBEHALF_PLATFORM_SENDING_IPS=192.0.2.20"), cast.AtLoopback(t)
+	bounce := rewrite.NewCodec(table.Snapshot().Platform().SRS, cases.Now).Bounce(message.ParsePath("academy@yourorganisationname.nl"), "yourorg", home, false).String()
+	at := func(ip string) message.Submitter { return message.Submitter{Client: netip.MustParseAddr(ip)} }
+	local := at("127.0.0.1")
+	local.Local = true
+	local.Client = netip.Addr{}
+	for _, test := range []struct {
+		name   string
+		who    message.Submitter
+		table  *tenant.Table
+		signed bool
+		to     string
+		row    rewrite.Row
+		action rewrite.Action
+	}{
+		{"from loopback", at("127.0.0.1"), table, true, "a@b.example", rewrite.RowDecided, rewrite.Pass},
+		{"from a local program", local, table, true, "a@b.example", rewrite.RowDecided, rewrite.Pass},
+		{"from an address of this host", at("192.0.2.20"), table, true, "a@b.example", rewrite.RowDecided, rewrite.Pass},
+		{"from an application", app, table, true, "a@b.example", rewrite.RowKeySPF, rewrite.Keep},
+		{"not signed", at("127.0.0.1"), table, false, "a@b.example", rewrite.RowKeySPF, rewrite.Keep},
+		{"from who is bound", at("127.0.0.1"), bound, true, "a@b.example", rewrite.RowForbidden, rewrite.Refuse},
+		{"to a bounce address", at("127.0.0.1"), table, true, bounce, rewrite.RowReturn, rewrite.Forward},
+	} {
+		m := mail(test.who, "courses@university.example", test.to, "From: courses@university.example")
+		m.Signed = test.signed
+		plan := rewrite.Decide(m, test.table.Snapshot())
+		if plan.Row != test.row || plan.Action != test.action {
+			t.Errorf("%s: want %s, %s\n%s", test.name, test.row, test.action, cases.Print(plan))
+		}
+		if plan.Action == rewrite.Forward && (len(plan.Redirects) != 1 || len(plan.Edits) != 1 || plan.ReversePath != nil) {
+			t.Errorf("%s: more than its recipient is changed\n%s", test.name, cases.Print(plan))
+		}
+	}
+}
+
+// TestLongAuthors: a From that has to be written again, and would have more than 7000 octets, is not.
+func TestLongAuthors(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	decide := func(first string, padding int) rewrite.Plan {
+		mailbox := `"` + strings.Repeat("n", 60) + `" <` + strings.Repeat("x", 64) + "@university.example>"
+		from := "From: " + first + strings.Repeat(",\r\n "+mailbox, 43) + ", " + strings.Repeat("y", padding) + "@university.example"
+		return rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", from), s)
+	}
+	longest := 0
+	for _, named := range []int{1, 30, 60, 90} {
+		for n := range 64 {
+			plan := decide(`"`+strings.Repeat("m", named)+`" <`+strings.Repeat("a", 64)+" @university.example>"+strings.Repeat(", b@university.example", 4), n+1)
+			if plan.Row == rewrite.RowKeySPF {
+				longest = max(longest, len(plan.Edits[0].Value))
+			} else if plan.Row != rewrite.RowUnreadable {
+				t.Fatal(cases.Print(plan))
+			}
+		}
+	}
+	if longest != 7000 {
+		t.Errorf("the longest From that is written again has %d octets", longest)
+	}
+	if plan := decide("a@university.example"+strings.Repeat(", "+strings.Repeat("b", 64)+"@university.example", 5), 64); plan.Row != rewrite.RowKeySPF {
+		t.Errorf("a long From that need not be written again:\n%s", cases.Print(plan))
+	}
+}
+
+// TestNamedBesideFrom: who is bound to a tenant may name no other in Resent-From, and not the
+// platform; who belongs to no tenant is not protected, nor is a name that Postfix adds to words.
+func TestNamedBesideFrom(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	bound := message.Submitter{Client: netip.MustParseAddr("198.51.100.1"), Login: "lms-club"}
+	for named, want := range map[string]rewrite.Row{
+		"a@club.example": rewrite.RowOnBehalf, "a@elsewhere.example": rewrite.RowOnBehalf,
+		"www-data@vps12.hoster.example": rewrite.RowOnBehalf, "www-data@hoster.example": rewrite.RowOnBehalf, "www-data": rewrite.RowOnBehalf,
+		"a@museum.example": rewrite.RowForbidden, "ceo@courseware.nl": rewrite.RowForbidden, "a@club.example, a@museum.example": rewrite.RowForbidden,
+	} {
+		m := mail(bound, "a@club.example", "student@receiver.example", "From: a@club.example", "Resent-From: "+named)
+		m.Host = must(message.ParseDomain("vps12.hoster.example"))
+		if plan := rewrite.Decide(m, s); plan.Row != want {
+			t.Errorf("Resent-From %s: want row %s\n%s", named, want, cases.Print(plan))
+		}
+	}
+}
+
+// TestSenderWithoutDomain: on a host whose name is not known, an envelope sender without a domain is
+// not taken for the host's own.
+func TestSenderWithoutDomain(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for _, sender := range []string{"x@[192.0.2.1]", "postmaster"} {
+		for _, author := range []string{"a@club.example", "a@university.example", "a@courseware.nl"} {
+			who := app
+			if author == "a@club.example" {
+				who.Login = "lms-club"
+			}
+			m := mail(who, sender, "student@receiver.example", "From: "+author)
+			m.Host = message.Domain{}
+			plan := rewrite.Decide(m, s)
+			if len(plan.Sign) == 0 || plan.ReversePath == nil || plan.ReversePath.Domain != home {
+				t.Errorf("%s leaves as %s\n%s", sender, plan.Sender(m), cases.Print(plan))
+			}
+		}
+	}
+}
+
+// TestManyReplies: Reply-To takes all authors of a From that is replaced, as far as there is room:
+// 7000 octets, of which each octet of a name may need four.
+func TestManyReplies(t *testing.T) {
+	s := cases.NewCast(t).Table(t, "ONBEHALF_POLICY_UNREADABLE_FROM=rewrite").Snapshot()
+	one := `"` + strings.Repeat("n", 20) + `" <` + strings.Repeat("x", 45) + "@nobody.example>" // 4 * 20 + 60 octets
+	for _, test := range []struct {
+		name, from string
+		replies    int
+	}{
+		{"one", one, 1},
+		{"as many as there may be", one + strings.Repeat(", "+one, 49), 50},
+		{"an octet more than there is room for", strings.Replace(one, "x", "xx", 1) + strings.Repeat(", "+one, 49), 49},
+		{"one that there is no room for", strings.Repeat("x", 7500) + "@nobody.example", 1},
+		{"two that there is no room for", strings.Repeat("x", 7500) + "@nobody.example, a@nobody.example", 1},
+		{"too many: to the envelope sender alone", "a@nobody.example" + strings.Repeat(", a@nobody.example", 50), 1},
+	} {
+		m := mail(app, "a@nobody.example", "student@receiver.example", "From: "+test.from)
+		to, _ := rewrite.Decide(m, s).Apply(m.Header).Get("Reply-To")
+		if got := strings.Count(to.Value, "@"); got != test.replies {
+			t.Errorf("%s: %d mailboxes in Reply-To, want %d", test.name, got, test.replies)
+		}
+	}
+}
+
+// TestManyFields: of what we may have to remove, a header holds 1000 fields of a name at most, and of
+// what is there once, 100.
+func TestManyFields(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for field, most := range map[string]int{"DKIM-Signature: v=1; d=x.example; s=a": 1000, "Sender: x@elsewhere.example": 1000, "Date: Mon, 01 Jun 2026 09:00:00 +0200": 99} {
+		for n, want := range map[int]rewrite.Row{most: rewrite.RowKeySPF, most + 1: rewrite.RowTooMany} {
+			fields := append([]string{"From: a@university.example"}, slices.Repeat([]string{field}, n)...)
+			plan := rewrite.Decide(mail(app, "a@university.example", "student@receiver.example", fields...), s)
+			if plan.Row != want {
+				t.Errorf("%d of %s: row %s, want %s", n, field, plan.Row, want)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"onbehalf/dmarc"
 	"onbehalf/message"
@@ -55,8 +56,8 @@ type facts struct {
 	lastStanding tenant.Standing
 }
 
-// owner is Snapshot.Owner, and standing Snapshot.Standing; they remember their last
-// answer, for the table asks for the same domain again and again.
+// owner is Snapshot.Owner, and standing Snapshot.Standing; they remember their last answer, because
+// the table asks for the same domain again and again.
 func (f *facts) owner(d message.Domain) (*tenant.Tenant, message.Domain) {
 	if f.lastOwner.domain != d {
 		f.lastOwner.domain = d
@@ -135,7 +136,7 @@ func (f *facts) readAuthor() {
 			f.unreadable = "From: " + err.Error()
 		case len(author.Mailboxes) > maxAuthors: // which are asked about all the same: may the submitter use them?
 			f.unreadable = fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
-		case author.Mended && len(f.standardFrom()) > maxWritten:
+		case author.Repaired && len(f.standardFrom()) > maxWritten:
 			f.unreadable = fmt.Sprintf("From: written in standard form it would be longer than %d octets", maxWritten)
 		}
 	default:
@@ -175,7 +176,7 @@ func (f *facts) forbids(bound *tenant.Tenant) string {
 		return ""
 	}
 	if login := f.m.Submitter.Login; login != "" && bound == nil && f.policy.UnboundLogins == tenant.UnboundRefuse && !f.platform.Submitters.Include(f.m.Submitter) {
-		return fmt.Sprintf("the login %s belongs to no tenant, and policy.unbound_logins refuses such", login)
+		return fmt.Sprintf("the login %s belongs to no tenant, and policy.unbound_logins refuses such logins", login)
 	}
 	for _, author := range f.everyMailbox() {
 		if reason := f.forbidsFrom(author.Address.Domain, bound); reason != "" {
@@ -263,12 +264,8 @@ func (f *facts) consult(d message.Domain) {
 }
 
 func appendNew(all, more []tenant.Identity) []tenant.Identity {
-	seen := make(map[tenant.Identity]bool, len(all))
-	for _, id := range all {
-		seen[id] = true
-	}
 	for _, id := range more {
-		if !seen[id] {
+		if !slices.Contains(all, id) {
 			all = append(all, id)
 		}
 	}
@@ -290,8 +287,7 @@ func (f *facts) spfHolds(d message.Domain) bool {
 func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
 	name, shown := f.tenant.ReturnPath, f.standing(apex).ReturnPath // which may be of another tenant's path
-	return f.tenant.Authorization == tenant.Auto && !name.IsZero() &&
-		f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
+	return f.tenant.Authorization == tenant.Auto && f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
 }
 
 // keysFor returns the live keys whose SDID aligns with the author's domain (RFC 9989

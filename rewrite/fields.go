@@ -9,7 +9,7 @@ import (
 	"onbehalf/tenant"
 )
 
-// replyTo leads replies to the author, unless the author has said where they go. A field
+// replyTo directs replies to the author, unless the author has said where they go. A field
 // without an address says nothing. Of an author that cannot be read the envelope sender is
 // what we know.
 func (f *facts) replyTo() []Edit {
@@ -41,8 +41,8 @@ func (f *facts) replyTo() []Edit {
 // milter writes near 60,000, and the signature would not fit.
 const maxWritten = 7000
 
-// fill returns a field a value where none of that name has one. Fields that say nothing go:
-// a receiver may take any of them.
+// fill sets the value of a field where none of that name says anything. Fields that say nothing are
+// removed: a receiver may take any of them.
 func (f *facts) fill(name string, says func(value string) bool, value func() string) []Edit {
 	there := f.m.Header.All(name)
 	if len(there) > maxEdits {
@@ -55,7 +55,7 @@ func (f *facts) fill(name string, says func(value string) bool, value func() str
 	var edits []Edit
 	for i := len(there); i > 0; i-- {
 		switch {
-		case said && says(there[i-1].Value):
+		case says(there[i-1].Value):
 		case !said && i == 1:
 			edits = append(edits, Edit{Op: Change, Index: 1, Name: name, Value: value()})
 		default:
@@ -100,8 +100,8 @@ func (f *facts) dropUnreadable(name string) []Edit {
 	})
 }
 
-// dropSender removes a Sender that names a tenant's domain, or one that the submitter may not use, beside
-// a From that is the platform's: programs would show "on behalf of" it, which nothing authenticates.
+// dropSender removes a Sender that names a tenant's domain, or one that the submitter may not use,
+// where From is the platform's: programs would show "on behalf of" it, which nothing authenticates.
 func (f *facts) dropSender() []Edit {
 	return f.drop("Sender", func(field message.Field) bool {
 		sender, err := message.ParseCompletedFrom(field.Value, f.completes)
@@ -128,7 +128,7 @@ func (f *facts) dropStale(keys []tenant.Identity) []Edit {
 	return append(signatures, results...)
 }
 
-// complete returns Date and Message-ID a value where they have none (RFC 5322 section 3.6).
+// complete sets Date and Message-ID where they have no value (RFC 5322 section 3.6).
 // The signature says that there is none but the signed ones; a later host that added them
 // would break it, and some receivers refuse mail without.
 func (f *facts) complete() []Edit {

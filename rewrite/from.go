@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,14 +13,13 @@ import (
 // OriginalFrom is the field that keeps the From that we replaced.
 const OriginalFrom = "X-Original-From"
 
-// settleFrom makes a From that stays say to every receiver what it said to us:
-// one is made where there is none, and one that is not written as it should be is
-// written again.
+// settleFrom makes a From that stays mean the same to every receiver as to us: a missing one is
+// made, and one that is not in standard form is written again.
 func (f *facts) settleFrom() []Edit {
 	switch {
 	case len(f.fields) == 0:
 		return []Edit{{Op: Add, Name: "From", Value: message.FormatMailboxes("From", f.author.Mailboxes...)}}
-	case f.author.Mended:
+	case f.author.Repaired:
 		return []Edit{{Op: Change, Index: 1, Name: "From", Value: f.standardFrom()}}
 	}
 	return nil
@@ -53,7 +53,7 @@ func (f *facts) replaceFrom() []Edit {
 			continue
 		}
 		if was == "" {
-			was = " (empty)" // so that the trail tells how many there were
+			was = " (empty)" // so that the trail shows how many there were
 		}
 		edits = append(edits, Edit{Op: Add, Name: OriginalFrom, Value: was})
 	}
@@ -82,11 +82,11 @@ func (f *facts) fromName() string {
 		pattern, tenantName = f.tenant.FromName, f.tenant.Name
 	}
 	author := f.namedAuthor()
-	name := firstOf(withoutAddresses(author.Name), withoutAddresses(author.Address.Local), tenantName)
+	name := cmp.Or(withoutAddresses(author.Name), withoutAddresses(author.Address.Local), tenantName)
 	if name == "" {
 		return f.platform.Name
 	}
-	return lay(name, pattern, func(placeholder string) string {
+	return fillPattern(name, pattern, func(placeholder string) string {
 		if placeholder == "tenant" {
 			return tenantName
 		}
@@ -106,15 +106,6 @@ func (f *facts) namedAuthor() message.Mailbox {
 	return message.Mailbox{}
 }
 
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
 // fromAddress returns the platform's address, with what its template asks for. What a
 // stranger claims goes into no address of ours, and nothing of an author of whom no tenant
 // answers. Where something that the template asks for is missing, or does not fit, nobody is
@@ -130,12 +121,10 @@ func (f *facts) fromAddress() message.Address {
 	local := f.platform.From.Expand(func(placeholder string) string {
 		value := id
 		switch {
-		case placeholder == "local" && id != "":
+		case id != "" && placeholder == "local":
 			value = plainAtom(author.Local)
-		case placeholder == "domain" && id != "":
+		case id != "" && placeholder == "domain":
 			value = author.Domain.String()
-		case placeholder == "local", placeholder == "domain":
-			value = ""
 		case placeholder == "reply":
 			value = NewCodec(f.platform.SRS, f.m.Received).Reply(author)
 		}

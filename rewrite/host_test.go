@@ -29,6 +29,8 @@ func TestHostOfAnotherOrganization(t *testing.T) {
 		{"sender made of $myorigin", "www-data@hoster.example", "courses@university.example", "a@b.example", local, rewrite.Keep, "courses@university.example", "courses@university.example"},
 		{"sender made of the host's name", "www-data@vps12.hoster.example", "courses@university.example", "a@b.example", local, rewrite.Keep, "courses@university.example", "courses@university.example"},
 		{"sender of another domain", "lists@example.org", "courses@university.example", "a@b.example", local, rewrite.Keep, "SRS0=*=D5=example.org=lists@bounces.courseware.nl", "courses@university.example"},
+		{"author at the host's name", "root@vps12.hoster.example", "root@vps12.hoster.example", "a@b.example", local, rewrite.Keep, "root@vps12.hoster.example", "root@vps12.hoster.example"},
+		{"author at $myorigin", "root@hoster.example", "root@hoster.example", "a@b.example", local, rewrite.Rewrite, "SRS0=*=D5=hoster.example=root@bounces.courseware.nl", `"root via Courseware" <noreply@courseware.nl>`},
 		{"name completed by $myorigin", "p@university.example", "Jansen@hoster.example, Piet <p@university.example>", "a@b.example", local, rewrite.Keep, "p@university.example", `"Jansen, Piet" <p@university.example>`},
 	}
 	for _, test := range tests {

@@ -284,7 +284,7 @@ func (l law) author() {
 		l.fail("there are %d From fields", len(fields))
 	}
 	author, err := message.ParseFrom(fields[0].Value)
-	if err != nil || author.Mended {
+	if err != nil || author.Repaired {
 		l.fail("From is not exact: %v", err)
 	}
 	for _, mailbox := range author.Mailboxes {
@@ -311,7 +311,7 @@ func (l law) authorized(d message.Domain) bool {
 	asks := l.s.Standing(d).DMARC
 	by := func(other message.Domain, strict bool) bool {
 		unseen := asks.Policy == dmarc.Unknown && owner.Authorization == tenant.Auto // it may be strict
-		return other == d || !strict && !unseen && other.Organizational() == d.Organizational()
+		return other == d || !strict && !unseen && dmarc.Listed(other) == dmarc.Listed(d)
 	}
 	for _, id := range l.plan.Sign {
 		live := owner.Authorization == tenant.Authorized || l.s.Standing(id.SDID).Key(id.Selector).Holds()
@@ -455,12 +455,12 @@ func (l law) forwarded() {
 		if err != nil {
 			l.fail("a receiver may read anything in From: %s", field.Text())
 		}
-		if replaced && (err != nil || author.Mended || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
+		if replaced && (err != nil || author.Repaired || len(l.after.All("From")) > 1 || author.Mailboxes[0].Address.Domain != platform.FromDomain) {
 			l.fail("From is replaced by %s: %v", field.Text(), err)
 		}
 		for _, mailbox := range author.Mailboxes {
-			org := mailbox.Address.Domain.Organizational()
-			if !replaced && (org == platform.Bounce.Organizational() || org == l.m.Host.Organizational()) {
+			org := dmarc.Listed(mailbox.Address.Domain)
+			if !replaced && (org == dmarc.Listed(platform.Bounce) || org == dmarc.Listed(l.m.Host)) {
 				l.fail("%s is vouched for by SPF", mailbox.Address)
 			}
 			if replaced && mailbox.Address.Local != "noreply" {

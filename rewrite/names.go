@@ -120,9 +120,9 @@ var gaps = strings.NewReplacer(
 	"()", "", "[]", "", "{}", "", "<>", "", `""`, "", "''", "",
 )
 
-// lay puts an author's name into the pattern that says on whose behalf it is sent, unless
+// fillPattern puts an author's name into the pattern that says on whose behalf it is sent, unless
 // the name says so already.
-func lay(name string, pattern tenant.Template, value func(placeholder string) string) string {
+func fillPattern(name string, pattern tenant.Template, value func(placeholder string) string) string {
 	const gap = "\x00"
 	before, behind, _ := strings.Cut(pattern.Expand(func(placeholder string) string {
 		if placeholder == "name" {
@@ -130,7 +130,7 @@ func lay(name string, pattern tenant.Template, value func(placeholder string) st
 		}
 		return value(placeholder)
 	}), gap)
-	if laid := len(before) + len(behind); laid > 0 && len(name) > laid && strings.HasPrefix(name, before) && strings.HasSuffix(name, behind) {
+	if len(name) > len(before)+len(behind) && strings.HasPrefix(name, before) && strings.HasSuffix(name, behind) {
 		return name
 	}
 	return pattern.Expand(func(placeholder string) string {

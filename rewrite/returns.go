@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/srs"
 	"onbehalf/tenant"
 )
 
-// Redirect is a recipient of ours that takes its mail elsewhere: a bounce comes
-// home, a reply reaches the author.
+// Redirect is a recipient of ours whose mail is forwarded: a bounce to the original sender, a reply
+// to the author.
 type Redirect struct {
 	Recipient string          `json:"recipient"` // as RCPT gave it
 	To        message.Address `json:"to"`
@@ -33,18 +34,18 @@ const (
 
 // Errors that refuse a recipient, besides those of srs.Codec.Decode.
 var (
-	ErrNoReply = errors.New("it is a reply address, and stands where bounce addresses do; or the other way round")
-	ErrGone    = errors.New("its tenant is not here any more")
+	ErrNoReply = errors.New("it is a reply address at a domain for bounce addresses, or a bounce address at a domain for replies")
+	ErrGone    = errors.New("its tenant no longer exists")
 	ErrLoop    = errors.New("it leads to a bounce address of ours")
 	// ErrClassic: the short check codes of other daemons can be guessed, and what a guess
 	// wins must not be a way to anybody's mailbox.
 	ErrClassic = errors.New("it was made by an earlier SRS daemon, and takes bounces only, which have the null sender")
-	// ErrSpelling: Postfix would deliver by its own reading, and could not be told to
-	// take back by ours.
+	// ErrSpelling: Postfix would deliver by its own reading, and a milter could not take such a
+	// recipient back.
 	ErrSpelling = errors.New("it is not written as a plain address: local-part@domain, without route, comment or blank")
 )
 
-// Ours reports whether mail to an address is ours to lead: it is at a domain where only
+// Ours reports whether mail to an address is ours to route: it is at a domain where only
 // addresses of ours exist, or it has the form of a reply address where those stand
 // beside the mailboxes of people.
 func Ours(to message.Address, s *tenant.Snapshot) bool {
@@ -54,7 +55,7 @@ func Ours(to message.Address, s *tenant.Snapshot) bool {
 
 // Route says where mail from an envelope sender to a recipient goes. Ours is false for an
 // ordinary recipient, with which we have nothing to do. An error refuses the recipient: it is
-// ours to lead, and leads nowhere. This is no relay: an address leads to whom its MAC covers,
+// ours to route, and leads nowhere. This is no relay: an address leads to whom its MAC covers,
 // and to nobody else. An address is good that is so now, or at one of the times that it may be
 // besides.
 func Route(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides ...time.Time) (x Redirect, ours bool, err error) {
@@ -68,7 +69,7 @@ func Route(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides .
 	if err != nil {
 		return Redirect{}, true, err
 	}
-	x, err = home(decoded, s)
+	x, err = mailboxBehind(decoded, s)
 	switch {
 	case err != nil:
 	case Ours(x.To, s):
@@ -101,7 +102,7 @@ func NewCodec(of tenant.SRS, now time.Time) srs.Codec {
 	return srs.New(s, now)
 }
 
-// decode reads an address that is ours to lead. Bounce and reply addresses do not
+// decode reads an address that is ours to route. Bounce and reply addresses do not
 // work in each other's place; the role addresses lead to the platform.
 func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []time.Time) (srs.Decoded, error) {
 	forBounces, forReplies := s.TakesBounces(to.Domain), s.Platform().TakesReplies(to.Domain)
@@ -125,9 +126,9 @@ func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []tim
 	return decoded, nil
 }
 
-// home finds the mailbox behind a decoded address: the one that it holds; else the
+// mailboxBehind finds the mailbox behind a decoded address: the one that it holds; else the
 // tenant's bounces_to; else the platform's.
-func home(d srs.Decoded, s *tenant.Snapshot) (Redirect, error) {
+func mailboxBehind(d srs.Decoded, s *tenant.Snapshot) (Redirect, error) {
 	if !d.Address.IsZero() {
 		x := Redirect{To: d.Address}
 		if owner, _ := s.Owner(d.Address.Domain); owner != nil {
@@ -148,14 +149,14 @@ func home(d srs.Decoded, s *tenant.Snapshot) (Redirect, error) {
 	return Redirect{To: owner.BouncesTo, Tenant: owner.ID}, nil
 }
 
-// isRole tells the mailboxes that every mail domain must have (RFC 5321 section
-// 4.5.1, RFC 2142 section 5).
+// isRole reports whether it is a mailbox that every mail domain must have (RFC 5321 section 4.5.1,
+// RFC 2142 section 5).
 func isRole(local string) bool {
 	return strings.EqualFold(local, "postmaster") || strings.EqualFold(local, "abuse")
 }
 
-// hop is the field that counts how often a message has been forwarded.
-const hop = "X-Onbehalf-Hop"
+// hopField counts how often a message has been forwarded.
+const hopField = "X-Onbehalf-Hop"
 
 // maxHops is after how many rounds a message is refused.
 const maxHops = 3
@@ -163,7 +164,7 @@ const maxHops = 3
 // hops counts the rounds that a message has made through this platform.
 func (f *facts) hops() int {
 	n := 0
-	for _, field := range f.m.Header.All(hop) {
+	for _, field := range f.m.Header.All(hopField) {
 		if strings.EqualFold(field.Text(), f.platform.Bounce.String()) {
 			n++
 		}
@@ -174,7 +175,7 @@ func (f *facts) hops() int {
 // readRecipients finds where each recipient is delivered: those of ours are redirected.
 // Those that lead nowhere were refused at RCPT. Local mail is redirected when it is
 // Postfix's own bounce, to an address as we wrote it. All other stays and comes to our own MX,
-// for it cannot be refused here, and Postfix does not take back what it has rewritten: the
+// because it cannot be refused here, and Postfix does not take back what it has rewritten: the
 // recipient would get it by both ways.
 func (f *facts) readRecipients() {
 	stays := f.m.Submitter.Local && !f.ownBounce
@@ -201,12 +202,12 @@ func (f *facts) readRecipients() {
 // has to arrive all the same. What is no such thing, and passes for the platform's own, is
 // refused.
 func (f *facts) forward(redirects []Redirect) Plan {
-	claimed := f.claimed(f.platform.Bounce.Organizational())
+	claimed := f.claimed(dmarc.Listed(f.platform.Bounce))
 	if claimed && !f.isNotification() {
 		return Plan{
 			Row: RowReturn, Action: Refuse, Tenant: redirects[0].Tenant,
 			Reason: "only the platform itself may send from its domains",
-			Detail: "From names " + f.platform.Bounce.Organizational().String(),
+			Detail: "From names " + dmarc.Listed(f.platform.Bounce).String(),
 		}
 	}
 	p := Plan{
@@ -217,7 +218,7 @@ func (f *facts) forward(redirects []Redirect) Plan {
 		Redirects:   redirects,
 	}
 	switch {
-	case claimed, f.claimed(f.m.Host.Organizational()):
+	case claimed, f.claimed(dmarc.Listed(f.m.Host)):
 		p.Detail = "From names a domain of the platform or of this host, and is replaced"
 	case !f.isReadable():
 		p.Detail = "From cannot be read one way only, and is replaced"
@@ -230,8 +231,9 @@ func (f *facts) forward(redirects []Redirect) Plan {
 	return p
 }
 
-// handOn leads a message on that was decided about and signed when it first came to this host.
-func (f *facts) handOn(redirects []Redirect) Plan {
+// forwardDecided forwards a message that was decided about and signed when it first came to this
+// host.
+func (f *facts) forwardDecided(redirects []Redirect) Plan {
 	return Plan{
 		Row: RowReturn, Action: Forward, Reason: "it was decided about when it came to this host, and is forwarded",
 		Tenant: redirects[0].Tenant, Redirects: redirects, Edits: f.hopEdit(),
@@ -249,7 +251,7 @@ func (f *facts) toOperator() *message.Address {
 	return &address
 }
 
-// isNotification reports whether a program wrote the message to tell of another one:
+// isNotification reports whether a program wrote the message to report on another one:
 // by the null sender (RFC 5321 section 4.5.5), Auto-Submitted (RFC 3834) or its type
 // (RFC 6522).
 func (f *facts) isNotification() bool {
@@ -282,13 +284,13 @@ func (f *facts) claimed(organization message.Domain) bool {
 	if len(f.fields) > maxEdits {
 		return true // who knows; it is refused
 	}
-	within := func(m message.Mailbox) bool { return m.Address.Domain.Organizational() == organization }
+	within := func(m message.Mailbox) bool { return dmarc.Listed(m.Address.Domain) == organization }
 	if len(f.fields) == 0 {
 		return slices.ContainsFunc(f.author.Mailboxes, within)
 	}
 	return slices.ContainsFunc(f.fields, func(field message.Field) bool {
 		author, err := message.ParseFrom(field.Value)
-		return slices.ContainsFunc(author.Mailboxes, within) || (err != nil || author.Mended) && mayName(field, organization)
+		return slices.ContainsFunc(author.Mailboxes, within) || (err != nil || author.Repaired) && mayName(field, organization)
 	})
 }
 
@@ -318,7 +320,7 @@ func stripCFWS(text string) string {
 }
 
 func (f *facts) hopEdit() []Edit {
-	return []Edit{{Op: Add, Name: hop, Value: " " + f.platform.Bounce.String()}}
+	return []Edit{{Op: Add, Name: hopField, Value: " " + f.platform.Bounce.String()}}
 }
 
 // withRedirects adds redirected recipients to the plan of a message that
@@ -328,7 +330,7 @@ func (f *facts) hopEdit() []Edit {
 // not the client's to be rewritten or refused.
 func (f *facts) withRedirects(p Plan) Plan {
 	redirects := f.redirects
-	onlyHome := len(redirects) == len(f.m.Envelope.ForwardPaths)
+	onlyRedirects := len(redirects) == len(f.m.Envelope.ForwardPaths)
 	switch {
 	case len(redirects) == 0:
 		return p
@@ -339,8 +341,8 @@ func (f *facts) withRedirects(p Plan) Plan {
 			Detail: fmt.Sprintf("it has come through here %d times", f.hops()),
 		}
 	case p.Row == RowDecided:
-		return f.handOn(redirects)
-	case p.Action == Pass, p.Shadow, onlyHome && (p.Row == RowUnknown || p.Row == RowUnreadable):
+		return f.forwardDecided(redirects)
+	case p.Action == Pass, p.Shadow, onlyRedirects && (p.Row == RowUnknown || p.Row == RowUnreadable):
 		return f.forward(redirects)
 	case p.Action == Refuse:
 		return p

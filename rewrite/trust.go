@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -51,7 +52,7 @@ func (f *facts) handsBack() bool {
 // completes reports whether Postfix adds the domain to a word without one: it is the
 // host's own name, or one above it ($myorigin), and no tenant's.
 func (f *facts) completes(d message.Domain) bool {
-	if f.m.Host.IsZero() || !f.m.Host.Within(d) || !d.Within(f.m.Host.Organizational()) {
+	if f.m.Host.IsZero() || !f.m.Host.Within(d) || !d.Within(dmarc.Listed(f.m.Host)) {
 		return false
 	}
 	owner, _ := f.owner(d)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,7 +20,8 @@ const (
 	// Idle is a connection between two messages or requests. It is closed when a new one needs its
 	// place, the one that was used longest ago first, and at the end.
 	Idle Use = iota
-	// Begun is a connection within a message that its client can begin again. It is closed at the end.
+	// Begun is a connection within a message that its client can begin again. It is closed at the
+	// end.
 	Begun
 	// Due is a connection within a message that is being answered. At the end it is waited for.
 	Due
@@ -48,7 +50,7 @@ type Counts struct {
 	Refused          int64 // new ones that were closed at once, because none was idle
 }
 
-// Conn is a connection that a Gate let in. Its Close gives up its place.
+// Conn is a connection that a Gate let in. Its Close frees its place.
 type Conn struct {
 	net.Conn
 	gate  *Gate
@@ -60,7 +62,7 @@ type Conn struct {
 var ErrClosed = errors.New("the server is closed")
 
 // Serve accepts connections until Close, and has each handled in a goroutine of its own, which
-// must see to it that the connection is closed. A failing accept (no file descriptor left, a peer
+// must make sure that the connection is closed. A failing accept (no file descriptor left, a peer
 // that went away) is logged and tried again after a pause: a daemon that no longer listens would
 // stop all mail.
 func (g *Gate) Serve(l net.Listener, handle func(*Conn)) error {
@@ -130,7 +132,7 @@ func (l gated) Accept() (net.Conn, error) {
 	}
 }
 
-// admit gives a connection a place: one that is free or that of an idle one. Otherwise the
+// admit takes a place for a connection: a free one, or that of an idle connection. Otherwise the
 // connection is closed, and nil returned.
 func (g *Gate) admit(conn net.Conn) *Conn {
 	g.mu.Lock()
@@ -160,7 +162,7 @@ func (g *Gate) makeRoom(conn net.Conn) bool {
 	return false
 }
 
-// warn says once a minute that there are too many connections.
+// warn logs, once a minute, that there are too many connections.
 func (g *Gate) warn(conn net.Conn, closed string) {
 	if now := time.Now(); now.Sub(g.warned) > time.Minute {
 		g.warned = now
@@ -193,7 +195,7 @@ func (c *Conn) cut() {
 	c.Conn.Close()
 }
 
-// Close closes the connection and gives up its place.
+// Close closes the connection and frees its place.
 func (c *Conn) Close() error {
 	g := c.gate
 	g.mu.Lock()
@@ -266,11 +268,9 @@ func (g *Gate) Cut() int {
 // cutAll closes the connections of some uses, and returns how many were not idle.
 func (g *Gate) cutAll(uses ...Use) (busy int) {
 	for c := range g.conns {
-		for _, use := range uses {
-			if c.place != nil && c.use == use {
-				c.cut()
-				busy += min(int(use), 1)
-			}
+		if c.place != nil && slices.Contains(uses, c.use) {
+			c.cut()
+			busy += min(int(c.use), 1)
 		}
 	}
 	return busy

@@ -87,7 +87,7 @@ func (d *desk) wantClosed(conn net.Conn) {
 	}
 }
 
-// TestFullGate: an idle connection gives way, the one that was used longest ago; one within a
+// TestFullGate: an idle connection is closed, the one that was used longest ago; one within a
 // message never. Where none is idle the new one is closed at once.
 func TestFullGate(t *testing.T) {
 	d := open(t, 3)

@@ -9,8 +9,8 @@ import (
 )
 
 // Inherited returns the sockets that systemd hands over (sd_listen_fds(3)), by the names that their
-// units give them (FileDescriptorName=). They outlive the process, so that no connection is lost
-// over a restart. The error names all that are no sockets to accept connections at.
+// units have for them (FileDescriptorName=). They outlive the process, so that no connection is
+// lost over a restart. The error names all that accept no connections.
 func Inherited() (map[string][]net.Listener, error) {
 	all := make(map[string][]net.Listener)
 	var failed error
@@ -19,7 +19,7 @@ func Inherited() (map[string][]net.Listener, error) {
 			listener, err := net.FileListener(file) // a copy of it
 			file.Close()
 			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("socket %q, handed over by systemd, is not one to accept connections at; take it out of the socket unit: %w", name, err))
+				failed = errors.Join(failed, fmt.Errorf("socket %q, handed over by systemd, accepts no connections; remove it from the socket unit: %w", name, err))
 				continue
 			}
 			all[name] = append(all[name], listener)

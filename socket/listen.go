@@ -41,7 +41,7 @@ func bind(network, address string) (net.Listener, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	inner.(*net.UnixListener).SetUnlinkOnClose(false) // the file may be another process's by then
-	file, err := exactly(address)
+	file, err := setModeAgain(address)
 	if err != nil {
 		inner.Close()
 		return nil, nil, err
@@ -49,8 +49,8 @@ func bind(network, address string) (net.Listener, fs.FileInfo, error) {
 	return inner, file, nil
 }
 
-// setMode gives a socket its mode before it has a file: bind(2) makes the file with the mode of the
-// socket, without what the umask of the process takes away.
+// setMode sets the mode of a socket before it has a file: bind(2) makes the file with the mode of
+// the socket, without what the umask of the process takes away.
 func setMode(_, _ string, socket syscall.RawConn) error {
 	var err error
 	if failed := socket.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) }); failed != nil {
@@ -59,8 +59,8 @@ func setMode(_, _ string, socket syscall.RawConn) error {
 	return err
 }
 
-// exactly gives a socket file what the umask has taken away from its mode.
-func exactly(path string) (fs.FileInfo, error) {
+// setModeAgain sets the mode of a socket file again, because the umask may have narrowed it.
+func setModeAgain(path string) (fs.FileInfo, error) {
 	file, err := os.Lstat(path)
 	if err != nil || file.Mode().Perm() == mode {
 		return file, err
@@ -78,7 +78,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if file.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there and is not a socket; remove it or choose another path", path)
+		return fmt.Errorf("%s exists and is not a socket; remove it or choose another path", path)
 	}
 	conn, err := net.Dial("unix", path)
 	switch {

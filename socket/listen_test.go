@@ -122,7 +122,7 @@ func TestListenGroup(t *testing.T) {
 	}
 }
 
-// anotherGroup gives a group that is not this process's own but may be given to files.
+// anotherGroup returns a group that is not this process's own but that its files may have.
 func anotherGroup() (id int, ok bool) {
 	if os.Geteuid() == 0 {
 		return 4242, true
@@ -261,7 +261,7 @@ func TestRemovedFile(t *testing.T) {
 			t.Errorf("state is %+v", s)
 		}
 	}
-	if lines := strings.Count(log.String(), "is opened again"); lines != 2 {
+	if lines := strings.Count(log.String(), "was created again"); lines != 2 {
 		t.Errorf("%d lines: %s", lines, log)
 	}
 	before.SetDeadline(time.Now().Add(5 * time.Second))
@@ -276,7 +276,7 @@ func TestRemovedFile(t *testing.T) {
 	}
 }
 
-// TestRemovedFolder: that is told, once, and ends when the folder is back.
+// TestRemovedFolder: it is logged once, and ends when the folder is back.
 func TestRemovedFolder(t *testing.T) {
 	folder := filepath.Join(newFolder(t), "f")
 	must(t, os.Mkdir(folder, 0o700))
@@ -291,10 +291,10 @@ func TestRemovedFolder(t *testing.T) {
 	for range 3 {
 		listener.check(logger)
 	}
-	if s := listener.State(); s.Problem != "its file was removed, and cannot be opened again: bind: no such file or directory" || s.Since.IsZero() {
+	if s := listener.State(); s.Problem != "its file was removed, and cannot be created again: bind: no such file or directory" || s.Since.IsZero() {
 		t.Errorf("state is %+v", s)
 	}
-	if lines := strings.Count(log.String(), "cannot be opened again"); lines != 1 {
+	if lines := strings.Count(log.String(), "cannot be created again"); lines != 1 {
 		t.Errorf("%d lines: %s", lines, log)
 	}
 	must(t, os.Mkdir(folder, 0o700))

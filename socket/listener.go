@@ -26,7 +26,7 @@ type Listener struct {
 type State struct {
 	Problem  string    // why they cannot; empty: they can, or it is not known yet that they cannot
 	Since    time.Time // when the problem was noticed
-	Reopened time.Time // when the socket was last opened again; zero: never
+	Reopened time.Time // when the socket was last created again; zero: never
 }
 
 // How long clients find no socket, and how long those are answered who found the old one.
@@ -77,8 +77,8 @@ func (l *Listener) Close() error {
 	return l.inner.Close()
 }
 
-// Watch looks every two seconds whether the file of the socket is still there, and opens the socket
-// again where it is not. It returns after Close, at once where the socket has no file.
+// Watch checks every two seconds whether the file of the socket is still there, and opens the
+// socket again where it is not. It returns after Close, at once where the socket has no file.
 func (l *Listener) Watch(log *slog.Logger) {
 	if l.file == nil {
 		return
@@ -118,16 +118,17 @@ func (l *Listener) check(log *slog.Logger) {
 		l.unreachable(err, log)
 		return
 	}
-	time.AfterFunc(drainFor, func(old net.Listener) func() { return func() { old.Close() } }(l.inner))
+	old := l.inner
+	time.AfterFunc(drainFor, func() { old.Close() })
 	l.inner, l.file = inner, file
 	l.state = State{Reopened: time.Now()}
-	log.Warn("a socket file was removed, and is opened again", "socket", l.address,
-		"remedy", "find out what removes files in its folder; mail that came meanwhile was deferred")
+	log.Warn("a socket file was removed, and was created again", "socket", l.address,
+		"remedy", "find out what removes files in its folder; mail that arrived meanwhile was deferred")
 }
 
-// unreachable notes why the socket cannot be opened again, and logs it once.
+// unreachable notes why the socket cannot be created again, and logs it once.
 func (l *Listener) unreachable(err error, log *slog.Logger) {
-	text := "its file was removed, and cannot be opened again: " + reason(err)
+	text := "its file was removed, and cannot be created again: " + reason(err)
 	if l.state.Problem == text {
 		return
 	}
@@ -135,8 +136,8 @@ func (l *Listener) unreachable(err error, log *slog.Logger) {
 		l.state.Since = time.Now()
 	}
 	l.state.Problem = text
-	log.Error("a socket file was removed, and cannot be opened again", "socket", l.address, "error", reason(err),
-		"remedy", "this is tried every two seconds; make room for it, or restart with another socket")
+	log.Error("a socket file was removed, and cannot be created again", "socket", l.address, "error", reason(err),
+		"remedy", "it is tried again every two seconds; remove what is in its place, or restart with another socket")
 }
 
 // reason returns the part of an error that does not repeat the address.

@@ -20,8 +20,8 @@ const (
 	Recipients      = "recipients"
 )
 
-// Answer returns the answer to a request, "MAP KEY". It is "OK " and a value, or notFound. Besides are
-// other times that it may be, see rewrite.Lead.
+// Answer returns the answer to a request, "MAP KEY". It is "OK " and a value, or notFound. Besides
+// are other times that it may be, see rewrite.Route.
 func Answer(s *tenant.Snapshot, request string, now time.Time, besides ...time.Time) string {
 	name, key, _ := strings.Cut(request, " ")
 	value := ""

@@ -15,7 +15,7 @@ import (
 )
 
 // BenchmarkLookups asks over a socket, on one connection and on many at once, among few
-// tenants and among many: what a look-up costs must not grow with their number.
+// tenants and among many: what a lookup costs must not grow with their number.
 func BenchmarkLookups(b *testing.B) {
 	for _, tenants := range []int{10, 100_000} {
 		table := manyDirect(b, tenants)

@@ -38,7 +38,7 @@ func TestSlowReader(t *testing.T) {
 }
 
 // TestManyPeers holds that those who have gone count no longer, and that thousands at once get
-// their answers or give way, with one line about it.
+// their answers or are closed, with one line about it.
 func TestManyPeers(t *testing.T) {
 	f := serve(t, socketmap.Limits{Connections: 100})
 	for range 500 {

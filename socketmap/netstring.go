@@ -21,8 +21,8 @@ const (
 
 var errMalformed = errors.New("not a netstring")
 
-// readRequest reads one request. Of one longer than maxKept only that is told. The error is
-// io.EOF only where no request had begun.
+// readRequest reads one request. Of one longer than maxKept it returns only that it is. The error
+// is io.EOF only where no request had begun.
 func readRequest(r *bufio.Reader) (text []byte, tooLong bool, err error) {
 	length, err := readLength(r)
 	if err != nil {

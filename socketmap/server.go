@@ -2,6 +2,7 @@ package socketmap
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,7 +27,7 @@ type Server struct {
 	Current func() *tenant.Snapshot
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
-	// Besides returns what time it may be besides, on a host whose clock has jumped.
+	// Besides returns the other times that it may be, on a host whose clock has jumped.
 	Besides func() []time.Time // nil: no other
 	Limits  Limits
 
@@ -33,22 +35,22 @@ type Server struct {
 	gate socket.Gate
 }
 
-// Limits bound what those who ask can make us hold: some 10 KiB a connection.
+// Limits bound the memory that clients can make us use: some 10 KiB a connection.
 type Limits struct {
 	// Connections are served at once. Each of Postfix's processes has one. At the limit the
-	// one that was asked longest ago gives way. Default 1000.
+	// one that was used longest ago is closed. Default 1000.
 	Connections int
 	// Idle is the time between requests. Postfix closes a connection after some time by
-	// itself, and a look-up fails when we do so first. Default 1 h.
+	// itself, and a lookup fails when we do so first. Default 1 h.
 	Idle time.Duration
 	// Stall is the time for a request that has begun, and for writing an answer. Default 10 s.
 	Stall time.Duration
 }
 
 func (s *Server) init() {
-	setDefault(&s.Limits.Connections, 1000)
-	setDefault(&s.Limits.Idle, time.Hour)
-	setDefault(&s.Limits.Stall, 10*time.Second)
+	s.Limits.Connections = cmp.Or(s.Limits.Connections, 1000)
+	s.Limits.Idle = cmp.Or(s.Limits.Idle, time.Hour)
+	s.Limits.Stall = cmp.Or(s.Limits.Stall, 10*time.Second)
 	if s.Now == nil {
 		s.Now = time.Now
 	}
@@ -58,20 +60,15 @@ func (s *Server) init() {
 	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log
 }
 
-func setDefault[T int | time.Duration](value *T, otherwise T) {
-	if *value == 0 {
-		*value = otherwise
-	}
-}
-
 // Serve answers at a listener until Close. Then it returns socket.ErrClosed.
 func (s *Server) Serve(listener net.Listener) error {
 	s.once.Do(s.init)
 	return s.gate.Serve(listener, s.converse)
 }
 
-// Close closes the listeners and all connections, and waits until nobody works any more. There
-// is no answer to wait for: none takes longer than a look into memory, and Postfix asks again.
+// Close closes the listeners and all connections, and waits until their goroutines have ended.
+// There is no answer to wait for: none takes longer than a lookup in memory, and Postfix asks
+// again.
 func (s *Server) Close() {
 	s.once.Do(s.init)
 	s.gate.Close()
@@ -85,9 +82,9 @@ type conn struct {
 	in     *bufio.Reader
 }
 
-// converse serves a connection. All give way to new ones, the one that was asked longest ago first:
-// Postfix connects again when it needs one, and what stalls in the middle of a request is none
-// of Postfix's.
+// converse serves a connection. Any may be closed for a new one, the one that was used longest ago
+// first: Postfix connects again when it needs one, and what stalls in the middle of a request is
+// not Postfix.
 func (s *Server) converse(inner *socket.Conn) {
 	c := &conn{Conn: inner, server: s, in: bufio.NewReader(inner)}
 	defer c.Close()
@@ -99,7 +96,7 @@ func (s *Server) converse(inner *socket.Conn) {
 	}
 }
 
-// errMilter is a peer that speaks another protocol of Postfix's: a frame of the milter
+// errMilter is a peer that speaks Postfix's other protocol: a frame of the milter
 // protocol begins with its length in four octets, of which the first is 0.
 var errMilter = errors.New("the peer speaks the milter protocol")
 
@@ -129,12 +126,12 @@ func (c *conn) exchange() error {
 	return err
 }
 
-// answer finds nothing where something is wrong with us: an error would stop all mail.
+// answer finds nothing where something is wrong on our side: an error would stop all mail.
 func (s *Server) answer(request string) (answer string) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			answer = notFound
-			s.Log.Error("socketmap look-up failed and found nothing; mail goes on", "panic", fault, "stack", string(debug.Stack()))
+			s.Log.Error("socketmap lookup failed and found nothing; mail goes on", "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
 	snapshot := s.Current()
@@ -151,7 +148,7 @@ func (c *conn) explain(err error) {
 	switch {
 	case err == io.EOF, isOrdinary(err):
 	case errors.Is(err, errMilter):
-		c.server.Log.Error("a milter client called the socketmap socket, and was cut off", socket,
+		c.server.Log.Error("a milter client called the socketmap socket, and was disconnected", socket,
 			"remedy", "name the milter's socket in smtpd_milters and non_smtpd_milters, and this one only in transport_maps and other tables")
 	default:
 		c.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "socketmap connection closed", socket, slog.Any("error", err))
@@ -159,10 +156,6 @@ func (c *conn) explain(err error) {
 }
 
 func isOrdinary(err error) bool {
-	for _, end := range []error{net.ErrClosed, os.ErrDeadlineExceeded, syscall.EPIPE, syscall.ECONNRESET} {
-		if errors.Is(err, end) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]error{net.ErrClosed, os.ErrDeadlineExceeded, syscall.EPIPE, syscall.ECONNRESET},
+		func(end error) bool { return errors.Is(err, end) })
 }

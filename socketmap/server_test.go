@@ -165,9 +165,9 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestSilentPeers holds that who begins a request and does not end it is cut off, and who only
+// TestStalledPeers holds that who begins a request and does not end it is cut off, and who only
 // keeps a connection is not.
-func TestSilentPeers(t *testing.T) {
+func TestStalledPeers(t *testing.T) {
 	f := serve(t, socketmap.Limits{Stall: 100 * time.Millisecond})
 	idle, stalled := f.dial(t), f.dial(t)
 	if _, err := ask(idle, direct); err != nil {
@@ -182,8 +182,8 @@ func TestSilentPeers(t *testing.T) {
 	}
 }
 
-// TestConnectionLimit holds that at the limit the connection gives way that was asked longest
-// ago, be it silent in the middle of a request.
+// TestConnectionLimit holds that at the limit the connection is closed that was used longest
+// ago, even in the middle of a request.
 func TestConnectionLimit(t *testing.T) {
 	f := serve(t, socketmap.Limits{Connections: 3})
 	var all []net.Conn
@@ -259,7 +259,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestChangesCount holds that a look-up sees the standings of its own instant.
+// TestChangesCount holds that a lookup sees the standings of its own instant.
 func TestChangesCount(t *testing.T) {
 	table := cast(t)
 	f := serveTable(t, socketmap.Limits{}, table.Snapshot)

@@ -372,7 +372,7 @@ func TestDecodeErrors(t *testing.T) {
 	for local, want := range map[string]error{
 		"academy": srs.ErrNotOurs, "postmaster": srs.ErrNotOurs, "SRS0": srs.ErrNotOurs, "SRS0=": srs.ErrNotOurs, "SRS0==": srs.ErrNotOurs,
 		"SRS0=a=b=c": srs.ErrNotOurs, "SRS0=a=D5=x.example=": srs.ErrNotOurs, "SRS0=a=D5=x_y=u": srs.ErrForged, "SRS0=a=D5=x+y=u": srs.ErrNotOurs, "SRS0=a=D5=x.example=u": srs.ErrForged,
-		"SRS0=aaaaaaaa=D5=x.example=u": srs.ErrForged, "SRS1=a=b": srs.ErrNotOurs, "SRS1=a=x.example=u": srs.ErrNotOurs, "SRS1=a=x.example==u": srs.ErrForged,
+		"SRS0=aaaaaaaa=D5=x.example=u": srs.ErrForged, "SRS1=a=b": srs.ErrNotOurs, "SRS1=a=x.example=u": srs.ErrNotOurs, "SRS1=a=x.example==u": srs.ErrForged, "SRS1=a=x+y==u": srs.ErrNotOurs,
 		"SRS1=a=x.example==": srs.ErrNotOurs, "SRS2=a=D5=x.example=u": srs.ErrNotOurs, "bounces": srs.ErrNotOurs, "bounces=": srs.ErrNotOurs,
 		"bounces+": srs.ErrNotOurs, "bounces+t=": srs.ErrNotOurs, "bounces+t==": srs.ErrForged, "bounces+t=a=D5": srs.ErrForged, "reply": srs.ErrNotOurs,
 		"reply+t": srs.ErrNotOurs, "replies=a=D5=x.example=u": srs.ErrNotOurs, "SRS0x": srs.ErrNotOurs, "SRS0/a=D5=x.example=u": srs.ErrNotOurs,

@@ -18,7 +18,7 @@ type Decoded struct {
 // Why an address does not lead anywhere.
 var (
 	ErrNotOurs = errors.New("it does not have the form of a bounce or reply address")
-	ErrForged  = errors.New("its check code does not fit: it is mistyped, forged, or made with a secret that is gone")
+	ErrForged  = errors.New("its check code is wrong: it is mistyped, forged, or made with a secret that is no longer in use")
 	ErrExpired = errors.New("it has expired")
 )
 

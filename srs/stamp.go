@@ -54,7 +54,7 @@ func (c Codec) dayOf(tt string) int {
 }
 
 // checkAge refuses a stamp that is too old, or of a day yet to come (tomorrow is
-// let pass: clocks differ). Reply addresses are good as long as a stamp can tell.
+// accepted: clocks differ). Reply addresses are good for as long as a stamp can show.
 func (c Codec) checkAge(tt, purpose string) error {
 	age, ok := c.age(tt)
 	if !ok {

@@ -113,7 +113,7 @@ func cutBrackets(s string) (host, port string, bracketed bool) {
 	return host, port, false
 }
 
-// allDigits says a mistyped address from a name: no top-level domain is a number.
+// allDigits reports whether it is a mistyped address, not a name: no top-level domain is a number.
 func allDigits(d message.Domain) bool {
 	name := d.String()
 	return strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "0123456789") == ""

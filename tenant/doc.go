@@ -15,4 +15,5 @@
 //   - standing.go: Standing, and the state of each mechanism
 //   - table.go: Table and Snapshot
 //   - direct.go: direct delivery; selector.go: selectors of DKIM
+//   - sample.go: a message as a tenant would send it
 package tenant

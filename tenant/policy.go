@@ -167,8 +167,8 @@ func (p *Platform) Signers(from message.Domain) []Identity {
 	return append(as(p.FromDomain), own[0])
 }
 
-// TakesReplies tells whether reply addresses of ours stand at the domain: where From
-// is made of them.
+// TakesReplies reports whether reply addresses of ours stand at the domain: where From is made of
+// them.
 func (p *Platform) TakesReplies(d message.Domain) bool {
 	return !d.IsZero() && d == p.FromDomain && p.From.Holds("reply")
 }
@@ -232,8 +232,8 @@ func ParseTemplate(text string, placeholders ...string) (Template, error) {
 	}
 }
 
-// Expand replaces each placeholder by what value gives for its name. What value
-// gives is not looked at for placeholders again.
+// Expand replaces each placeholder with what value returns for its name. What value returns is not
+// searched for placeholders again.
 func (t Template) Expand(value func(name string) string) string {
 	var b strings.Builder
 	for rest := t.text; ; {

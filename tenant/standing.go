@@ -12,7 +12,7 @@ import (
 type State string
 
 const (
-	Unknown State = ""        // never looked, or no answer yet
+	Unknown State = ""        // never looked up, or no answer yet
 	Pending State = "pending" // not there
 	Active  State = "active"  // there
 	Warning State = "warning" // was there, one lookup found it gone

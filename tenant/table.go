@@ -164,7 +164,8 @@ func (i keyIndexer) PrefixFromArgs(args ...any) ([]byte, error) { return i.FromA
 // discovered is the index of the standings of names that mail came from and a wildcard covers.
 const discovered = "discovered"
 
-// discoveredIndexer orders them by labels from the root, so that those below a wildcard stand together.
+// discoveredIndexer orders them by labels from the root, so that those below a wildcard stand
+// together.
 type discoveredIndexer struct{ keyIndexer }
 
 func (discoveredIndexer) FromObject(record any) (bool, []byte, error) {
@@ -326,8 +327,8 @@ func (s *Snapshot) EachStanding(visit func(*Standing)) error {
 	return nil
 }
 
-// Discovered returns the domains of a tenant that no pattern names, but one of its wildcards covers and
-// mail came from, in order. It visits these alone.
+// Discovered returns the domains of a tenant that no pattern names, but one of its wildcards covers
+// and mail came from, in order. It visits these alone.
 func (s *Snapshot) Discovered(t *Tenant) ([]message.Domain, error) {
 	var all []message.Domain
 	for _, p := range t.Domains {

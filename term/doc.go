@@ -1,4 +1,4 @@
-// Package term is the only way from this program to a person's terminal.
+// Package term is the only way from this program to a terminal.
 //
 // A terminal obeys what it prints: control characters move the cursor and repaint lines, and
 // bidirectional ones (Unicode UAX #9) turn letters round, so that evil.example reads as another

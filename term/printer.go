@@ -22,7 +22,7 @@ type Printer struct {
 	colour  bool
 }
 
-// New returns a printer. On a terminal it goes by the terminal's width, and has colour unless
+// New returns a printer. On a terminal it uses the terminal's width, and has colour unless
 // NO_COLOR is set (no-color.org) or the terminal is a dumb one.
 func New(out io.Writer) *Printer {
 	p := &Printer{out: out, columns: Columns}
@@ -36,7 +36,7 @@ func New(out io.Writer) *Printer {
 	return p
 }
 
-// IsTerminal reports whether a person may be at the other end: /dev/null is no terminal.
+// IsTerminal reports whether a file is a terminal. /dev/null is none.
 func IsTerminal(end any) bool {
 	file, is := end.(*os.File)
 	return is && xterm.IsTerminal(int(file.Fd()))
@@ -83,8 +83,8 @@ func (p *Printer) Item(label string, indent int, format string, args ...any) {
 	}
 }
 
-// Table prints rows below a head, nil meaning none, and then calls explain for each row, nil
-// meaning that there is nothing to say about them. The last column is not wrapped.
+// Table prints rows below a head, nil meaning none, and calls explain after each row, nil
+// meaning that there is nothing to add. The last column is not wrapped.
 func (p *Printer) Table(head []string, rows [][]string, explain func(i int)) {
 	all := rows
 	if head != nil {

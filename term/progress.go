@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// Progress says on one line of a terminal how far a command is, and leaves no trace. Where out is
-// no terminal it says nothing.
+// Progress shows on one line of a terminal how far a command is, and leaves no trace. Where out is
+// no terminal it shows nothing.
 type Progress struct{ out io.Writer }
 
 // NewProgress returns one for standard error.

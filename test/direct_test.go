@@ -273,7 +273,7 @@ func (s *street) probes() {
 	}
 	client.Do("RSET")
 	if lines := s.log.String(); strings.Contains(lines, "double-bounce") || strings.Count(lines, "\n") != before {
-		s.t.Errorf("look-ups or probes are in the log:\n%s", lines)
+		s.t.Errorf("lookups or probes are in the log:\n%s", lines)
 	}
 }
 
@@ -392,7 +392,7 @@ func TestDirectDown(t *testing.T) {
 	s.await("the queue to be empty", func() bool { return s.postfix.Queue(t) == "" })
 }
 
-// TestDirectKilled kills the daemon under 200 look-ups a second on 20 connections, while
+// TestDirectKilled kills the daemon under 200 lookups a second on 20 connections, while
 // somebody else holds its sockets, as systemd does: nobody is told to come back later.
 func TestDirectKilled(t *testing.T) {
 	if !apart(t) {
@@ -437,9 +437,9 @@ func TestDirectKilled(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	s.serveHeld()
 	workers.Wait()
-	t.Logf("%d look-ups, %d of them answered 451", asked.Load(), late.Load())
+	t.Logf("%d lookups, %d of them answered 451", asked.Load(), late.Load())
 	if asked.Load() < 400 {
-		t.Errorf("only %d look-ups", asked.Load())
+		t.Errorf("only %d lookups", asked.Load())
 	}
 }
 

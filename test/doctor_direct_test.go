@@ -90,7 +90,7 @@ func TestDoctorDirect(t *testing.T) {
 		words                []string
 		mends                bool
 	}{
-		{"no transport_maps", "transport_maps =", "error", []string{"transport_maps does not name our socketmap, it is empty", "goes by MX", "postconf -e 'transport_maps = " + way + "'"}, true},
+		{"no transport_maps", "transport_maps =", "error", []string{"transport_maps does not name our socketmap, it is empty", "goes by MX", "postconf -c " + p.postfix.ConfigDir + " -e 'transport_maps = " + way + "'"}, true},
 		{"no policy", "smtp_tls_policy_maps =", "error", []string{"smtp_tls_policy_maps does not name our socketmap", tls}, true},
 		{"the whole path, which chrooted services cannot see", "transport_maps = socketmap:unix:" + socket + ":transport", "error",
 			[]string{"does not reach unix:" + socket + " from its chroot", "(rewrite/unix)", "see nothing outside of", "name it unix:onbehalf/socketmap.sock"}, true},
@@ -105,7 +105,7 @@ func TestDoctorDirect(t *testing.T) {
 		{"a map for Postfix 3.10", "smtp_tls_policy_maps = " + tls + "_tlsrpt", "error", []string{"attributes that Postfix knows from 3.10 on", "defers all mail"}, true},
 		{"twice", "transport_maps = " + way + ", " + way, "warning", []string{"names our socketmap twice"}, true},
 		{"hidden by a table that answers all", "transport_maps = static:smtp:[127.0.0.1]:1, " + way, "error",
-			[]string{"static:smtp:[127.0.0.1]:1 stands before our table and answers for university.example (smtp:[127.0.0.1]:1)", "postconf -e 'transport_maps = " + way + ", static:smtp:[127.0.0.1]:1'"}, false},
+			[]string{"static:smtp:[127.0.0.1]:1 stands before our table and answers for university.example (smtp:[127.0.0.1]:1)", "postconf -c " + p.postfix.ConfigDir + " -e 'transport_maps = " + way + ", static:smtp:[127.0.0.1]:1'"}, false},
 		{"behind ours it may answer all", "transport_maps = " + way + " static:smtp:[127.0.0.1]:1", "ok", []string{"transport_maps = " + way}, false},
 		{"hidden by a pattern", "transport_maps = regexp:{{/@university\\.example$$/ smtp:[127.0.0.1]:1}}, " + way, "error", []string{"regexp:{{/@university", "stands before our table and answers for university.example (smtp:[127.0.0.1]:1)"}, false},
 		{"an entry that counts no more", "transport_maps = inline:{university.example=smtp:[127.0.0.1]:1}, " + way, "warning",
@@ -156,7 +156,7 @@ func TestDoctorDirect(t *testing.T) {
 	t.Run("no authority", func(t *testing.T) {
 		p.tenants(strings.Replace(directTenant, "tls: encrypt", "tls: verify", 1))
 		p.postconf("smtp_tls_CApath =")
-		p.undo(p.doctor().finds(t, "error", "smtp(8) trusts no authority, and direct.tls is verify for university", "postconf -e 'smtp_tls_CAfile = "))
+		p.undo(p.doctor().finds(t, "error", "smtp(8) trusts no authority, and direct.tls is verify for university", "postconf -c "+p.postfix.ConfigDir+" -e 'smtp_tls_CAfile = "))
 		p.doctor().finds(t, "ok", "smtp(8) trusts authorities")
 		p.postconf("smtp_tls_CAfile =")
 		p.postconf("smtp_tls_CApath = /etc/ssl/certs")

@@ -24,9 +24,9 @@ type symptom struct {
 }
 
 // doctor examines the premises as the user nobody, and holds exit status against findings.
-func (p *premises) doctor() diagnosis {
+func (p *premises) doctor(more ...string) diagnosis {
 	p.t.Helper()
-	output, talk, status := p.run("doctor", "--user", "nobody", "--json")
+	output, talk, status := p.run(append([]string{"doctor", "--user", "nobody", "--json"}, more...)...)
 	var d diagnosis
 	if err := json.Unmarshal([]byte(output), &d); err != nil {
 		p.t.Fatalf("%v\n%s%s", err, output, talk)
@@ -131,7 +131,7 @@ func (p *premises) serveAsNobody() {
 func (p *premises) undo(f symptom) {
 	p.t.Helper()
 	for _, line := range f.Commands {
-		if strings.HasPrefix(line, "postfix reload") || strings.HasPrefix(line, "systemctl") {
+		if strings.HasPrefix(line, "postfix ") || strings.HasPrefix(line, "systemctl") {
 			continue
 		}
 		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
@@ -175,6 +175,127 @@ func TestDoctor(t *testing.T) {
 		t.Error("a message was sent")
 	}
 
+	d.finds(t, "ok", "bypassed Postfix", "doctor --smtp")
+	t.Run("through Postfix", func(t *testing.T) {
+		p.doctor("--smtp").finds(t, "ok", "Postfix shows onbehalf the messages that it takes at "+p.postfix.SMTPAddr, "nothing was sent")
+		if p.postfix.Queue(t) != "" || strings.Contains(p.postfix.Log(), "status=") {
+			t.Error("a message was sent")
+		}
+		p.set(p.postfix, "receive_override_options=no_milters")
+		d := p.doctor("--smtp")
+		d.finds(t, "error", "Postfix took a message at "+p.postfix.SMTPAddr+" that onbehalf refuses", "postmaster@courseware.nl")
+		f := d.finds(t, "error", "receive_override_options contains no_milters", "postconf -c "+p.postfix.ConfigDir+" -X receive_override_options")
+		p.undo(f)
+		p.postfixCommand(p.postfix, "reload")
+		p.await("the message to leave", func() bool { return p.postfix.Queue(t) == "" })
+		well(t)
+	})
+	t.Run("another instance", func(t *testing.T) {
+		folder := p.folder + "/out"
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		queue := p.folder + "/out-spool"
+		for name, text := range map[string]string{
+			"main.cf":   "queue_directory = " + queue + "\nmulti_instance_enable = yes\nsmtp_generic_maps = static:x\n",
+			"master.cf": "127.0.0.1:1 inet n - y - - smtpd\n  -o smtpd_milters=\nsmtp unix - - y - - smtp\n",
+		} {
+			if err := os.WriteFile(folder+"/"+name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := time.Now().Add(-time.Minute)
+		for _, name := range []string{"main.cf", "master.cf"} {
+			if err := os.Chtimes(folder+"/"+name, before, before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.postconf("multi_instance_directories = " + folder)
+		d := p.doctor()
+		d.finds(t, "error", "Postfix ("+folder+") is not running")
+		d.finds(t, "warning", "the Postfix in "+folder+" does not call onbehalf", "MAIL_CONFIG="+folder+" onbehalf setup --apply")
+		d.finds(t, "warning", "smtp_generic_maps is static:x")
+		output, _, _ := p.run("setup")
+		if !strings.Contains(output, "does not call onbehalf") {
+			t.Errorf("setup says nothing of it:\n%s", output)
+		}
+		if out, err := exec.Command("postconf", "-c", folder, "-e", "multi_instance_enable = no").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		p.doctor().finds(t, "ok", "it is not enabled")
+		p.postconf("multi_instance_directories =")
+		well(t)
+	})
+	t.Run("$mua_milters", func(t *testing.T) {
+		p.postconf("mua_milters = unix:onbehalf/milter.sock")
+		master, err := os.ReadFile(p.postfix.ConfigDir + "/master.cf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.master("127.0.0.1:1 inet n - y - - smtpd -o smtpd_milters=$mua_milters")
+		p.settle()
+		if text, _, status := p.run("doctor", "--user", "nobody"); status != 0 || !strings.HasSuffix(text, " ok, 0 warnings, 0 errors\n") {
+			t.Errorf("exit status %d\n%s", status, text)
+		}
+		p.postconf("mua_milters =")
+		p.doctor().finds(t, "warning", "127.0.0.1:1/inet has smtpd_milters of its own (none)")
+		if err := os.WriteFile(p.postfix.ConfigDir+"/master.cf", master, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+	})
+	t.Run("filters", func(t *testing.T) {
+		master, err := os.ReadFile(p.postfix.ConfigDir + "/master.cf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.master("amavis unix - - n - 2 smtp\n[::1]:10025 inet n - y - - smtpd\n  -o content_filter=\n  -o { receive_override_options = no_unknown_recipient_checks }")
+		p.postconf("content_filter = amavis:[127.0.0.1]:10024")
+		// The other smtpd of this host, the one of the test, has the filter as well.
+		p.undo(p.doctor().finds(t, "error", "content_filter = amavis:[127.0.0.1]:10024, and [::1]:10025/inet takes mail back without no_milters"))
+		if text, _, status := p.run("doctor", "--user", "nobody"); status != 0 || !strings.HasSuffix(text, " ok, 0 warnings, 0 errors\n") {
+			t.Errorf("exit status %d\n%s", status, text)
+		}
+		p.postconf("content_filter =")
+		p.master("127.0.0.1:1 inet n - y - - smtpd -o smtpd_proxy_filter=127.0.0.1:10024")
+		p.settle()
+		p.undo(p.doctor().finds(t, "error", "127.0.0.1:1/inet has smtpd_proxy_filter = 127.0.0.1:10024", "call onbehalf at [::1]:10025/inet"))
+		well(t)
+		if err := os.WriteFile(p.postfix.ConfigDir+"/master.cf", master, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+	})
+	t.Run("settings of services", func(t *testing.T) {
+		master, err := os.ReadFile(p.postfix.ConfigDir + "/master.cf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.master("127.0.0.1:1 inet n - y - - smtpd\n  -o { smtpd_milters = { unix:onbehalf/milter.sock, default_action = accept } }\n  -o milter_default_action=accept\n  -o smtpd_milter_maps=static:DISABLE")
+		p.master("away unix - - y - - smtp -o smtp_line_length_limit=990 -o smtp_header_checks=regexp:/x")
+		p.settle()
+		d := p.doctor()
+		d.finds(t, "error", "127.0.0.1:1/inet has smtpd_milters of its own", "take default_action out of the braces")
+		d.finds(t, "error", "127.0.0.1:1/inet has smtpd_milter_maps of its own (static:DISABLE)")
+		d.finds(t, "warning", "away/unix has smtp_header_checks of its own (regexp:/x)")
+		p.undo(d.finds(t, "error", "127.0.0.1:1/inet has milter_default_action of its own (accept)"))
+		p.undo(d.finds(t, "warning", "away/unix has smtp_line_length_limit of its own (990)"))
+		for _, f := range p.doctor().Findings {
+			if strings.Contains(f.What, "smtp_line_length_limit of its own") || strings.Contains(f.What, "milter_default_action of its own") {
+				t.Errorf("what doctor says to do changes nothing: %+v", f)
+			}
+		}
+		if err := os.WriteFile(p.postfix.ConfigDir+"/master.cf", master, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+		well(t)
+	})
+	t.Run("network that is not trusted", func(t *testing.T) {
+		p.postconf("mynetworks = 127.0.0.0/8 10.1.0.0/16")
+		p.doctor().finds(t, "warning", "mynetworks has 10.1.0.0/16, which is not in trust.networks")
+		p.postconf("mynetworks = 127.0.0.0/8")
+	})
 	t.Run("socket 0600", func(t *testing.T) {
 		chmod(t, socket, 0o600)
 		p.undo(p.doctor().finds(t, "error", "user postfix does not reach", socket+" has mode 0600", "chmod 0660"))
@@ -194,7 +315,7 @@ func TestDoctor(t *testing.T) {
 	})
 	t.Run("smtpd_milters emptied", func(t *testing.T) {
 		p.postconf("smtpd_milters =")
-		p.undo(p.doctor().finds(t, "error", "smtpd_milters does not name our socket, it is empty", "postconf -e 'smtpd_milters = unix:onbehalf/milter.sock'"))
+		p.undo(p.doctor().finds(t, "error", "smtpd_milters does not name our socket, it is empty", "postconf -c "+p.postfix.ConfigDir+" -e 'smtpd_milters = unix:onbehalf/milter.sock'"))
 		well(t)
 	})
 	t.Run("milter_default_action", func(t *testing.T) {

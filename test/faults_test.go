@@ -413,7 +413,7 @@ func (f *faults) opensslGone() {
 // dnsDead has DNS say nothing. TestOutageMovesNobody does so in all ways, with restarts.
 func (f *faults) dnsDead() {
 	dns := f.house.nameserver
-	dns.Silence(f.t)
+	dns.Hang(f.t)
 	f.says("no answer from DNS")
 	f.status("NO ANSWER")
 	got := f.deliver()

@@ -34,7 +34,7 @@ type house struct {
 	sink       *postfix.Sink
 	nameserver *nameserver.Server
 	server     *milter.Server
-	state      atomic.Pointer[milter.State]
+	state      atomic.Pointer[cases.Generation]
 	log        logBuffer
 	farAddr    string // of a second Postfix, for the tests that have one
 }
@@ -66,7 +66,7 @@ func buildServing(t testing.TB, far string, options postfix.Options, limits milt
 	h.postfix = postfix.Start(t, options)
 	h.nameserver = nameserver.Start(t, records(t)...)
 	h.server = &milter.Server{
-		Current: func() milter.State { return *h.state.Load() },
+		Current: func() milter.Source { return h.state.Load() },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		Now:     func() time.Time { return cases.Now },
 		Limits:  limits,
@@ -133,7 +133,7 @@ func records(t testing.TB) []string {
 
 // play makes the case's tenants and standings those of the house.
 func (h *house) play(c cases.Case) {
-	h.state.Store(&milter.State{Table: c.Table, Keys: c.Keys, Addresses: true})
+	h.state.Store(&cases.Generation{Tenants: c.Table, Keys: c.Keys, Addresses: true})
 }
 
 // dial opens a session of the case's client.
@@ -206,7 +206,7 @@ func take(t *testing.T, d postfix.Delivery) delivered {
 func (h *house) compare(t *testing.T, got delivered, m message.Message, body []byte) {
 	t.Helper()
 	m.QueueID = got.queueID
-	plan := rewrite.Decide(m, h.state.Load().Table.Snapshot())
+	plan := rewrite.Decide(m, h.state.Load().Tenants.Snapshot())
 	sender, want := plan.Sender(m).Verbatim, plan.Apply(m.Header)
 	if plan.Shadow {
 		sender, want, plan.Sign = m.Envelope.ReversePath.Verbatim, m.Header, nil

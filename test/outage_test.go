@@ -72,6 +72,19 @@ type watching struct {
 	stop  func()
 }
 
+// generation is what the Watcher works by.
+type generation struct {
+	cases.Generation
+	authorize.Observer
+}
+
+func (*generation) Resolver() any         { return nil }
+func (*generation) Kept() *authorize.Kept { return nil }
+func (*generation) MaxPerSecond() int     { return 0 }
+func (*generation) Rules() authorize.Rules {
+	return authorize.Rules{PendingEvery: 5 * time.Minute, ActiveEvery: time.Hour, DemoteAfter: time.Hour}
+}
+
 // startWatching runs a Watcher until stop.
 func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, store authorize.Store) *watching {
 	w := &watching{t: t, table: cast.Table(t)}
@@ -85,11 +98,8 @@ func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, store
 	}
 	watcher := watch.New(slog.New(slog.NewTextHandler(&w.log, nil)))
 	watcher.Save = store.Save
-	if err := watcher.Adopt(watch.Generation{
-		Table: w.table, Keys: cast.Keys,
-		Look:  authorize.Observer{DNS: client, Platform: w.table.Platform()}.Look,
-		Rules: authorize.Rules{PendingEvery: 5 * time.Minute, ActiveEvery: time.Hour, DemoteAfter: time.Hour},
-	}, known...); err != nil {
+	source := &generation{cases.Generation{Tenants: w.table, Keys: cast.Keys}, authorize.Observer{DNS: client, Platform: w.table.Platform()}}
+	if err := watcher.Adopt(source, known...); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -116,7 +116,7 @@ type probed struct {
 			AskedOurs bool `json:"asked_ours"`
 		}
 	}
-	Findings []struct{ Level, Kind, Text, Fix, Tell string }
+	Findings []struct{ Level, Kind, Text, Fix string }
 }
 
 // served is a tenant whose own server is a real Postfix.

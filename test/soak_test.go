@@ -133,7 +133,7 @@ func (s *soak) breakDNS() {
 }
 
 func (s *soak) silenceDNS() {
-	s.house.nameserver.Silence(s.t)
+	s.house.nameserver.Hang(s.t)
 	time.Sleep(time.Second)
 	s.house.nameserver.Restore(s.t)
 	s.done["times without DNS"]++

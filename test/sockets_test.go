@@ -146,7 +146,7 @@ func TestSocketFileRemoved(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 	}
 	h.compare(t, take(t, h.sink.Wait(t, 1)[0]), c.Message, c.Body)
-	if !strings.Contains(h.log.String(), "a socket file was removed, and is opened again") {
+	if !strings.Contains(h.log.String(), "a socket file was removed, and was created again") {
 		t.Errorf("the log says %s", h.log.String())
 	}
 }

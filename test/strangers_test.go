@@ -24,7 +24,7 @@ const (
 
 // ours returns the bounce address that leads to a mailbox.
 func (h *house) ours(mailbox string) string {
-	platform := h.state.Load().Table.Snapshot().Platform()
+	platform := h.state.Load().Tenants.Snapshot().Platform()
 	return rewrite.NewCodec(platform.SRS, cases.Now).Bounce(message.ParsePath(mailbox), "yourorg", platform.Bounce, true).String()
 }
 

@@ -147,7 +147,7 @@ func TestOutageMovesNobody(t *testing.T) {
 	for _, outage := range []struct {
 		name  string
 		begin func(testing.TB)
-	}{{"SERVFAIL", dns.Fail}, {"silence", dns.Silence}, {"stopped", dns.Stop}} {
+	}{{"SERVFAIL", dns.Fail}, {"silence", dns.Hang}, {"stopped", dns.Stop}} {
 		t.Run(outage.name, func(t *testing.T) {
 			before := len(w.log.String())
 			outage.begin(t)

@@ -9,9 +9,9 @@ import (
 )
 
 func (p printer) problems(s admin.Status) {
-	p.line("")
+	p.Blank()
 	if len(s.Problems) == 0 {
-		p.line("Problems: none")
+		p.Line("Problems: none")
 		return
 	}
 	shown := s.Problems[:min(len(s.Problems), mostProblems)]
@@ -19,13 +19,13 @@ func (p printer) problems(s admin.Status) {
 	for _, one := range shown {
 		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, stateOf(one), p.since(one)})
 	}
-	p.line("Problems: %d", s.ProblemsTotal)
+	p.Line("Problems: %d", s.ProblemsTotal)
 	p.Table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
 		p.below(4, "%s", shown[i].Evidence)
 		p.trouble(4, shown[i].Trouble)
 	})
 	if more := s.ProblemsTotal - len(shown); more > 0 {
-		p.line("and %d more: onbehalf status --json, or onbehalf status TENANT", more)
+		p.Line("and %d more: onbehalf status --json, or onbehalf status TENANT", more)
 	}
 }
 
@@ -39,7 +39,7 @@ func (p printer) since(one admin.Problem) string {
 // trouble says that DNS did not answer.
 func (p printer) trouble(indent int, t tenant.LookupError) {
 	if t != (tenant.LookupError{}) {
-		p.below(indent, "Asked %s: %s. That changes nothing.", p.ago(t.At), t.Error)
+		p.below(indent, "Asked %s: %s. The state stays as it is.", p.ago(t.At), t.Error)
 	}
 }
 
@@ -82,17 +82,17 @@ func policy(p dmarc.Policy) string {
 }
 
 func (p printer) changes(all []admin.Change) {
-	p.line("")
+	p.Blank()
 	if len(all) == 0 {
-		p.line("Changes since the start: none")
+		p.Line("Changes since the start: none")
 		return
 	}
-	p.line("Last changes:")
+	p.Line("Last changes:")
 	for _, c := range all[:min(len(all), mostChanges)] {
-		p.line("%s  %s %s: %s -> %s", stamp(c.At), unicodeOf(c.Domain), c.Mechanism, word(c.Mechanism, c.Before), word(c.Mechanism, c.After))
+		p.Line("%s  %s %s: %s -> %s", stamp(c.At), unicodeOf(c.Domain), c.Mechanism, word(c.Mechanism, c.Before), word(c.Mechanism, c.After))
 		p.below(4, "%s", c.Evidence)
 	}
 	if more := len(all) - mostChanges; more > 0 {
-		p.line("and %d before: onbehalf status --json, or the log", more)
+		p.Line("and %d earlier ones: onbehalf status --json, or the log", more)
 	}
 }

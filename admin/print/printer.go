@@ -1,7 +1,7 @@
 // Package print says in words, on a terminal, what the documents of package admin say.
 //
 // The first lines are for someone who was woken up: does it run, did the last reload
-// work, does DNS answer, whose mail leaves in which way. What follows is for the same
+// work, does DNS answer, how does mail leave. What follows is for the same
 // person in the morning. Strangers write some of the texts, by their DNS: nothing
 // that moves the cursor, or turns letters round, reaches the terminal.
 package print
@@ -19,13 +19,6 @@ import (
 type printer struct {
 	*term.Printer
 	now time.Time // of the daemon
-}
-
-func (p printer) line(format string, args ...any) { p.Line(format, args...) }
-
-// labelled prints text beside a label.
-func (p printer) labelled(label string, indent int, format string, args ...any) {
-	p.Item(label, indent, format, args...)
 }
 
 // below prints text that belongs to the line before.

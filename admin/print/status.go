@@ -23,8 +23,8 @@ const beside = 15
 // Status prints how the daemon is.
 func Status(out io.Writer, s admin.Status) {
 	p := printer{term.New(out), s.Now}
-	p.line("onbehalf %s is running, pid %d, since %s (%s)", s.Version, s.PID, stamp(s.Started), span(s.Now.Sub(s.Started)))
-	p.line("")
+	p.Line("onbehalf %s is running, pid %d, since %s (%s)", s.Version, s.PID, stamp(s.Started), span(s.Now.Sub(s.Started)))
+	p.Blank()
 	p.configuration(s.Configuration)
 	p.reload(s.Reload)
 	p.sockets(s.Daemon)
@@ -42,31 +42,31 @@ func (p printer) sockets(d admin.Daemon) {
 	if len(d.Listen) == 0 {
 		return
 	}
-	p.labelled("Sockets", beside, "milter at %s", strings.Join(d.Listen, ", "))
+	p.Item("Sockets", beside, "milter at %s", strings.Join(d.Listen, ", "))
 	if d.Socketmap == "" {
-		p.below(beside, "no socketmap (off, or see the log), so nothing is delivered directly")
+		p.below(beside, "no socketmap (it is off, or the log says why), so nothing is delivered directly")
 	} else {
 		p.below(beside, "socketmap at %s", d.Socketmap)
 	}
 	if c := d.Connections; c.Displaced+c.Refused > 0 {
-		p.below(beside, "MORE CONNECTIONS THAN limits.connections (%d): %d refused, and %d closed between two messages, since the start; Postfix deferred that mail", c.Limit, c.Refused, c.Displaced)
+		p.below(beside, "MORE CONNECTIONS THAN limits.connections (%d): %d refused, and %d closed between two messages, since the start; Postfix deferred their mail", c.Limit, c.Refused, c.Displaced)
 	}
 	for _, s := range d.Sockets {
 		switch {
 		case s.Problem != "":
 			p.below(beside, "%s CANNOT BE REACHED at %s since %s: %s", s.Name, s.Address, stamp(s.Since), s.Problem)
 		case !s.Reopened.IsZero():
-			p.below(beside, "the file of %s was removed, and was made again %s", s.Address, p.ago(s.Reopened))
+			p.below(beside, "the file of %s was removed, and was created again %s", s.Address, p.ago(s.Reopened))
 		}
 	}
 }
 
 func (p printer) configuration(c admin.Configuration) {
-	p.labelled("Configuration", beside, "%s", c.Summary)
+	p.Item("Configuration", beside, "%s", c.Summary)
 	p.below(beside, "loaded %s from %s", p.ago(c.Loaded), c.File)
 	p.findings(c.Findings, "fault")
 	if len(c.NeedRestart) > 0 {
-		p.below(beside, "changed in the file since the start, and left as it was: %s; for that, systemctl restart onbehalf", strings.Join(c.NeedRestart, ", "))
+		p.below(beside, "changed in the file since the start, and not in use until a restart: %s; run: systemctl restart onbehalf", strings.Join(c.NeedRestart, ", "))
 	}
 }
 
@@ -89,16 +89,16 @@ func (p printer) findings(all []admin.Finding, level string) {
 func (p printer) reload(r *admin.Reload) {
 	switch {
 	case r == nil:
-		p.labelled("Last reload", beside, "none since the start")
+		p.Item("Last reload", beside, "none since the start")
 	case r.OK:
-		p.labelled("Last reload", beside, "%s, taken in %d ms", p.ago(r.At), r.Milliseconds)
+		p.Item("Last reload", beside, "%s, loaded in %d ms", p.ago(r.At), r.Milliseconds)
 	default:
-		p.labelled("Last reload", beside, "REFUSED %s, the configuration above stays", p.ago(r.At))
+		p.Item("Last reload", beside, "REFUSED %s, the configuration above stays in use", p.ago(r.At))
 		if len(r.Findings) == 0 {
 			p.below(beside+2, "%s", r.Result)
 		}
 		p.findings(worstFirst(r.Findings))
-		p.below(beside, "Fix that, and reload: systemctl reload onbehalf")
+		p.below(beside, "Fix that, then run: systemctl reload onbehalf")
 	}
 }
 
@@ -116,30 +116,29 @@ func worstFirst(all []admin.Finding) ([]admin.Finding, string) {
 func (p printer) dns(d admin.DNS) {
 	switch {
 	case d.Error != "":
-		p.labelled("DNS", beside, "not known: %s", d.Error)
+		p.Item("DNS", beside, "not known: %s", d.Error)
 	case d.Domains == 0:
-		p.labelled("DNS", beside, "nothing to look up: no tenant has authorization: auto")
+		p.Item("DNS", beside, "nothing to look up: no tenant has authorization: auto")
 	case !d.PausedUntil.IsZero():
-		p.labelled("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
-			stamp(d.SilentSince), count(d.Silent, "look"))
-	case d.Silent > 0:
-		p.labelled("DNS", beside, "no answer to the last %s, since %s", count(d.Silent, "look"), stamp(d.SilentSince))
+		p.Item("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
+			stamp(d.UnansweredSince), count(d.Unanswered, "lookup"))
+	case d.Unanswered > 0:
+		p.Item("DNS", beside, "no answer to the last %s, since %s", count(d.Unanswered, "lookup"), stamp(d.UnansweredSince))
 	case d.Oldest.IsZero():
-		p.labelled("DNS", beside, "no answer yet")
+		p.Item("DNS", beside, "no answer yet")
 	default:
-		p.labelled("DNS", beside, "answers")
+		p.Item("DNS", beside, "answers")
 	}
 	if d.Domains > 0 {
-		p.below(beside, "%s", p.round(d))
+		p.below(beside, "%s", p.lookups(d))
 	}
 	if d.Unsaved != "" {
-		p.below(beside, "NOT SAVED, and lost with a restart: %s; %s", d.Unsaved, d.UnsavedFix)
+		p.below(beside, "NOT SAVED, and lost at a restart: %s; %s", d.Unsaved, d.UnsavedFix)
 	}
 }
 
-// round says how the looks go on. A look that begins a little late is none of
-// anybody's business.
-func (p printer) round(d admin.DNS) string {
+// lookups says how the lookups proceed. One that begins a little late is not worth a word.
+func (p printer) lookups(d admin.DNS) string {
 	texts := []string{count(d.Domains, "domain") + " watched"}
 	if d.NotLookedUp > 0 {
 		texts = append(texts, fmt.Sprintf("%d not looked up yet", d.NotLookedUp))
@@ -155,28 +154,28 @@ func (p printer) round(d admin.DNS) string {
 
 // deliveries says what the tenants' mail does, in the order of admin.Deliveries.
 var deliveries = map[admin.Delivery]string{
-	admin.Signed:   "as themselves, with a DKIM signature of their own",
-	admin.ByPath:   "as themselves, by SPF of their return path alone",
-	admin.BySPF:    "as themselves, by SPF alone",
-	admin.Platform: "in the platform's name",
-	admin.Bare:     "with their own From, and nothing that authenticates it",
-	admin.Refused:  "not at all: refused",
+	admin.Signed:          "as themselves, with a DKIM signature of their own",
+	admin.ByPath:          "as themselves, by SPF of their return path alone",
+	admin.BySPF:           "as themselves, by SPF alone",
+	admin.Platform:        "in the platform's name",
+	admin.Unauthenticated: "with their own From, but nothing authenticates it",
+	admin.Refused:         "not at all: refused",
 }
 
 func (p printer) tenants(t admin.Tenants) {
-	p.labelled("Tenants", beside, "%d, whose mail leaves", t.Total)
+	p.Item("Tenants", beside, "%d, whose mail leaves", t.Total)
 	for _, delivery := range admin.Deliveries {
 		if n := t.By[delivery]; n > 0 {
-			p.line("%*s%6d %s", beside, "", n, deliveries[delivery])
+			p.Line("%*s%6d %s", beside, "", n, deliveries[delivery])
 		}
 	}
 	for _, note := range []struct {
 		n    int
 		text string
 	}{
-		{t.Shadow, "in mode shadow: this is logged, and nothing is changed"},
+		{t.Shadow, "in mode shadow: this is logged only, and no mail is changed"},
 		{t.NotLookedUp, "with a domain that is not looked up yet"},
-		{t.Mixed, "with a domain that fares better than that"},
+		{t.Mixed, "with a domain whose mail leaves in a better way"},
 	} {
 		if note.n > 0 {
 			p.below(beside, "Of them, %d %s", note.n, note.text)
@@ -200,29 +199,29 @@ func (p printer) messages(m admin.Messages) {
 	if texts == nil {
 		texts = []string{"none yet"}
 	}
-	p.labelled("Messages", beside, "%s", strings.Join(texts, ", "))
+	p.Item("Messages", beside, "%s", strings.Join(texts, ", "))
 }
 
 func (p printer) signing(s admin.Signing) {
 	switch {
 	case s.Engine == "": // a daemon of an older version does not say
 	case s.Engine == "openssl":
-		p.labelled("Signing", beside, "RSA by %s", s.Version)
+		p.Item("Signing", beside, "RSA by %s", s.Version)
 	case s.Problem != "":
-		p.labelled("Signing", beside, "RSA by Go, which takes three times as long as OpenSSL: %s", s.Problem)
+		p.Item("Signing", beside, "RSA by Go, which takes three times as long as OpenSSL: %s", s.Problem)
 	default:
-		p.labelled("Signing", beside, "RSA by Go")
+		p.Item("Signing", beside, "RSA by Go")
 	}
-	if s.StoodIn > 0 {
-		p.below(beside, "OpenSSL FAILED %s, and Go stood in: %s. If that goes on, write signing: {engine: go} and reload",
-			count(int(s.StoodIn), "time"), s.Problem)
+	if s.Fallbacks > 0 {
+		p.below(beside, "OpenSSL FAILED %s, and Go signed instead: %s. If that goes on, set signing: {engine: go} and reload",
+			count(int(s.Fallbacks), "time"), s.Problem)
 	}
 }
 
 // log says what of the log was lost, if anything.
 func (p printer) log(l admin.Log) {
 	if l.Dropped > 0 {
-		p.labelled("Log", beside, "%s DROPPED, the last %s, because %s. See what reads the daemon's standard error",
+		p.Item("Log", beside, "%s DROPPED, the last %s, because %s. Check what reads the daemon's standard error",
 			count(int(l.Dropped), "line"), p.ago(l.Last), l.Problem)
 	}
 }

@@ -21,31 +21,31 @@ const label = 15
 // Tenant prints all about one tenant.
 func Tenant(out io.Writer, t admin.Tenant) {
 	p := printer{term.New(out), t.Now}
-	p.labelled("", 0, "%s, authorization: %s", title(t), t.Authorization)
+	p.Text("%s, authorization: %s", title(t), t.Authorization)
 	if t.Authorization != tenant.Auto {
-		p.labelled("", 0, "The configuration says so; its DNS is not looked at.")
+		p.Text("The configuration says so; its DNS is not looked up.")
 	}
 	if t.Shadow {
-		p.labelled("", 0, "In mode shadow: what stands below is logged, and its mail is left as it is.")
+		p.Text("In mode shadow: what is shown below is logged only, and its mail is left as it is.")
 	}
 	for _, f := range t.Findings {
-		p.labelled("", 0, "%s: %s", f.Level, f.Text)
+		p.Text("%s: %s", f.Level, f.Text)
 	}
 	if more := t.FindingsTotal - len(t.Findings); more > 0 {
-		p.labelled("", 0, "%s: onbehalf check-config", count(more, "more finding"))
+		p.Text("%s: onbehalf check-config", count(more, "more finding"))
 	}
 	for _, d := range t.Domains {
-		p.line("")
+		p.Blank()
 		p.domain(d, t.Authorization == tenant.Auto)
 	}
 	if more := t.DomainsTotal - len(t.Domains); more > 0 {
-		p.line("")
-		p.line("and %s, which are not listed", count(more, "more domain"))
+		p.Blank()
+		p.Line("and %s that are not listed", count(more, "more domain"))
 	}
 	p.direct(t.Direct, t.Shadow)
-	p.line("")
+	p.Blank()
 	p.returned(t.Returned)
-	p.labelled("", 0, "What it must publish: onbehalf dns %[1]s. A look at its DNS now: onbehalf check %[1]s", t.ID)
+	p.Text("What it must publish: onbehalf dns %[1]s. What its DNS has now: onbehalf check %[1]s", t.ID)
 }
 
 func title(t admin.Tenant) string {
@@ -56,10 +56,10 @@ func title(t admin.Tenant) string {
 }
 
 func (p printer) domain(d admin.Domain, auto bool) {
-	p.line("%s", unicodeOf(d.Domain))
-	p.labelled("  Mail now", label, "row %s: %s", d.Row, d.Meaning)
+	p.Line("%s", unicodeOf(d.Domain))
+	p.Item("  Mail now", label, "row %s: %s", d.Row, d.Meaning)
 	if d.Guessed {
-		p.below(label, "(of a name such as %s, that no mail came from yet)", d.Author.Domain)
+		p.below(label, "(for example from %s; no mail has come from such a name yet)", d.Author.Domain)
 	}
 	if d.Delivery != admin.Refused {
 		p.below(label, "Envelope sender: %s. Signed by: %s", sender(d), strings.Join(d.Sign, ", "))
@@ -68,7 +68,7 @@ func (p printer) domain(d admin.Domain, auto bool) {
 		p.standing(d.Standing)
 	}
 	if !d.NextLookup.IsZero() {
-		p.labelled("  Next lookup", label, "%s", p.in(d.NextLookup))
+		p.Item("  Next lookup", label, "%s", p.in(d.NextLookup))
 	}
 }
 
@@ -96,15 +96,15 @@ func (p printer) standing(s tenant.Standing) {
 	if s.DMARC.Policy != dmarc.Unknown {
 		request = policy(s.DMARC.Policy)
 	}
-	p.labelled("  DMARC", label, "%s%s", request, p.lookedUp(s.DMARC.Checked))
+	p.Item("  DMARC", label, "%s%s", request, p.lookedUp(s.DMARC.Checked))
 	p.below(label, "%s", s.DMARC.Evidence)
 	p.trouble(label, s.DMARC.LookupError)
 }
 
 func (p printer) mechanism(name string, m tenant.Mechanism) {
-	p.labelled(name, label, "%s%s", p.stateFor(m), p.lookedUp(m.Checked))
+	p.Item(name, label, "%s%s", p.stateFor(m), p.lookedUp(m.Checked))
 	if m.State == tenant.Warning {
-		p.below(label, "Mail still relies on it, until a later look finds it gone, too (dns.demote_after).")
+		p.below(label, "Mail still relies on it, until a later lookup finds that it is still gone (dns.demote_after).")
 	}
 	p.below(label, "%s", m.Evidence)
 	p.trouble(label, m.LookupError)
@@ -133,17 +133,17 @@ func (p printer) direct(d *admin.Direct, shadow bool) {
 	if d == nil {
 		return
 	}
-	p.line("")
-	p.line("Direct delivery to %s, tls: %s, envelope: %s", d.NextHop, d.TLS, d.Envelope)
+	p.Blank()
+	p.Line("Direct delivery to %s, tls: %s, envelope: %s", d.NextHop, d.TLS, d.Envelope)
 	proven := "delivered there"
 	if shadow {
 		proven = "NOT delivered there, but by MX: mode is shadow"
 	}
 	for _, domain := range d.Proven {
-		p.labelled("  "+domain.Unicode(), label, "%s", proven)
+		p.Item("  "+domain.Unicode(), label, "%s", proven)
 	}
 	for _, domain := range d.Unproven {
-		p.labelled("  "+domain.Unicode(), label, "NOT delivered there, but by MX: no DKIM key or return path of ours is active to prove that the domain is the tenant's")
+		p.Item("  "+domain.Unicode(), label, "NOT delivered there, but by MX: no DKIM key or return path of ours is active to prove that the domain is the tenant's")
 	}
 }
 
@@ -156,9 +156,9 @@ func (p printer) returned(r admin.Returned) {
 	for _, action := range slices.Sorted(maps.Keys(r.Reports)) {
 		text += fmt.Sprintf(", %d reported %s", r.Reports[action], action)
 	}
-	p.labelled("", 0, "%s.", text)
+	p.Text("%s.", text)
 	for _, one := range r.Refusals[:min(len(r.Refusals), maxRefusals)] {
-		p.labelled("", 0, "%s, %s, last on %s: %s. %s", cmp.Or(one.Receiver, "A receiver"), count(int(one.Times), "time"),
+		p.Text("%s, %s, last on %s: %s. %s", cmp.Or(one.Receiver, "A receiver"), count(int(one.Times), "time"),
 			one.Last.Format("2006-01-02 15:04"), strings.TrimSuffix(one.Finding, "."), one.Fix)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -95,10 +96,10 @@ func (k task) below(t *tenant.Tenant, d message.Domain) string {
 func (k task) recordBelow(d message.Domain) Record {
 	ours, _ := k.ours("")
 	us := strings.Join(texts(ours), " ")
-	r := newRecord(SPF, "NAME."+d.String(), d.Organizational(), "TXT", record.SPF{Terms: append(slices.Clone(ours), term("~all"))}.String(),
+	r := newRecord(SPF, "NAME."+d.String(), dmarc.Listed(d), "TXT", record.SPF{Terms: append(slices.Clone(ours), term("~all"))}.String(),
 		"lets the hosts of "+k.Platform.Name+" send for a name below "+d.Unicode())
 	r.Unasked = true
-	r.remark(fmt.Sprintf("a name that has an SPF record keeps it: put %s directly behind v=spf1 in it, and publish no second one", us))
+	r.remark(fmt.Sprintf("a name that has an SPF record keeps it: put %s directly after v=spf1 in it, and publish no second one", us))
 	return r
 }
 
@@ -139,8 +140,8 @@ func texts(terms []record.Term) []string {
 }
 
 func (k task) tenantSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
-		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: true,
+	return k.spf(f, wantedSPF{
+		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "~all", mail: true,
 		why: "lets the hosts of " + k.Platform.Name + " send for " + d.Unicode(),
 	})
 }

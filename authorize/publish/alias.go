@@ -6,6 +6,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
@@ -16,12 +17,12 @@ func (r *Record) behindAlias(answer resolve.Answer) {
 		return
 	}
 	r.At = answer.Target()
-	r.remark(fmt.Sprintf("%s is an alias (CNAME) of %s, and nothing else can stand beside a CNAME: have the record at %s changed, which then counts for all that leads there; "+
-		"or replace the alias by the records that it leads to, and publish this one at %s itself", r.Name, r.At, r.At, r.Name))
+	r.remark(fmt.Sprintf("%s is an alias (CNAME) of %s, and a CNAME allows no other record beside it: have the record at %s changed, which then applies to every name that leads there; "+
+		"or replace the alias with the records that it leads to, and publish this one at %s itself", r.Name, r.At, r.At, r.Name))
 }
 
-// fromWildcard reports whether an alias is that of a wildcard record (*), which gives it to any
-// name. A record at the name itself then takes its place, and stands beside nothing.
+// fromWildcard reports whether an alias is that of a wildcard record (*), which any name
+// then has. A record at the name itself then takes its place, and stands beside nothing.
 func (k task) fromWildcard(zone message.Domain, answer resolve.Answer) bool {
 	if len(answer.Chain) < 2 {
 		return false
@@ -44,7 +45,7 @@ func (k task) onlyWildcard(name message.Domain) bool {
 func (k task) absent(domains []message.Domain) []message.Domain {
 	var all []message.Domain
 	for _, d := range domains {
-		if k.noSuch(d) && k.noSuch(d.Organizational()) {
+		if k.noSuch(d) && k.noSuch(dmarc.Listed(d)) {
 			all = append(all, d)
 		}
 	}

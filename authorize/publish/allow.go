@@ -133,7 +133,7 @@ func (k task) allowNotes(t *tenant.Tenant, a *Allow) []string {
 		note("mode is shadow, so nothing is delivered directly yet")
 	}
 	if a.Product == ExchangeOnline && len(a.ipv4()) < len(a.Addresses) {
-		note("a connector of Exchange Online takes public IPv4 addresses alone; mail from another address is refused where the connector goes by addresses, so send to %s by IPv4, or use the certificate", a.NextHop)
+		note("a connector of Exchange Online takes public IPv4 addresses only; mail from another address is refused where the connector goes by addresses, so send to %s by IPv4, or use the certificate", a.NextHop)
 	}
 	return all
 }

@@ -125,7 +125,7 @@ func TestAllowNotes(t *testing.T) {
 	compare(t, ask(other, publish.Client{HELO: "mail.courseware.nl", Unknown: "the certificate has expired"}, "80.84.235.70"),
 		[]string{"the certificate has expired; it is left out of the letter"})
 	compare(t, ask(exchange, known, "80.84.235.70"), nil)
-	compare(t, ask(exchange, known, "80.84.235.70", "2a02:898::7"), []string{"takes public IPv4 addresses alone"})
+	compare(t, ask(exchange, known, "80.84.235.70", "2a02:898::7"), []string{"takes public IPv4 addresses only"})
 }
 
 // TestOwnServer: the note about the tenant's own server is there only where mail to it has

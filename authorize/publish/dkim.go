@@ -9,6 +9,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/record"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -28,7 +29,7 @@ func Alias(selector, tenantID string, platform message.Domain) (string, bool) {
 // about the key.
 func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding) Record {
 	id := key.Identity
-	txt := k.keyText(id.String(), id.SDID.Organizational(), id,
+	txt := k.keyText(id.String(), dmarc.Listed(id.SDID), id,
 		fmt.Sprintf("holds the public key that %s signs with for %s", k.Platform.Name, id.SDID.Unicode()))
 	target, fits := Alias(id.Selector, t.ID, k.Platform.Domain)
 	answer, err := k.dns.To(id.String(), dns.TypeTXT)
@@ -47,14 +48,14 @@ func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding
 		return r
 	case !fits:
 		r = txt
-		r.remark(fmt.Sprintf("an alias to %s would be better, and is too long for DNS: choose a shorter selector", target))
+		r.remark(fmt.Sprintf("an alias of %s would be better, but that name is too long for DNS: choose a shorter selector", target))
 	}
 	switch {
 	case err != nil:
 		r.unanswered(err)
 	case aliased:
 		r.Present = []string{"CNAME " + answer.Chain[1]}
-		r.remark("the alias that is there leads elsewhere: replace it")
+		r.remark("the present alias leads elsewhere: replace it")
 	default:
 		r.occupied(answer.Texts())
 	}
@@ -95,7 +96,7 @@ func whyTarget(t *tenant.Tenant) string {
 
 // publishedKey is keyText, and whether it is there.
 func (k task) publishedKey(key authorize.WantedKey, f authorize.Finding, why string) Record {
-	r := k.keyText(key.Name(), k.Platform.Domain.Organizational(), key.Identity, why)
+	r := k.keyText(key.Name(), dmarc.Listed(k.Platform.Domain), key.Identity, why)
 	answer, err := k.dns.To(r.Name, dns.TypeTXT)
 	if err != nil {
 		r.unanswered(err)
@@ -115,11 +116,11 @@ func (r *Record) occupied(texts []string) {
 	r.Present = texts
 	for _, text := range texts {
 		if _, err := record.ParseKey(text); err != nil {
-			r.remark("what is there is no key; delete it, unless it is a wildcard record (*) that answers for this name, too")
+			r.remark("the present record is not a key; delete it, unless it is a wildcard record (*) that answers for this name too")
 			return
 		}
 	}
 	if len(texts) > 0 {
-		r.remark("another key is there: delete it: this one replaces it")
+		r.remark("another key is there: replace it with this one")
 	}
 }

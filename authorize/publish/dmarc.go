@@ -58,5 +58,5 @@ func (k task) compareDMARC(r *Record, texts []string, f authorize.Finding) {
 	if read {
 		r.Value = dmarc.Repaired(from, strictest)
 	}
-	r.remark(f.Text + "; replace what is there by this record, which all read alike")
+	r.remark(f.Text + "; replace it with this record, which all receivers read alike")
 }

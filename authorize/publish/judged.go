@@ -1,10 +1,12 @@
 package publish
 
 import (
+	"slices"
 	"time"
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -55,12 +57,7 @@ func undone(records []Record) (all []Record) {
 }
 
 func isAliased(records []Record) bool {
-	for _, r := range records {
-		if r.Done && r.Type == "CNAME" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(records, func(r Record) bool { return r.Done && r.Type == "CNAME" })
 }
 
 // ofTenant judges a domain of a tenant's, and says what the tenant must publish.
@@ -78,7 +75,7 @@ func (k task) ofTenant(t *tenant.Tenant, target authorize.Target) Judged {
 	if !target.ReturnPath.IsZero() {
 		j.add(Item{Mechanism: "return_path", Finding: j.ReturnPath}, k.returnPath(t, j.ReturnPath), k.bounces)
 	}
-	j.add(Item{Mechanism: "dmarc", Finding: j.Policy, Optional: true}, []Record{k.dmarc(d.Organizational())}, nil)
+	j.add(Item{Mechanism: "dmarc", Finding: j.Policy, Optional: true}, []Record{k.dmarc(dmarc.Listed(d))}, nil)
 	return j
 }
 
@@ -109,7 +106,7 @@ func (k task) ofPlatform(target authorize.Target) Judged {
 		j.add(Item{Mechanism: "return_path", Finding: j.ReturnPath}, []Record{k.bounceMX()}, nil)
 	}
 	var policy []Record
-	if org := d.Organizational(); org == k.Platform.Domain.Organizational() {
+	if org := dmarc.Listed(d); org == dmarc.Listed(k.Platform.Domain) {
 		policy = []Record{k.dmarc(org)}
 	}
 	j.add(Item{Mechanism: "dmarc", Finding: j.Policy, Optional: true}, policy, nil)

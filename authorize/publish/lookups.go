@@ -13,11 +13,11 @@ import (
 const (
 	maxLookUps = 10  // RFC 7208 section 4.6.4
 	maxOctets  = 450 // RFC 7208 section 3.4: longer ones may not fit a DNS packet
-	maxWalk    = 40  // look-ups after which we stop counting
+	maxWalk    = 40  // lookups after which we stop counting
 	maxDepth   = 10  // includes in a row, likewise
 )
 
-// walk counts look-ups.
+// walk counts lookups.
 type walk struct {
 	dns resolve.Answers
 	n   int
@@ -60,19 +60,8 @@ func (w *walk) term(t record.Term, depth int) {
 	if err != nil {
 		return
 	}
-	if texts := spfTexts(answer.Texts()); len(texts) == 1 {
+	if texts := record.OnlySPF(answer.Texts()); len(texts) == 1 {
 		s, _ := record.ParseSPF(texts[0])
 		w.count(s, depth+1)
 	}
-}
-
-// spfTexts picks the SPF records.
-func spfTexts(texts []string) []string {
-	var all []string
-	for _, text := range texts {
-		if record.IsSPF(text) {
-			all = append(all, text)
-		}
-	}
-	return all
 }

@@ -11,8 +11,8 @@ import (
 
 // merge makes one SPF record of ours and all that are present, and says what its
 // publisher should know. Our terms come first: a receiver stops at the first match, so
-// that neither look-ups nor faults behind them touch our mail. Nobody passes by it who passes
-// neither by one of those that are present, as they were meant, nor by ours. Of fit it reports
+// that neither lookups nor faults behind them touch our mail. It lets
+// nobody pass who passes neither by one of those that are present, as they were meant, nor by ours. Of fit it reports
 // whether it can be published, or something has to be found out before.
 func merge(present []string, ours []record.Term) (s record.SPF, remarks []string, fit bool) {
 	var parts []record.SPF
@@ -41,7 +41,7 @@ func merge(present []string, ours []record.Term) (s record.SPF, remarks []string
 
 // narrowed takes out what lets every host on the Internet pass.
 func narrowed(s record.SPF) (record.SPF, []string) {
-	const everyone = "the record that is there has %s, by which every host on the Internet may send as this domain; it is %s here, so add what else sends mail before you publish it"
+	const everyone = "the present record has %s, which lets every host on the Internet send as this domain; it is %s here, so add everything else that sends mail before you publish it"
 	var terms []record.Term
 	var remarks []string
 	ended := false
@@ -50,7 +50,7 @@ func narrowed(s record.SPF) (record.SPF, []string) {
 		case !t.Everyone():
 			terms = append(terms, t)
 		case ended:
-			remarks = append(remarks, fmt.Sprintf("%s behind the all is left out here: receivers do not look there", t.Text))
+			remarks = append(remarks, fmt.Sprintf("%s after the all is left out here: receivers do not read it", t.Text))
 		case t.Name == "all":
 			terms = append(terms, term("~all"))
 			remarks = append(remarks, fmt.Sprintf(everyone, t.Text, "~all"))
@@ -105,12 +105,12 @@ func union(parts []record.SPF) (record.SPF, []string) {
 			ends = append(ends, end)
 		}
 	}
-	merged := fmt.Sprintf("%d records were merged into this one, which takes the place of them all: several SPF records beside each other are an error to receivers", len(parts))
+	merged := fmt.Sprintf("%d records were merged into this one, which replaces them all: with several SPF records, receivers ignore all of them", len(parts))
 	terms, more := finish(terms, redirects, ends)
 	return record.SPF{Terms: terms}, slices.Concat(remarks, []string{merged + weaker(ends)}, more)
 }
 
-// finish returns the joined terms one end: the most permissive all or, where there is none, a
+// finish gives the joined terms one end: the most permissive all or, where there is none, a
 // redirect. Receivers follow one redirect, and only where there is no all; the others
 // become includes.
 func finish(terms, redirects, ends []record.Term) ([]record.Term, []string) {
@@ -140,7 +140,7 @@ func weaker(ends []record.Term) string {
 	if weak.Qualifier == strong.Qualifier || weak.Everyone() {
 		return ""
 	}
-	return fmt.Sprintf(". One of them ends in %s and another in %s; this one has %s, the weaker, so that no mail is refused that was not before. Write %s when all that sends mail is named", strong.Text, weak.Text, weak.Text, strong.Text)
+	return fmt.Sprintf(". One of them ends in %s and another in %s; this one has %s, the weaker, so that no mail is refused that was accepted before. Change it to %s when everything that sends mail is named", strong.Text, weak.Text, weak.Text, strong.Text)
 }
 
 func morePermissive(a, b record.Term) int {
@@ -167,7 +167,7 @@ func meaning(t record.Term) string {
 	return t.Name + ":" + value
 }
 
-// network returns an address or prefix its one spelling.
+// network returns the one spelling of an address or prefix.
 func network(text string) string {
 	if prefix, err := netip.ParsePrefix(text); err == nil {
 		return prefix.Masked().String()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"onbehalf/authorize/record"
 	"onbehalf/tenant"
 )
 
@@ -27,7 +28,7 @@ func (k task) notes(s Sheet, t *tenant.Tenant) []string {
 		note("the tenant has no DKIM key here, and SPF alone breaks when mail is forwarded; make one with onbehalf keygen")
 	}
 	if t.Authorization != tenant.Auto {
-		note("its authorization is %q by configuration, so what it publishes changes nothing before that is auto", t.Authorization)
+		note("its authorization is %q in the configuration, so what it publishes changes nothing until that is auto", t.Authorization)
 	}
 	return append(all, k.guessed(s)...)
 }
@@ -65,5 +66,5 @@ func (k task) includable() bool {
 		return false
 	}
 	answer, err := k.dns.To(k.Platform.SPFInclude.String(), dns.TypeTXT)
-	return err != nil || len(spfTexts(answer.Texts())) == 1
+	return err != nil || len(record.OnlySPF(answer.Texts())) == 1
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -35,7 +36,7 @@ func (k task) spfAlone(s Sheet, t *tenant.Tenant, d message.Domain) bool {
 		return slices.ContainsFunc(s.Records, func(r Record) bool { return r.Purpose == purpose && r.Name == name && r.Done })
 	}
 	keys := slices.DeleteFunc(k.Keys.Held(t.Identities), func(id tenant.Identity) bool { return id.SDID != d })
-	path := t.ReturnPath.Organizational() == d.Organizational()
+	path := dmarc.Listed(t.ReturnPath) == dmarc.Listed(d)
 	switch {
 	case t.Authorization == tenant.Unauthorized:
 		return false

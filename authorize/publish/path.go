@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"onbehalf/authorize"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -18,7 +19,7 @@ import (
 // The finding is about the return path.
 func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 	name, bounce := t.ReturnPath, k.Platform.Bounce.String()
-	r := newRecord(Bounces, name.String(), name.Organizational(), "CNAME", bounce,
+	r := newRecord(Bounces, name.String(), dmarc.Listed(name), "CNAME", bounce,
 		"returns undeliverable mail to "+k.Platform.Name+" under a name of yours, so that receivers count the mail as yours")
 	target, others, err := k.own(name)
 	sends := slices.Contains(t.Domains, tenant.Pattern{Domain: name})
@@ -29,21 +30,21 @@ func (k task) returnPath(t *tenant.Tenant, f authorize.Finding) []Record {
 		r.Done, r.Value, r.Present = true, target, []string{"CNAME " + target}
 	case target != "":
 		r.Present = []string{"CNAME " + target}
-		r.remark("the alias that is there leads elsewhere: replace it")
+		r.remark("the present alias leads elsewhere: replace it")
 	case len(others) > 0 || sends:
 		return k.delegated(name, others)
 	}
 	return []Record{r}
 }
 
-// delegated returns the name MX and SPF of its own.
+// delegated returns MX and SPF of the name itself.
 func (k task) delegated(name message.Domain, others []string) []Record {
 	mx := k.mx(Bounces, name, "returns undeliverable mail to "+k.Platform.Name)
 	if len(others) > 0 {
-		mx.remark(fmt.Sprintf("an alias of %s would be simpler, and cannot stand beside what is there (%s)", k.Platform.Bounce, list(others)))
+		mx.remark(fmt.Sprintf("an alias of %s would be simpler, but the name has other records (%s)", k.Platform.Bounce, list(others)))
 	}
-	spf := k.spf(k.passes(name), wish{
-		name: name.String(), zone: name.Organizational(), domain: name, end: "-all",
+	spf := k.spf(k.passes(name), wantedSPF{
+		name: name.String(), zone: dmarc.Listed(name), domain: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
 	return []Record{mx, spf}
@@ -88,7 +89,7 @@ func (k task) own(name message.Domain) (target string, others []string, err erro
 // mx returns the record by which mail to the domain comes to our host.
 func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	host, _ := k.mailHost()
-	r := newRecord(purpose, d.String(), d.Organizational(), "MX", host, why)
+	r := newRecord(purpose, d.String(), dmarc.Listed(d), "MX", host, why)
 	r.Preference = 10
 	answer, err := k.dns.To(d.String(), dns.TypeMX)
 	if err != nil {
@@ -107,7 +108,7 @@ func (k task) mx(purpose Purpose, d message.Domain, why string) Record {
 	case !r.Done && len(r.Present) > 0:
 		r.remark("mail for it goes elsewhere now: replace what is there, if nothing else uses the name")
 	case r.Done && len(r.Present) > 1:
-		r.remark("other hosts take mail for it, too: each must hand it on to " + host)
+		r.remark("other hosts take mail for it too: each must relay it to " + host)
 	}
 	return r
 }

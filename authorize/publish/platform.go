@@ -7,6 +7,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -62,8 +63,8 @@ func (k task) bounceMX() Record {
 }
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
-		name: d.String(), zone: d.Organizational(), domain: d, end: "-all", plain: true,
+	return k.spf(f, wantedSPF{
+		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	})
 }
@@ -86,8 +87,8 @@ func (k task) ownDomains() []message.Domain {
 }
 
 func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
-	return k.spf(f, wish{
-		name: d.String(), zone: d.Organizational(), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
+	return k.spf(f, wantedSPF{
+		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
 }
@@ -100,7 +101,7 @@ func (k task) replies() Record {
 	if !k.Platform.OnlyReplies(d) && len(r.Present) > 0 && !r.Done {
 		r.Done, r.Value, r.Remarks = true, k.firstMX(d), nil
 		r.Preference = 0
-		r.remark("that host must hand mail to addresses that begin with reply= or reply+ on to this one")
+		r.remark("that host must relay mail for addresses that begin with reply= or reply+ to this one")
 	}
 	return r
 }
@@ -113,7 +114,7 @@ func (k task) include(s *Sheet) {
 	}
 	zone, ours := k.ownZone(name)
 	if !ours {
-		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, lies outside the platform's domains: see to it that it names every one of platform.sending_ips", name))
+		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, is outside the platform's domains: make sure that it names each of platform.sending_ips", name))
 		return
 	}
 	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
@@ -121,7 +122,7 @@ func (k task) include(s *Sheet) {
 	if !domain.IsZero() {
 		f = k.passes(domain)
 	}
-	s.add(k.spf(f, wish{
+	s.add(k.spf(f, wantedSPF{
 		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))
@@ -134,7 +135,7 @@ func (k task) ownZone(name message.Name) (message.Domain, bool) {
 	}
 	for _, d := range own {
 		if name.Within(d) {
-			return d.Organizational(), true
+			return dmarc.Listed(d), true
 		}
 	}
 	return message.Domain{}, false
@@ -152,7 +153,7 @@ func (k task) targets(s *Sheet, tenants []*tenant.Tenant) {
 			}
 			done = append(done, name)
 			if looked++; looked > maxTargets {
-				r := k.keyText(name, k.Platform.Domain.Organizational(), id, whyTarget(t))
+				r := k.keyText(name, dmarc.Listed(k.Platform.Domain), id, whyTarget(t))
 				r.Unasked = true
 				s.add(r)
 				unasked++

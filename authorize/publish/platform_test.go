@@ -78,7 +78,7 @@ func TestRepliesBesidePeople(t *testing.T) {
 	if r.Value != "mail.courseware.nl" || !r.Done {
 		t.Errorf("%+v", r)
 	}
-	compare(t, r.Remarks, []string{"hand mail to addresses that begin with reply="})
+	compare(t, r.Remarks, []string{"relay mail for addresses that begin with reply="})
 }
 
 // TestManyTenants works the records of a large platform out, and does not ask for all.

@@ -36,7 +36,7 @@ const columns = 78
 func (s Sheet) Print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n", s.heading(), s.summary())
 	for _, r := range s.Records {
-		if r.Unasked { // there may be thousands; a remark tells of them
+		if r.Unasked { // there may be thousands; a remark counts them
 			continue
 		}
 		fmt.Fprintln(w)

@@ -21,13 +21,13 @@ var providers = []provider{
 	{"Microsoft 365", []string{".bdm.microsoftonline.com"},
 		"in the admin center under Settings, Domains, DNS records, enter the name as shown above, without the domain, and the value in one piece, without quotation marks"},
 	{"Amazon Route 53", []string{".awsdns-"},
-		"enter the name without the domain; a TXT value stands in quotation marks, and one of more than 255 characters is entered as several quoted strings with a space between them, as shown above"},
+		"enter the name without the domain; a TXT value is entered in quotation marks, and one of more than 255 characters is entered as several quoted strings with a space between them, as shown above"},
 	{"Cloudflare", []string{".ns.cloudflare.com"},
 		"switch the proxy status of a CNAME to DNS only (the grey cloud), or receivers find addresses in its place; a TXT value is entered in one piece"},
 	{"TransIP", []string{".transip.net", ".transip.nl", ".transip.eu"},
 		"enter the name without the domain, and end the target of a CNAME with a dot, or the domain is appended to it; a TXT value is entered in one piece"},
 	{"Plesk", nil,
-		"under Websites & Domains, DNS Settings, enter the name without the domain, which the form shows behind the field, and press Update afterwards, or nothing is published"},
+		"under Websites & Domains, DNS Settings, enter the name without the domain, which the form shows after the field, and press Update afterwards, or nothing is published"},
 }
 
 // providerSteps are lines about those that can be who runs the DNS of a domain, by the names of its

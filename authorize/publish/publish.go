@@ -67,8 +67,8 @@ func (r Record) place() (name, explained string) {
 
 // unanswered notes that DNS did not answer.
 func (r *Record) unanswered(err error) {
-	if silent := new(resolve.Error); errors.As(err, &silent) && silent.Name == r.Name {
-		err = silent.Cause
+	if failed := new(resolve.Error); errors.As(err, &failed) && failed.Name == r.Name {
+		err = failed.Cause
 	}
 	r.PresentError = strings.ReplaceAll(err.Error(), "\n", "; ")
 }

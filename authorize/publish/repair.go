@@ -37,7 +37,7 @@ func readRecord(text string) reading {
 		}
 		if fault != nil {
 			r.lost++
-			r.remarks = append(r.remarks, fault.Error()+". It is left out here: find out what was meant, and put that in")
+			r.remarks = append(r.remarks, fault.Error()+". It is left out here: find out what was meant, and add that")
 			if excluded == "" && excludes(written) {
 				excluded = written
 			}
@@ -57,7 +57,7 @@ func (r *reading) add(terms []record.Term, excluded string) {
 		if excluded != "" && letsIn(t) && !r.ended() {
 			r.unclear = excluded
 			r.lost++
-			r.remarks = append(r.remarks, fmt.Sprintf("%q is left out here as well: it stands behind %q, which may exclude hosts of it", t.Text, excluded))
+			r.remarks = append(r.remarks, fmt.Sprintf("%q is left out here as well: it comes after %q, which may exclude hosts of it", t.Text, excluded))
 			continue
 		}
 		r.Terms = append(r.Terms, t)
@@ -69,7 +69,7 @@ func (r *reading) ended() bool {
 	return ended
 }
 
-// letsIn reports whether hosts can pass by the term.
+// letsIn reports whether the term can let hosts pass.
 func letsIn(t record.Term) bool {
 	return t.Qualifier == '+' || t.Qualifier == 0 && t.Name == "redirect"
 }
@@ -82,7 +82,7 @@ func (r *reading) misplaced(written string, terms []record.Term) error {
 			continue
 		}
 		if r.once[t.Name] {
-			return &record.SyntaxError{Term: written, Cause: "is there twice"}
+			return &record.SyntaxError{Term: written, Cause: "appears twice"}
 		}
 		r.once[t.Name] = true
 	}
@@ -97,7 +97,7 @@ var exclusion = regexp.MustCompile(`(?i)[~?]|(^|[ ,;|:])-|-(include|exists|ip[v4
 // effect says what a lone qualifier does to the term behind it.
 func effect(terms []record.Term, written string) string {
 	if t := terms[0]; qualifiers(words(written)) > 0 && t.Name != "all" && t.Qualifier != '+' {
-		return ", which keeps those hosts out; if they may send, take the " + string(t.Qualifier) + " out"
+		return ", which keeps those hosts out; if they may send, remove the " + string(t.Qualifier)
 	}
 	return ""
 }

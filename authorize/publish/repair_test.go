@@ -40,7 +40,7 @@ func TestRepair(t *testing.T) {
 		{"v=spf1 mx+all", "mx ~all", []string{"is written", "every host"}},
 		{"v=spf1 mx/0 a//0 ip4:0.0.0.0/0 ip6:::/0 -all", "-all", []string{"mx/0", "a//0", "ip4:0.0.0.0/0", "ip6:::/0"}},
 
-		{"v=spf1 mx -all +all", "mx -all", []string{"+all behind the all is left out"}},
+		{"v=spf1 mx -all +all", "mx -all", []string{"+all after the all is left out"}},
 
 		// Spaces that are missing, or something else.
 		{"v=spf1include:" + v + " -all", "include:" + v + " -all", nil},

@@ -170,7 +170,7 @@ func TestNotes(t *testing.T) {
 	compare(t, ready.Notes, nil)
 	p.SPFInclude, _ = message.ParseName("_spf.courseware.example")
 	elsewhere := publish.Advisor{Platform: p, Keys: r, Hostname: "mx.courseware.nl"}.Own(parse(t, ""), nil)
-	compare(t, elsewhere.Notes, []string{"lies outside the platform's domains"})
+	compare(t, elsewhere.Notes, []string{"is outside the platform's domains"})
 	p = platform(t, "", "192.0.2.7")
 	bare := customer(t, "x.nl")
 	bare.Authorization = tenant.Authorized

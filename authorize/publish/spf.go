@@ -14,8 +14,8 @@ import (
 	"onbehalf/message"
 )
 
-// wish is an SPF record that should stand at a name, and name us.
-type wish struct {
+// wantedSPF is an SPF record that should stand at a name, and name us.
+type wantedSPF struct {
 	name   string
 	zone   message.Domain
 	domain message.Domain // the name, if mail can come from it; zero: it is only included
@@ -27,7 +27,7 @@ type wish struct {
 
 // spf returns the merged record: what is there, and us. The finding is about the domain, if mail
 // can come from it.
-func (k task) spf(f authorize.Finding, w wish) Record {
+func (k task) spf(f authorize.Finding, w wantedSPF) Record {
 	r := newRecord(SPF, w.name, w.zone, "TXT", "", w.why)
 	ours, plain := k.ours(w.name)
 	if w.plain {
@@ -37,7 +37,7 @@ func (k task) spf(f authorize.Finding, w wish) Record {
 	if err != nil {
 		r.unanswered(err)
 		us := strings.Join(texts(ours), " ")
-		r.remark(fmt.Sprintf("if there is an SPF record, put %s directly behind v=spf1 in it, and publish no second one; if there is none, publish v=spf1 %s %s, with what else sends mail added", us, us, w.end))
+		r.remark(fmt.Sprintf("if there is an SPF record, put %s directly after v=spf1 in it, and publish no second one; if there is none, publish v=spf1 %s %s, with everything else that sends mail added", us, us, w.end))
 		return r
 	}
 	r.behindAlias(answer)
@@ -45,7 +45,7 @@ func (k task) spf(f authorize.Finding, w wish) Record {
 	passes := w.names(r.Present, ours, plain, f)
 	if f.Reason == authorize.NoAnswer {
 		r.unanswered(errors.New(f.Text))
-		r.remark("whether mail passes already is not known; with the record shown here it does")
+		r.remark("it is not known whether mail passes already; with the record shown here it does")
 	}
 	s := record.SPF{}
 	fit := true
@@ -56,18 +56,18 @@ func (k task) spf(f authorize.Finding, w wish) Record {
 		s, fit = k.propose(&r, w, present, ours, plain)
 	}
 	if !fit {
-		r.remark("no record is shown here before that is known: correct the term in the present record, or take it out, and ask again")
+		r.remark("no record is shown here until that is known: correct or remove the term in the present record, and run this again")
 		return r
 	}
 	r.Value = s.String()
 	r.judgeSPF(s, lookUps(k.dns, s))
 	if !r.Done && w.name != w.zone.String() && !w.domain.IsZero() && k.onlyWildcard(w.domain) {
-		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and does not any more when this one is there (RFC 4592): publish the other records of the name (A, MX) beside it", w.domain.Parent().Unicode(), w.name))
+		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and no longer does when this record is there (RFC 4592): publish the other records of the name (A, MX) as well", w.domain.Parent().Unicode(), w.name))
 	}
 	return r
 }
 
-// letsEveryoneIn reports whether every host passes by a record, in its own words.
+// letsEveryoneIn reports whether a record lets every host pass, in its own words.
 func letsEveryoneIn(text string) bool {
 	s, _ := record.ParseSPF(text)
 	_, everyone := s.Everyone()
@@ -77,7 +77,7 @@ func letsEveryoneIn(text string) bool {
 // readSPF notes what is present, and returns what can be read as SPF.
 func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 	texts, meant := answer.Texts(), []string(nil)
-	r.Present = spfTexts(texts)
+	r.Present = record.OnlySPF(texts)
 	for i, parts := range answer.Strings() {
 		if record.IsSPF(texts[i]) {
 			text, _ := choose(parts)
@@ -89,7 +89,7 @@ func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 			continue
 		}
 		r.Present = append(r.Present, texts[i])
-		rest := "; what it was meant to say is not in the record here"
+		rest := "; what it was meant to say is not in the record shown here"
 		if text, readable := recovered(parts...); readable {
 			meant, rest = append(meant, text), ""
 		}
@@ -100,7 +100,7 @@ func (r *Record) readSPF(answer resolve.Answer) (read []string) {
 
 // names reports whether a record that is present lets us send: what is found of the domain says
 // so or, where no mail comes from the name, the text.
-func (w wish) names(present []string, ours, plain []record.Term, f authorize.Finding) bool {
+func (w wantedSPF) names(present []string, ours, plain []record.Term, f authorize.Finding) bool {
 	switch {
 	case len(present) != 1 || !record.IsSPF(present[0]):
 		return false
@@ -111,7 +111,7 @@ func (w wish) names(present []string, ours, plain []record.Term, f authorize.Fin
 }
 
 // propose makes the record that lets us pass, and reports whether it is fit to be published.
-func (k task) propose(r *Record, w wish, present []string, ours, plain []record.Term) (record.SPF, bool) {
+func (k task) propose(r *Record, w wantedSPF, present []string, ours, plain []record.Term) (record.SPF, bool) {
 	if len(present) == 0 {
 		return k.fresh(r, w, ours), true
 	}
@@ -119,18 +119,18 @@ func (k task) propose(r *Record, w wish, present []string, ours, plain []record.
 	if n := lookUps(k.dns, s); n > maxLookUps && ours[0].Name == "include" {
 		s, remarks, fit = merge(present, plain)
 		s.Terms = slices.DeleteFunc(s.Terms, func(t record.Term) bool { return holds(ours, t) })
-		remarks = append(remarks, fmt.Sprintf("with %s it would need %s DNS look-ups, and receivers stop at %d: so it has the addresses themselves", ours[0].Text, atMost(n), maxLookUps))
+		remarks = append(remarks, fmt.Sprintf("with %s it would need %s DNS lookups, and receivers stop at %d, so it has the addresses themselves", ours[0].Text, atMost(n), maxLookUps))
 	}
 	r.remark(remarks...)
 	if len(r.Present) == 1 && sameRecord(r.Present[0], s) && r.PresentError == "" {
 		r.Done = true
-		r.remark("the record is as it should be, and mail does not pass all the same: something that it leads to is faulty or slow")
+		r.remark("the record is as it should be, but mail does not pass: something that it leads to is faulty or slow")
 	}
 	return s, fit
 }
 
 // fresh makes a first record. It must not make suspects of those who send now.
-func (k task) fresh(r *Record, w wish, ours []record.Term) record.SPF {
+func (k task) fresh(r *Record, w wantedSPF, ours []record.Term) record.SPF {
 	terms := slices.Clone(ours)
 	if !w.mail {
 		return record.SPF{Terms: append(terms, term(w.end))}
@@ -138,9 +138,9 @@ func (k task) fresh(r *Record, w wish, ours []record.Term) record.SPF {
 	answer, err := k.dns.To(w.name, dns.TypeMX)
 	if err == nil && slices.ContainsFunc(answer.Hosts(), func(host string) bool { return host != "" }) {
 		terms = append(terms, term("mx"))
-		r.remark("there is no SPF record yet; mx stands for the servers that take mail for the domain, and can go if they send none")
+		r.remark("there is no SPF record yet; mx names the servers that receive mail for the domain; remove it if they send none")
 	}
-	r.remark("before you publish this, add what else sends mail as " + w.domain.Unicode() + ": receivers will doubt what it does not name")
+	r.remark("before you publish this, add everything else that sends mail as " + w.domain.Unicode() + ": receivers distrust hosts that it does not name")
 	return record.SPF{Terms: append(terms, term(w.end))}
 }
 
@@ -150,15 +150,15 @@ func (r *Record) judgeSPF(s record.SPF, lookUps int) {
 	_, redirects := s.Redirect()
 	switch {
 	case ended && all.Qualifier == '?':
-		r.remark("it has ?all, by which receivers learn nothing about hosts that are not named; ~all is better")
+		r.remark("it has ?all, which says nothing about hosts that are not named; ~all is better")
 	case !ended && !redirects:
-		r.remark("it has no all, so receivers learn nothing about hosts that are not named; ~all at its end is better")
+		r.remark("it has no all, so it says nothing about hosts that are not named; ~all at its end is better")
 	}
 	if lookUps > maxLookUps {
-		r.remark(fmt.Sprintf("it needs %s DNS look-ups, and receivers stop at %d: hosts named far back are not found; take out what is not used any more", atMost(lookUps), maxLookUps))
+		r.remark(fmt.Sprintf("it needs %s DNS lookups, and receivers stop at %d: hosts named near its end are not found; remove what is no longer used", atMost(lookUps), maxLookUps))
 	}
 	if n := len(s.String()); n > maxOctets {
-		r.remark(fmt.Sprintf("it has %d octets, and more than %d may be lost on the way; take out what is not used any more, or name networks in place of addresses", n, maxOctets))
+		r.remark(fmt.Sprintf("it has %d octets, and more than %d may be lost on the way; remove what is no longer used, or name networks instead of addresses", n, maxOctets))
 	}
 }
 

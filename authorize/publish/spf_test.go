@@ -19,7 +19,7 @@ func TestMergedSPF(t *testing.T) {
 		remarks    []string // in order, a part of each
 	}{
 		{"nothing", ``, "v=spf1 include:_spf.courseware.nl ~all", []string{"before you publish this"}},
-		{"nothing, with mail servers", `x.nl MX 10 mail.x.nl`, "v=spf1 include:_spf.courseware.nl mx ~all", []string{"mx stands for", "before you publish this"}},
+		{"nothing, with mail servers", `x.nl MX 10 mail.x.nl`, "v=spf1 include:_spf.courseware.nl mx ~all", []string{"mx names", "before you publish this"}},
 		{"nothing, and takes no mail", `x.nl MX 0 .`, "v=spf1 include:_spf.courseware.nl ~all", []string{"before you publish this"}},
 		{"a record", `x.nl TXT "v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", nil},
 		{"in other TXT records", "x.nl TXT \"site-verification=1\"\nx.nl TXT \"v=spf1 mx -all\"", "v=spf1 include:_spf.courseware.nl mx -all", nil},
@@ -50,13 +50,13 @@ func TestMergedSPF(t *testing.T) {
 		{"two pasted into one", `x.nl TXT "v=spf1 mx -all v=spf1 a ~all"`, "v=spf1 include:_spf.courseware.nl mx a ~all", []string{"2 records were merged"}},
 
 		{"a fault", `x.nl TXT "v=spf1 mx nonsense ip4:300.1.1.1 -all"`, "v=spf1 include:_spf.courseware.nl mx -all",
-			[]string{"ignore all of it", `"nonsense" is no mechanism that SPF knows. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
+			[]string{"ignore all of it", `"nonsense" is not a mechanism of SPF. It is left out`, `"ip4:300.1.1.1" has "300.1.1.1" for an address. It is left out`}},
 		{"faults whose meaning is plain", `x.nl TXT "v=spf1 ip4: 192.0.2.1 198.51.100.1 2001:db8::1 mx; –all"`, "v=spf1 include:_spf.courseware.nl ip4:192.0.2.1 ip4:198.51.100.1 ip6:2001:db8::1 mx -all",
 			[]string{"ignore all of it", `"ip4: 192.0.2.1" is written "ip4:192.0.2.1"`, `"198.51.100.1" is written`, `"2001:db8::1" is written`, `"mx;" is written "mx"`, `"–all" is written "-all"`}},
-		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"ignore all of it", `"redirect=_spf.y.nl" is there twice`}},
+		{"redirect twice", `x.nl TXT "v=spf1 redirect=_spf.x.nl redirect=_spf.y.nl"`, "v=spf1 include:_spf.courseware.nl redirect=_spf.x.nl", []string{"ignore all of it", `"redirect=_spf.y.nl" appears twice`}},
 
 		{"quotes pasted in", `x.nl TXT "\"v=spf1 mx -all\""`, "v=spf1 include:_spf.courseware.nl mx -all", []string{`receivers do not see "\"v=spf1 mx -all\"" as an SPF record, because quotation marks`}},
-		{"a leading blank", `x.nl TXT " v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"white space stands before"}},
+		{"a leading blank", `x.nl TXT " v=spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"white space before"}},
 		{"v= forgotten", `x.nl TXT "spf1 mx -all"`, "v=spf1 include:_spf.courseware.nl mx -all", []string{"begins with spf1"}},
 		{"no version to make out", `x.nl TXT "v=spf mx -all"`, "v=spf1 include:_spf.courseware.nl ~all", []string{`begins with "v=spf"`, "before you publish this"}},
 		{"an alias", "x.nl CNAME y.nl\ny.nl TXT \"v=spf1 mx -all\"", "v=spf1 include:_spf.courseware.nl mx -all", []string{"alias (CNAME) of y.nl"}},
@@ -88,7 +88,7 @@ func compare(t *testing.T, remarks, parts []string) {
 }
 
 // includes makes a chain of n records that include the next, so that including the
-// first costs n look-ups.
+// first costs n lookups.
 func includes(from string, n int) string {
 	var b strings.Builder
 	for i := 1; i < n; i++ {
@@ -106,15 +106,15 @@ func TestLookUps(t *testing.T) {
 		remarks          []string
 	}{
 		{"ten in all", "x.nl TXT \"v=spf1 include:a1.nl -all\"\n" + includes("a", 9), "v=spf1 " + ours + " include:a1.nl -all", nil},
-		{"eleven with ours", "x.nl TXT \"v=spf1 include:a1.nl -all\"\n" + includes("a", 10), "v=spf1 " + plain + " include:a1.nl -all", []string{"it would need 11 DNS look-ups"}},
+		{"eleven with ours", "x.nl TXT \"v=spf1 include:a1.nl -all\"\n" + includes("a", 10), "v=spf1 " + plain + " include:a1.nl -all", []string{"it would need 11 DNS lookups"}},
 		{"ours leads to others", "_spf.courseware.nl TXT \"v=spf1 include:b1.nl -all\"\nx.nl TXT \"v=spf1 a mx a:y.nl a:z.nl exists:%{i}.x.nl -all\"\n" + includes("b", 6), "v=spf1 " + plain + " a mx a:y.nl a:z.nl exists:%{i}.x.nl -all", []string{"it would need 12"}},
-		{"eleven without ours", "x.nl TXT \"v=spf1 include:_spf.courseware.nl include:a1.nl -all\"\n" + includes("a", 11), "v=spf1 " + plain + " include:a1.nl -all", []string{"it would need 12", "it needs 11 DNS look-ups"}},
+		{"eleven without ours", "x.nl TXT \"v=spf1 include:_spf.courseware.nl include:a1.nl -all\"\n" + includes("a", 11), "v=spf1 " + plain + " include:a1.nl -all", []string{"it would need 12", "it needs 11 DNS lookups"}},
 		{"behind all", "x.nl TXT \"v=spf1 -all include:a1.nl\"\n" + includes("a", 11), "v=spf1 " + ours + " -all include:a1.nl", nil},
 		{"by redirect", "x.nl TXT \"v=spf1 redirect=a1.nl\"\n" + includes("a", 10), "v=spf1 " + plain + " redirect=a1.nl", []string{"it would need 11"}},
 		{"redirect beside all", "x.nl TXT \"v=spf1 redirect=a1.nl ~all\"\n" + includes("a", 11), "v=spf1 " + ours + " redirect=a1.nl ~all", nil},
 		{"in a circle", "x.nl TXT \"v=spf1 include:x.nl -all\"", "v=spf1 " + plain + " include:x.nl -all", []string{"it would need 12", "it needs 11"}},
 		{"in many circles", `x.nl TXT "v=spf1 include:x.nl include:x.nl include:x.nl -all"`, "v=spf1 " + plain + " include:x.nl include:x.nl include:x.nl -all", []string{"40 or more", "40 or more"}},
-		{"an include that is silent", "x.nl TXT \"v=spf1 include:a1.nl -all\"\na1.nl silent", "v=spf1 " + ours + " include:a1.nl -all", []string{"whether mail passes already is not known"}},
+		{"an include that is silent", "x.nl TXT \"v=spf1 include:a1.nl -all\"\na1.nl silent", "v=spf1 " + ours + " include:a1.nl -all", []string{"it is not known whether mail passes already"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			world := parse(t, test.zone)
@@ -163,9 +163,9 @@ func TestSPFThatPasses(t *testing.T) {
 		{"by addresses in its text", `x.nl TXT "v=spf1 ip4:192.0.2.7 -all"`, "done", "v=spf1 ip4:192.0.2.7 -all", nil},
 		{"not by its text", `x.nl TXT "v=spf1 -all include:_spf.courseware.nl"`, "to do", "v=spf1 include:_spf.courseware.nl -all", nil},
 		{"not by two", named + "\n" + other, "to do", "v=spf1 include:_spf.courseware.nl mx ~all", []string{"2 records", "every host"}},
-		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"` + without, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, and mail does not pass"}},
+		{"as told, and fails", `x.nl TXT "v=spf1 include:_spf.courseware.nl -all"` + without, "done", "v=spf1 include:_spf.courseware.nl -all", []string{"as it should be, but mail does not pass"}},
 		{"not known", `x.nl TXT "v=spf1 include:s.y.nl include:_spf.courseware.nl -all"` + "\ns.y.nl silent", "unknown", "v=spf1 include:_spf.courseware.nl include:s.y.nl -all", []string{"not known"}},
-		{"no answer", "x.nl silent", "unknown", "", []string{"include:_spf.courseware.nl directly behind v=spf1"}},
+		{"no answer", "x.nl silent", "unknown", "", []string{"include:_spf.courseware.nl directly after v=spf1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			advisor := publish.Advisor{Platform: platform(t, "_spf.courseware.nl", "192.0.2.7"), Keys: new(keys.Ring)}

@@ -66,8 +66,8 @@ func begun(text string) (string, bool) {
 	return strings.TrimSpace(version + " " + strings.TrimLeft(rest, ` "'\:;,=`)), true
 }
 
-// spaced returns a text its characters back, where it is in Windows-1252, and plain spaces for
-// those of other kinds. What has no width goes: people do not know that it is there.
+// spaced returns a text in UTF-8, where it is in Windows-1252, with plain spaces for those of other
+// kinds. What has no width goes: people do not know that it is there.
 func spaced(text string) string {
 	if !utf8.ValidString(text) {
 		if decoded, err := charmap.Windows1252.NewDecoder().String(text); err == nil {

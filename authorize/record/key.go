@@ -44,12 +44,12 @@ func ParseKey(text string) (DKIM, error) {
 	value, published := t.values["p"]
 	switch {
 	case versioned && !t.first("v", "DKIM1"):
-		return DKIM{}, errors.New("v=DKIM1 must stand at its beginning")
+		return DKIM{}, errors.New("it must begin with v=DKIM1")
 	case !published:
 		return DKIM{}, errors.New("it has no p= tag, so there is no key in it")
 	}
 	if g, found := t.values["g"]; found && g != "*" {
-		return DKIM{}, errors.New("its g= tag is out of use, and keeps some receivers from using the key")
+		return DKIM{}, errors.New("its g= tag is obsolete, and keeps some receivers from using the key")
 	}
 	k := DKIM{Algorithm: tenant.RSA, SHA256: true, Email: true}
 	if name, found := t.values["k"]; found {

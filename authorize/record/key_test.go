@@ -71,12 +71,12 @@ func TestParseKey(t *testing.T) {
 		"p=" + p[:9] + "\t" + p[9:]:                     {err: "is not base64"},
 
 		// The version comes first, if at all.
-		"k=rsa; v=DKIM1; p=P": {err: "v=DKIM1 must stand at its beginning"},
-		"v=DKIM2; p=P":        {err: "v=DKIM1 must stand at its beginning"},
-		"v=dkim1; p=P":        {err: "v=DKIM1 must stand at its beginning"},
-		"v=; p=P":             {err: "v=DKIM1 must stand at its beginning"},
-		"v=DKIM1 p=P":         {err: "v=DKIM1 must stand at its beginning"},
-		"v=DKIM10; p=P":       {err: "v=DKIM1 must stand at its beginning"},
+		"k=rsa; v=DKIM1; p=P": {err: "it must begin with v=DKIM1"},
+		"v=DKIM2; p=P":        {err: "it must begin with v=DKIM1"},
+		"v=dkim1; p=P":        {err: "it must begin with v=DKIM1"},
+		"v=; p=P":             {err: "it must begin with v=DKIM1"},
+		"v=DKIM1 p=P":         {err: "it must begin with v=DKIM1"},
+		"v=DKIM10; p=P":       {err: "it must begin with v=DKIM1"},
 		"V=DKIM1; p=P":        {want: good}, // V= is a tag that nobody knows
 
 		// Algorithms, to the letter.
@@ -117,8 +117,8 @@ func TestParseKey(t *testing.T) {
 
 		// Granularity, of RFC 4871.
 		"g=*; p=P":   {want: good},
-		"g=; p=P":    {err: "g= tag is out of use"},
-		"g=joe; p=P": {err: "g= tag is out of use"},
+		"g=; p=P":    {err: "g= tag is obsolete"},
+		"g=joe; p=P": {err: "g= tag is obsolete"},
 
 		// No tag-list.
 		"":                           {err: "no p= tag"},
@@ -139,10 +139,10 @@ func TestParseKey(t *testing.T) {
 		"a{=1; p=P":                  {err: `"a{" is not the name of a tag`},
 		"Az_09=1; p=P":               {want: good},
 		"v=DKIM1; k l=1; p=P":        {err: `"k l" is not the name of a tag`},
-		"v=DKIM1, k=rsa, p=P":        {err: "v=DKIM1 must stand at its beginning"},
-		"v=DKIM1; k=rsa; k=rsa; p=P": {err: "tag k is there twice"},
-		"v=DKIM1; p=P; p=":           {err: "tag p is there twice"},
-		"v=DKIM1; z=1; z=2; p=P":     {err: "tag z is there twice"},
+		"v=DKIM1, k=rsa, p=P":        {err: "it must begin with v=DKIM1"},
+		"v=DKIM1; k=rsa; k=rsa; p=P": {err: "tag k appears twice"},
+		"v=DKIM1; p=P; p=":           {err: "tag p appears twice"},
+		"v=DKIM1; z=1; z=2; p=P":     {err: "tag z appears twice"},
 		"hello":                      {err: `"hello" is not a tag`},
 		strings.Repeat("x", 99):      {err: `"` + strings.Repeat("x", 60) + `..." is not a tag`},
 

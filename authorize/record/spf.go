@@ -31,6 +31,17 @@ func IsSPF(text string) bool {
 	return strings.EqualFold(first, version)
 }
 
+// OnlySPF returns those of some texts that IsSPF holds for.
+func OnlySPF(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if IsSPF(text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
 // ParseSPF reads a record for which IsSPF holds, by the grammar of RFC 7208 section
 // 12. The error is a *SyntaxError, and the SPF then still holds all terms, for people
 // to see: a fault in any of them makes receivers take the whole record for none
@@ -48,7 +59,7 @@ func ParseSPF(text string) (SPF, error) {
 			cause = s.misplaced(t)
 		}
 		if cause != "" && strings.HasSuffix(word, ":") && i+2 < len(words) {
-			cause += "; there must be no space behind the colon"
+			cause += "; there must be no space after the colon"
 		}
 		s.Terms = append(s.Terms, t)
 		if cause != "" && first == nil {
@@ -68,7 +79,7 @@ func (s SPF) misplaced(t Term) string {
 	}
 	for _, before := range s.Terms {
 		if before.Name == t.Name && before.Qualifier == 0 {
-			return "is there twice"
+			return "appears twice"
 		}
 	}
 	return ""

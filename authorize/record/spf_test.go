@@ -59,7 +59,7 @@ func TestParseSPF(t *testing.T) {
 // TestSPFGrammar holds each term against RFC 7208 section 12.
 func TestSPFGrammar(t *testing.T) {
 	for _, test := range []struct{ term, fault string }{
-		{"all", ""}, {"-ALL", ""}, {"all:x.nl", "stands alone"}, {"all/8", "stands alone"}, {"all:", "stands alone"}, {"al", "no mechanism"}, {"-all.", "no mechanism"},
+		{"all", ""}, {"-ALL", ""}, {"all:x.nl", "takes no value"}, {"all/8", "takes no value"}, {"all:", "takes no value"}, {"al", "not a mechanism"}, {"-all.", "not a mechanism"},
 		{"include:x.nl", ""}, {"include:x.nl.", ""}, {"include:%{d}", ""}, {"include:%{d}.x.nl", ""}, {"include:%%", ""},
 		{"include", "no domain"}, {"include:", "no domain"}, {"include/24", "does not take"}, {"include:x.nl/24", "with a dot in it"},
 		{"include:localhost", "with a dot in it"}, {"include:1.2.3.4", "with a dot in it"}, {"include:x.-nl", "with a dot in it"}, {"include:x.n_l", "with a dot in it"}, {"include:x..", "with a dot in it"},
@@ -92,11 +92,11 @@ func TestSPFGrammar(t *testing.T) {
 
 func TestSPFFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"v=spf1 redirect=a.nl redirect=a.nl":     `"redirect=a.nl" is there twice`,
-		"v=spf1 exp=a.nl a exp=b.nl -all":        `"exp=b.nl" is there twice`,
-		"v=spf1 ip4: 1.2.3.4 -all":               `"ip4:" has no address; there must be no space behind the colon`,
-		"v=spf1 include: x.nl -all":              `"include:" names no domain; there must be no space behind the colon`,
-		"v=spf1 a nonsense -all ip4:300.1.1.1":   `"nonsense" is no mechanism that SPF knows`,
+		"v=spf1 redirect=a.nl redirect=a.nl":     `"redirect=a.nl" appears twice`,
+		"v=spf1 exp=a.nl a exp=b.nl -all":        `"exp=b.nl" appears twice`,
+		"v=spf1 ip4: 1.2.3.4 -all":               `"ip4:" has no address; there must be no space after the colon`,
+		"v=spf1 include: x.nl -all":              `"include:" names no domain; there must be no space after the colon`,
+		"v=spf1 a nonsense -all ip4:300.1.1.1":   `"nonsense" is not a mechanism of SPF`,
 		"v=spf10 a":                              `"v=spf10" is not v=spf1, with which an SPF record begins`,
 		"":                                       `"" is not v=spf1, with which an SPF record begins`,
 		"v=spf1 foo=1 foo=2 -all redirect=a.nl ": "",
@@ -112,16 +112,16 @@ func TestLooksLikeSPF(t *testing.T) {
 	for text, want := range map[string]string{
 		`"v=spf1 mx -all"`:       "quotation marks were pasted in and are part of the record",
 		`v=spf1" "mx -all`:       "quotation marks were pasted in and are part of the record",
-		" v=spf1 mx -all":        "white space stands before v=spf1",
-		"v=spf1;mx -all":         "a semicolon stands behind v=spf1, where a space belongs",
-		"v=spf1mx -all":          "there is no space behind v=spf1",
-		"V=SPF1\tmx":             "there is no space behind v=spf1",
-		"v=spf1\u00a0mx":         "a no-break space stands behind v=spf1, where a plain one belongs",
+		" v=spf1 mx -all":        "there is white space before v=spf1",
+		"v=spf1;mx -all":         "there is a semicolon after v=spf1, where a space belongs",
+		"v=spf1mx -all":          "there is no space after v=spf1",
+		"V=SPF1\tmx":             "there is no space after v=spf1",
+		"v=spf1\u00a0mx":         "there is a no-break space after v=spf1, where a plain one belongs",
 		"v = spf1 mx -all":       "there is a space inside v=spf1",
 		"spf1 mx -all":           "it begins with spf1 and not with v=spf1",
 		"v=spf mx -all":          `it begins with "v=spf" and not with v=spf1`,
-		"SPF v=spf1 mx -all":     `"SPF " stands before v=spf1`,
-		"İ v=spf1 mx":            `"İ " stands before v=spf1`,
+		"SPF v=spf1 mx -all":     `there is "SPF " before v=spf1`,
+		"İ v=spf1 mx":            `there is "İ " before v=spf1`,
 		"v=spf1 mx":              "", // it is one
 		"v=spf1":                 "",
 		"spf2.0/pra mx":          "",

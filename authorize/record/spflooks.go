@@ -27,9 +27,9 @@ func LooksLikeSPF(text string) (fault string, ok bool) {
 	case at > 0 && Pasted(text) != "":
 		return Pasted(text), true
 	case at > 0 && strings.Trim(lower[:at], blank) == "":
-		return "white space stands before " + version, true
+		return "there is white space before " + version, true
 	case at > 0:
-		return fmt.Sprintf("%q stands before %s", clip(text[:at]), version), true
+		return fmt.Sprintf("there is %q before %s", clip(text[:at]), version), true
 	}
 	return behindVersion(text[len(version):])
 }
@@ -40,11 +40,11 @@ func behindVersion(rest string) (string, bool) {
 	case strings.HasPrefix(rest, `"`):
 		return "quotation marks were pasted in and are part of the record", true
 	case rest[0] == ';':
-		return "a semicolon stands behind " + version + ", where a space belongs", true
+		return "there is a semicolon after " + version + ", where a space belongs", true
 	case strings.HasPrefix(rest, "\u00a0"):
-		return "a no-break space stands behind " + version + ", where a plain one belongs", true
+		return "there is a no-break space after " + version + ", where a plain one belongs", true
 	}
-	return "there is no space behind " + version, true
+	return "there is no space after " + version, true
 }
 
 // lowerASCII leaves all octets where they are.

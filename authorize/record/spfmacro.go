@@ -40,7 +40,7 @@ func isTopLabel(s string) bool {
 	return s != "" && !digits && s[0] != '-' && s[len(s)-1] != '-'
 }
 
-// macroString judges the macros in s, and gives what stands behind the last one.
+// macroString judges the macros in s, and returns what follows the last one.
 func macroString(s, letters string) (tail, cause string) {
 	for {
 		_, after, found := strings.Cut(s, "%")

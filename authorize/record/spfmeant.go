@@ -30,7 +30,7 @@ const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 var macros = regexp.MustCompile(`%\{[^}]*\}|%[%_-]`)
 
-// Everyone returns the first term by which every host on the Internet passes. Receivers do not look
+// Everyone returns the first term that lets every host on the Internet pass. Receivers do not look
 // behind an all.
 func (s SPF) Everyone() (Term, bool) {
 	for _, t := range s.Terms {
@@ -41,7 +41,7 @@ func (s SPF) Everyone() (Term, bool) {
 	return Term{}, false
 }
 
-// Everyone reports whether every host on the Internet passes by the term, whatever DNS has.
+// Everyone reports whether the term lets every host on the Internet pass, whatever DNS has.
 func (t Term) Everyone() bool {
 	if t.Qualifier != '+' {
 		return false

@@ -8,7 +8,7 @@ import (
 )
 
 // parseTerm reads one term. cause says what the grammar has against it; the Term
-// then holds what could be told apart.
+// then holds what could be read.
 func parseTerm(text string) (t Term, cause string) {
 	t = Term{Text: text}
 	if cause := strange(text); cause != "" {
@@ -83,7 +83,7 @@ func mechanism(t Term, colon bool) string {
 	switch t.Name {
 	case "all":
 		if t.Value != "" || colon {
-			return "has something behind all, which stands alone"
+			return "has something after all, which takes no value"
 		}
 		return ""
 	case "include", "exists", "ptr":
@@ -188,11 +188,11 @@ func unknown(t Term, colon bool) string {
 	case t.Name == "redirect" || t.Name == "exp":
 		return "is a modifier, and takes = for the colon"
 	case t.Name == "ip" || t.Name == "ipv4":
-		return "is no mechanism; write ip4:"
+		return "is not a mechanism; write ip4:"
 	case t.Name == "ipv6":
-		return "is no mechanism; write ip6:"
+		return "is not a mechanism; write ip6:"
 	case !colon && strings.Contains(t.Name, "."):
-		return "is no mechanism; write include:, a: or ip4: before a name or address"
+		return "is not a mechanism; write include:, a: or ip4: before a name or address"
 	}
-	return "is no mechanism that SPF knows"
+	return "is not a mechanism of SPF"
 }

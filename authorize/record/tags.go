@@ -36,7 +36,7 @@ func parseTags(text string) (tags, error) {
 			return t, fmt.Errorf("%q is not the name of a tag", clip(name))
 		}
 		if _, twice := t.values[name]; twice {
-			return t, fmt.Errorf("tag %s is there twice", clip(name))
+			return t, fmt.Errorf("tag %s appears twice", clip(name))
 		}
 		t.names = append(t.names, name)
 		t.values[name] = strings.Trim(value, blank)
@@ -69,7 +69,7 @@ func (t tags) list(name string) []string {
 }
 
 // Pasted says what was pasted into a record that does not belong there; empty: nothing
-// that we know of. What stands inside cannot be read before that is mended.
+// that we know of. What stands inside cannot be read before that is fixed.
 func Pasted(text string) string {
 	trimmed := strings.Trim(text, blank)
 	switch {

@@ -66,9 +66,9 @@ func (a *asking) askServer(server string, question *dns.Msg) (*dns.Msg, error) {
 	case m.Truncated:
 		err = errors.New("answer cut off")
 	case isReferral(m):
-		err = errors.New("knows no more than whom else to ask")
+		err = errors.New("only refers to other servers")
 	case contradicts(m):
-		err = errors.New("says that the name does not exist (NXDOMAIN), and gives records of it")
+		err = errors.New("says that the name does not exist (NXDOMAIN), and has records of it")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", server, err)
@@ -189,8 +189,8 @@ func read(conn *dns.Conn) (*dns.Msg, error) {
 	return m, err
 }
 
-// answers reports whether a message is the answer to a question. A server that reports a failure need
-// not repeat the question.
+// answers reports whether a message is the answer to a question. A server that reports a failure
+// need not repeat the question.
 func answers(m, q *dns.Msg) bool {
 	if m.Id != q.Id || !m.Response {
 		return false

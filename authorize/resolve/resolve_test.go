@@ -39,7 +39,7 @@ func TestDefinitive(t *testing.T) {
 		"no data":          {handler: says(0)},
 		"no data, SOA":     {handler: reply(func(m *dns.Msg) { m.Ns = append(soa, delegation...) })},
 		"records, NS":      {handler: reply(func(m *dns.Msg) { m.Answer, m.Ns = rrs("x.nl TXT a"), delegation }), texts: "a"},
-		"referral":         {handler: reply(func(m *dns.Msg) { m.Ns = delegation }), err: "whom else to ask"},
+		"referral":         {handler: reply(func(m *dns.Msg) { m.Ns = delegation }), err: "only refers to other servers"},
 		"another type":     {handler: says(0, `x.nl A 192.0.2.1`)},
 		"another name":     {handler: says(0, `y.nl TXT a`, `a.x.nl TXT a`, `nl TXT a`)},
 		"another class":    {handler: says(0, `x.nl CH TXT a`, `x.nl HS CNAME y.nl`, `y.nl TXT a`)},
@@ -112,7 +112,7 @@ func check(t *testing.T, got resolve.Answer, err error, want resolve.Answer, tex
 // not answered. Aliases on the way to a name that does not exist are no such records.
 func TestContradiction(t *testing.T) {
 	t.Parallel()
-	const fault = "gives records of it"
+	const fault = "has records of it"
 	for name, row := range map[string]struct {
 		records []string
 		want    resolve.Answer

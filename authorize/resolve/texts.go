@@ -3,6 +3,7 @@ package resolve
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -37,8 +38,8 @@ func (a Answer) Strings() [][]string {
 	return all
 }
 
-// Hosts returns the host names of the MX, PTR, NS and CNAME records in an answer, lower case, without
-// final dots, in the order of the answer. The null MX (RFC 7505) is the empty name.
+// Hosts returns the host names of the MX, PTR, NS and CNAME records in an answer, lower case,
+// without final dots, in the order of the answer. The null MX (RFC 7505) is the empty name.
 func (a Answer) Hosts() []string {
 	var hosts []string
 	for _, rr := range a.Records {
@@ -99,14 +100,8 @@ func decimal(s string) (octet byte, ok bool) {
 	if len(s) < 3 {
 		return 0, false
 	}
-	n := 0
-	for _, c := range []byte(s[:3]) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = 10*n + int(c-'0')
-	}
-	return byte(n), n < 256
+	n, err := strconv.ParseUint(s[:3], 10, 8)
+	return byte(n), err == nil
 }
 
 func typeName(qtype uint16) string { return dns.Type(qtype).String() }

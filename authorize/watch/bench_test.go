@@ -44,7 +44,7 @@ func bigHouse(b *testing.B) (*tenant.Table, *keys.Ring) {
 func lookedAt(b *testing.B, table *tenant.Table, ring *keys.Ring) []tenant.Standing {
 	b.Helper()
 	gen := newTown().generation(table, ring)
-	named, _ := gen.targets(nil)
+	named, _ := targets(gen, nil)
 	all := make([]tenant.Standing, 0, len(named))
 	for _, s := range named {
 		r := reportOf(s, authorize.There)

@@ -78,15 +78,15 @@ func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now 
 	return changes
 }
 
-// directChanges compares what is proven of the domains of all tenants with what was in the table of
+// changesSince compares what is proven of the domains of all tenants with what was in the table of
 // the generation before; nil: there was none.
-func (g Generation) directChanges(last *tenant.Table, now time.Time) []authorize.Change {
+func changesSince(last, table *tenant.Table, now time.Time) []authorize.Change {
 	if last == nil {
 		return nil
 	}
 	var changes []authorize.Change
-	was, is := last.Snapshot(), g.Table.Snapshot()
-	for _, t := range g.Table.Tenants() {
+	was, is := last.Snapshot(), table.Snapshot()
+	for _, t := range table.Tenants() {
 		if former := was.Tenant(t.ID); former != nil && len(t.Direct.Domains) > 0 {
 			before := make(map[message.Domain]bool)
 			for _, d := range t.Direct.Domains {

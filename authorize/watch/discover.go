@@ -46,7 +46,7 @@ func (w *Watcher) notice(d message.Domain) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	standing := w.gen.Table.Snapshot().Standing(d)
+	standing := w.source.Table().Snapshot().Standing(d)
 	switch e := w.schedule.watched(d); {
 	case e == nil:
 		w.discover(d, now)
@@ -60,7 +60,7 @@ func (w *Watcher) notice(d message.Domain) {
 
 // discover begins to watch a domain that a wildcard covers.
 func (w *Watcher) discover(d message.Domain, now time.Time) {
-	owner, _ := w.gen.Table.Snapshot().Owner(d)
+	owner, _ := w.source.Table().Snapshot().Owner(d)
 	if owner == nil || owner.Authorization != tenant.Auto {
 		return
 	}
@@ -72,7 +72,7 @@ func (w *Watcher) discover(d message.Domain, now time.Time) {
 	}
 	e := &entry{target: authorize.Below(owner, d)}
 	w.below.add(owner.ID, d)
-	addresses := authorize.AddressesOf(w.gen.Table.Platform())
+	addresses := authorize.AddressesOf(w.source.Table().Platform())
 	if !w.set(e, e.target.Carry(tenant.Standing{Domain: d, Seen: now}, addresses).Standing) {
 		w.below.forget(owner.ID, d)
 		return
@@ -97,17 +97,17 @@ func (w *Watcher) makeRoom(id string) bool {
 func (w *Watcher) forget(id string, d message.Domain) {
 	w.schedule.remove(d)
 	w.below.forget(id, d)
-	if w.gen.Kept != nil {
-		w.gen.Kept.Drop(d)
+	if kept := w.source.Kept(); kept != nil {
+		kept.Drop(d)
 	}
-	if err := w.gen.Table.Forget(d); err != nil {
+	if err := w.source.Table().Forget(d); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", d.String(), "error", err)
 	}
 }
 
 // below are the names that only wildcards cover, by tenant. The lock of the Watcher guards it.
 type below struct {
-	names map[string]map[message.Domain]time.Time // to the last mail; zero: the name may not give way to another
+	names map[string]map[message.Domain]time.Time // to the last mail; zero: the name may not be replaced
 	full  map[string]bool                         // tenants that had more than there may be
 }
 
@@ -126,7 +126,8 @@ func (b below) forget(id string, d message.Domain) { delete(b.names[id], d) }
 
 func (b below) isFull(id string) bool { return len(b.names[id]) >= maxBelow }
 
-// firstRefused reports whether this is the first name that a tenant has no room for, in a generation.
+// firstRefused reports whether this is the first name in a generation that a tenant has no room
+// for.
 func (b below) firstRefused(id string) bool {
 	first := !b.full[id]
 	b.full[id] = true
@@ -144,7 +145,7 @@ func (b below) note(id string, s tenant.Standing) {
 	b.names[id][s.Domain] = s.Seen
 }
 
-// oldest returns the name that gives way to another, of those that may; zero: none may.
+// oldest returns the name to replace, of those that may be; zero: none may.
 func (b below) oldest(id string, may func(message.Domain) bool) (oldest message.Domain) {
 	var since time.Time
 	for d, seen := range b.names[id] {

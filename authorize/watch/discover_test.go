@@ -78,7 +78,7 @@ func TestManyBelow(t *testing.T) {
 		name := func(i int) message.Domain { return dom(t, fmt.Sprintf("n%d.wild.example", i)) }
 		n := newTown()
 		gen := n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example"), ofTown(t, "other", "*.other.example")), nil)
-		gen.Rules.ActiveEvery = 4 * 24 * time.Hour // lest the test takes long
+		gen.rules.ActiveEvery = 4 * 24 * time.Hour // lest the test takes long
 		w := watchIn(t, n, gen).run()
 		flood := func(from, to int) {
 			for i := from; i < to; i++ {
@@ -116,7 +116,7 @@ func TestManyBelow(t *testing.T) {
 		if watched() != 10 {
 			t.Errorf("after a month without mail %d are watched", watched())
 		}
-		if all, err := gen.Table.Standings(); err != nil || len(all) != 10+len(w.named()) {
+		if all, err := gen.table.Standings(); err != nil || len(all) != 10+len(w.named()) {
 			t.Errorf("%d standings are kept", len(all))
 		}
 		flood(3000, 6000) // what was forgotten has left room
@@ -151,7 +151,7 @@ func TestForgetOne(t *testing.T) {
 
 // named gives the domains that the configuration names.
 func (w *watch) named() []authorize.Target {
-	named, _ := w.gen.targets(nil)
+	named, _ := targets(w.source, nil)
 	return named
 }
 
@@ -222,7 +222,7 @@ func TestMakeRoom(t *testing.T) {
 		n.set("n0.wild.example", authorize.There)
 		n.set("real.wild.example", authorize.There)
 		w := fullWild(t, n)
-		if err := w.Adopt(w.gen); err != nil {
+		if err := w.Adopt(w.source); err != nil {
 			t.Fatal(err)
 		}
 		real := dom(t, "real.wild.example")
@@ -290,7 +290,7 @@ func TestRoomOfTheTried(t *testing.T) {
 			if w.makeRoom("wild") {
 				t.Fatal("one was forgotten that waits for its first look")
 			}
-			if err := w.Adopt(w.gen); err != nil {
+			if err := w.Adopt(w.source); err != nil {
 				t.Fatal(err)
 			}
 		}

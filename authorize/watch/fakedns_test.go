@@ -117,7 +117,7 @@ func (n *town) end(domain string) authorize.Verdict {
 
 const ourIPs = "80.84.235.70"
 
-// look is a Generation's Look.
+// look is a Source's Look.
 func (n *town) look(ctx context.Context, s authorize.Target) authorize.Report {
 	domain := s.Domain.String()
 	takes := n.begin(domain)
@@ -236,15 +236,37 @@ func tableOf(t testing.TB, tenants ...*tenant.Tenant) *tenant.Table {
 	return table
 }
 
-func (n *town) generation(table *tenant.Table, ring *keys.Ring) Generation {
+// generation is a Source that a test may change before it is adopted.
+type generation struct {
+	table        *tenant.Table
+	ring         *keys.Ring
+	look         func(context.Context, authorize.Target) authorize.Report
+	resolver     any
+	rules        authorize.Rules
+	kept         *authorize.Kept
+	maxPerSecond int
+}
+
+func (g *generation) Table() *tenant.Table   { return g.table }
+func (g *generation) Ring() *keys.Ring       { return g.ring }
+func (g *generation) Resolver() any          { return g.resolver }
+func (g *generation) Rules() authorize.Rules { return g.rules }
+func (g *generation) Kept() *authorize.Kept  { return g.kept }
+func (g *generation) MaxPerSecond() int      { return g.maxPerSecond }
+
+func (g *generation) Look(ctx context.Context, s authorize.Target) authorize.Report {
+	return g.look(ctx, s)
+}
+
+func (n *town) generation(table *tenant.Table, ring *keys.Ring) *generation {
 	if ring == nil {
 		ring = new(keys.Ring)
 	}
-	return Generation{Table: table, Keys: ring, Look: n.look, DNS: n, Rules: usual}
+	return &generation{table: table, ring: ring, look: n.look, resolver: n, rules: usual}
 }
 
 // watchIn makes a watch that does not run yet.
-func watchIn(t testing.TB, n *town, gen Generation, known ...tenant.Standing) *watch {
+func watchIn(t testing.TB, n *town, gen Source, known ...tenant.Standing) *watch {
 	t.Helper()
 	w := &watch{t: t, town: n, log: new(lines)}
 	w.Watcher = New(slog.New(slog.NewTextHandler(w.log, nil)))

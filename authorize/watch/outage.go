@@ -75,8 +75,8 @@ func (o *outage) note(e *entry, answered bool) (ended bool) {
 	return false
 }
 
-// reloaded makes the next probe come at once, unless the one under way still counts: the servers may
-// have been exchanged. The liveliest is the domain of the new generation that last had an answer.
+// reloaded makes the next probe come at once, unless the one under way still counts: the servers
+// may have been exchanged. The liveliest is the domain of the new generation that last had an answer.
 func (o *outage) reloaded(s *schedule, liveliest message.Domain) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -11,17 +11,17 @@ import (
 // Adopt makes a generation the current one. What was known in the one before, or what
 // is given, is carried over into its table as far as it still holds; all that is new
 // is looked up next.
-func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
+func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.gen.Table != nil {
+	if w.source != nil {
 		var err error
 		if known, err = w.known(time.Now()); err != nil {
 			return err
 		}
 	}
-	next := w.newRound(gen, known)
-	named, below := gen.targets(known)
+	next := w.newRound(source, known)
+	named, below := targets(source, known)
 	next.fitted = make([]tenant.Standing, 0, len(named)+len(below))
 	for _, s := range named {
 		next.add(s, false)
@@ -29,27 +29,28 @@ func (w *Watcher) Adopt(gen Generation, known ...tenant.Standing) error {
 	for _, s := range below {
 		next.add(s, true)
 	}
-	if err := gen.Table.SetStandings(next.fitted...); err != nil {
+	table := source.Table()
+	if err := table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
-	w.tell(gen.directChanges(w.gen.Table, next.now))
+	w.record(changesSince(w.table.Load(), table, next.now))
 	w.persistence.moved.Store(true)
-	w.direct = proofsOf(gen.Table.Tenants())
+	w.direct = proofsOf(table.Tenants())
 	w.parked = next.park(known)
-	w.gen, w.below = gen, next.below
-	w.schedule.replace(next.entries, gen.MaxPerSecond)
-	if gen.Kept != nil {
-		gen.Kept.Retain(func(d message.Domain) bool { return next.entries[d] != nil })
+	w.source, w.below = source, next.below
+	w.schedule.replace(next.entries, source.MaxPerSecond())
+	if kept := source.Kept(); kept != nil {
+		kept.Retain(func(d message.Domain) bool { return next.entries[d] != nil })
 	}
 	w.outage.reloaded(w.schedule, next.liveliest)
-	w.table.Store(gen.Table)
+	w.table.Store(table)
 	w.nudge()
 	return nil
 }
 
 // known returns what the next generation begins with.
 func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
-	all, err := w.gen.Table.Standings()
+	all, err := w.source.Table().Standings()
 	for _, s := range w.parked {
 		if !isStale(s, now) {
 			all = append(all, s)
@@ -60,7 +61,7 @@ func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
 
 // round is what a generation begins with.
 type round struct {
-	gen       Generation
+	source    Source
 	addresses string // that the platform sends from
 	now       time.Time
 	due       time.Duration // now, on the schedule's clock
@@ -76,8 +77,9 @@ type round struct {
 	answered  time.Time // by the liveliest
 }
 
-func (w *Watcher) newRound(gen Generation, known []tenant.Standing) *round {
-	r := &round{gen: gen, addresses: authorize.AddressesOf(gen.Table.Platform()), now: time.Now(), due: w.schedule.now(), reload: w.gen.Table != nil, same: gen.asksLike(w.gen),
+func (w *Watcher) newRound(source Source, known []tenant.Standing) *round {
+	r := &round{source: source, addresses: authorize.AddressesOf(source.Table().Platform()), now: time.Now(), due: w.schedule.now(),
+		reload: w.source != nil, same: asksLike(source, w.source),
 		before: make(map[message.Domain]*tenant.Standing, len(known)), old: w.schedule.entries,
 		entries: make(map[message.Domain]*entry, len(known)), below: newBelow()}
 	for i := range known {
@@ -114,13 +116,13 @@ func (r *round) add(s authorize.Target, discovered bool) {
 // renewed returns a new entry. The one before, if there was one, says when it was due: as often as
 // there may be a reload, no domain's turn comes sooner by it, and none's later.
 func (r *round) renewed(s authorize.Target, c authorize.Carried, old *entry) *entry {
-	e := &entry{target: s, due: r.due + r.gen.firstWait(c, r.now)}
+	e := &entry{target: s, due: r.due + firstWait(r.source.Rules(), c, r.now)}
 	switch {
 	case old == nil && r.reload:
 		e.due = r.due // what is known of it may be as old as it was parked
 	case old != nil && c.Same:
 		e.urgent, e.unanswered = old.urgent, old.unanswered
-		interval := later(r.gen.Rules.Interval(c.Standing, r.now), e.unanswered)
+		interval := later(r.source.Rules().Interval(c.Standing, r.now), e.unanswered)
 		if old.due <= r.due+jittered(interval) {
 			e.due = old.due
 		}
@@ -134,14 +136,14 @@ func (r *round) renewed(s authorize.Target, c authorize.Carried, old *entry) *en
 // table; and it does not grow older than a name without mail may.
 func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
 	published := make(map[message.Domain]bool) // the names that such tenants publish under
-	for _, t := range r.gen.Table.Tenants() {
+	for _, t := range r.source.Table().Tenants() {
 		if t.Authorization != tenant.Auto {
 			for _, p := range t.Domains {
 				published[p.Domain] = true
 			}
 		}
 	}
-	snapshot := r.gen.Table.Snapshot()
+	snapshot := r.source.Table().Snapshot()
 	for _, s := range known {
 		if r.entries[s.Domain] != nil || isStale(s, r.now) {
 			continue

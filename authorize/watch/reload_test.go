@@ -123,7 +123,7 @@ func TestShorterIntervals(t *testing.T) {
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 20)...), nil)).run()
 		after(2 * time.Hour)
 		gen := n.generation(tableOf(t, crowd(t, 20)...), nil)
-		gen.Rules.ActiveEvery = time.Minute
+		gen.rules.ActiveEvery = time.Minute
 		n.forget()
 		if err := w.Adopt(gen); err != nil {
 			t.Fatal(err)
@@ -241,7 +241,7 @@ func TestAdoptUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
 		n.takes = 30 * time.Second
-		generation := func() Generation {
+		generation := func() *generation {
 			ring := new(keys.Ring)
 			return n.generation(tableOf(t, signing(t, ofTown(t, "one", "one.example"), ring, "one.example", "cw1")), ring)
 		}
@@ -318,15 +318,15 @@ func TestReloadsWhileLooking(t *testing.T) {
 // TestReloadChangesLook reloads with something else that a look depends on: the one under way
 // counts no more.
 func TestReloadChangesLook(t *testing.T) {
-	tests := map[string]func(*Generation, *tenant.Platform, *tenant.Tenant){
-		"nothing":       func(*Generation, *tenant.Platform, *tenant.Tenant) {},
-		"DNS servers":   func(g *Generation, _ *tenant.Platform, _ *tenant.Tenant) { g.DNS = newTown() },
-		"bounce domain": func(_ *Generation, p *tenant.Platform, _ *tenant.Tenant) { p.Bounce = dom(t, "b.courseware.nl") },
-		"addresses": func(_ *Generation, p *tenant.Platform, _ *tenant.Tenant) {
+	tests := map[string]func(*generation, *tenant.Platform, *tenant.Tenant){
+		"nothing":       func(*generation, *tenant.Platform, *tenant.Tenant) {},
+		"DNS servers":   func(g *generation, _ *tenant.Platform, _ *tenant.Tenant) { g.resolver = newTown() },
+		"bounce domain": func(_ *generation, p *tenant.Platform, _ *tenant.Tenant) { p.Bounce = dom(t, "b.courseware.nl") },
+		"addresses": func(_ *generation, p *tenant.Platform, _ *tenant.Tenant) {
 			p.SendingIPs = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
 		},
-		"the tenant":      func(_ *Generation, _ *tenant.Platform, one *tenant.Tenant) { one.ID = "other" },
-		"the return path": func(_ *Generation, _ *tenant.Platform, one *tenant.Tenant) { one.ReturnPath = dom(t, "b.one.example") },
+		"the tenant":      func(_ *generation, _ *tenant.Platform, one *tenant.Tenant) { one.ID = "other" },
+		"the return path": func(_ *generation, _ *tenant.Platform, one *tenant.Tenant) { one.ReturnPath = dom(t, "b.one.example") },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -336,15 +336,15 @@ func TestReloadChangesLook(t *testing.T) {
 				w := watchIn(t, n, n.generation(tableOf(t, ofTown(t, "one", "one.example")), nil)).run()
 				after(20 * time.Second)
 				platform, one := platformOf(t), ofTown(t, "one", "one.example")
-				var gen Generation
+				var gen generation
 				change(&gen, platform, one)
 				table, err := tenant.NewTable(platform, []*tenant.Tenant{one})
 				if err != nil {
 					t.Fatal(err)
 				}
 				next := n.generation(table, nil)
-				if gen.DNS != nil {
-					next.DNS = gen.DNS
+				if gen.resolver != nil {
+					next.resolver = gen.resolver
 				}
 				if err := w.Adopt(next); err != nil {
 					t.Fatal(err)
@@ -391,7 +391,7 @@ func TestAuthorizedForAnAfternoon(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n, s := newTown(), new(saver)
-				generation := func(decides tenant.Authorization) Generation {
+				generation := func(decides tenant.Authorization) *generation {
 					return n.generation(tableOf(t, tenants(decides, crowd(t, test.others)...)...), ring)
 				}
 				w := watchIn(t, n, generation(tenant.Auto))

@@ -46,7 +46,7 @@ func TestBigRound(t *testing.T) {
 		start := time.Now()
 		n := newTown()
 		gen := n.generation(tableOf(t, tenants...), nil)
-		gen.Look = func(ctx context.Context, s authorize.Target) authorize.Report {
+		gen.look = func(ctx context.Context, s authorize.Target) authorize.Report {
 			if limit.Wait(ctx) != nil { // a look that asks one question
 				return reportOf(s, authorize.Unanswered)
 			}
@@ -121,7 +121,7 @@ func TestRounds(t *testing.T) {
 		if most, least := slices.Max(minutes), slices.Min(minutes); most > 2*mean+10 || least < mean/2-10 {
 			t.Errorf("%d to %d looks a minute, want about %d", least, most, mean)
 		}
-		if n.most > maxLooks {
+		if n.most > maxLookups {
 			t.Errorf("%d looks at the same time", n.most)
 		}
 	})
@@ -163,7 +163,7 @@ func TestTooLittleCapacity(t *testing.T) {
 		n.usual = authorize.Missing
 		n.limit = rate.NewLimiter(perSecond, 1)
 		gen := n.generation(tableOf(t, crowd(t, domains)...), nil)
-		gen.MaxPerSecond = perSecond
+		gen.maxPerSecond = perSecond
 		w := watchIn(t, n, gen).run()
 		after(3 * time.Hour)
 		w.stop()
@@ -192,8 +192,8 @@ func TestLooksShareQuestions(t *testing.T) {
 			asker := &limitedAsker{limit: rate.NewLimiter(rate.Limit(perSecond), 1)}
 			n := newTown()
 			gen := n.generation(tableOf(t, crowd(t, 100)...), nil)
-			gen.Look = authorize.Observer{DNS: asker, Platform: gen.Table.Platform()}.Look
-			gen.MaxPerSecond = perSecond
+			gen.look = authorize.Observer{DNS: asker, Platform: gen.table.Platform()}.Look
+			gen.maxPerSecond = perSecond
 			w := watchIn(t, n, gen).run()
 			start := time.Now()
 			after(time.Hour)
@@ -321,7 +321,7 @@ func TestDeadTenant(t *testing.T) {
 		if lines := w.log.with("no answer from DNS"); len(lines) > 0 {
 			t.Errorf("the resolver is blamed: %q", lines)
 		}
-		if n.most > maxLooks/maxShare+20 {
+		if n.most > maxLookups/maxShare+20 {
 			t.Errorf("%d looks at the same time", n.most)
 		}
 	})

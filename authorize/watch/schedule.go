@@ -13,8 +13,8 @@ import (
 
 // Lookups under way at the same time: slow name servers do not hold up the others.
 const (
-	maxLooks = 64
-	maxShare = 4 // one tenant has a place out of so many
+	maxLookups = 64
+	maxShare   = 4 // one tenant has a place out of so many
 )
 
 // How often all domains are scanned for those that are due: while some are, and at least.
@@ -63,9 +63,9 @@ func (s *schedule) replace(entries map[message.Domain]*entry, maxPerSecond int) 
 	defer s.mu.Unlock()
 	s.entries, s.ready, s.scanAt = entries, nil, 0
 	clear(s.held)
-	s.places = maxLooks
+	s.places = maxLookups
 	if maxPerSecond > 0 {
-		s.places = min(maxLooks, 2*maxPerSecond) // half a question a second each: 30 within a minute
+		s.places = min(maxLookups, 2*maxPerSecond) // half a question a second each: 30 within a minute
 	}
 	s.share = max(1, s.places/maxShare)
 }
@@ -172,7 +172,8 @@ func (s *schedule) end(e *entry) (counts bool) {
 }
 
 // put makes an entry due again, some interval from now. The second lookup of a domain comes
-// earlier than that, by a part that is its own: domains that were added together do not stay together.
+// earlier than that, by a part that is its own: domains that were added together do not stay
+// together.
 func (s *schedule) put(e *entry, answered bool, interval time.Duration, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,8 +251,8 @@ func (s *schedule) again() {
 	s.scanAt = 0
 }
 
-// nextLookup returns when a domain is looked up next: now, if it is due or in a hurry or being looked
-// up. Zero: never, for it is not watched.
+// nextLookup returns when a domain is looked up next: now, if it is due or in a hurry or being
+// looked up. Zero: never, because it is not watched.
 func (s *schedule) nextLookup(d message.Domain) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

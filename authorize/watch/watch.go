@@ -33,7 +33,7 @@ type Watcher struct {
 	table atomic.Pointer[tenant.Table] // the generation's, for who must not wait
 
 	mu     sync.Mutex // one at a time: the begin of a lookup, its conclusions, a discovery, a reload
-	gen    Generation
+	source Source
 	below  below
 	direct proofs
 	parked []tenant.Standing // of domains that are not watched now; never changed, only replaced
@@ -53,9 +53,9 @@ func (w *Watcher) Run(ctx context.Context) {
 		saving.Go(func() { w.persistence.run(ctx, w.save) })
 	}
 	for ctx.Err() == nil {
-		e, look, wait := w.next()
+		e, source, wait := w.next()
 		if e != nil {
-			lookups.Go(func() { w.take(ctx, e, look.carefully(ctx, e.target, w.Log)) })
+			lookups.Go(func() { w.take(ctx, e, look(ctx, source, e.target, w.Log)) })
 			continue
 		}
 		w.rest(ctx, wait)
@@ -81,11 +81,11 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 }
 
 // next begins what is to be looked up now; nil: nothing is, until the wait has passed.
-func (w *Watcher) next() (*entry, Look, time.Duration) {
+func (w *Watcher) next() (*entry, Source, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e, wait := w.outage.next(w.schedule)
-	return e, w.gen.Look, wait
+	return e, w.source, wait
 }
 
 // take draws the conclusions from a report. One of something else than is wanted since a
@@ -101,7 +101,7 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 		w.schedule.again()
 	}
 	domain, now := e.target.Domain, time.Now()
-	before := w.gen.Table.Snapshot().Standing(domain)
+	before := w.source.Table().Snapshot().Standing(domain)
 	if before.Seen.After(now) {
 		before.Seen = now // the clock was wrong, and must not keep it for ever
 	}
@@ -109,16 +109,16 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 		w.forget(e.target.Tenant, domain)
 		return
 	}
-	after, changes := w.gen.Rules.Step(before, report, now)
-	direct := w.direct.during(domain, now, w.gen.Table, func() { w.set(e, after) })
-	w.tell(append(changes, direct...))
+	after, changes := w.source.Rules().Step(before, report, now)
+	direct := w.direct.during(domain, now, w.source.Table(), func() { w.set(e, after) })
+	w.record(append(changes, direct...))
 	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()
-	w.schedule.put(e, report.Answered, w.gen.Rules.Interval(after, now), first)
+	w.schedule.put(e, report.Answered, w.source.Rules().Interval(after, now), first)
 }
 
 // set puts the standing of an entry's domain into the table.
 func (w *Watcher) set(e *entry, s tenant.Standing) bool {
-	if err := w.gen.Table.SetStandings(s); err != nil {
+	if err := w.source.Table().SetStandings(s); err != nil {
 		w.Log.Error("standing cannot be kept", "domain", s.Domain.String(), "error", err)
 		return false
 	}
@@ -126,8 +126,8 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 	return true
 }
 
-// tell logs what has changed, and has it saved soon.
-func (w *Watcher) tell(all []authorize.Change) {
+// record logs what has changed, and has it saved soon.
+func (w *Watcher) record(all []authorize.Change) {
 	if len(all) > 0 {
 		w.changes.add(all)
 		w.persistence.moved.Store(true)
@@ -145,7 +145,7 @@ func (w *Watcher) nudge() {
 // save saves the table, and what is kept beside it.
 func (w *Watcher) save() error {
 	w.mu.Lock()
-	table, parked := w.gen.Table, w.parked
+	table, parked := w.table.Load(), w.parked
 	w.mu.Unlock()
 	if table == nil {
 		return nil

@@ -121,7 +121,7 @@ func TestPanic(t *testing.T) {
 		n := newTown()
 		table := tableOf(t, append(crowd(t, 20), signing(t, ofTown(t, "bad", "bad.example"), ring, "bad.example", "cw1"))...)
 		gen := n.generation(table, ring)
-		gen.Look = func(ctx context.Context, s authorize.Target) authorize.Report {
+		gen.look = func(ctx context.Context, s authorize.Target) authorize.Report {
 			if r := n.look(ctx, s); s.Tenant != "bad" {
 				return r
 			}
@@ -229,9 +229,9 @@ func TestAllAtOnce(t *testing.T) {
 	n := newTown()
 	n.takes = 0
 	tenants := append(crowd(t, 50), ofTown(t, "wild", "*.wild.example"))
-	gen := func() Generation {
+	gen := func() *generation {
 		g := n.generation(tableOf(t, tenants...), nil)
-		g.Rules = authorize.Rules{PendingEvery: time.Millisecond, ActiveEvery: time.Millisecond}
+		g.rules = authorize.Rules{PendingEvery: time.Millisecond, ActiveEvery: time.Millisecond}
 		return g
 	}
 	w := watchIn(t, n, gen())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 )
@@ -40,7 +41,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 	if err != nil {
 		return err
 	}
-	if tenantID != "" && now.table.Snapshot().Tenant(tenantID) == nil {
+	if tenantID != "" && now.Table().Snapshot().Tenant(tenantID) == nil {
 		return fmt.Errorf("there is no tenant %q", tenantID)
 	}
 	codec := rewrite.NewCodec(now.Platform.SRS, time.Now())
@@ -48,7 +49,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 		fmt.Fprintln(p.out, codec.ClassicBounce(path.Address, now.Platform.Bounce))
 		return nil
 	}
-	snapshot := now.table.Snapshot()
+	snapshot := now.Table().Snapshot()
 	if owner, _ := snapshot.Owner(path.Address.Domain); owner != nil && tenantID == "" {
 		tenantID = owner.ID
 	}
@@ -57,7 +58,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 }
 
 // needFor reads an address, with or without angle brackets, and loads.
-func (p *program) needFor(text string) (message.Path, *loaded, error) {
+func (p *program) needFor(text string) (message.Path, *daemon.Generation, error) {
 	path := message.ParsePath(text)
 	if !path.Readable() {
 		_, err := message.ParseAddress(path.Verbatim)
@@ -81,7 +82,7 @@ func (p *program) runDecode(text string) error {
 	if err != nil {
 		return err
 	}
-	x, ours, err := rewrite.Route(message.Path{}, path, now.table.Snapshot(), time.Now())
+	x, ours, err := rewrite.Route(message.Path{}, path, now.Table().Snapshot(), time.Now())
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s leads nowhere: %w", text, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
-	"onbehalf/config"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/postfix"
 	"onbehalf/remedy"
 	"onbehalf/tenant"
@@ -19,7 +20,7 @@ import (
 )
 
 func (p *program) check() *cobra.Command {
-	var q checkWish
+	var q checkOptions
 	var probes bool
 	var mailHost string
 	cmd := &cobra.Command{
@@ -62,8 +63,8 @@ accepted.`,
 	return cmd
 }
 
-// checkWish is what check is asked.
-type checkWish struct {
+// checkOptions is what check is asked.
+type checkOptions struct {
 	tenant   string // id
 	everyone bool   // all tenants and the platform
 	host     string // name of this host; empty: that of Postfix
@@ -71,14 +72,14 @@ type checkWish struct {
 	asJSON   bool
 }
 
-func (p *program) runCheck(ctx context.Context, q checkWish) error {
+func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	now, err := p.need()
 	if err != nil {
 		return err
 	}
 	tenants := append([]*tenant.Tenant{nil}, now.Tenants...) // the platform first
 	if !q.everyone {
-		one := now.table.Snapshot().Tenant(q.tenant)
+		one := now.Table().Snapshot().Tenant(q.tenant)
 		if one == nil {
 			return noTenant(q.tenant, now)
 		}
@@ -86,7 +87,7 @@ func (p *program) runCheck(ctx context.Context, q checkWish) error {
 	}
 	p.recall(now)
 	host := postfix.Instance("").Hostname(ctx, q.host)
-	c, err := check.New(check.Source{Table: now.table, Keys: now.ring, Refused: now.refused(), Hostname: host})
+	c, err := check.New(checkSource(now, host))
 	if err != nil {
 		return err
 	}
@@ -94,8 +95,28 @@ func (p *program) runCheck(ctx context.Context, q checkWish) error {
 	if err != nil {
 		return err
 	}
+	results := p.judgeAll(c, observe, tenants, !q.asJSON)
+	if len(results) == 0 {
+		return fmt.Errorf("%s has no observation of what is asked for", q.from)
+	}
+	if q.asJSON {
+		if err := printJSON(p.out, results); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(results, func(r check.Result) bool { return !r.Fine }) {
+		return errSaid
+	}
+	return nil
+}
+
+// observeFunc returns what DNS says, or has said, about the domains of a tenant (nil: the platform).
+type observeFunc func(*tenant.Tenant) (_ authorize.Observation, found bool)
+
+// judgeAll judges one tenant after the other and, if asked to, prints each result at once.
+func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*tenant.Tenant, show bool) []check.Result {
 	var results []check.Result
-	fine, progress := true, term.NewProgress(p.err)
+	progress := term.NewProgress(p.err)
 	for i, t := range tenants {
 		if t == nil {
 			progress.Show("looking up the platform ...")
@@ -108,31 +129,19 @@ func (p *program) runCheck(ctx context.Context, q checkWish) error {
 			continue
 		}
 		r := c.Judge(o, t)
-		fine = fine && r.Fine
-		if !q.asJSON {
+		if show {
 			r.Print(p.out)
 			r.Observation = authorize.Observation{} // there may be many
 		}
 		results = append(results, r)
 	}
-	if len(results) == 0 {
-		return fmt.Errorf("%s has no observation of what is asked for", q.from)
-	}
-	if q.asJSON {
-		if err := printJSON(p.out, results); err != nil {
-			return err
-		}
-	}
-	if !fine {
-		return errSaid
-	}
-	return nil
+	return results
 }
 
 // observer returns what observes a tenant: by DNS, or by what was saved in a file, if there is one.
-func (p *program) observer(ctx context.Context, now *loaded, from string, c *check.Checker) (func(*tenant.Tenant) (authorize.Observation, bool), error) {
+func (p *program) observer(ctx context.Context, now *daemon.Generation, from string, c *check.Checker) (observeFunc, error) {
 	if from == "" {
-		client, err := newResolver(now.DNS)
+		client, err := now.NewResolver()
 		return func(t *tenant.Tenant) (authorize.Observation, bool) { return c.Observe(ctx, client, t), true }, err
 	}
 	saved, err := check.ReadSaved(from)
@@ -145,26 +154,30 @@ func (p *program) observer(ctx context.Context, now *loaded, from string, c *che
 	}, err
 }
 
-// refused returns the keys that the configuration names and nobody signs with, by tenant id.
-func (l *loaded) refused() map[string][]check.RefusedKey {
+// checkSource is what check judges by.
+func checkSource(now *daemon.Generation, host string) check.Source {
+	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host}
+}
+
+// refused returns the keys that the configuration names and that are not signed with, by tenant id.
+func refused(now *daemon.Generation) map[string][]check.RefusedKey {
 	all := make(map[string][]check.RefusedKey)
-	for _, file := range l.Keys {
+	for _, file := range now.Keys {
 		id := ""
 		if file.Tenant != nil {
 			id = file.Tenant.ID
 		}
 		for _, one := range file.Refused {
-			all[id] = append(all[id], check.RefusedKey{Identity: one, Cause: l.causeOf(file)})
+			all[id] = append(all[id], check.RefusedKey{Identity: one, Cause: causeOf(file.Path, now.KeyError(file.Path))})
 		}
 	}
 	return all
 }
 
 // causeOf says why a key is left out.
-func (l *loaded) causeOf(file config.KeyFile) string {
-	err := l.files[file.Path].err
+func causeOf(path string, err error) string {
 	if bad := new(remedy.Error); errors.As(err, &bad) {
-		return "its key cannot be read: " + file.Path + ": " + bad.Cause
+		return "its key cannot be read: " + path + ": " + bad.Cause
 	} else if err != nil {
 		return "its key cannot be read: " + err.Error()
 	}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
-	"onbehalf/term"
 )
 
 func (p *program) checkConfig() *cobra.Command {
@@ -30,11 +29,11 @@ a file that may be truncated stops a reload.`,
 }
 
 func (p *program) runCheckConfig(asJSON, asStart, asReload bool) error {
-	now, findings := load(p.config)
+	now, findings := daemon.Load(p.config)
 	sound := now != nil && !hasFault(findings)
 	switch {
 	case asReload: // the stricter of the two
-		sound = reloadable(now, findings)
+		sound = daemon.Reloadable(now, findings)
 	case asStart:
 		sound = now != nil
 	}
@@ -46,21 +45,12 @@ func (p *program) runCheckConfig(asJSON, asStart, asReload bool) error {
 		return errSaid
 	}
 	if !sound {
-		printFindings(p.out, findings)
+		daemon.PrintFindings(p.out, findings)
 		return errSaid
 	}
-	printFindings(p.err, findings) // warnings
-	fmt.Fprintln(p.out, now.summary())
+	daemon.PrintFindings(p.err, findings) // warnings
+	fmt.Fprintln(p.out, now.Summary())
 	return nil
-}
-
-// summary says what was loaded, in the words that check-config promises.
-func (l *loaded) summary() string {
-	domains := 0
-	for _, t := range l.Tenants {
-		domains += len(t.Domains)
-	}
-	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(l.Tenants), domains, len(l.Keys))
 }
 
 func hasFault(findings config.Findings) bool {
@@ -70,21 +60,4 @@ func hasFault(findings config.Findings) bool {
 		}
 	}
 	return false
-}
-
-func printFindings(w io.Writer, findings config.Findings) {
-	for _, f := range findings {
-		fmt.Fprintln(w, term.CleanLines(fmt.Sprintf("%s: %s", f.Level, f)))
-	}
-}
-
-// need loads for a command that cannot go on without; findings go to standard
-// error.
-func (p *program) need() (*loaded, error) {
-	now, findings := load(p.config)
-	if now == nil {
-		printFindings(p.err, findings)
-		return nil, fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
-	}
-	return now, nil
 }

@@ -11,6 +11,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/message"
 	"onbehalf/postfix"
 )
@@ -18,14 +19,14 @@ import (
 // dnsTime is how long it may take to see what is published now.
 const dnsTime = time.Minute
 
-// recordsWish is what dns is asked.
-type recordsWish struct {
+// dnsOptions is what dns is asked.
+type dnsOptions struct {
 	tenant, host, mailHost        string
 	asTXT, asZone, asText, asJSON bool
 }
 
 func (p *program) dns() *cobra.Command {
-	var q recordsWish
+	var q dnsOptions
 	cmd := &cobra.Command{
 		Use:   "dns [TENANT]",
 		Short: "Show the DNS records that a tenant, or the platform, must publish",
@@ -52,7 +53,7 @@ DNS did not answer: standard error then says for which names.`,
 	return cmd
 }
 
-func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) error {
+func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error {
 	now, err := p.need()
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	if err != nil {
 		return err
 	}
-	t := now.table.Snapshot().Tenant(q.tenant)
+	t := now.Table().Snapshot().Tenant(q.tenant)
 	if ofTenant && t == nil {
 		return noTenant(q.tenant, now)
 	}
@@ -87,7 +88,7 @@ func (p *program) runDNS(ctx context.Context, q recordsWish, ofTenant bool) erro
 	return p.showRecords(sheet, q)
 }
 
-func (p *program) showRecords(sheet publish.Sheet, q recordsWish) error {
+func (p *program) showRecords(sheet publish.Sheet, q dnsOptions) error {
 	if q.asZone || q.asText { // those may go to the customer
 		notes := sheet.Notes
 		if q.asText && sheet.Allow != nil {
@@ -120,8 +121,8 @@ func clientOf(ctx context.Context) publish.Client {
 }
 
 // advisorOf makes what works the records out.
-func advisorOf(now *loaded, host, mailHost string) (advisor publish.Advisor, err error) {
-	advisor = publish.Advisor{Platform: now.Platform, Tenants: now.Tenants, Keys: now.ring, Hostname: host}
+func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.Advisor, err error) {
+	advisor = publish.Advisor{Platform: now.Platform, Tenants: now.Tenants, Keys: now.Ring(), Hostname: host}
 	if mailHost != "" {
 		if advisor.MailHost, err = message.ParseDomain(mailHost); err != nil {
 			return advisor, misuse("--mail-host: %w", err)
@@ -130,10 +131,10 @@ func advisorOf(now *loaded, host, mailHost string) (advisor publish.Advisor, err
 	return advisor, nil
 }
 
-// observed observes all that the advice needs, as far as that can be within dnsTime, and returns the
-// advice.
-func observed(ctx context.Context, now *loaded, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
-	client, err := newResolver(now.DNS)
+// observed observes all that the advice needs, as far as that can be within dnsTime, and returns
+// the advice.
+func observed(ctx context.Context, now *daemon.Generation, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
+	client, err := now.NewResolver()
 	if err != nil {
 		return publish.Sheet{}, err
 	}
@@ -141,23 +142,6 @@ func observed(ctx context.Context, now *loaded, advise func(resolve.Answers) pub
 	defer cancel()
 	o, _ := authorize.Observe(ctx, client, now.Platform, nil, func(answers resolve.Answers) { advise(answers) })
 	return advise(o), nil
-}
-
-// noTenant names those that there are, if they are few.
-func noTenant(id string, now *loaded) error {
-	const most = 20
-	if len(now.Tenants) == 0 {
-		return fmt.Errorf("there is no tenant %q, nor any other", id)
-	}
-	var ids []string
-	for _, t := range now.Tenants {
-		ids = append(ids, t.ID)
-	}
-	known := strings.Join(ids[:min(len(ids), most)], ", ")
-	if len(ids) > most {
-		known += fmt.Sprintf(" and %d more", len(ids)-most)
-	}
-	return fmt.Errorf("there is no tenant %q; there are: %s", id, known)
 }
 
 // sayUnanswered names what DNS did not answer.

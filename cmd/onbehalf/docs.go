@@ -83,7 +83,7 @@ func commandPage(cmd *cobra.Command) []byte {
 	return b.Bytes()
 }
 
-// writeOptions leaves out the options that all commands have: onbehalf(8) tells them.
+// writeOptions leaves out the options that all commands have: onbehalf(8) has them.
 func writeOptions(b *bytes.Buffer, level string, cmd *cobra.Command) {
 	flags := cmd.NonInheritedFlags()
 	if !flags.HasAvailableFlags() {
@@ -102,7 +102,7 @@ func writeOptions(b *bytes.Buffer, level string, cmd *cobra.Command) {
 	})
 }
 
-// prose gives the paragraphs of a help text; those that are indented stay as they are.
+// prose returns the paragraphs of a help text; those that are indented stay as they are.
 func prose(long, short string) string {
 	if long == "" {
 		long = short + "."

@@ -10,6 +10,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
 	"onbehalf/postfix"
@@ -17,7 +18,7 @@ import (
 )
 
 func (p *program) doctor() *cobra.Command {
-	var asJSON bool
+	var asJSON, bySMTP bool
 	user, host := "onbehalf", ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -26,18 +27,24 @@ func (p *program) doctor() *cobra.Command {
 daemon, the socket as Postfix's user from inside its chroot, Postfix's settings, a
 message through the socket whose signatures have to verify, and the DNS of the platform.
 For each it says ok, warning or ERROR, why, and what to do. It writes nothing, changes
-nothing and sends nothing. Run it as root. Exit status 0 when there is no error.`,
+nothing and sends nothing. The message bypasses Postfix; with --smtp another one goes
+through it. Run it as root. Exit status 0 when there is no error.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDoctor(cmd.Context(), user, host, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.runDoctor(cmd.Context(), user, host, asJSON, bySMTP)
+		},
 	}
 	cmd.Flags().StringVar(&user, "user", user, "user that the daemon runs as, where none runs to ask")
 	hostFlag(cmd, &host)
+	cmd.Flags().BoolVar(&bySMTP, "smtp", false, "also hand Postfix a message that onbehalf refuses: a Postfix that does not call onbehalf takes it and sends it to platform.bounces_to")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return cmd
 }
 
-func (p *program) runDoctor(ctx context.Context, user, host string, asJSON bool) error {
-	findings := p.installation(ctx, user, host).Examine(ctx)
+func (p *program) runDoctor(ctx context.Context, user, host string, asJSON, bySMTP bool) error {
+	in := p.installation(ctx, user, host)
+	in.SMTP = bySMTP
+	findings := in.Examine(ctx)
 	bad := doctor.Bad(findings)
 	if asJSON {
 		if err := printJSON(p.out, map[string]any{"ok": !bad, "findings": findings}); err != nil {
@@ -56,36 +63,36 @@ func (p *program) runDoctor(ctx context.Context, user, host string, asJSON bool)
 // far as it can be read.
 func (p *program) installation(ctx context.Context, user, host string) doctor.Installation {
 	in := doctor.Installation{Path: p.config, User: user, Version: version, Progress: term.NewProgress(p.err)}
-	now, findings := load(p.config)
+	now, findings := daemon.Load(p.config)
 	in.Findings = findings
 	if now != nil {
-		in.Config, in.Summary, in.Table, in.Keys = now.Config, now.summary(), now.table, now.ring
-		in.DNS = func(ctx context.Context) (check.Result, error) { return now.lookAtPlatform(ctx, in.Host) }
+		in.Config, in.Summary, in.Table, in.Keys = now.Config, now.Summary(), now.Table(), now.Ring()
+		in.DNS = func(ctx context.Context) (check.Result, error) { return checkPlatform(ctx, now, in.Host) }
 	} else {
 		in.Config, _ = config.Load(p.config, os.Environ())
 	}
 	in.Postfix, in.Unread = postfix.Instance("").Read(ctx)
 	in.Host = cmp.Or(host, in.Postfix.Hostname())
-	daemon := asked{socket: in.Config.Admin, listen: in.Config.Listen}
-	if daemon.socket.IsZero() {
-		daemon.socket, daemon.doubt = config.DefaultAdmin, firstError(findings)
+	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen}
+	if client.socket.IsZero() {
+		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
 	}
-	in.Ask = func(s *admin.Status) error { return daemon.get("/status", s) }
-	in.AskFiles = func(f *admin.Files) error { return daemon.get("/files", f) }
+	in.Ask = func(s *admin.Status) error { return client.get("/status", s) }
+	in.AskFiles = func(f *admin.Files) error { return client.get("/files", f) }
 	return in
 }
 
 // platformTime bounds the look at the platform's DNS.
 const platformTime = time.Minute
 
-func (l *loaded) lookAtPlatform(ctx context.Context, host string) (check.Result, error) {
+func checkPlatform(ctx context.Context, now *daemon.Generation, host string) (check.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, platformTime)
 	defer cancel()
-	client, err := newResolver(l.DNS)
+	client, err := now.NewResolver()
 	if err != nil {
 		return check.Result{}, err
 	}
-	c, err := check.New(check.Source{Table: l.table, Keys: l.ring, Refused: l.refused(), Hostname: host})
+	c, err := check.New(checkSource(now, host))
 	if err != nil {
 		return check.Result{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/postfix"
@@ -20,8 +21,8 @@ import (
 	"onbehalf/term"
 )
 
-// question is what explain is asked.
-type question struct {
+// explainOptions is what explain is asked.
+type explainOptions struct {
 	from, login, client, host string
 	to                        []string
 	fromGiven                 bool
@@ -30,7 +31,7 @@ type question struct {
 }
 
 func (p *program) explain() *cobra.Command {
-	var q question
+	var q explainOptions
 	cmd := &cobra.Command{
 		Use:   "explain [FILE]",
 		Short: "Show what would become of a message, and why",
@@ -53,7 +54,7 @@ enough. Nothing is changed and nothing is sent.`,
 	return cmd
 }
 
-func (p *program) runExplain(ctx context.Context, q question) error {
+func (p *program) runExplain(ctx context.Context, q explainOptions) error {
 	now, err := p.need()
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func (p *program) runExplain(ctx context.Context, q question) error {
 		return err
 	}
 	p.recall(now)
-	snapshot := now.table.Snapshot()
+	snapshot := now.Table().Snapshot()
 	plan := rewrite.Decide(m, snapshot)
 	if q.asJSON {
 		return printJSON(p.out, explanation{plan, plan.Sender(m).Verbatim, plan.Apply(m.Header), refusedAt(m, now)})
@@ -73,10 +74,10 @@ func (p *program) runExplain(ctx context.Context, q question) error {
 }
 
 // refusedAt returns the recipients that are refused at RCPT, and why.
-func refusedAt(m message.Message, now *loaded) map[string]string {
+func refusedAt(m message.Message, now *daemon.Generation) map[string]string {
 	refused := make(map[string]string)
 	for _, to := range m.Envelope.ForwardPaths {
-		if _, _, err := rewrite.Route(m.Envelope.ReversePath, to, now.table.Snapshot(), m.Received); err != nil {
+		if _, _, err := rewrite.Route(m.Envelope.ReversePath, to, now.Table().Snapshot(), m.Received); err != nil {
 			refused[to.Verbatim] = err.Error()
 		}
 	}
@@ -92,7 +93,7 @@ type explanation struct {
 	Refused map[string]string `json:"refused,omitempty"`
 }
 
-func (p *program) readQuestion(ctx context.Context, q question) (message.Message, error) {
+func (p *program) readQuestion(ctx context.Context, q explainOptions) (message.Message, error) {
 	in := p.in
 	if q.file != "" && q.file != "-" {
 		file, err := os.Open(q.file)

@@ -71,7 +71,7 @@ func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
 	return nil
 }
 
-// keysDir gives keys_dir of a configuration that need not be whole yet: the first
+// keysDir returns keys_dir of a configuration that need not be whole yet: the first
 // key is made before the configuration can name it.
 func (p *program) keysDir() string {
 	conf, _ := config.Load(p.config, os.Environ())

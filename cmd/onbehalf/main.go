@@ -91,7 +91,7 @@ func (p *program) root() *cobra.Command {
 	return root
 }
 
-// hostFlag gives a command the flag --host, for what it decides by the name of this host.
+// hostFlag adds the flag --host to a command, for what it decides by the name of this host.
 func hostFlag(cmd *cobra.Command, host *string) {
 	cmd.Flags().StringVar(host, "host", "", "name of the mail host (default: myhostname of Postfix, else the name of this machine)")
 }

@@ -105,7 +105,7 @@ var statuses = []struct {
 	{exitUsage, "Wrong usage."},
 }
 
-// addExamples gives each command its examples.
+// addExamples adds its examples to each command.
 func addExamples(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		cmd.Example = strings.ReplaceAll(strings.Trim(examples[cmd.Name()], "\n"), "\t\t", "  ")

@@ -23,7 +23,7 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 		return err
 	}
 	p.recall(now)
-	s := now.table.Snapshot()
+	s := now.Table().Snapshot()
 	t := s.Tenant(id)
 	if t == nil {
 		return noTenant(id, now)
@@ -32,7 +32,7 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 		return misuse("tenant %s has no direct.next_hop, so there is no server to probe; write direct: {domains: [...], next_hop: \"[HOST]:25\"} "+
 			"into the tenant's entry", id)
 	}
-	client, err := newResolver(now.DNS)
+	client, err := now.NewResolver()
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write what the scripts print into their
 // TestMain lets the test binary be onbehalf itself: scripts and daemon tests run it
 // under that name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"onbehalf": main, "onbehalf-loading": loadsForEver})
+	testscript.Main(m, map[string]func(){"onbehalf": main})
 }
 
 // TestScripts runs the command lines in testdata/*.txtar as an administrator would.

@@ -15,7 +15,7 @@ import (
 )
 
 func (p *program) selftest() *cobra.Command {
-	var q wish
+	var q selftestOptions
 	cmd := &cobra.Command{
 		Use:   "selftest --to ADDRESS",
 		Short: "Send a mailbox two messages, as the platform and on behalf of a tenant",
@@ -37,13 +37,13 @@ application's mail. Exit status 0 when Postfix accepted both.`,
 	return cmd
 }
 
-// wish is what selftest is asked.
-type wish struct {
+// selftestOptions is what selftest is asked.
+type selftestOptions struct {
 	to, tenant, from, smtp, host string
 	asJSON                       bool
 }
 
-func (p *program) runSelftest(ctx context.Context, q wish) error {
+func (p *program) runSelftest(ctx context.Context, q selftestOptions) error {
 	r := selftest.Request{SMTP: q.smtp}
 	var err error
 	if r.To, err = message.ParseAddress(q.to); err != nil {
@@ -60,11 +60,11 @@ func (p *program) runSelftest(ctx context.Context, q wish) error {
 		return err
 	}
 	p.recall(now)
-	s := now.table.Snapshot()
+	s := now.Table().Snapshot()
 	if _, ours, _ := rewrite.Route(message.Path{}, message.PathOf(r.To), s, time.Now()); ours {
 		return misuse("--to: %s is a bounce or reply address of ours; give a mailbox that you can look into", r.To)
 	}
-	switch all := now.table.Tenants(); {
+	switch all := now.Table().Tenants(); {
 	case len(all) == 0:
 		return errors.New("the configuration has no tenant; add one to tenants_dir first")
 	case q.tenant == "":

@@ -167,8 +167,8 @@ func TestSelftestRefused(t *testing.T) {
 	for _, c := range []struct{ at, reply, remedy string }{
 		{"MAIL", "451 4.7.1 Service unavailable - try again later", "is onbehalf running"},
 		{"RCPT", "554 5.7.1 <student@receiver.example>: Relay access denied", "mynetworks"},
-		{"RCPT", "450 4.1.1 unverified", "come back later"},
-		{".", "550 5.7.1 no such mail here", "refuses it"},
+		{"RCPT", "450 4.1.1 unverified", "asks to try again later"},
+		{".", "550 5.7.1 no such mail here", "refuses the message"},
 	} {
 		t.Run(c.at+" "+c.reply[:3], func(t *testing.T) {
 			m := openMailbox(t, c.at, c.reply)

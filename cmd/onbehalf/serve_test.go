@@ -468,42 +468,9 @@ func TestTermWhateverGoesOn(t *testing.T) {
 	d.command.Process.Signal(syscall.SIGTERM)
 	d.command.Wait()
 	close(done)
-	if took := time.Since(before); took < drainTime || took > 36*time.Second {
+	if took := time.Since(before); took < 30*time.Second || took > 36*time.Second {
 		t.Errorf("the end took %v", took)
 	}
-}
-
-// TestTermWhileLoading: what does not serve yet ends at once.
-func TestTermWhileLoading(t *testing.T) {
-	loading := exec.Command("onbehalf-loading")
-	out, err := loading.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := loading.Start(); err != nil {
-		t.Fatal(err)
-	}
-	out.Read(make([]byte, 1))
-	loading.Process.Signal(syscall.SIGTERM)
-	ended := make(chan error, 1)
-	go func() { ended <- loading.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("ended with %v", err)
-		}
-	case <-time.After(20 * time.Second):
-		loading.Process.Kill()
-		t.Error("did not end")
-	}
-}
-
-// loadsForEver is a daemon that never comes to serve.
-func loadsForEver() {
-	d := &daemon{program: &program{err: os.Stderr}}
-	d.awaitEnd()
-	os.Stdout.Write([]byte("x"))
-	select {}
 }
 
 func TestServeRefusesBadConfiguration(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
 	"onbehalf/postfix"
@@ -19,8 +20,8 @@ import (
 	"onbehalf/term"
 )
 
-// setupWish is what setup is asked.
-type setupWish struct {
+// setupOptions is what setup is asked.
+type setupOptions struct {
 	given      setup.Answers
 	example    string
 	mailHost   string
@@ -30,7 +31,7 @@ type setupWish struct {
 }
 
 func (p *program) setup() *cobra.Command {
-	var q setupWish
+	var q setupOptions
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Write the configuration, make keys, and say what DNS and Postfix need",
@@ -50,6 +51,7 @@ by postconf, each as it was shown, and no other.`,
 	flags.StringVar(&q.given.BouncesTo, "bounces-to", "", "mailbox for bounces that belong to no author (default postmaster@DOMAIN)")
 	flags.StringSliceVar(&q.given.SendingIPs, "sending-ip", nil, "IP address that receivers see mail come from; may be repeated (default: the public ones of this host)")
 	flags.StringSliceVar(&q.given.Selectors, "selector", nil, "selectors of the RSA and the Ed25519 key (default ob1,ob2)")
+	flags.StringSliceVar(&q.given.Trusted, "trust", nil, "network of application servers, whose mail is signed and rewritten without a login, or \"none\"; may be repeated (default none; on a terminal what mynetworks of Postfix holds is offered)")
 	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that tenants include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
 	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
 	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
@@ -58,7 +60,7 @@ by postconf, each as it was shown, and no other.`,
 	return cmd
 }
 
-func (p *program) runSetup(ctx context.Context, q setupWish) error {
+func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	var talk *setup.Talk
 	if !q.yes && term.IsTerminal(p.in) {
 		talk = setup.NewTalk(p.in, p.err)
@@ -105,7 +107,7 @@ func (p *program) runSetup(ctx context.Context, q setupWish) error {
 }
 
 // platformRecords prints what the platform has to publish, as onbehalf dns does.
-func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish) error {
+func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q setupOptions) error {
 	advisor, err := advisorOf(now, q.host.Name, q.mailHost)
 	if err != nil {
 		return err
@@ -126,9 +128,9 @@ func (p *program) platformRecords(ctx context.Context, now *loaded, q setupWish)
 
 // keepConfig follows a configuration that somebody has written. What is asked for must be
 // what it says.
-func (p *program) keepConfig(q setupWish, paths setup.Paths) error {
-	now, findings := load(paths.Config)
-	printFindings(p.err, findings)
+func (p *program) keepConfig(q setupOptions, paths setup.Paths) error {
+	now, findings := daemon.Load(paths.Config)
+	daemon.PrintFindings(p.err, findings)
 	again := fmt.Sprintf("to begin again: mv %s %[1]s.old, and run setup again", paths.Config)
 	if now == nil {
 		if whole, missing := q.given.Complete(q.host); len(missing) == 0 {
@@ -152,7 +154,7 @@ func (p *program) keepConfig(q setupWish, paths setup.Paths) error {
 }
 
 // writeConfig makes the configuration and all that it names.
-func (p *program) writeConfig(q setupWish, paths setup.Paths, talk *setup.Talk) error {
+func (p *program) writeConfig(q setupOptions, paths setup.Paths, talk *setup.Talk) error {
 	if err := paths.Ready(); err != nil {
 		return err
 	}
@@ -209,7 +211,7 @@ func (p *program) answers(given setup.Answers, host setup.Host, talk *setup.Talk
 // checkDraft is check-config for a file that is not in paths yet, and reported as if it
 // were.
 func (p *program) checkDraft(draft, as string) error {
-	now, findings := load(draft)
+	now, findings := daemon.Load(draft)
 	var said config.Findings
 	for _, f := range findings {
 		if f.File == draft {
@@ -219,7 +221,7 @@ func (p *program) checkDraft(draft, as string) error {
 			said = append(said, f)
 		}
 	}
-	printFindings(p.err, said)
+	daemon.PrintFindings(p.err, said)
 	if now == nil || hasFault(findings) {
 		return errors.New("what setup would write does not work with what is here, so " + filepath.Base(as) + " was not written; fix the errors above, and run setup again")
 	}

@@ -170,7 +170,7 @@ func TestInheritedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := withSockets(folder+"/onbehalf.yaml", "odd", file).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), `socket "odd", handed over by systemd, is not one to accept connections at`) {
+	if err == nil || !strings.Contains(string(out), `socket "odd", handed over by systemd, accepts no connections`) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/tenant"
@@ -168,7 +169,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("status %d: %s", status, talk)
 	}
 	has(t, out, "onbehalf dev is running, pid ", "Configuration  ok: 2 tenants, 3 domains, 2 keys", "loaded ", d.folder+"/onbehalf.yaml",
-		"Last reload ", ", taken in ", "DNS            answers", "4 domains watched, the oldest answer ",
+		"Last reload ", ", loaded in ", "DNS            answers", "4 domains watched, the oldest answer ",
 		"Tenants        2, whose mail leaves", "1 as themselves, with a DKIM signature of their own", "1 in the platform's name",
 		"Messages       1 kept", "Problems: ", "(platform)  courseware.nl", "yourorg     yourorganisationname.nl  spf ", "pending",
 		"Last changes:", " -> ")
@@ -202,7 +203,7 @@ func TestStatusWithoutDNS(t *testing.T) {
 	if !soon(func() bool { _, out, _ = d.onbehalf("status"); return strings.Contains(out, "NO ANSWER since") }) {
 		t.Fatal(out)
 	}
-	has(t, out, "DNS            NO ANSWER since ", "All standings stay as they are.", "Asked ", "That changes nothing.")
+	has(t, out, "DNS            NO ANSWER since ", "All standings stay as they are.", "Asked ", "The state stays as it is.")
 	has(t, out, "1 as themselves, with a DKIM signature of their own")
 }
 
@@ -244,8 +245,8 @@ func TestKeptObservation(t *testing.T) {
 	if err := admin.Ask("unix", d.socket(), "/observations/university.example", &o); err != nil {
 		t.Fatal(err)
 	}
-	now, _ := load(d.folder + "/onbehalf.yaml")
-	for _, target := range authorize.Targets(now.table.Snapshot().Tenant("university"), now.ring) {
+	now, _ := daemon.Load(d.folder + "/onbehalf.yaml")
+	for _, target := range authorize.Targets(now.Table().Snapshot().Tenant("university"), now.Ring()) {
 		report := authorize.Judge(o, now.Platform, target)
 		if report.Keys[0].Verdict != authorize.There || report.SPF.Reason != authorize.SPFNotCovered || o.At.IsZero() {
 			t.Errorf("%+v", report)
@@ -273,7 +274,7 @@ func TestStatusOfReloads(t *testing.T) {
 
 	d.reload(d.config() + "platfrom: {}\n")
 	_, out, talk = d.onbehalf("status")
-	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Fix that, and reload")
+	has(t, out, "Configuration  ok: 2 tenants", "Last reload    REFUSED ", "error: ", "platfrom", "Fix that, then run: systemctl reload")
 	if talk != "" {
 		t.Errorf("said twice: %s", talk)
 	}
@@ -286,11 +287,11 @@ func TestStatusOfReloads(t *testing.T) {
 	}
 	d.reload(strings.Replace(d.config(), "milter.sock", "other.sock", 1))
 	_, out, _ = d.onbehalf("status")
-	has(t, out, "fault: ", "university.pem", "left as it was: listen;", "Last reload ", ", taken in ")
+	has(t, out, "fault: ", "university.pem", "not in use until a restart: listen;", "Last reload ", ", loaded in ")
 	_, out, _ = d.onbehalf("status", "university")
-	has(t, out, "university, authorization: authorized", "its DNS is not looked at", "fault: ", "university.pem", "row 5 spf: ")
+	has(t, out, "university, authorization: authorized", "its DNS is not looked up", "fault: ", "university.pem", "row 5 spf: ")
 	d.reload(d.config())
-	if _, out, _ = d.onbehalf("status"); strings.Contains(out, "left as it was") {
+	if _, out, _ = d.onbehalf("status"); strings.Contains(out, "not in use until a restart") {
 		t.Errorf("what was changed back needs no restart:\n%s", out)
 	}
 }
@@ -487,7 +488,7 @@ func TestRemovedSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !soon(func() bool { conn, err := net.Dial("unix", path); return err == nil && conn.Close() == nil }) {
-			t.Fatal("it is not opened again")
+			t.Fatal("it is not created again")
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
 			t.Errorf("%v, %v", info, err)
@@ -500,9 +501,9 @@ func TestRemovedSockets(t *testing.T) {
 		t.Errorf("the socketmap answers %q", got)
 	}
 	_, out, _ := d.onbehalf("status")
-	has(t, out, "the file of unix:"+d.folder+"/milter.sock was removed, and was made again")
-	has(t, out, "the file of unix:"+folder+"/socketmap.sock was removed, and was made again")
-	if n := strings.Count(d.said(), "a socket file was removed, and is opened again"); n != 3 {
+	has(t, out, "the file of unix:"+d.folder+"/milter.sock was removed, and was created again")
+	has(t, out, "the file of unix:"+folder+"/socketmap.sock was removed, and was created again")
+	if n := strings.Count(d.said(), "a socket file was removed, and was created again"); n != 3 {
 		t.Errorf("%d lines: %s", n, d.said())
 	}
 	if err := os.Remove(folder + "/socketmap.sock"); err != nil {
@@ -527,7 +528,7 @@ func TestRemovedSockets(t *testing.T) {
 // TestStatusExplains what root never sees: that others may not connect.
 func TestStatusExplains(t *testing.T) {
 	path := t.TempDir() + "/admin.sock"
-	a := asked{socket: config.Socket{Network: "unix", Address: path}}
+	a := adminClient{socket: config.Socket{Network: "unix", Address: path}}
 	for _, test := range []struct {
 		err  error
 		want string
@@ -573,7 +574,7 @@ func TestWatcherStatus(t *testing.T) {
 	if err := writeInstallation(folder); err != nil {
 		t.Fatal(err)
 	}
-	now, findings := load(folder + "/onbehalf.yaml")
+	now, findings := daemon.Load(folder + "/onbehalf.yaml")
 	if now == nil {
 		t.Fatal(findings)
 	}
@@ -585,16 +586,16 @@ func TestWatcherStatus(t *testing.T) {
 		one.Authorization = tenant.Auto
 	}
 	began := time.Now()
-	if err := w.Adopt(watch.Generation{Table: now.table, Keys: now.ring}); err != nil {
+	if err := w.Adopt(now); err != nil {
 		t.Fatal(err)
 	}
 	s, err := w.Status()
 	if err != nil || s.Domains != 4 || s.NotLookedUp != 4 || s.Due != 4 || s.Looking != 0 || s.DueSince.Before(began) || s.DueSince.After(time.Now()) || !s.Oldest.IsZero() {
 		t.Errorf("%+v, %v", s, err)
 	}
-	standing := now.table.Snapshot().Standing(now.Tenants[0].Domains[0].Domain)
+	standing := now.Table().Snapshot().Standing(now.Tenants[0].Domains[0].Domain)
 	standing.DMARC.Checked = began
-	if err := now.table.SetStandings(standing); err != nil {
+	if err := now.Table().SetStandings(standing); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := w.Status(); err != nil || s.NotLookedUp != 3 || !s.Oldest.Equal(began) {

@@ -34,7 +34,7 @@ func (k *Key) read(der []byte) error {
 		return errors.New("no key")
 	}
 	l := k.library
-	var pinned runtime.Pinner // C is told the place of what holds the place of der
+	var pinned runtime.Pinner // C gets a pointer to a pointer into der
 	defer pinned.Unpin()
 	pinned.Pin(&der[0])
 	next := &der[0] // moved on by what was read
@@ -45,7 +45,7 @@ func (k *Key) read(der []byte) error {
 	size, _, _ := purego.SyscallN(l.keySize, k.handle)
 	if k.octets = int(int32(size)); k.octets <= 0 {
 		purego.SyscallN(l.freeKey, k.handle)
-		return l.failure("tell the size of the key")
+		return l.failure("find the size of the key")
 	}
 	return nil
 }

@@ -4,7 +4,7 @@
 // without it runs the program all the same.
 //
 // What C does wrong no recover catches, so little of it is called: a key is read, a digest
-// signed, both freed. Whoever uses this package proves what it gives before relying on it.
+// signed, both freed. Whoever uses this package proves what it returns before relying on it.
 package openssl
 
 import (

@@ -115,8 +115,8 @@ func (c *Client) Macros(command byte, words ...string) error {
 	return c.Write('D', append([]byte{command}, joinNUL(words)...))
 }
 
-// Ask sends a command with NUL-ended words and takes the answer; 'c' (go on) where
-// the milter gives none.
+// Ask sends a command with NUL-ended words and returns the answer; 'c' (go on) where
+// the milter sends none.
 func (c *Client) Ask(command byte, words ...string) (code byte, data []byte, err error) {
 	return c.ask(command, joinNUL(words))
 }

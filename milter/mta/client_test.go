@@ -54,7 +54,7 @@ func (m *milter) converse(conn net.Conn) string {
 		command := head[4]
 		got.WriteString(string(command) + strings.ReplaceAll(string(data), "\x00", "|") + "\n")
 		answer, found := m.answers[command]
-		bit, silent := noReplyBits[command]
+		bit, optional := noReplyBits[command]
 		switch {
 		case command == 'R' && len(m.recipients) > 0:
 			io.WriteString(conn, m.recipients[0])
@@ -63,7 +63,7 @@ func (m *milter) converse(conn net.Conn) string {
 			io.WriteString(conn, answer)
 		case command == 'O':
 			io.WriteString(conn, frame("O", Offer{2, 0x1ff, m.protocol}.Octets()))
-		case silent && m.protocol&bit == 0, command == 'E':
+		case optional && m.protocol&bit == 0, command == 'E':
 			io.WriteString(conn, frame("c", nil))
 		}
 	}
@@ -161,12 +161,12 @@ func TestLeadingSpace(t *testing.T) {
 
 // TestConversation: the commands, in Postfix's order.
 func TestConversation(t *testing.T) {
-	const allSilent = 0x80 | 0x1000 | 0x4000 | 0x8000 | 0x40000 | 0x80000
+	const allWithoutReply = 0x80 | 0x1000 | 0x4000 | 0x8000 | 0x40000 | 0x80000
 	local, alice := mail(), mail()
 	local.Local, alice.Login, alice.Sender = true, "alice", `<"a b"@c.example> SMTPUTF8 BODY=8BITMIME`
 	content := "LA| 1|\nLB| 2\n\tfold|\nLa| 3|\nDNi|Q1|\nN\nBtext\r\n\nDEi|Q1|\nE\nA\n"
 	recipients := "DRi|Q1|\nR<C@d.example>|\nDRi|Q1|\nR<e@d.example>|\n"
-	for _, protocol := range []uint32{leadingSpace, leadingSpace | allSilent} {
+	for _, protocol := range []uint32{leadingSpace, leadingSpace | allWithoutReply} {
 		for _, c := range []struct {
 			mail Mail
 			want string

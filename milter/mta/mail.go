@@ -32,7 +32,7 @@ type Result struct {
 	Header     message.Header    // without the Received field that the server adds
 }
 
-// Connect tells the milter who the client is. Once on a connection.
+// Connect sends the milter who the client is. Once on a connection.
 func (c *Client) Connect(m Mail) error {
 	if err := c.Macros('C', "j", m.Host); err != nil {
 		return err

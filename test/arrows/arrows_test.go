@@ -58,6 +58,13 @@ var (
 	asking = []string{"context", "net", "os", "log", "log/slog"}
 )
 
+// daemon is what `onbehalf serve` runs. Of what is below cmd it imports only beneathDaemon: it is no
+// part of any other command.
+const (
+	daemon        = "onbehalf/cmd/onbehalf/daemon"
+	beneathDaemon = "onbehalf/cmd/onbehalf/access"
+)
+
 // lumber is what no folder is called: the name says nothing of what is in it.
 var lumber = []string{"util", "utils", "common", "types", "helpers", "internal"}
 
@@ -95,6 +102,8 @@ func faultOf(from, to, folder string, allowed []string) string {
 		if slices.Contains(judges, from) && slices.Contains(asking, to) {
 			return fmt.Sprintf("%s may not import %s: it goes by what was observed, and asks nobody", from, to)
 		}
+	case from == daemon && other == "cmd" && to != beneathDaemon:
+		return fmt.Sprintf("%s may not import %s: commands import the daemon, not the reverse", from, to)
 	case folder == "test", folder == other:
 	case folder == "cmd" && other != "test":
 	case other == "test":
@@ -212,6 +221,7 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/message", "onbehalf/cmd/onbehalf", "arrows point down only"},
 		{"onbehalf/milter", "onbehalf/test/cases", "what is for tests stays out"},
 		{"onbehalf/cmd/onbehalf", "onbehalf/test/cases", "what is for tests stays out"},
+		{"onbehalf/cmd/onbehalf/daemon", "onbehalf/cmd/onbehalf/check", "not the reverse"},
 		{"onbehalf/message/util", "fmt", `"util" says nothing`},
 		{"onbehalf/internal/message", "fmt", `"internal" says nothing`},
 		{"onbehalf/cmd/helpers", "fmt", `"helpers" says nothing`},
@@ -231,6 +241,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/milter/mta", "onbehalf/milter", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/milter/mta", ""},
 		{"onbehalf/cmd/onbehalf/demo", "onbehalf/config", ""},
+		{"onbehalf/cmd/onbehalf", "onbehalf/cmd/onbehalf/daemon", ""},
+		{"onbehalf/cmd/onbehalf/daemon", "onbehalf/cmd/onbehalf/access", ""},
 		{"onbehalf/test/cases", "onbehalf/config", ""},
 	}
 	for _, test := range tests {

@@ -5,10 +5,10 @@
 //	             and body: no-final-newline
 //	environment  overrides of the cast's configuration, as ONBEHALF_ variables
 //	standings    what DNS has shown: a domain, then spf, dkim=SELECTOR,..., path,
-//	             dmarc=POLICY, adkim=s, aspf=s; warning after what the last look-up found gone
+//	             dmarc=POLICY, adkim=s, aspf=s; warning after what the last lookup found gone
 //	message      header and body
-//	plan         the plan that must come of it
-//	header       the header that must come of it
+//	plan         the expected plan
+//	header       the expected header
 package cases
 
 import (
@@ -24,6 +24,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/rewrite"
@@ -51,7 +52,7 @@ func All(t testing.TB, folder string) []Case {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no case in %s (%v)", folder, err)
 	}
-	cast := NewCast(t)
+	cast := reader{NewCast(t), make(map[string]*config.Config)}
 	var all []Case
 	for _, path := range paths {
 		all = append(all, cast.read(t, path))
@@ -59,14 +60,24 @@ func All(t testing.TB, folder string) []Case {
 	return all
 }
 
-func (c *Cast) read(t testing.TB, path string) Case {
+// reader loads each configuration once, for most cases share one.
+type reader struct {
+	*Cast
+	loaded map[string]*config.Config // by environment
+}
+
+func (c reader) read(t testing.TB, path string) Case {
 	t.Helper()
 	archive, err := txtar.ParseFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	one := Case{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), Path: path, Keys: c.Keys, archive: archive}
-	one.Table = c.Table(t, strings.Fields(one.section("environment"))...)
+	environment := one.section("environment")
+	if c.loaded[environment] == nil {
+		c.loaded[environment] = c.identified(t, strings.Fields(environment))
+	}
+	one.Table = c.table(t, c.loaded[environment])
 	if err := one.Table.SetStandings(Standings(t, one.section("standings"))...); err != nil {
 		t.Fatal(err)
 	}
@@ -134,18 +145,18 @@ func (c *Case) set(t testing.TB, name, value string) {
 	}
 }
 
-// Decide gives the case's plan.
+// Decide returns the case's plan.
 func (c *Case) Decide() rewrite.Plan { return rewrite.Decide(c.Message, c.Table.Snapshot()) }
 
-// Octets gives the message as a client sends it.
+// Octets returns the message as a client sends it.
 func (c *Case) Octets() []byte {
 	return append([]byte(c.Message.Header.String()+"\r\n"), c.Body...)
 }
 
-// Want gives the plan and the header that the case asks for.
+// Want returns the plan and the header that the case expects.
 func (c *Case) Want() (plan, header string) { return c.section("plan"), c.section("header") }
 
-// Update writes what came of the case into its file.
+// Update writes the plan and the header into the case's file.
 func (c *Case) Update(t testing.TB, plan, header string) {
 	t.Helper()
 	var files []txtar.File
@@ -164,7 +175,7 @@ func (c *Case) Update(t testing.TB, plan, header string) {
 	}
 }
 
-// Print gives a plan as a case has it.
+// Print returns a plan as a case has it.
 func Print(p rewrite.Plan) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

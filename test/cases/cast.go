@@ -46,7 +46,7 @@ func NewCast(t testing.TB) *Cast {
 	return cast
 }
 
-// fromDomains are those that cases give platform.from. The platform signs as them, too.
+// fromDomains are those that cases have in platform.from. The platform signs as them, too.
 var fromDomains = []string{"courseware.nl", "via.courseware.nl", "reply.courseware.nl"}
 
 // pairs returns the key of each identity that cases sign with.
@@ -76,15 +76,15 @@ var pairs = sync.OnceValue(func() map[string]keys.Key {
 	return map[string]keys.Key{"rsa.pem": rsa, "ed25519.pem": ed25519}
 })
 
-// BrokenKeys gives the cast keys under the same names that cannot sign, as of a security module
-// that is away.
+// BrokenKeys returns keys under the names of the cast's that cannot sign, like those of a security
+// module that does not answer.
 func BrokenKeys(t testing.TB) *keys.Ring {
 	t.Helper()
 	ring := new(keys.Ring)
 	cast := NewCast(t)
 	for _, file := range cast.load(t, nil).Keys {
 		for _, id := range file.Identities {
-			key, err := keys.NewKey(away{pairs()[filepath.Base(file.Path)].Public()})
+			key, err := keys.NewKey(unreachable{pairs()[filepath.Base(file.Path)].Public()})
 			if err == nil {
 				err = ring.Add(id, key)
 			}
@@ -96,12 +96,12 @@ func BrokenKeys(t testing.TB) *keys.Ring {
 	return ring
 }
 
-// away is a signer that cannot be reached.
-type away struct{ public crypto.PublicKey }
+// unreachable is a signer that does not answer.
+type unreachable struct{ public crypto.PublicKey }
 
-func (a away) Public() crypto.PublicKey { return a.public }
+func (u unreachable) Public() crypto.PublicKey { return u.public }
 
-func (away) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+func (unreachable) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the security module does not answer")
 }
 
@@ -114,11 +114,21 @@ func (c *Cast) load(t testing.TB, environment []string) *config.Config {
 	return conf
 }
 
-// Table gives the cast's table, with ONBEHALF_ variables over the configuration.
+// Table returns the cast's table, with ONBEHALF_ variables over the configuration.
 func (c *Cast) Table(t testing.TB, environment ...string) *tenant.Table {
+	t.Helper()
+	return c.table(t, c.identified(t, environment))
+}
+
+func (c *Cast) identified(t testing.TB, environment []string) *config.Config {
 	t.Helper()
 	conf := c.load(t, environment)
 	conf.Identify(c.Keys.Held)
+	return conf
+}
+
+func (c *Cast) table(t testing.TB, conf *config.Config) *tenant.Table {
+	t.Helper()
 	table, err := tenant.NewTable(conf.Platform, conf.Tenants)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +162,7 @@ func (c *Cast) AtLoopback(t testing.TB) *tenant.Table {
 	}, "ONBEHALF_PLATFORM_SUBMITTERS_LOGINS=root")
 }
 
-// Records gives the TXT record of each key in the cast, by name.
+// Records returns the TXT record of each key in the cast, by name.
 func (c *Cast) Records(t testing.TB) map[string]string {
 	t.Helper()
 	records := make(map[string]string)
@@ -213,7 +223,7 @@ func setMechanism(t testing.TB, s *tenant.Standing, word string) {
 			t.Fatal(err)
 		}
 		s.DMARC.Organizational = org
-	case "warning": // what stands before it was gone at the last look-up
+	case "warning": // what stands before it was gone at the last lookup
 		for _, m := range mechanisms(s) {
 			m.State = tenant.Warning
 		}

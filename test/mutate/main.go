@@ -2,64 +2,58 @@
 // the changes that no test notices: the survivors. Each is a rule that could be lost unseen, or
 // a change that makes no difference; those stand in equivalent.txt with the reason.
 //
-//	go run ./test/mutate              # all targets: hours of CPU
-//	go run ./test/mutate srs dmarc    # some of them
-//	go run ./test/mutate -quick rewrite/facts.go    # one file, by the tests that find most
+//	go run ./test/mutate                  # all targets: ten minutes on two processors
+//	go run ./test/mutate srs dmarc        # some of them
+//	go run ./test/mutate rewrite/facts.go # one file
 //
-// Nothing in the tree is changed: the compiler reads the mutant through an overlay. Exit status 1:
-// there are survivors that equivalent.txt does not list, or lines in it that fit nothing.
+// Nothing in the tree is changed: the compiler reads the files through an overlay. It compiles the
+// tests of a package once, with all mutants in it, and the environment chooses one. A mutant runs
+// through the quick tests, and through the slow ones only when those pass; the first that fails ends
+// it. Exit status 1: there are survivors that equivalent.txt does not list, or lines in it that fit
+// nothing.
 package main
 
 import (
-	"context"
 	_ "embed"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // target is a package, or some files of it, and how its tests are run.
 type target struct {
 	name  string
 	files []string // patterns, or names of files
-	quick string   // tests that kill most, run first; empty: all at once
-
-	isQuick bool // run no others
+	slow  string   // tests that run when all others have passed; empty: none
 }
 
 var targets = []target{
 	{name: "srs", files: []string{"srs/*.go"}},
 	{name: "dmarc", files: []string{"dmarc/*.go"}},
-	{name: "rewrite", files: []string{"rewrite/*.go"}, quick: "TestCases|TestOwn|TestHost|TestProven|TestSibling|TestForwarded|TestLoop|TestShadow|TestLookAlikes"},
-	{name: "milter", files: []string{"milter/returns.go"}, quick: "Return|DSN|Notification"},
-	{name: "authorize", files: []string{"authorize/state.go"}, quick: "Step|Apply|Fit|Interval|State"},
+	{name: "rewrite", files: []string{"rewrite/*.go"}, slow: "Laws"},
+	{name: "milter", files: []string{"milter/returns.go"}},
+	{name: "authorize", files: []string{"authorize/state.go"}},
 }
 
-const (
-	parallel = 2
-	patience = 3 * time.Minute // for the tests of one mutant; who takes longer is killed, and noticed
-)
+// parallel is how many mutants are tried at once.
+const parallel = 2
 
 //go:embed equivalent.txt
 var equivalentText string
 
 func main() {
-	quick := flag.Bool("quick", false, "run only the tests that find most; what survives may still be noticed by the others")
 	flag.Parse()
-	if err := run(flag.Args(), *quick); err != nil {
+	if err := run(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(names []string, quick bool) error {
+func run(names []string) error {
 	known, err := readEquivalents(equivalentText)
 	if err != nil {
 		return err
@@ -69,37 +63,45 @@ func run(names []string, quick bool) error {
 		if t = t.among(names); len(t.files) == 0 {
 			continue
 		}
-		t.isQuick = quick
-		mutants, err := t.mutants()
+		mutants, results, err := t.results()
 		if err != nil {
 			return err
 		}
-		survivors, unviable := t.survivors(mutants)
-		var unknown []mutant
-		used := make(map[string]bool)
-		for _, m := range survivors {
-			if known[m.key()] == "" {
-				unknown = append(unknown, m)
-			}
-			used[m.key()] = true
-		}
-		fmt.Printf("%s: %d mutants, %d do not compile, %d survive, %d of them equivalent\n",
-			t.name, len(mutants), unviable, len(survivors), len(survivors)-len(unknown))
-		for _, m := range unknown {
-			fmt.Printf("  %s:%d: %s\n", m.file, m.line, m.key())
-		}
-		for key := range known {
-			if fits(t, key) && !used[key] {
-				fmt.Printf("  equivalent.txt: no survivor is: %s\n", key)
-				failed = true
-			}
-		}
-		failed = failed || len(unknown) > 0
+		failed = t.report(mutants, results, known) || failed
 	}
 	if failed {
-		return fmt.Errorf("there are survivors")
+		return fmt.Errorf("there are survivors, or lines of equivalent.txt that fit none")
 	}
 	return nil
+}
+
+// report prints what became of the mutants, and reports whether there is something to do.
+func (t target) report(mutants []mutant, results []result, known map[string]string) (failed bool) {
+	count := make(map[result]int)
+	survives := make(map[string]bool)
+	equivalent := 0
+	for i, m := range mutants {
+		count[results[i]]++
+		if results[i] != survived {
+			continue
+		}
+		survives[m.key()] = true
+		if known[m.key()] != "" {
+			equivalent++
+			continue
+		}
+		fmt.Printf("  %s:%d: %s\n", m.file, m.line, m.key())
+		failed = true
+	}
+	fmt.Printf("%s: %d mutants, %d killed (%d by the time limit), %d survive, %d of them equivalent\n",
+		t.name, len(mutants), count[killed]+count[tookTooLong], count[tookTooLong], count[survived], equivalent)
+	for key := range known {
+		if t.has(key) && !survives[key] {
+			fmt.Printf("  equivalent.txt: no survivor is: %s\n", key)
+			failed = true
+		}
+	}
+	return failed
 }
 
 // among is the part of a target that is named, by its own name or a file's; of no names, all.
@@ -109,7 +111,7 @@ func (t target) among(names []string) target {
 	}
 	var some []string
 	for _, name := range names {
-		if fits(t, name) {
+		if t.has(name) {
 			some = append(some, name)
 		}
 	}
@@ -117,15 +119,15 @@ func (t target) among(names []string) target {
 	return t
 }
 
-// fits reports whether a key in equivalent.txt, or the name of a file, is of the target.
-func fits(t target, key string) bool {
+// has reports whether a key in equivalent.txt, or the name of a file, is of the target.
+func (t target) has(key string) bool {
 	file, _, _ := strings.Cut(key, ": ")
 	return slices.ContainsFunc(t.files, func(pattern string) bool { ok, _ := filepath.Match(pattern, file); return ok })
 }
 
-// mutants are those of all files of the target.
-func (t target) mutants() ([]mutant, error) {
-	var all []mutant
+// sources are the files of the target, with their mutants.
+func (t target) sources() (all []*source, err error) {
+	n := 0
 	for _, pattern := range t.files {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
@@ -135,99 +137,69 @@ func (t target) mutants() ([]mutant, error) {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			some, err := mutate(file)
+			one, err := mutate(file, n)
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, some...)
+			all = append(all, one)
+			n += len(one.mutants)
 		}
 	}
 	return all, nil
-}
-
-func (t target) survivors(mutants []mutant) (survivors []mutant, unviable int) {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	work := make(chan mutant)
-	for range parallel {
-		wg.Go(func() {
-			for m := range work {
-				result := t.try(m)
-				mu.Lock()
-				switch result {
-				case survived:
-					survivors = append(survivors, m)
-					fmt.Fprintf(os.Stderr, "survives: %s:%d: %s\n", m.file, m.line, m.key())
-				case notCompiled:
-					unviable++
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for _, m := range mutants {
-		work <- m
-	}
-	close(work)
-	wg.Wait()
-	slices.SortFunc(survivors, func(a, b mutant) int {
-		if c := strings.Compare(a.file, b.file); c != 0 {
-			return c
-		}
-		return a.line - b.line
-	})
-	return survivors, unviable
 }
 
 type result int
 
 const (
 	killed result = iota
+	tookTooLong
 	survived
-	notCompiled
 )
 
-// try runs the tests with a mutant in the place of its file.
-func (t target) try(m mutant) result {
-	folder, err := os.MkdirTemp("", "mutate")
+// results tries all mutants, some at a time. The tests must pass with none.
+func (t target) results() (mutants []mutant, results []result, err error) {
+	sources, err := t.sources()
 	if err != nil {
-		panic(err)
+		return nil, nil, err
 	}
-	defer os.RemoveAll(folder)
-	path, err := filepath.Abs(m.file)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "mutant.go"), m.source, 0o600)
+	for _, one := range sources {
+		mutants = append(mutants, one.mutants...)
 	}
-	overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{path: filepath.Join(folder, "mutant.go")}})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "overlay.json"), overlay, 0o600)
-	}
+	p, err := compile(sources)
 	if err != nil {
-		panic(err)
+		return nil, nil, fmt.Errorf("%s: %w", t.name, err)
 	}
-	program := filepath.Join(folder, "test")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", filepath.Join(folder, "overlay.json"), "-o", program, "./"+filepath.Dir(m.file))
-	if build.Run() != nil {
-		return notCompiled
+	defer p.remove()
+	limits, err := p.measure(t.steps())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: the tests fail before anything is changed: %w", t.name, err)
 	}
-	runs := []string{t.quick, "."}
-	switch {
-	case t.quick == "":
-		runs = runs[1:]
-	case t.isQuick:
-		runs = runs[:1]
+	results = make([]result, len(mutants))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range parallel {
+		wg.Go(func() {
+			for i := range next {
+				if results[i] = p.try(i, t.steps(), limits); results[i] == survived {
+					fmt.Fprintf(os.Stderr, "survives: %s:%d: %s\n", mutants[i].file, mutants[i].line, mutants[i].key())
+				}
+			}
+		})
 	}
-	for _, pattern := range runs {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		test := exec.CommandContext(ctx, program, "-test.failfast", "-test.run", pattern)
-		test.Dir = filepath.Dir(path)
-		err := test.Run()
-		cancel()
-		if err != nil {
-			return killed
-		}
+	for i := range mutants {
+		next <- i
 	}
-	return survived
+	close(next)
+	wg.Wait()
+	return mutants, results, nil
+}
+
+// steps are the arguments of the runs of a test program, one after the other.
+func (t target) steps() [][]string {
+	if t.slow == "" {
+		return [][]string{nil}
+	}
+	return [][]string{{"-test.skip", t.slow}, {"-test.run", t.slow}}
 }
 
 // readEquivalents reads lines of a mutant's key, two blanks, "#" and the reason.

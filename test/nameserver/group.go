@@ -53,7 +53,7 @@ func (g *group) signalLeader(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// stopped says that no process of the group runs, until SIGCONT.
+// stopped reports whether no process of the group runs, until SIGCONT.
 func (g *group) stopped() bool {
 	for _, p := range g.living() {
 		if p.state != "T" {

@@ -69,7 +69,7 @@ func TestServerIsGoneWhenTheTestDies(t *testing.T) {
 	const dying = "NAMESERVER_TEST_DIES"
 	if os.Getenv(dying) != "" {
 		s := Start(t)
-		s.Silence(t)
+		s.Hang(t)
 		fmt.Println("dir", s.dir, len(naming(s.dir)))
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}

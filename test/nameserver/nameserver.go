@@ -2,7 +2,7 @@
 // test. It serves one zone, the root: whatever the test does not publish does not
 // exist (NXDOMAIN), and no zone cuts come between a test and its records. While
 // it runs the test may change the zone, and break the server in the ways DNS
-// servers break: an answer that says failure, no answer, nobody there.
+// servers break: an answer that says failure, no answer, a closed port.
 package nameserver
 
 import (
@@ -117,9 +117,9 @@ zone:
 
 func (s *Server) file(name string) string { return filepath.Join(s.dir, name) }
 
-// write gives the file a time of its own. NSD reads a zone again only when the
+// write sets a time of the file's own. NSD reads a zone again only when the
 // file's time is another, and the clock that the kernel stamps files with ticks
-// too slowly (every 4 ms) to tell two writes of a test apart.
+// too slowly (every 4 ms) to distinguish two writes of a test.
 func (s *Server) write(t testing.TB, name, text string) {
 	t.Helper()
 	err := os.WriteFile(s.file(name), []byte(text), 0o644)

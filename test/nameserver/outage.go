@@ -25,10 +25,10 @@ func (s *Server) Fail(t testing.TB) {
 	s.load(t, failure)
 }
 
-// Silence has no query answered, over UDP or TCP. The port stays open: the kernel
-// still accepts connections, and keeps what is asked. If the client has not given
-// up by then, the end of the silence brings it an answer.
-func (s *Server) Silence(t testing.TB) {
+// Hang leaves all queries unanswered, over UDP and TCP. The port stays open: the kernel
+// still accepts connections, and keeps the queries. A client that still waits at the end of
+// it gets an answer.
+func (s *Server) Hang(t testing.TB) {
 	t.Helper()
 	if s.nsd == nil {
 		s.Restore(t)
@@ -43,7 +43,7 @@ func (s *Server) Stop(t testing.TB) {
 	if s.nsd == nil {
 		return
 	}
-	s.nsd.signal(t, syscall.SIGKILL) // SIGTERM would wait for the end of a silence
+	s.nsd.signal(t, syscall.SIGKILL) // SIGTERM would wait for SIGCONT
 	s.await(t, "end", s.nsd.gone)
 	if err := os.Remove(s.file("group")); err != nil {
 		t.Error(err)
@@ -52,7 +52,7 @@ func (s *Server) Stop(t testing.TB) {
 	s.nsd = nil
 }
 
-// Restore ends what Fail, Silence or Stop began: the records last published are
+// Restore ends what Fail, Hang or Stop began: the records last published are
 // answered again, at the same address.
 func (s *Server) Restore(t testing.TB) {
 	t.Helper()
@@ -87,7 +87,7 @@ func (s *Server) ask() *dns.Msg {
 	return answer
 }
 
-// current says that the zone file as last written answers.
+// current reports whether the answer is from the zone file as last written.
 func (s *Server) current(answer *dns.Msg) bool { return serial(answer) == s.serial }
 
 // serial is that of the zone that answers, from 1; 0 stands for no such answer.
@@ -104,7 +104,7 @@ func serial(answer *dns.Msg) uint32 {
 
 func failure(answer *dns.Msg) bool { return answer.Rcode == dns.RcodeServerFailure }
 
-// await returns when the server has done what it was told.
+// await returns when the server has done what it was asked to.
 func (s *Server) await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {

@@ -15,13 +15,13 @@ import (
 
 // What a client may see of the server.
 const (
-	silent  = "silence"
-	refused = "refused"
-	failing = "SERVFAIL"
-	missing = "NXDOMAIN"
+	unanswered = "no answer"
+	refused    = "refused"
+	failing    = "SERVFAIL"
+	missing    = "NXDOMAIN"
 )
 
-// see asks for the TXT record of a name. It gives its text or what is there instead.
+// see asks for the TXT record of a name. It returns its text or what is there instead.
 func see(s *Server, network, name string, timeout time.Duration) string {
 	conn, err := net.Dial(network, s.Addr)
 	if err != nil {
@@ -41,14 +41,14 @@ func see(s *Server, network, name string, timeout time.Duration) string {
 	}
 }
 
-// instead tells a closed port, which shows in UDP's first answer, from an open one
+// instead distinguishes a closed port, which shows in UDP's first answer, from an open one
 // that nobody reads from, where a TCP connection succeeds.
 func instead(err error) string {
 	switch op := new(net.OpError); {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return refused
 	case errors.Is(err, os.ErrDeadlineExceeded) && errors.As(err, &op) && op.Op == "read":
-		return silent
+		return unanswered
 	}
 	return err.Error()
 }
@@ -58,7 +58,7 @@ func expect(t *testing.T, s *Server, want map[string]string) {
 	t.Helper()
 	for name, want := range want {
 		timeout := patience
-		if want == silent {
+		if want == unanswered {
 			timeout = 100 * time.Millisecond
 		}
 		for _, network := range []string{"udp", "tcp"} {
@@ -73,9 +73,9 @@ var outages = map[string]struct {
 	begin func(*Server, testing.TB)
 	want  string
 }{
-	"Fail":    {(*Server).Fail, failing},
-	"Silence": {(*Server).Silence, silent},
-	"Stop":    {(*Server).Stop, refused},
+	"Fail": {(*Server).Fail, failing},
+	"Hang": {(*Server).Hang, unanswered},
+	"Stop": {(*Server).Stop, refused},
 }
 
 func TestPublishReplacesAllRecords(t *testing.T) {

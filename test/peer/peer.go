@@ -1,6 +1,6 @@
 // Package peer is what the end-to-end tests need to run programs that others
-// wrote: to see that they are there, to give them a port, and to be sure that
-// they are gone afterwards.
+// wrote: to check that they are installed, to find them a port, and to make sure that
+// they have ended afterwards.
 package peer
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 // Need skips the test unless all the files are there. Under CI (CI=true in the
-// environment) a missing file fails the test: a check that nobody runs is none.
+// environment) a missing file fails the test: a check that is never run checks nothing.
 func Need(t testing.TB, files ...string) {
 	t.Helper()
 	for _, file := range files {
@@ -64,7 +64,7 @@ func AtEnd(t testing.TB, name string, args ...string) {
 	})
 }
 
-// FreeAddr gives an address on loopback, host:port, that is free for TCP and UDP.
+// FreeAddr returns an address on loopback, host:port, that is free for TCP and UDP.
 // Nothing keeps it free; the caller uses it at once.
 func FreeAddr(t testing.TB) string {
 	t.Helper()

@@ -26,7 +26,7 @@ type Reply struct {
 
 func (r Reply) String() string { return fmt.Sprintf("%d %s", r.Code, r.Text) }
 
-// OK tells whether the server did what it was asked to.
+// OK reports whether the server did what it was asked to.
 func (r Reply) OK() bool { return r.Code/100 == 2 }
 
 // Dial connects, and greets with EHLO. The connection ends with the test.
@@ -52,7 +52,7 @@ func (c *Client) XClient(attributes string) {
 	c.want(c.Do("EHLO client.example"))
 }
 
-// Do sends one command line, and gives the reply.
+// Do sends one command line, and returns the reply.
 func (c *Client) Do(line string) Reply {
 	c.t.Helper()
 	if err := c.text.PrintfLine("%s", line); err != nil {

@@ -111,7 +111,7 @@ type session struct {
 	sink    *Sink
 	in      *bufio.Reader
 	message Delivery // as far as it is known
-	inData  bool     // the client has been told to send the message
+	inData  bool     // the client has been asked to send the message
 }
 
 func (s *Sink) serve(conn net.Conn) {
@@ -125,7 +125,7 @@ func (s *Sink) serve(conn net.Conn) {
 	}
 }
 
-// next reads a command, or a message after DATA, and gives the reply.
+// next reads a command, or a message after DATA, and returns the reply.
 func (c *session) next() (string, error) {
 	if c.inData {
 		return c.receive()
@@ -182,7 +182,7 @@ func (s *Sink) greeting() string {
 	return reply + "250 HELP"
 }
 
-// cutPath takes the path from FROM:<path> or TO:<path>, and gives what follows it.
+// cutPath takes the path from FROM:<path> or TO:<path>, and returns what follows it.
 // A local part in quotes may hold any octet (RFC 5321 section 4.1.2).
 func cutPath(argument string) (path, parameters string) {
 	_, argument, _ = strings.Cut(argument, "<")

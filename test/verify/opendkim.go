@@ -15,8 +15,8 @@ import (
 // file and shows the Authentication-Results field that it would add. In that mode
 // it cannot read a NUL, nor a last line without its end; the test fails on both.
 //
-// Its resolver is libunbound, which recurses from the root: it is told that the
-// DNS server is the root, that it may be on loopback, and not to ask for DNSSEC.
+// Its resolver is libunbound, which recurses from the root. Its configuration says that the
+// DNS server is the root and may be on loopback, and that DNSSEC is not asked for.
 func OpenDKIM(t testing.TB, nameserver string, message []byte) []Result {
 	t.Helper()
 	const opendkim = "/usr/sbin/opendkim"

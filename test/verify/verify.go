@@ -24,7 +24,7 @@ type Result struct {
 	Text      string  // the verifier's own words
 }
 
-// Verdict says whether a signature holds.
+// Verdict is whether a signature verifies.
 type Verdict string
 
 const (
@@ -38,7 +38,7 @@ const (
 // results are in the order of the fields in the message.
 type Verifier func(t testing.TB, nameserver string, message []byte) []Result
 
-// All gives every Verifier under the name of its program.
+// All returns every Verifier under the name of its program.
 func All() map[string]Verifier {
 	return map[string]Verifier{"dkimpy": DKIMPy, "Mail::DKIM": MailDKIM, "OpenDKIM": OpenDKIM}
 }
@@ -76,7 +76,7 @@ func MailDKIM(t testing.TB, nameserver string, message []byte) []Result {
 	return decode(t, run(t, message, perl, "-e", maildkim, host(t, nameserver), port(t, nameserver)))
 }
 
-// run gives what a program writes to its standard output.
+// run returns what a program writes to its standard output.
 func run(t testing.TB, input []byte, name string, args ...string) []byte {
 	t.Helper()
 	var talk bytes.Buffer

@@ -129,7 +129,7 @@ func TestNoSignature(t *testing.T) {
 	for name, verifier := range All() {
 		t.Run(name, func(t *testing.T) {
 			if got := verifier(t, addr, []byte(message)); len(got) != 0 {
-				t.Errorf("results %+v of a message that nobody signed", got)
+				t.Errorf("results %+v of a message without a signature", got)
 			}
 		})
 	}

@@ -1,5 +1,5 @@
-// Package access knows which files the daemon needs, and tries them. The daemon does so when it
-// is asked, as the user that it runs as; onbehalf doctor asks it, or judges by modes.
+// Package access has the list of files that the daemon needs, and tries them. The daemon does so
+// when it is asked, as the user that it runs as; onbehalf doctor asks it, or judges by modes.
 package access
 
 import (
@@ -56,7 +56,7 @@ func Files(main string, c *config.Config) []File {
 		seen[key.Path] = true
 	}
 	if c.StateDir != "" {
-		all = append(all, File{c.StateDir, "state_dir", Write | Enter, true}, File{authorize.StoreIn(c.StateDir).Path, "what is known of tenants' DNS", Read, true})
+		all = append(all, File{c.StateDir, "state_dir", Write | Enter, true}, File{authorize.StoreIn(c.StateDir).Path, "the standings of tenants' domains", Read, true})
 	}
 	return all
 }

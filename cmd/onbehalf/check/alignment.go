@@ -17,7 +17,7 @@ import (
 // it speak for the domain in From.
 const Unaligned authorize.Reason = "unaligned"
 
-// unaligned says what is published at a domain, or above it, and does not align with mail from
+// unaligned returns what is published at a domain, or above it, and does not align with mail from
 // there, or from below it where a wildcard covers that.
 func (o *ofOne) unaligned(r authorize.Report) []publish.Item {
 	if o.tenant == nil || o.tenant.Authorization != tenant.Auto || r.Policy.Verdict == authorize.Unanswered {
@@ -43,9 +43,9 @@ func (o *ofOne) unalignedWith(from message.Domain, asks dmarc.Asks) []publish.It
 	}
 	author, shown := dmarc.Author{Domain: from, Asks: asks}, s.Standing(apex)
 	item := func(what, strict string) publish.Item {
-		why, remedy := "receivers take them for two organizations", "take psd= out of the DMARC records"
+		why, remedy := "receivers treat them as two organizations", "remove psd= from the DMARC records"
 		if strict != "" {
-			why, remedy = "its DMARC record asks for strict alignment ("+strict+")", "have "+strict+" taken out of the DMARC record"
+			why, remedy = "its DMARC record asks for strict alignment ("+strict+")", "have "+strict+" removed from the DMARC record"
 		}
 		return publish.Item{Mechanism: "alignment", Finding: authorize.Finding{
 			Verdict: authorize.Missing, Reason: Unaligned, Remedy: remedy,

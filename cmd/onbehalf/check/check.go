@@ -1,13 +1,19 @@
-// Package check says what is wrong in the DNS of one customer, and what a receiver makes of that
-// customer's mail today.
+// Package check says what is wrong in the DNS of one tenant, and what a receiver makes of that
+// tenant's mail today.
 //
 // What was found (authorize.Observation) is compared with what has to be published, and a message
 // from each domain is decided, signed and then judged as a receiver would: by another library, with
-// nothing but DNS to go by. Observe asks; all that is said is worked out of the observation, now
+// nothing but DNS to decide by. Observe asks DNS; everything else follows from the observation, now
 // or later.
 //
-// What is printed here is pasted into tickets: it holds no address that leads anywhere by
-// being used, as bounce and reply addresses do.
+//	check.go      a check of one tenant, and its Result
+//	today.go      what becomes of a message from a domain
+//	alignment.go  what is published and does not count
+//	saved.go      observations in a file
+//	print.go      a Result for people
+//
+// What is printed here is pasted into tickets: it contains no bounce or reply address, because
+// anybody who has one can use it.
 package check
 
 import (
@@ -23,15 +29,15 @@ import (
 	"onbehalf/tenant"
 )
 
-// Source is what a Checker goes by. It is only read.
+// Source is what a Checker works from. It is only read.
 type Source struct {
-	Table    *tenant.Table // with what the daemon goes by
+	Table    *tenant.Table // with the standings that the daemon uses
 	Keys     *keys.Ring
 	Refused  map[string][]RefusedKey // by tenant id; empty: the platform's
 	Hostname string                  // of this machine
 }
 
-// RefusedKey is a key that the configuration names, and nobody signs with.
+// RefusedKey is a key that the configuration names and that cannot be used.
 type RefusedKey struct {
 	tenant.Identity
 	Cause string // a sentence without a full stop
@@ -41,12 +47,12 @@ type RefusedKey struct {
 type Checker struct {
 	Source
 	now    *tenant.Table    // with what the observation says
-	daemon *tenant.Snapshot // with what the daemon goes by
+	daemon *tenant.Snapshot // with the standings that the daemon uses
 	below  map[string][]authorize.Target
 }
 
-// New makes a Checker. It has two tables, so that what is found now does not mix with what the daemon
-// has seen.
+// New makes a Checker. It has two tables, so that what is found now does not mix with what the
+// daemon has seen.
 func New(s Source) (*Checker, error) {
 	now, err := tenant.NewTable(s.Table.Platform(), s.Table.Tenants())
 	if err != nil {
@@ -165,7 +171,7 @@ func (o *ofOne) check(r Result, judged []publish.Judged, samples map[message.Dom
 // KeyRefused is the Reason of a key that DNS cannot be compared with.
 const KeyRefused authorize.Reason = "dkim-refused"
 
-// withRefused puts in the keys that belong under a domain, and nobody signs with.
+// withRefused adds the refused keys of a domain.
 func (o *ofOne) withRefused(d message.Domain, items []publish.Item) []publish.Item {
 	id := ""
 	if o.tenant != nil {

@@ -30,8 +30,8 @@ func TestFine(t *testing.T) {
 		{"all is there", func(*harness) {}, true, "DKIM cw1 ok: "},
 		{"no DMARC record", func(h *harness) { h.zone = strings.Replace(h.zone, "_dmarc.x", "_other.x", 1) }, true, "DMARC advice: "},
 		{"no SPF record", func(h *harness) { h.zone = strings.Replace(h.zone, "\nx.example ", "\nother.example ", 1) }, false, "SPF MISSING: "},
-		{"DNS does not tell about DMARC", func(h *harness) { h.zone += "_dmarc.x.example fails\n" }, false, "DMARC not known: "},
-		{"DNS does not tell about SPF", func(h *harness) { h.zone += "x.example fails\n" }, false, "SPF not known: "},
+		{"DNS does not answer about DMARC", func(h *harness) { h.zone += "_dmarc.x.example fails\n" }, false, "DMARC not known: "},
+		{"DNS does not answer about SPF", func(h *harness) { h.zone += "x.example fails\n" }, false, "SPF not known: "},
 		{"a key that cannot be read", func(h *harness) {
 			id := tenant.Identity{SDID: domain(h.t, "x.example"), Selector: "cw2"}
 			h.refused = map[string][]check.RefusedKey{"one": {{Identity: id, Cause: "its key cannot be read: x-cw2.pem: no such file"}}}
@@ -143,7 +143,7 @@ func TestUnaligned(t *testing.T) {
 		{"wildcard, relaxed", []string{"*.wide.example"}, "v=DMARC1; p=reject", true, "row 3 key"},
 		{"wildcard, strict", []string{"*.wide.example"}, "v=DMARC1; p=reject; adkim=s", false,
 			"alignment MISSING: the key of wide.example does not count for mail from any-name.wide.example: its DMARC record asks for strict alignment (adkim=s) " +
-				"do have adkim=s taken out of the DMARC record, or name the domain"},
+				"do have adkim=s removed from the DMARC record, or name the domain"},
 		{"beside the domain itself, strict", []string{"wide.example", "*.wide.example"}, "v=DMARC1; p=reject; adkim=s", false, "does not count for mail from any-name.wide.example"},
 		{"the domain alone, strict", []string{"wide.example"}, "v=DMARC1; p=reject; adkim=s", true, "row 2 key-spf"},
 	} {
@@ -225,7 +225,7 @@ func TestSample(t *testing.T) {
 	one := h.add("one", "*.wide.example")
 	h.zone += "cw1._domainkey.wide.example TXT \"KEY\"\n"
 	result, printed := h.check()
-	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3 key, keep: ", "(of a name such as any-name.wide.example, that no mail came from yet)", "DKIM pass for wide.example")
+	has(t, printed, "wide.example DKIM cw1 ok: ", "mail today row 3 key, keep: ", "(for example from any-name.wide.example; no mail has come from such a name yet)", "DKIM pass for wide.example")
 	if today := result.Domains[0].Today; len(result.Domains) != 1 || !today.Guessed || today.Author.String() != "postmaster@any-name.wide.example" {
 		t.Errorf("%+v", result.Domains)
 	}

@@ -29,7 +29,7 @@ type harness struct {
 	refused  map[string][]check.RefusedKey
 	ring     keys.Ring
 	record   string // of the one key that all have
-	zone     string // absolute names without final dots; of "name fails" DNS tells nothing
+	zone     string // absolute names without final dots; of "name fails" DNS has no answer
 }
 
 func domain(t testing.TB, s string) message.Domain {
@@ -114,7 +114,7 @@ func (h *harness) table() *tenant.Table {
 	return table
 }
 
-// check checks the first tenant, and gives what is printed, too, without line breaks.
+// check checks the first tenant, and also returns what is printed, without line breaks.
 func (h *harness) check() (check.Result, string) { return h.checkBy(h.table()) }
 
 func (h *harness) checkBy(table *tenant.Table) (check.Result, string) {
@@ -162,7 +162,7 @@ func printed(r check.Result) (check.Result, string) {
 	return r, strings.Join(strings.Fields(out.String()), " ")
 }
 
-// has tells what of the texts is missing.
+// has reports which of the texts is missing.
 func has(t *testing.T, printed string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {

@@ -17,24 +17,26 @@ import (
 
 // Print writes what was found for people.
 func (r Result) Print(w io.Writer) {
+	out := term.New(w)
 	name := r.Tenant
 	if name != "" {
 		name += ": "
 	}
-	fmt.Fprintf(w, "%s%s\n", name, r.Title)
+	out.Line("%s%s", name, r.Title)
 	if r.Authorization == tenant.Authorized || r.Authorization == tenant.Unauthorized {
-		fmt.Fprintf(w, "The configuration says authorization: %s, whatever DNS has.\n", r.Authorization)
+		out.Line("The configuration says authorization: %s, whatever DNS has.", r.Authorization)
 	}
 	for _, d := range r.Domains {
-		fmt.Fprintf(w, "\n%s\n", unicodeName(d.Domain))
+		out.Blank()
+		out.Line("%s", unicodeName(d.Domain))
 		for _, item := range d.Items {
-			printItem(w, item)
+			printItem(out, item)
 		}
 		if d.Today != nil {
-			d.Today.print(w)
+			d.Today.print(out)
 		}
 	}
-	fmt.Fprintln(w)
+	out.Blank()
 }
 
 func unicodeName(d message.Domain) string {
@@ -47,22 +49,22 @@ func unicodeName(d message.Domain) string {
 // titles are the mechanisms as people call them.
 var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC"}
 
-func printItem(w io.Writer, i publish.Item) {
+func printItem(out *term.Printer, i publish.Item) {
 	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))
-	Line(w, title, word(i)+": "+i.Text)
+	Line(out, title, word(i)+": "+i.Text)
 	if i.Verdict == authorize.There {
 		return
 	}
 	for _, text := range i.Found {
-		Line(w, "  found", text)
+		Line(out, "  found", text)
 	}
 	for _, r := range i.Wanted {
-		Line(w, "  wanted", cmp.Or(wanted(r, i.OfPlatform), noRecord(r)))
+		Line(out, "  wanted", cmp.Or(wanted(r, i.OfPlatform), noRecord(r)))
 		for _, remark := range r.Remarks {
-			Line(w, "", remark)
+			Line(out, "", remark)
 		}
 	}
-	Line(w, "  do", i.Remedy)
+	Line(out, "  do", i.Remedy)
 }
 
 // word returns the verdict in a word.
@@ -106,24 +108,24 @@ func wanted(r publish.Record, ours bool) string {
 	return text
 }
 
-func (t *Today) print(w io.Writer) {
-	Line(w, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Action, t.Reason))
+func (t *Today) print(out *term.Printer) {
+	Line(out, "mail today", fmt.Sprintf("row %s, %s: %s", t.Row, t.Action, t.Reason))
 	if t.Guessed {
-		Line(w, "", fmt.Sprintf("(of a name such as %s, that no mail came from yet)", t.Author.Domain))
+		Line(out, "", fmt.Sprintf("(for example from %s; no mail has come from such a name yet)", t.Author.Domain))
 	}
 	if t.Trouble != "" {
-		Line(w, "  but", t.Trouble)
+		Line(out, "  but", t.Trouble)
 		return
 	}
-	Line(w, "  sender", t.sender())
-	Line(w, "  From", t.From)
-	Line(w, "  receiver", opinion(t.With))
+	Line(out, "  sender", t.sender())
+	Line(out, "  From", t.From)
+	Line(out, "  receiver", opinion(t.With))
 	if t.Action != rewrite.Pass {
-		Line(w, "  without us", opinion(t.Without))
+		Line(out, "  without us", opinion(t.Without))
 	}
-	Line(w, "  own server", t.OwnServer)
+	Line(out, "  own server", t.OwnServer)
 	if t.Daemon != "" {
-		Line(w, "  daemon", "by what it has seen so far, it takes row "+t.Daemon+": see onbehalf status")
+		Line(out, "  daemon", "has seen something else so far, and uses row "+t.Daemon+": see onbehalf status")
 	}
 }
 
@@ -172,8 +174,8 @@ func unaligned(aligned bool) string {
 const indent = 15
 
 // Line prints a word and text behind it. Nothing is printed for no text.
-func Line(w io.Writer, word, text string) {
+func Line(out *term.Printer, word, text string) {
 	if text != "" {
-		term.New(w).Item("  "+word, indent, "%s", text)
+		out.Item("  "+word, indent, "%s", text)
 	}
 }

@@ -23,12 +23,12 @@ func ReadSaved(path string) (Saved, error) {
 		Observation *authorize.Observation
 	}
 	if err := json.Unmarshal(text, &results); err != nil {
-		return nil, fmt.Errorf("%s: not what onbehalf check --json prints: %w", path, err)
+		return nil, fmt.Errorf("%s: not the output of onbehalf check --json: %w", path, err)
 	}
 	saved := make(Saved)
 	for _, r := range results {
 		if r.Observation == nil {
-			return nil, fmt.Errorf("%s: no observation in it: it was printed by a version that has none, or cut", path)
+			return nil, fmt.Errorf("%s: contains no observation: an older version wrote it, or it is truncated", path)
 		}
 		saved[r.Tenant] = *r.Observation
 	}

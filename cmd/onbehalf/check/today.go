@@ -26,13 +26,12 @@ type Today struct {
 	Sign    []tenant.Identity `json:"sign,omitempty"`
 	Trouble string            `json:"trouble,omitempty"` // why it could not be judged
 	// With and Without are what receivers think of it, as onbehalf sends it and as the
-	// application would send it alone. Of several sending IPs, the one that fares worst.
+	// application would send it alone. Of several sending IPs, the one with the worst result.
 	With    *authorize.Opinion `json:"with,omitempty"`
 	Without *authorize.Opinion `json:"without,omitempty"`
-	// OwnServer says why the tenant's own mail server may refuse it; empty: nothing is known
-	// against it.
+	// OwnServer says why the tenant's own mail server may refuse it; empty: no reason is known.
 	OwnServer string `json:"own_server,omitempty"`
-	// Daemon is the row that the daemon would take, by what it has seen so far; empty: the
+	// Daemon is the row that the daemon would use, by what it has seen so far; empty: the
 	// same.
 	Daemon string `json:"daemon,omitempty"`
 }
@@ -136,7 +135,7 @@ func (o *ofOne) sign(plan rewrite.Plan, header message.Header, body string) ([]b
 
 func octets(h message.Header, body string) []byte { return []byte(h.String() + "\r\n" + body) }
 
-// worst returns the opinion about the sending IP that fares worst.
+// worst returns the opinion about the sending IP with the worst result.
 func (o *ofOne) worst(a authorize.Arrival) *authorize.Opinion {
 	var worst *authorize.Opinion
 	for _, ip := range o.platform().SendingIPs {

@@ -17,10 +17,10 @@ type daemon struct {
 	command *exec.Cmd
 	log     <-chan logLine
 	said    strings.Builder // what it logged, for the case that it fails
-	looked  map[string]bool // domains that it has looked at
+	looked  map[string]bool // domains that it has looked up
 }
 
-// logLine is the part of a log line that the play tells.
+// logLine is the part of a log line that the play shows.
 type logLine struct {
 	Level   string `json:"level"`
 	Message string `json:"msg"`
@@ -58,13 +58,13 @@ func startDaemon(ctx context.Context, program string, s *stage) (*daemon, error)
 	serving := false
 	_, err = d.await(ctx, func(l logLine) bool {
 		serving = serving || l.Message == "serving"
-		return serving && d.hasLooked()
+		return serving && d.hasLookedUp()
 	})
 	return d, err
 }
 
-// hasLooked tells whether the daemon knows what all customers have published.
-func (d *daemon) hasLooked() bool {
+// hasLookedUp reports whether the daemon knows what all customers have published.
+func (d *daemon) hasLookedUp() bool {
 	return !slices.ContainsFunc(customers, func(domain string) bool { return !d.looked[domain] })
 }
 
@@ -85,7 +85,7 @@ func (d *daemon) await(ctx context.Context, wanted func(logLine) bool) (logLine,
 				return logLine{}, fmt.Errorf("the daemon has ended: %s", d.said.String())
 			}
 			fmt.Fprintln(&d.said, line.Message)
-			if line.Mechanism == "dmarc" { // the last of a look
+			if line.Mechanism == "dmarc" { // the last of a lookup
 				d.looked[line.Domain] = true
 			}
 			if wanted(line) {
@@ -97,7 +97,7 @@ func (d *daemon) await(ctx context.Context, wanted func(logLine) bool) (logLine,
 	}
 }
 
-// explain gives the log line of one message.
+// explain returns the log line of one message.
 func (d *daemon) explain(ctx context.Context, queueID string) (logLine, error) {
 	return d.await(ctx, func(l logLine) bool { return l.Message == "message" && l.QueueID == queueID })
 }

@@ -1,7 +1,3 @@
-// Package demo shows what onbehalf is for, with nothing but this program: it
-// writes a throw-away configuration, answers for the DNS of everyone in the play on
-// a loopback port, runs the real daemon on a real socket, hands it mail as Postfix
-// would, and asks what a receiver makes of each message without and with it.
 package demo
 
 import (
@@ -44,7 +40,7 @@ func Run(ctx context.Context, program string, out io.Writer) error {
 	if err := stage.configure(server.address); err != nil {
 		return err
 	}
-	receiver, err := newReceiver(server.address)
+	receiver, err := resolve.New(resolve.Options{Servers: []string{server.address}, Timeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}
@@ -60,18 +56,13 @@ func Run(ctx context.Context, program string, out io.Writer) error {
 	return err
 }
 
-// newReceiver makes the resolver of who judges the mail as a receiving server does.
-func newReceiver(nameserver string) (*resolve.Client, error) {
-	return resolve.New(resolve.Options{Servers: []string{nameserver}, Timeout: 5 * time.Second})
-}
-
 // theatre is where the play is given.
 type theatre struct {
 	ctx      context.Context
 	stage    *stage
 	dns      *nameserver
 	daemon   *daemon
-	receiver *resolve.Client
+	receiver *resolve.Client // the resolver of a receiving server
 	printer
 }
 
@@ -95,7 +86,7 @@ func (t *theatre) play() error {
 			firstSender = sender
 		}
 	}
-	if err := t.comeHome(firstSender); err != nil {
+	if err := t.returnBounce(firstSender); err != nil {
 		return err
 	}
 	if err := t.dns.publish(t.stage.zone + t.stage.added); err != nil {
@@ -111,7 +102,7 @@ func (t *theatre) play() error {
 	return nil
 }
 
-// scene passes one message through the daemon, and gives the envelope sender that it
+// scene passes one message through the daemon, and returns the envelope sender that it
 // leaves with.
 func (t *theatre) scene(client *mta.Client, number int, s scene) (sender string, err error) {
 	mail := s.mail(number)
@@ -128,7 +119,7 @@ func (t *theatre) scene(client *mta.Client, number int, s scene) (sender string,
 	if result.Reply == "" {
 		with = t.judge(result.Sender, result.Header, mail.Body)
 	}
-	t.tell(number+1, s, mail, without, why, result, with)
+	t.show(number+1, s, mail, without, why, result, with)
 	if err := s.check(result, without, with); err != nil {
 		return "", fmt.Errorf("scene %d: %w", number+1, err)
 	}
@@ -143,9 +134,8 @@ func (t *theatre) judge(sender string, header message.Header, body []byte) autho
 	return authorize.Receive(resolve.NewRecorder(t.ctx, t.receiver), a)
 }
 
-// comeHome plays the first message bounces, and a stranger hands the
-// bounce in.
-func (t *theatre) comeHome(to string) error {
+// returnBounce plays the bounce of the first message, which a stranger hands in.
+func (t *theatre) returnBounce(to string) error {
 	client, err := mta.Dial("unix", t.stage.socket)
 	if err != nil {
 		return err

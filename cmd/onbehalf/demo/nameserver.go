@@ -9,11 +9,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// nameserver answers for a zone on a loopback port, over UDP and TCP.
+// nameserver answers for a zone on a loopback port, over UDP: no answer of the play is too long for
+// that.
 type nameserver struct {
-	address  string
-	udp, tcp *dns.Server
-	records  atomic.Pointer[map[string][]dns.RR] // by name
+	*dns.Server
+	address string
+	records atomic.Pointer[map[string][]dns.RR] // by name
 }
 
 func serveDNS(zone string) (*nameserver, error) {
@@ -21,41 +22,16 @@ func serveDNS(zone string) (*nameserver, error) {
 	if err := n.publish(zone); err != nil {
 		return nil, err
 	}
-	packets, streams, err := listenBoth()
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	n.address = packets.LocalAddr().String()
-	n.udp = &dns.Server{PacketConn: packets, Handler: dns.HandlerFunc(n.answer)}
-	n.tcp = &dns.Server{Listener: streams, Handler: dns.HandlerFunc(n.answer)}
-	for _, server := range []*dns.Server{n.udp, n.tcp} {
-		started := make(chan struct{})
-		server.NotifyStartedFunc = func() { close(started) }
-		go server.ActivateAndServe()
-		<-started
-	}
+	started := make(chan struct{})
+	n.Server = &dns.Server{PacketConn: packets, Handler: dns.HandlerFunc(n.answer), NotifyStartedFunc: func() { close(started) }}
+	go n.ActivateAndServe()
+	<-started
 	return n, nil
-}
-
-// listenBoth opens a port of loopback that is free for UDP and TCP alike. The system chooses one
-// that is free for one of them, and another program may have it for the other.
-func listenBoth() (packets net.PacketConn, streams net.Listener, err error) {
-	for range 100 {
-		if streams, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return nil, nil, err
-		}
-		if packets, err = net.ListenPacket("udp", streams.Addr().String()); err == nil {
-			return packets, streams, nil
-		}
-		streams.Close()
-	}
-	return nil, nil, err
-}
-
-// Shutdown stops answering.
-func (n *nameserver) Shutdown() {
-	n.udp.Shutdown()
-	n.tcp.Shutdown()
 }
 
 // publish makes the zone, with names written out, all that there is.
@@ -73,7 +49,7 @@ func (n *nameserver) publish(zone string) error {
 	return nil
 }
 
-// answer gives the records of a name and type; NXDOMAIN for a name without any.
+// answer sends the records of a name and type; NXDOMAIN for a name without any.
 func (n *nameserver) answer(w dns.ResponseWriter, question *dns.Msg) {
 	records := *n.records.Load()
 	answer := new(dns.Msg).SetReply(question)
@@ -89,16 +65,5 @@ func (n *nameserver) answer(w dns.ResponseWriter, question *dns.Msg) {
 			}
 		}
 	}
-	if _, overUDP := w.RemoteAddr().(*net.UDPAddr); overUDP {
-		answer.Truncate(roomFor(question))
-	}
 	w.WriteMsg(answer)
-}
-
-// roomFor gives the octets that the asker takes over UDP (RFC 6891 section 6.2.3).
-func roomFor(question *dns.Msg) int {
-	if edns := question.IsEdns0(); edns != nil {
-		return int(edns.UDPSize())
-	}
-	return dns.MinMsgSize
 }

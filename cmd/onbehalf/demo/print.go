@@ -11,34 +11,32 @@ import (
 	"onbehalf/term"
 )
 
-// printer tells the play. What is painted is clean; the rest of a line is ours.
+// printer prints the play. What is painted is clean; the rest of a line is ours.
 type printer struct {
-	out  io.Writer
-	term *term.Printer
+	out io.Writer
+	*term.Printer
 }
-
-func (p printer) paint(style term.Style, text string) string { return p.term.Paint(style, text) }
 
 func (p printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
 
 func (p printer) opening() {
-	p.line("%s", p.paint(term.Bold, "Courseware sends course mail for its customers, with their addresses in From."))
+	p.line("%s", p.Paint(term.Bold, "Courseware sends course mail for its customers, with their addresses in From."))
 	p.line("Its host is %s. What does a receiver make of that, without and with onbehalf?", hostIP)
 }
 
-func (p printer) tell(number int, s scene, mail mta.Mail, without authorize.Opinion, why logLine, result mta.Result, with authorize.Opinion) {
-	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. %s", number, s.title)))
+func (p printer) show(number int, s scene, mail mta.Mail, without authorize.Opinion, why logLine, result mta.Result, with authorize.Opinion) {
+	p.line("\n%s", p.Paint(term.Bold, fmt.Sprintf("%d. %s", number, s.title)))
 	p.line("   without onbehalf")
 	p.message(mail.Sender, mail.Header, nil)
 	p.opinion(without)
 	p.line("   with onbehalf: row %s: %s", why.Row, why.Reason)
 	if result.Reply != "" {
-		p.field(p.paint(term.Red, "refused"), result.Reply)
+		p.field(p.Paint(term.Red, "refused"), result.Reply)
 	} else {
 		p.message(strings.Trim(result.Sender, "<>"), result.Header, mail.Header)
 		p.opinion(with)
 	}
-	p.line("   %s", p.paint(term.Cyan, s.lesson))
+	p.line("   %s", p.Paint(term.Cyan, s.lesson))
 }
 
 // message prints envelope and header; what is not in before is marked.
@@ -51,7 +49,7 @@ func (p printer) message(sender string, header, before message.Header) {
 				text = tags(text)
 			}
 			if old, _ := before.Get(name); before != nil && old.Text() != f.Text() {
-				text = p.paint(term.Bold, text)
+				text = p.Paint(term.Bold, text)
 			}
 			p.field(name, text)
 		}
@@ -82,20 +80,20 @@ func (p printer) opinion(o authorize.Opinion) {
 	if o.Authenticated() {
 		colour = term.Green
 	}
-	p.field("receiver", text+"; "+p.paint(colour, fmt.Sprintf("DMARC %s: %s", o.DMARC, o.Explanation)))
+	p.field("receiver", text+"; "+p.Paint(colour, fmt.Sprintf("DMARC %s: %s", o.DMARC, o.Explanation)))
 }
 
 func (p printer) field(name, text string) { p.line("     %-16s %s", name, text) }
 
 func (p printer) bounce(number int, to string, why logLine, result mta.Result) {
-	p.line("\n%s", p.paint(term.Bold, fmt.Sprintf("%d. The student of the first message is not known; the receiver sends it back.", number)))
+	p.line("\n%s", p.Paint(term.Bold, fmt.Sprintf("%d. The student of the first message does not exist; the receiver sends it back.", number)))
 	p.field("sender", "<>")
 	p.field("recipient", to)
 	p.line("   with onbehalf: %s", why.Reason)
-	p.field("recipient", p.paint(term.Bold, strings.Join(result.Recipients, " ")))
-	p.line("   %s", p.paint(term.Cyan, "The address itself says where it leads, and a check code that it is ours: nothing is stored, nothing is lost."))
+	p.field("recipient", p.Paint(term.Bold, strings.Join(result.Recipients, " ")))
+	p.line("   %s", p.Paint(term.Cyan, "The address itself says where to forward it, and its check code proves that we made it: nothing is stored, nothing is lost."))
 }
 
 func (p printer) closing() {
-	p.line("\n%s", p.paint(term.Dim, "Nothing left this machine. To set up the real thing, read README.md."))
+	p.line("\n%s", p.Paint(term.Dim, "Nothing left this machine. To install it, read README.md."))
 }

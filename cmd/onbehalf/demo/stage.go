@@ -45,7 +45,7 @@ func (s *stage) configure(nameserver string) error {
 	return os.WriteFile(s.config, fmt.Appendf(nil, configuration, s.folder, nameserver), 0o600)
 }
 
-// makeKey makes a key and gives the DNS record for selector cw1.
+// makeKey makes a key and returns the DNS record for selector cw1.
 func makeKey(folder, file, domain string) (string, error) {
 	sdid, err := message.ParseDomain(domain)
 	if err != nil {

@@ -39,7 +39,7 @@ func (d *doctor) daemon() {
 	d.listens(s.Listen)
 	d.listensForTables(s.Socketmap)
 	if !s.DNS.PausedUntil.IsZero() {
-		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.SilentSince),
+		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.UnansweredSince),
 			Why: "tenants keep the standing that they have", Fix: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
 	}
 }
@@ -113,7 +113,7 @@ func (d *doctor) listens(open []string) {
 func (d *doctor) signing(s admin.Signing) {
 	switch {
 	case s.Engine == "": // an older version, which does not say
-	case s.StoodIn > 0:
+	case s.Fallbacks > 0:
 		d.add(Finding{Level: Warning, What: "OpenSSL failed with a key or a signature, and Go stood in", Why: s.Problem,
 			Fix: "if that goes on, write signing: {engine: go} in the configuration and reload", Commands: []string{"onbehalf status"}})
 	case s.Engine == "openssl":

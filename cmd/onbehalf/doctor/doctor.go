@@ -8,7 +8,8 @@
 // use, the socket is connected to as Postfix's user from inside the chroot, and a message is
 // handed in at the socket, whose signatures have to verify.
 //
-// Nothing is written, sent or changed; a second run finds the same. What cannot be
+// Nothing is written, sent or changed, unless a message is to go through Postfix and that does not
+// call onbehalf; a second run finds the same. What cannot be
 // tried is a warning with the reason, never an ok.
 //
 //	doctor.go         what is examined, in which order; findings
@@ -19,6 +20,7 @@
 //	reach.go          the same as Postfix's services see them; connect.go becomes one
 //	postfix.go        Postfix's settings, judged by package postfix
 //	selftest.go       a message through the socket
+//	through.go        a message through Postfix, where that is asked for
 //	dns.go            the platform's DNS
 //	print.go          all of it for people
 package doctor
@@ -67,6 +69,7 @@ type Installation struct {
 	Table    *tenant.Table // nil: it does not load
 	Keys     *keys.Ring
 	User     string // that the daemon runs as
+	SMTP     bool   // hand a message to Postfix, too
 	Version  string // of this program
 
 	Host string // its name, as Postfix gives it to milters
@@ -100,7 +103,7 @@ func (in Installation) Examine(ctx context.Context) []Finding {
 		{"daemon", d.daemon},
 		{"sockets", func() { d.sockets(); d.tables() }},
 		{"Postfix", d.postfix},
-		{"self-test", d.selftest},
+		{"self-test", d.selftests},
 		{"DNS of the platform", d.domains},
 	} {
 		d.part = part.name

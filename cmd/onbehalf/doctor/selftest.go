@@ -16,6 +16,16 @@ import (
 	"onbehalf/tenant"
 )
 
+// selftests try the daemon alone, and if it is asked for, Postfix before it.
+func (d *doctor) selftests() {
+	d.selftest()
+	if d.SMTP {
+		d.through()
+	} else if d.Unread == nil {
+		d.ok("this was at the socket, and bypassed Postfix; onbehalf doctor --smtp tries Postfix too")
+	}
+}
+
 // selftest hands the daemon a message of the platform's own, as Postfix does, and judges what
 // comes back. It goes nowhere: we are the mail server, and drop it.
 func (d *doctor) selftest() {

@@ -71,7 +71,7 @@ func (s Self) local(to netip.Addr) net.Addr {
 	return nil
 }
 
-// trust reads the authorities that Postfix would believe.
+// trust reads the authorities that Postfix would trust.
 func (s *Self) trust(p postfix.Configuration) {
 	s.roots = x509.NewCertPool()
 	var from []string
@@ -83,19 +83,19 @@ func (s *Self) trust(p postfix.Configuration) {
 	}
 	if file := p.OfClient("smtp_tls_CAfile"); file != "" {
 		from = append(from, "smtp_tls_CAfile = "+file)
-		s.believe(file)
+		s.addAuthorities(file)
 	}
 	if folder := p.OfClient("smtp_tls_CApath"); folder != "" {
 		from = append(from, "smtp_tls_CApath = "+folder)
 		files, _ := filepath.Glob(filepath.Join(folder, "*.[0-9]")) // as openssl rehash names them
 		for _, file := range files {
-			s.believe(file)
+			s.addAuthorities(file)
 		}
 	}
 	s.TrustedFrom = strings.Join(from, ", ")
 }
 
-func (s *Self) believe(file string) {
+func (s *Self) addAuthorities(file string) {
 	if text, err := os.ReadFile(file); err == nil {
 		s.roots.AppendCertsFromPEM(text)
 	}

@@ -34,7 +34,7 @@ func TestThisHost(t *testing.T) {
 		withKey    bool
 		trusts     bool
 	}{
-		{"defaults", "", "mail.courseware.nl", 2, "none of ours: smtp_tls_chain_files", false, false},
+		{"defaults", "", "mail.courseware.nl", 2, "none: smtp_tls_chain_files", false, false},
 		{"a chain file", "smtp_tls_chain_files = " + whole, "mail.courseware.nl", 2, "ours is for mail.courseware.nl", true, false},
 		{"certificate and key in one file", "smtp_tls_cert_file = " + whole, "mail.courseware.nl", 2, "ours is for mail.courseware.nl", true, false},
 		{"a key of its own", "smtp_tls_cert_file = " + bare + "\nsmtp_tls_key_file = " + whole, "mail.courseware.nl", 2, "ours is for", true, false},
@@ -79,7 +79,7 @@ func TestWithoutPostfix(t *testing.T) {
 	if name, _ := os.Hostname(); err != nil || s.Hello != name || s.Postfix || s.roots == nil || len(s.types) != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if got := s.presents(); got != "none of ours: there is no Postfix on this host" {
+	if got := s.presents(); got != "none: there is no Postfix on this host" {
 		t.Error(got)
 	}
 }

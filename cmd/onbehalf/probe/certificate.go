@@ -22,8 +22,8 @@ func describe(leaf *x509.Certificate) *Certificate {
 	return c
 }
 
-// inspect says what Postfix would hold against a server's certificate under verify. A next hop
-// without a name has none that could match.
+// inspect returns a server's certificate, with what Postfix would refuse about it under verify. A
+// next hop without a name has none that could match.
 func inspect(chain []*x509.Certificate, name message.Domain, roots *x509.CertPool, now time.Time) *Certificate {
 	leaf := chain[0]
 	c := describe(leaf)
@@ -59,7 +59,7 @@ func distrust(err error, c *Certificate, now time.Time) Trouble {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return Trouble{CertificateExpired, "the certificate, or one in its chain, is not valid today"}
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return Trouble{CertificateTrust, fmt.Sprintf("the certificate was issued by %q, which is no authority that is trusted here, or its chain is incomplete", c.Issuer)}
+		return Trouble{CertificateTrust, fmt.Sprintf("the certificate was issued by %q, which is not an authority that is trusted here, or its chain is incomplete", c.Issuer)}
 	}
 	return Trouble{CertificateTrust, "the certificate cannot be verified: " + strings.TrimPrefix(err.Error(), "x509: ")}
 }

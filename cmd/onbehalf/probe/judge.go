@@ -23,10 +23,10 @@ const (
 type Finding struct {
 	Level Level  `json:"level"`
 	Kind  Kind   `json:"kind"`
-	Host  string `json:"host,omitempty"` // that it is about; empty: all
-	Text  string `json:"text"`           // a sentence
-	Fix   string `json:"fix,omitempty"`  // the next step of the platform's operator
-	Tell  string `json:"tell,omitempty"` // what to write to the tenant
+	Host  string `json:"host,omitempty"`       // that it is about; empty: all
+	Text  string `json:"text"`                 // a sentence
+	Fix   string `json:"fix,omitempty"`        // the next step of the platform's operator
+	Ask   string `json:"ask_tenant,omitempty"` // what to write to the tenant
 }
 
 // Result is a Sight, and what it means.
@@ -42,7 +42,7 @@ type judge struct {
 	findings []Finding
 }
 
-// Judge says what was found. It is pure: now is when to measure certificates by.
+// Judge returns what was found. It is pure: now is the time that certificates are checked for.
 func Judge(s Sight, now time.Time) Result {
 	j := &judge{Sight: s}
 	j.overall(now)
@@ -54,7 +54,7 @@ func Judge(s Sight, now time.Time) Result {
 		}
 	}
 	if accepted {
-		soften(j.findings)
+		errorsToWarnings(j.findings)
 		j.add(Finding{Level: OK, Kind: Accepted, Text: fmt.Sprintf("The server would take mail for %s with %s as envelope sender.", s.Domain, j.senderOf(Sender(s.Envelope)))})
 	}
 	s.Hosts = slices.Clone(s.Hosts)
@@ -64,8 +64,8 @@ func Judge(s Sight, now time.Time) Result {
 	return Result{Sight: s, Findings: j.findings, Accepted: accepted}
 }
 
-// soften makes errors warnings: mail arrives by another address.
-func soften(findings []Finding) {
+// errorsToWarnings makes errors warnings: mail arrives by another address.
+func errorsToWarnings(findings []Finding) {
 	for i := range findings {
 		if findings[i].Level == Error {
 			findings[i].Level = Warning
@@ -77,7 +77,7 @@ func (j *judge) add(f Finding) {
 	j.findings = append(j.findings, f)
 }
 
-// overall is what is found before any server answers.
+// overall adds what is found before any server answers.
 func (j *judge) overall(now time.Time) {
 	if j.NotYet != "" {
 		j.add(Finding{Level: Warning, Kind: NotYet, Text: "Mail is not delivered directly yet: " + j.NotYet + ".",
@@ -116,7 +116,7 @@ func (j *judge) host(h Host) (took, final bool) {
 	return took, final
 }
 
-// address compares where we came from with where receivers are told that we come from.
+// address compares where we came from with the addresses that receivers know.
 func (j *judge) address(h Host) {
 	if !h.Local.IsValid() || slices.Contains(j.Caller.SendingIPs, h.Local) {
 		return
@@ -126,7 +126,7 @@ func (j *judge) address(h Host) {
 		Fix:  "Run the probe on the host that sends, or correct platform.sending_ips or smtp_bind_address."})
 }
 
-// security says what is wrong with TLS at the level that holds.
+// security adds what is wrong with TLS at the level that applies.
 func (j *judge) security(h Host) {
 	if !h.greeted() {
 		return
@@ -158,7 +158,7 @@ func (j *judge) consequence(waits bool) string {
 	return "mail goes in plain text."
 }
 
-// otherSender is about the sender that mail does not have. That it is refused is good to know
+// otherSender is about the sender that mail does not have. A refusal of it matters
 // before direct.envelope is changed, or proves that the setting is right.
 func (j *judge) otherSender(h Host, step Step) {
 	if step.Reply == nil {
@@ -216,8 +216,8 @@ func (j *judge) ofStep(h Host, step Step) Finding {
 		f.Fix = "Run the probe again in ten minutes: it should then be accepted. Mail is tried again by Postfix."
 	}
 	f = j.ofTrouble(Trouble{Kind: f.Kind}, f)
-	if f.Tell != "" {
-		f.Tell += " The answer is now: " + clip(step.Text)
+	if f.Ask != "" {
+		f.Ask += " The answer is now: " + clip(step.Text)
 	}
 	return f
 }

@@ -74,7 +74,7 @@ func TestJudge(t *testing.T) {
 			r := Judge(s, now)
 			var text strings.Builder
 			for _, f := range r.Findings {
-				text.WriteString(f.Text + " " + f.Fix + " " + f.Tell + "\n")
+				text.WriteString(f.Text + " " + f.Fix + " " + f.Ask + "\n")
 			}
 			if r.Accepted != test.accepted || kinds(r) != test.kinds || !strings.Contains(text.String(), test.says) {
 				t.Errorf("accepted %v, %s; want %v, %s and %q in\n%s", r.Accepted, kinds(r), test.accepted, test.kinds, test.says, &text)
@@ -121,16 +121,16 @@ func TestAdviceReadsWell(t *testing.T) {
 	j := &judge{Sight: s}
 	for kind := range advices {
 		f := j.ofTrouble(Trouble{Kind: kind}, Finding{})
-		if f.Fix == "" && f.Tell == "" {
+		if f.Fix == "" && f.Ask == "" {
 			t.Errorf("%s has no advice", kind)
 		}
-		for _, text := range []string{f.Fix, f.Tell} {
+		for _, text := range []string{f.Fix, f.Ask} {
 			if strings.Contains(text, "%!") || strings.Contains(text, "  ") || text != strings.TrimSpace(text) {
 				t.Errorf("%s: %q", kind, text)
 			}
 		}
-		if f.Tell != "" && !strings.HasSuffix(f.Tell, ".") && !strings.HasSuffix(f.Tell, "?") {
-			t.Errorf("%s: %q is no sentence", kind, f.Tell)
+		if f.Ask != "" && !strings.HasSuffix(f.Ask, ".") && !strings.HasSuffix(f.Ask, "?") {
+			t.Errorf("%s: %q is not a sentence", kind, f.Ask)
 		}
 	}
 }

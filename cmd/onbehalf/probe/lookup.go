@@ -47,7 +47,7 @@ func lookup(ctx context.Context, asker resolve.Asker, hop tenant.NextHop, types 
 	case len(r.found) > 0:
 		return r.found, Trouble{}
 	case r.err != nil:
-		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS does not say where %s is: %s", hop.Name, onLine(r.err))}
+		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS has no answer about the addresses of %s: %s", hop.Name, onLine(r.err))}
 	}
 	return nil, Trouble{NoSuchName, fmt.Sprintf("DNS has no address for %s", names(hosts))}
 }
@@ -57,7 +57,7 @@ func lookup(ctx context.Context, asker resolve.Asker, hop tenant.NextHop, types 
 func (r *route) exchangers(domain message.Domain) ([]message.Domain, Trouble) {
 	answer, err := r.dns.Ask(r.ctx, domain.String(), dns.TypeMX)
 	if err != nil {
-		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS does not say which hosts take mail for %s: %s", domain, onLine(err))}
+		return nil, Trouble{NoAnswer, fmt.Sprintf("DNS has no answer about the hosts that take mail for %s: %s", domain, onLine(err))}
 	}
 	var all []*dns.MX
 	for _, rr := range answer.Records {
@@ -77,7 +77,7 @@ func (r *route) exchangers(domain message.Domain) ([]message.Domain, Trouble) {
 	}
 	switch {
 	case len(hosts) == 0 && all[0].Mx != ".":
-		return nil, Trouble{NoSuchName, fmt.Sprintf("the MX records of %s name no host, but %.80q", domain, all[0].Mx)}
+		return nil, Trouble{NoSuchName, fmt.Sprintf("the MX records of %s name %.80q, which is not a host", domain, all[0].Mx)}
 	case len(hosts) == 0: // RFC 7505
 		return nil, Trouble{NullMX, fmt.Sprintf("the MX record of %s says that it takes no mail", domain)}
 	}

@@ -15,14 +15,14 @@ import (
 	"onbehalf/tenant"
 )
 
-// zone answers from lines of a zone file; names in silent are not answered.
+// zone answers from lines of a zone file; names in unanswered are not answered.
 type zone struct {
-	records []string
-	silent  string
+	records    []string
+	unanswered string
 }
 
 func (z zone) Ask(_ context.Context, name string, qtype uint16) (resolve.Answer, error) {
-	if name == z.silent {
+	if name == z.unanswered {
 		return resolve.Answer{}, errors.Join(errors.New("SERVFAIL"), errors.New("REFUSED"))
 	}
 	answer := resolve.Answer{Chain: []string{name}}
@@ -59,9 +59,9 @@ func TestLookup(t *testing.T) {
 		{"an MX that is no host", "u.example", zone{records: []string{"u.example. MX 0 \\027[2J."}}, v4, "", NoSuchName},
 		{"nothing", "[mx1.u.example]", zone{}, both, "", NoSuchName},
 		{"nothing behind the MX", "u.example", zone{records: []string{"u.example. MX 0 gone.example."}}, v4, "", NoSuchName},
-		{"no answer for MX", "u.example", zone{records: hosts, silent: "u.example"}, v4, "", NoAnswer},
-		{"no answer for addresses", "[mx1.u.example]", zone{records: hosts, silent: "mx1.u.example"}, v4, "", NoAnswer},
-		{"an address", "[192.0.2.7]:26", zone{silent: "192.0.2.7"}, both, "192.0.2.7:26", ""},
+		{"no answer for MX", "u.example", zone{records: hosts, unanswered: "u.example"}, v4, "", NoAnswer},
+		{"no answer for addresses", "[mx1.u.example]", zone{records: hosts, unanswered: "mx1.u.example"}, v4, "", NoAnswer},
+		{"an address", "[192.0.2.7]:26", zone{unanswered: "192.0.2.7"}, both, "192.0.2.7:26", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,33 +3,36 @@ package probe
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"onbehalf/cmd/onbehalf/check"
+	"onbehalf/term"
 )
 
 // longestReply is how much of a reply is shown, in bytes; --json has all.
 const longestReply = 500
 
-// Print writes what was seen, what it means and what to do, for people. Words of the server reach
-// the terminal by check.Line only.
+// Print writes what was seen, what it means and what to do, for people. Everything reaches the
+// terminal through a term.Printer, which cleans it.
 func (r Result) Print(w io.Writer) {
-	fmt.Fprintf(w, "%s: mail for %s goes to %s\n", r.Tenant, r.Domain.Unicode(), r.NextHop)
-	check.Line(w, "we are", fmt.Sprintf("%s, sending from %s", r.Caller.Hello, ips(r.Caller.SendingIPs)))
-	check.Line(w, "certificate", r.Caller.presents())
+	out := term.New(w)
+	out.Line("%s: mail for %s goes to %s", r.Tenant, r.Domain.Unicode(), r.NextHop)
+	check.Line(out, "we are", fmt.Sprintf("%s, sending from %s", r.Caller.Hello, ips(r.Caller.SendingIPs)))
+	check.Line(out, "certificate", r.Caller.presents())
 	if r.Left > 0 {
-		check.Line(w, "addresses", fmt.Sprintf("%d more are left out, for Postfix tries %d", r.Left, mostAddresses))
+		check.Line(out, "addresses", fmt.Sprintf("%d more are left out, because Postfix tries %d", r.Left, mostAddresses))
 	}
 	for _, h := range r.Hosts {
-		h.print(w, r.Sight)
+		h.print(out, r.Sight)
 	}
-	fmt.Fprintln(w)
+	out.Blank()
 	for _, f := range r.Findings {
-		f.print(w)
+		f.print(out)
 	}
 	if !r.Accepted {
-		check.Line(w, "result", "Mail would not be accepted now.")
+		check.Line(out, "result", "The server would not accept mail now.")
 	}
 }
 
@@ -41,45 +44,41 @@ func (c Caller) presents() string {
 	case c.Unusable != "":
 		return "ours cannot be read: " + c.Unusable
 	case c.Postfix:
-		return "none of ours: smtp_tls_chain_files and smtp_tls_cert_file of Postfix are empty"
+		return "none: smtp_tls_chain_files and smtp_tls_cert_file of Postfix are empty"
 	}
-	return "none of ours: there is no Postfix on this host"
+	return "none: there is no Postfix on this host"
 }
 
-func (h Host) print(w io.Writer, s Sight) {
-	fmt.Fprintf(w, "\n%s\n", h.Address)
+func (h Host) print(out *term.Printer, s Sight) {
+	out.Blank()
+	out.Line("%s", h.Address)
 	if h.Local.IsValid() {
-		check.Line(w, "from", h.Local.String())
+		check.Line(out, "from", h.Local.String())
 	}
 	for i, step := range h.Steps {
 		if step.Stage == Hello && hasHello(h.Steps[i+1:]) || step.Stage == StartTLS {
 			continue
 		}
-		check.Line(w, step.title(), step.outcome(h))
+		check.Line(out, step.title(), step.outcome(h))
 		if step.Stage == Hello && step.OK() {
-			h.printTLS(w, s)
+			h.printTLS(out, s)
 		}
 	}
 }
 
-func (h Host) printTLS(w io.Writer, s Sight) {
-	check.Line(w, "TLS", h.Session.describe(s.Caller))
+func (h Host) printTLS(out *term.Printer, s Sight) {
+	check.Line(out, "TLS", h.Session.describe(s.Caller))
 	for _, o := range h.Levels {
 		title := "  " + string(o.TLS)
 		if o.TLS == s.TLS { // as direct.tls has it
 			title = "> " + string(o.TLS)
 		}
-		check.Line(w, title, o.Text)
+		check.Line(out, title, o.Text)
 	}
 }
 
 func hasHello(steps []Step) bool {
-	for _, s := range steps {
-		if s.Stage == Hello {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Stage == Hello })
 }
 
 func (s Step) title() string {
@@ -124,7 +123,7 @@ func (s *Session) describe(caller Caller) string {
 	return text
 }
 
-func (f Finding) print(w io.Writer) {
+func (f Finding) print(out *term.Printer) {
 	word := string(f.Level)
 	if f.Level == Error {
 		word = "ERROR"
@@ -133,7 +132,7 @@ func (f Finding) print(w io.Writer) {
 	if f.Host != "" {
 		text = f.Host + ": " + text
 	}
-	check.Line(w, word, text)
-	check.Line(w, "  do", f.Fix)
-	check.Line(w, "  tell them", f.Tell)
+	check.Line(out, word, text)
+	check.Line(out, "  do", f.Fix)
+	check.Line(out, "  ask tenant", f.Ask)
 }

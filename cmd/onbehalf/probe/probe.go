@@ -56,7 +56,7 @@ func postmaster(at message.Domain) message.Address {
 	return message.Address{Local: "postmaster", Domain: at}
 }
 
-// decide takes the sender of direct mail as the decision table has it, or says why mail is not
+// decide takes the sender of direct mail as the decision table has it, or notes why mail is not
 // delivered directly yet.
 func (p *Probe) decide(m message.Message, s *tenant.Snapshot) {
 	switch owner, _ := rewrite.DirectHop(s, p.domain); {
@@ -78,7 +78,8 @@ func (p *Probe) decide(m message.Message, s *tenant.Snapshot) {
 	}
 }
 
-// Run looks. It takes a minute at most, and DNS, sockets and certificates are all that it touches.
+// Run looks up the addresses and visits them. It takes a minute at most, and uses only DNS, sockets
+// and certificates.
 func (p *Probe) Run(ctx context.Context) Sight {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()

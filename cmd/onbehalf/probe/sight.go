@@ -70,7 +70,7 @@ func (s Step) OK() bool { return s.Trouble.Kind == "" && (s.Reply == nil || s.Re
 // refused reports whether the server answered that there is no use in trying again.
 func (s Step) refused() bool { return s.Reply != nil && s.Reply.Code/100 == 5 }
 
-// words is what came: a reply, or why there is none.
+// words returns what came: a reply, or why there is none.
 func (s Step) words() string {
 	if s.Reply == nil {
 		return s.Trouble.Text

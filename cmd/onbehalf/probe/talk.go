@@ -44,7 +44,7 @@ func (p *Probe) talk(ctx context.Context, to Address, encrypt bool) Host {
 	c := &conversation{p, &h, smtp.New(ctx, conn, p.patience)}
 	defer c.smtp.Quit()
 	if c.greet() && (!encrypt || c.secure()) {
-		c.name()
+		c.nameSenders()
 	}
 	return h
 }
@@ -155,9 +155,9 @@ func suites() []uint16 {
 	return all
 }
 
-// name names the sender that mail has, and asks for the postmaster, once; then it names the other
-// sender. A server that minds that one has answered by then.
-func (c *conversation) name() {
+// nameSenders names the sender that mail has, and asks for the postmaster, once; then it names the
+// other sender. A server that minds that one has answered by then.
+func (c *conversation) nameSenders() {
 	other := AuthorSender
 	if c.uses == AuthorSender {
 		other = BounceSender

@@ -19,7 +19,7 @@ func (t *Test) platformAddress() message.Address {
 // not exist should not get answers to a test.
 func (t *Test) tenantAddress(from message.Address) (message.Address, error) {
 	if from.Domain.IsZero() {
-		return t.likelyAddress()
+		return t.defaultAddress()
 	}
 	owner, _ := t.snapshot.Owner(from.Domain)
 	switch {
@@ -28,10 +28,10 @@ func (t *Test) tenantAddress(from message.Address) (message.Address, error) {
 	case owner != nil && owner != t.tenant:
 		return from, fmt.Errorf("--from: %s belongs to tenant %s, not to %s", from.Domain, owner.ID, t.TenantID)
 	}
-	return from, fmt.Errorf("--from: %s is no domain of tenant %s", from.Domain, t.TenantID)
+	return from, fmt.Errorf("--from: %s is not a domain of tenant %s", from.Domain, t.TenantID)
 }
 
-func (t *Test) likelyAddress() (message.Address, error) {
+func (t *Test) defaultAddress() (message.Address, error) {
 	likely := []message.Address{t.tenant.BouncesTo}
 	for _, wildcard := range []bool{false, true} {
 		for _, pattern := range t.tenant.Domains {
@@ -45,7 +45,7 @@ func (t *Test) likelyAddress() (message.Address, error) {
 			return from, nil
 		}
 	}
-	return message.Address{}, fmt.Errorf("tenant %s has no address that can be chosen for it; choose one by --from", t.TenantID)
+	return message.Address{}, fmt.Errorf("tenant %s has no address to send from; choose one with --from", t.TenantID)
 }
 
 // postmasterOf returns the address that every domain with mail has (RFC 5321 section

@@ -40,11 +40,11 @@ func (t *Test) printGuide(w io.Writer) {
 func (t *Test) guide(part string) string {
 	p := t.Messages[1]
 	view := struct {
-		Tenant, IPs, Traces, Row string
-		From                     message.Address
-		Plan                     rewrite.Plan
-		Direct, Rewritten, Kept  bool
-	}{t.TenantID, join(t.snapshot.Platform().SendingIPs), t.traces(), p.Plan.Row.String(), p.From, p.Plan,
+		Tenant, IPs, LogPattern, Row string
+		From                         message.Address
+		Plan                         rewrite.Plan
+		Direct, Rewritten, Kept      bool
+	}{t.TenantID, join(t.snapshot.Platform().SendingIPs), t.logPattern(), p.Plan.Row.String(), p.From, p.Plan,
 		p.Plan.Row == rewrite.RowDirect, p.Plan.Action == rewrite.Rewrite, p.Plan.Row == rewrite.RowOnBehalf}
 	var b bytes.Buffer
 	if err := guide.ExecuteTemplate(&b, part, view); err != nil {
@@ -53,8 +53,8 @@ func (t *Test) guide(part string) string {
 	return b.String()
 }
 
-// traces is what to look for in logs.
-func (t *Test) traces() string {
+// logPattern returns what to look for in logs.
+func (t *Test) logPattern() string {
 	var ids []string
 	for _, p := range t.Messages {
 		if p.QueueID != "" {

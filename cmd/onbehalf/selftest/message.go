@@ -52,7 +52,7 @@ It is one of two messages that are marked %s in their subjects: one is sent
 as %[1]s, one on behalf of %[3]s.
 This is the one sent %[4]s.
 
-If you have asked for the test, see which of the two came, and whether into the
+If you have asked for the test, check which of the two arrived, and whether in the
 inbox or the spam folder. Otherwise you may delete both. No answer is needed.
 `, t.snapshot.Platform().Name, t.Token, t.tenant.Name, how)
 	w.Close()

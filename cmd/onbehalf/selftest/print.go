@@ -21,7 +21,7 @@ func (t *Test) printExpectations(w io.Writer) {
 }
 
 func (t *Test) printExpected(out *term.Printer, p *sample) {
-	out.Item("   Expected:", 13, "row %s, %s: %s.%s", p.Plan.Row, p.Plan.Action, p.Plan.Reason, t.reservation(p))
+	out.Item("   Expected:", 13, "row %s, %s: %s.%s", p.Plan.Row, p.Plan.Action, p.Plan.Reason, t.caveat(p))
 	if p.Plan.Action == rewrite.Refuse || p.Plan.Action == rewrite.Pass {
 		return
 	}
@@ -47,13 +47,13 @@ func (t *Test) printExpected(out *term.Printer, p *sample) {
 	}
 }
 
-// reservation says why another row may come true.
-func (t *Test) reservation(p *sample) string {
+// caveat returns why another row may apply.
+func (t *Test) caveat(p *sample) string {
 	switch {
 	case p.Plan.Shadow:
-		return " But mode is shadow: that is logged, and the message left as it is."
+		return " But mode is shadow: this is only logged, and the message is left as it is."
 	case p.Plan.Row == rewrite.RowOnBehalf && t.tenant.Authorization == tenant.Auto && t.snapshot.Standing(p.From.Domain).SPF.State == tenant.Unknown:
-		return " The daemon may have seen more in the tenant's DNS than is known here."
+		return " The daemon may know more of the tenant's DNS than this command."
 	}
 	return ""
 }

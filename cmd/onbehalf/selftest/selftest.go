@@ -1,13 +1,3 @@
-// Package selftest sends two messages to one mailbox, as the platform and on behalf of a tenant, and
-// says what to look for there.
-//
-//	selftest.go  a test: what is sent, and what became of it
-//	address.go   the tenant, and addresses that a person may read
-//	message.go   the two messages
-//	sender.go    handing them to Postfix
-//	expect.go    what a receiver should find
-//	print.go     expectations and replies, for people
-//	guide.go     what each outcome means; its prose is guide.tmpl
 package selftest
 
 import (
@@ -68,7 +58,7 @@ func New(r Request, s *tenant.Snapshot) (*Test, error) {
 		return nil, err
 	}
 	if t.client, err = clientOf(t.SMTP); err != nil {
-		return nil, fmt.Errorf("--smtp: %w; give the HOST:PORT where Postfix listens", err)
+		return nil, fmt.Errorf("--smtp: %w; write the HOST:PORT where Postfix listens", err)
 	}
 	platform := s.Platform()
 	t.Messages = []*sample{
@@ -94,7 +84,7 @@ func (t *Test) Accepted() bool {
 	return !slices.ContainsFunc(t.Messages, func(p *sample) bool { return p.Error != "" })
 }
 
-// RunQuietly sends the messages; all that is wrong stands with them.
+// RunQuietly sends the messages, and notes what goes wrong in them.
 func (t *Test) RunQuietly() {
 	if err := t.send(); err != nil {
 		for _, p := range t.Messages {

@@ -14,7 +14,7 @@ import (
 	"onbehalf/rewrite"
 )
 
-// obstacle says why this command cannot stand in for the application, and how to test
+// obstacle returns why this command cannot send as the application does, and how to test
 // instead.
 func (t *Test) obstacle() error {
 	for i, p := range t.Messages {
@@ -25,15 +25,15 @@ func (t *Test) obstacle() error {
 		case p.Plan.Action == rewrite.Refuse:
 			return fmt.Errorf("not sent: onbehalf would refuse message %d, %s: %s\n"+
 				"What becomes of the application's own mail:\n  echo 'From: %s' | onbehalf explain %s\n"+
-				"To see it arrive, send some from the application",
-				i+1, p.title, p.Plan.Detail, p.From, t.rightful(p))
+				"To see such mail arrive, send it from the application",
+				i+1, p.title, p.Plan.Detail, p.From, t.explainOptions(p))
 		}
 	}
 	return nil
 }
 
-// rightful returns the options of explain for a client that may send the message.
-func (t *Test) rightful(p *sample) string {
+// explainOptions returns the options of explain for a client that may send the message.
+func (t *Test) explainOptions(p *sample) string {
 	who := t.snapshot.Platform().Submitters
 	if p.As == "tenant" {
 		who = t.tenant.Submitters
@@ -86,10 +86,10 @@ const patience = 30 * time.Second
 func (t *Test) dial() (*smtp.Client, error) {
 	conn, err := net.DialTimeout("tcp", t.SMTP, patience)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf("%s: connection refused: is Postfix running? If it listens elsewhere, give --smtp HOST:PORT", t.SMTP)
+		return nil, fmt.Errorf("%s: connection refused: is Postfix running? If it listens elsewhere, use --smtp HOST:PORT", t.SMTP)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; give the --smtp HOST:PORT where Postfix listens", err)
+		return nil, fmt.Errorf("%w; use --smtp HOST:PORT, where Postfix listens", err)
 	}
 	client := smtp.NewClient(conn)
 	client.CommandTimeout, client.SubmissionTimeout = patience, patience
@@ -145,9 +145,9 @@ func remedy(r *smtp.SMTPError) string {
 	case strings.Contains(replyOf(r), "4.7.1 Service unavailable"):
 		return "Postfix could not reach a milter: is onbehalf running (systemctl status onbehalf)?"
 	case strings.Contains(r.Message, "Relay access denied"):
-		return "Postfix relays nothing for us: are we in mynetworks (postconf mynetworks)?"
+		return "Postfix does not relay for this host: is its address in mynetworks (postconf mynetworks)?"
 	case r.Temporary():
-		return "Postfix wants us to come back later; its log says why"
+		return "Postfix asks to try again later; its log says why"
 	}
-	return "Postfix refuses it; its log says by which rule"
+	return "Postfix refuses the message; its log says by which rule"
 }

@@ -44,8 +44,10 @@ func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
 func (t *Talk) ask(q question, a *Answers, host Host) error {
 	fmt.Fprintf(t.out, "\n%s: %s.\n", q.title, q.why)
 	standard := q.standard(*a, host)
-	if q.Flag == "sending-ip" && standard == "" {
-		fmt.Fprintf(t.out, "None is offered: %s.\n", host.Behind())
+	if q.hint != nil {
+		if hint := q.hint(host); hint != "" {
+			fmt.Fprintln(t.out, hint)
+		}
 	}
 	for {
 		prompt := "> "

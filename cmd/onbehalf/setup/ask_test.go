@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"onbehalf/postfix"
 )
 
 var atHome = Host{Name: "mail.courseware.nl", Addrs: []netip.Addr{netip.MustParseAddr("80.84.235.70")}}
@@ -18,7 +20,7 @@ func converse(given Answers, host Host, lines ...string) (Answers, string, error
 }
 
 func TestAskDefaults(t *testing.T) {
-	a, out, err := converse(Answers{}, atHome, "Courseware", "", "", "", "", "", "")
+	a, out, err := converse(Answers{}, atHome, "Courseware", "", "", "", "", "", "", "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -36,17 +38,17 @@ func TestAskDefaults(t *testing.T) {
 func TestAskAgain(t *testing.T) {
 	a, out, err := converse(Answers{Selectors: []string{"s1", "s2"}}, Host{Name: "localhost"},
 		"", "Courseware", "nl", "courseware.nl", "courseware.nl", "b.courseware.nl", "x@other.nl", "",
-		"x@b.courseware.nl", "help@courseware.nl", "", "10.0.0.0/8", "10.0.0.1 80.84.235.70")
+		"x@b.courseware.nl", "help@courseware.nl", "", "10.0.0.0/8", "10.0.0.1 80.84.235.70", "lms.courseware.nl", "10.1.0.0/16 10.2.3.4")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{"write one.", `"nl" is`, "choose a name that nothing else uses", "write x@courseware.nl", "come back again",
-		"None is offered: this host has no address", "is a network", "Taken, with a warning: 10.0.0.1 is a private address"} {
+		"None is offered: this host has no address", "is a network", `"lms.courseware.nl" is`, "SASL switched on nowhere", "Taken, with a warning: 10.0.0.1 is a private address"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing:\n%s", want, out)
 		}
 	}
-	if a.BounceDomain != "b.courseware.nl" || a.From != "noreply@courseware.nl" || a.BouncesTo != "help@courseware.nl" || join(a.SendingIPs) != "10.0.0.1, 80.84.235.70" {
+	if a.BounceDomain != "b.courseware.nl" || a.From != "noreply@courseware.nl" || a.BouncesTo != "help@courseware.nl" || join(a.SendingIPs) != "10.0.0.1, 80.84.235.70" || join(a.Trusted) != "10.1.0.0/16, 10.2.3.4" {
 		t.Errorf("%+v", a)
 	}
 	if strings.Contains(out, "Selectors") {
@@ -54,9 +56,31 @@ func TestAskAgain(t *testing.T) {
 	}
 }
 
+// TestAskClients: what Postfix lets send is offered to a person, and to nobody else.
+func TestAskClients(t *testing.T) {
+	main := "mynetworks = 127.0.0.0/8 [::1]/128 10.1.0.0/16 [fd00:1::]/64 10.2.3.4\n"
+	h := ThisHost(postfix.Parse(main, main, "submission/inet/smtpd_sasl_auth_enable = yes\n", "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n"))
+	h.Name, h.Addrs = atHome.Name, atHome.Addrs
+	a, out, err := converse(Answers{}, h, "Courseware", "", "", "", "", "", "", "")
+	if err != nil || join(a.Trusted) != "10.1.0.0/16, fd00:1::/64, 10.2.3.4/32" {
+		t.Errorf("%v %v\n%s", a.Trusted, err, out)
+	}
+	for _, want := range []string{"SASL, at submission/inet", "what mynetworks holds. Leave out gateways"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
+	}
+	if conf, findings := try(a); findings.Fatal() || len(conf.Platform.Trust.Networks) != 5 || join(AnswersOf(conf).Trusted) != join(a.Trusted) {
+		t.Errorf("%v: %+v", findings, conf.Platform.Trust)
+	}
+	if whole, _ := (Answers{Domain: "courseware.nl"}).Complete(h); join(whole.Trusted) != NoNetwork {
+		t.Errorf("trusted, and nobody was asked: %v", whole.Trusted)
+	}
+}
+
 // TestAskLeft: the end of input at any question is no answer, nor is half a line.
 func TestAskLeft(t *testing.T) {
-	lines := []string{"Courseware", "", "", "", "", "", ""}
+	lines := []string{"Courseware", "", "", "", "", "", "", ""}
 	for n := range lines {
 		if _, _, err := converse(Answers{}, atHome, lines[:n]...); n > 0 && !errors.Is(err, ErrLeft) {
 			t.Errorf("after %d answers: %v", n, err)

@@ -11,7 +11,7 @@ import (
 
 // ThisHost asks the machine for its addresses, and Postfix, if there is one, for its name.
 func ThisHost(p postfix.Configuration) Host {
-	h := Host{Name: p.Hostname()}
+	h := Host{Name: p.Hostname(), Networks: p.Strangers(loopback), Logins: p.LogsIn()}
 	all, _ := net.InterfaceAddrs()
 	for _, one := range all {
 		prefix, err := netip.ParsePrefix(one.String())
@@ -20,6 +20,41 @@ func ThisHost(p postfix.Configuration) Host {
 		}
 	}
 	return h
+}
+
+// loopback is what trust.networks has by default.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// networks returns what is offered to be trusted.
+func (h Host) networks() string {
+	if len(h.Networks) == 0 {
+		return NoNetwork
+	}
+	var all []string
+	for _, n := range h.Networks {
+		all = append(all, n.String())
+	}
+	return join(all)
+}
+
+// clients says which clients on other hosts can send by this Postfix.
+func (h Host) clients() string {
+	text := "Clients that log in are trusted too, but Postfix has SASL switched on nowhere."
+	if len(h.Logins) > 0 {
+		text = "Clients that log in (SASL, at " + postfix.List(h.Logins) + ") are trusted without it."
+	}
+	if len(h.Networks) > 0 {
+		text += "\nOffered is what mynetworks holds. Leave out gateways that pass on mail of strangers."
+	}
+	return text
+}
+
+// noAddress says why no sending address is offered.
+func (h Host) noAddress() string {
+	if why := h.Behind(); why != "" {
+		return "None is offered: " + why + "."
+	}
+	return ""
 }
 
 // Public returns the addresses that receivers may see.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ const (
 // Run shows the changes and makes them, if they are to be made.
 func (d Deploy) Run(ctx context.Context) (Outcome, error) {
 	changes := d.Postfix.Changes(d.Wanted)
-	d.show(changes)
+	d.show(ctx, changes)
 	switch {
 	case d.Apply && d.Unread != nil:
 		return Open, fmt.Errorf("nothing was set in Postfix: %w", d.Unread)
@@ -56,7 +57,7 @@ func (d Deploy) Run(ctx context.Context) (Outcome, error) {
 }
 
 // show prints the changes as lines for a shell, each below what it is for.
-func (d Deploy) show(changes []postfix.Change) {
+func (d Deploy) show(ctx context.Context, changes []postfix.Change) {
 	out := term.New(d.Out)
 	out.Blank()
 	switch {
@@ -73,13 +74,21 @@ func (d Deploy) show(changes []postfix.Change) {
 		if d.Postfix.Setting(c.Name) != "" {
 			out.Line("# now: %s", c.Now)
 		}
-		out.Line("%s", c.Line())
+		out.Line("%s", d.Postfix.Here(c.Line()))
 	}
-	for i, f := range d.warnings() {
+	for i, f := range d.warnings(ctx) {
 		if i == 0 {
 			out.Blank()
 		}
-		out.Behind("# warning: ", "#          ", f.What+": "+f.Fix)
+		word, text := "# warning: ", f.What
+		if f.Level == postfix.Error {
+			word = "# ERROR:   "
+		}
+		if f.Why != "" {
+			text += "; " + f.Why
+		}
+		out.Behind(word, "#          ", text)
+		out.Behind("#      do: ", "#          ", f.Fix)
 		for _, line := range f.Commands {
 			out.Line("#   %s", line)
 		}
@@ -88,8 +97,15 @@ func (d Deploy) show(changes []postfix.Change) {
 
 // warnings are what in Postfix's settings is dangerous and not setup's to change, and what is not
 // there yet.
-func (d Deploy) warnings() []postfix.Finding {
+func (d Deploy) warnings(ctx context.Context) []postfix.Finding {
 	all := d.Postfix.Dangers(d.Wanted)
+	for _, other := range d.Postfix.Others() {
+		if c, err := other.Read(ctx); err != nil {
+			all = append(all, postfix.Finding{What: "the Postfix in " + string(other) + " cannot be read", Why: err.Error(), Fix: "fix what postconf says"})
+		} else if c.Enabled() {
+			all = append(all, slices.DeleteFunc(c.OfAnother(d.Wanted, c.Lookup(ctx)), func(f postfix.Finding) bool { return f.Level == postfix.OK })...)
+		}
+	}
 	path, unix := strings.CutPrefix(d.Milter, "unix:")
 	if folder := filepath.Dir(path); unix && absent(folder) {
 		all = append(all, postfix.Finding{What: "the folder of the socket does not exist", Fix: "create it",

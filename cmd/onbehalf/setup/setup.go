@@ -38,6 +38,7 @@ type Answers struct {
 	Name, Domain, BounceDomain, From, BouncesTo string
 	SendingIPs                                  []string
 	Selectors                                   []string // of the RSA key, then of the Ed25519 key
+	Trusted                                     []string // networks beside loopback, or NoNetwork
 	SPFInclude                                  string   // or NoInclude
 }
 
@@ -51,6 +52,14 @@ func AnswersOf(c *config.Config) Answers {
 	}
 	for _, ip := range p.SendingIPs {
 		a.SendingIPs = append(a.SendingIPs, ip.String())
+	}
+	for _, network := range p.Trust.Networks {
+		if !slices.Contains(loopback, network) {
+			a.Trusted = append(a.Trusted, network.String())
+		}
+	}
+	if len(a.Trusted) == 0 {
+		a.Trusted = []string{NoNetwork}
 	}
 	for _, key := range c.Keys {
 		if key.Tenant == nil && len(key.Identities) > 0 {

@@ -105,6 +105,7 @@ func TestCheck(t *testing.T) {
 		{func(a *Answers) { a.Selectors = []string{"ob1"} }, "selector"},
 		{func(a *Answers) { a.Selectors = []string{"ob1", "OB1"} }, "selector"},
 		{func(a *Answers) { a.Selectors = []string{"ob1", "../x"} }, "selector"},
+		{func(a *Answers) { a.Trusted = []string{"10.0.0.0/33"} }, "trust"},
 		{func(a *Answers) { a.Name = "a\nlisten: []" }, "name"},
 	} {
 		a := good()
@@ -136,6 +137,8 @@ func TestDifferences(t *testing.T) {
 		{Answers{Domain: "other.nl", BounceDomain: "bounces.courseware.nl"}, "domain"},
 		{Answers{SendingIPs: []string{"80.84.235.70", "80.84.235.71"}}, "sending-ip"},
 		{Answers{Selectors: []string{"a", "b"}}, "selector"},
+		{Answers{Trusted: []string{"none"}}, ""},
+		{Answers{Trusted: []string{"10.0.0.0/8"}}, "trust"},
 	} {
 		different, err := c.given.Differences(there)
 		var flags []string

@@ -17,6 +17,7 @@ func WantedOf(c *config.Config) postfix.Wanted {
 	}
 	if c.Platform != nil {
 		w.Platform, w.Bounce = c.Platform.Domain.String(), c.Platform.Bounce.String()
+		w.Trusted, w.SendingIPs = c.Platform.Trust.Networks, c.Platform.SendingIPs
 	}
 	if len(c.Listen) > 0 {
 		w.Milter = c.Listen[0].String()

@@ -1,5 +1,5 @@
-// Package smtp is a client that shows every reply as it came. Package net/smtp keeps the words of
-// errors only, and commands that test a server often are answered well.
+// Package smtp is a client that shows every reply as it came. Package net/smtp keeps the text of
+// errors only, and commands that test a server need that of successes too.
 package smtp
 
 import (
@@ -23,9 +23,9 @@ const (
 
 // Errors of servers that do not speak SMTP as they should.
 var (
-	ErrGarbage = errors.New("what came is no SMTP reply")
-	ErrTooMuch = errors.New("the server says more than any SMTP server has to say")
-	ErrEarly   = errors.New("the server says something in plain text behind its reply to STARTTLS")
+	ErrGarbage = errors.New("the answer is not an SMTP reply")
+	ErrTooMuch = errors.New("the server sends more than any SMTP server needs to")
+	ErrEarly   = errors.New("the server sends plain text after its reply to STARTTLS")
 )
 
 // Session is one connection to a server. It is for one goroutine.
@@ -50,7 +50,7 @@ func (s *Session) use(conn net.Conn) {
 	s.conn, s.in = conn, bufio.NewReader(io.LimitReader(conn, mostBytes))
 }
 
-// wait gives the next step its time.
+// wait sets the deadline of the next step.
 func (s *Session) wait() {
 	end := time.Now().Add(s.patience)
 	if !s.until.IsZero() && s.until.Before(end) {

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
+	"onbehalf/config"
+	"onbehalf/disk"
+)
+
+// adminClient asks the running daemon.
+type adminClient struct {
+	socket config.Socket
+	listen []config.Socket // where it answers Postfix
+	doubt  string          // why socket is but a guess; empty: it is none
+}
+
+// find finds out where to ask the daemon: at the socket that a flag names, else at the one in the
+// configuration or, where that cannot be read, in what is left of it.
+func (p *program) find(conf *config.Config, findings config.Findings, flag string) (adminClient, error) {
+	client := adminClient{socket: conf.Admin, listen: conf.Listen}
+	switch {
+	case flag != "":
+		var err error
+		if client.socket, err = config.ParseSocket("", flag); err != nil {
+			return adminClient{}, misuse("--socket: %v", err)
+		}
+	case !conf.Admin.IsZero():
+	case !findings.Fatal():
+		return adminClient{}, fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, config.DefaultAdmin)
+	default:
+		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
+		if named := p.salvage(); !named.IsZero() && mayAnswer(named) {
+			client.socket = named
+		}
+	}
+	return client, nil
+}
+
+// salvage returns the admin socket that the environment or a line of a configuration names that
+// cannot be read as a whole; zero: none is found.
+func (p *program) salvage() config.Socket {
+	texts := []string{os.Getenv("ONBEHALF_ADMIN")}
+	file, _, err := disk.Open(p.config, config.MaxFile)
+	if err == nil {
+		defer file.Close()
+		for lines := bufio.NewScanner(file); lines.Scan(); {
+			if value, found := strings.CutPrefix(lines.Text(), "admin:"); found {
+				value, _, _ = strings.Cut(value, " #")
+				texts = append(texts, strings.Trim(value, " \t\r\"'"))
+			}
+		}
+	}
+	for _, text := range texts {
+		if s, err := config.ParseSocket(filepath.Dir(p.config), text); err == nil {
+			return s
+		}
+	}
+	return config.Socket{}
+}
+
+// mayAnswer reports whether somebody listens at a socket, or may: perhaps this user may not connect.
+func mayAnswer(s config.Socket) bool {
+	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func firstError(findings config.Findings) string {
+	for _, f := range findings {
+		if f.Level == config.Error {
+			return f.String()
+		}
+	}
+	return ""
+}
+
+func (c adminClient) get(path string, document any) error {
+	err := admin.Ask(c.socket.Network, c.socket.Address, path, document)
+	if err == nil {
+		return nil
+	}
+	err = c.explain(err)
+	if c.doubt != "" {
+		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, c.doubt)
+	}
+	return err
+}
+
+// explain says why there is no answer, and what to do about it.
+func (c adminClient) explain(err error) error {
+	var no admin.Error
+	switch {
+	case errors.As(err, &no):
+		return fmt.Errorf("%w; see onbehalf status for when the daemon's configuration was loaded", no)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("you may not connect to %s; run this as %s", c.socket, whoMay(c.socket.Address))
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		if busy := c.answersPostfix(); busy != "" {
+			return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
+				"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured", c.socket, busy)
+		}
+		return fmt.Errorf("onbehalf is not running: nobody answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended", c.socket)
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return fmt.Errorf("no answer at %s: %w", c.socket, err)
+}
+
+// answersPostfix returns a socket of the milter at which somebody answers.
+func (c adminClient) answersPostfix() string {
+	for _, socket := range c.listen {
+		if conn, err := net.DialTimeout(socket.Network, socket.Address, time.Second); err == nil {
+			conn.Close()
+			return socket.String()
+		}
+	}
+	return ""
+}
+
+// whoMay names who may connect to a socket: owner and group of it or, when even that
+// cannot be seen, of its folder.
+func whoMay(path string) string {
+	for _, path := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			return fmt.Sprintf("root, as user %s, or as a member of group %s", access.UserName(int(s.Uid)), access.GroupName(int(s.Gid)))
+		}
+	}
+	return "root"
+}

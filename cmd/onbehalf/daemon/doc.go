@@ -1,0 +1,34 @@
+// Package daemon is the daemon: `onbehalf serve`, running. Load is also the way by which all other
+// commands read the configuration, so that they see what the daemon would.
+//
+// A start (Run) loads, opens the log, then the sockets: when another daemon has them, it ends there
+// and has touched nothing. It takes over the standings of the last run, has DNS watched, answers
+// Postfix, and says READY to systemd.
+//
+// A reload (SIGHUP) loads another Generation beside the one in use. When anything is wrong with it,
+// all stays as it was. Else the watcher adopts it, with the standings, and one pointer is swapped:
+// messages under way keep the generation that was current at their MAIL.
+//
+// An end (SIGTERM, SIGINT) lets a reload that is taking effect finish, and no other takes effect.
+// Messages that have come to the end of their header finish, 30 s at most. All others are cut, and
+// Postfix answers 451 for them. Then the admin and socketmap sockets close, standings are saved, and
+// the log is written out. Whatever goes on, the process ends after 34 s.
+//
+//	run.go         Run: start, wait, stop
+//	generation.go  Generation: the configuration, and what was made of it
+//	load.go        Load: from files to a Generation, or to all that is wrong with them
+//	keyfiles.go    reads private keys, each file once
+//	findings.go    what is wrong with a configuration only as a whole
+//	reload.go      another Generation, or all as it was; what needs a restart
+//	breather.go    a reload leaves the processor to mail
+//	ending.go      signals that end, and how long that may take
+//	sockets.go     systemd's sockets or our own, and who answers on them
+//	socketmap.go   answers Postfix's tables
+//	watch.go       has DNS watched; standings and the clock of the last run
+//	engine.go      what RSA signatures are made with
+//	garbage.go     how much memory may wait to be collected
+//	log.go         makes the log, and logs findings
+//	logwriter.go   a log that never waits for its reader
+//	history.go     what is remembered of the start and of reloads
+//	status.go      answers at the admin socket
+package daemon

@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+
+	"onbehalf/admin"
+	"onbehalf/config"
+	"onbehalf/keys"
+)
+
+// signer is what the daemon signs with, over all generations of its configuration.
+type signer struct {
+	name    string // signing.engine that the engine was opened by
+	engine  *keys.Engine
+	checked *keys.Checked
+	store   string // file that checked lies in; empty: it could not be read
+}
+
+// loader makes the keys of a configuration sign by its engine. Another engine than before is
+// opened; keys that were found good once are not checked again.
+func (d *daemon) loader(conf *config.Config) keys.Loader {
+	s := &d.signer
+	if s.engine == nil || s.name != conf.Engine {
+		s.name, s.engine = conf.Engine, keys.OpenEngine(conf.Engine, d.engineFailed)
+	}
+	if s.checked == nil {
+		path := filepath.Join(conf.StateDir, "keys.checked")
+		var err error
+		if s.checked, err = keys.ReadChecked(path); err == nil {
+			s.store = path
+		}
+	}
+	return keys.Loader{Engine: s.engine, Checked: s.checked}
+}
+
+// engineFailed logs the first failure of OpenSSL while mail is signed. One at start is logged
+// with the engine.
+func (d *daemon) engineFailed(err error) {
+	if d.server != nil {
+		d.log.Error("OpenSSL failed, and crypto/rsa stands in", "error", err, "remedy", "see onbehalf status; write signing: {engine: go} if it goes on")
+	}
+}
+
+// logEngine says what signs by RSA, and remembers the keys that were checked. That they cannot be
+// remembered costs time at the next start, no more.
+func (d *daemon) logEngine(engine *keys.Engine) {
+	s := engine.Status()
+	level := slog.LevelInfo
+	if s.Problem != "" && (d.signer.name == keys.EngineOpenSSL || s.StoodIn > 0) {
+		level = slog.LevelWarn
+	}
+	d.log.Log(context.Background(), level, "RSA signatures", "engine", s.Name, "version", s.Version, "problem", s.Problem)
+	if d.signer.store == "" {
+		return
+	}
+	if err := d.signer.checked.Save(d.signer.store); err != nil {
+		d.log.Warn("keys are checked again at the next start: which were found good cannot be saved", "error", err,
+			"remedy", "let the user that the daemon runs as write to "+filepath.Dir(d.signer.store))
+	}
+}
+
+// signingStatus returns the part of a status about the engine.
+func (d *daemon) signingStatus() admin.Signing {
+	now := d.current.Load()
+	s := now.loader.Engine.Status()
+	return admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, Fallbacks: s.StoodIn}
+}

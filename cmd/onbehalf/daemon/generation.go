@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"onbehalf/authorize"
+	"onbehalf/authorize/resolve"
+	"onbehalf/config"
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+// Generation is one generation of configuration: what the files said, and what was made of them. A
+// reload makes another one aside and swaps the pointer. Nothing in it changes after that, but the
+// standings in the table and the observations that are kept.
+type Generation struct {
+	*config.Config
+	table  *tenant.Table
+	ring   *keys.Ring
+	files  map[string]keyFile // by path
+	loader keys.Loader        // that the ring's keys came by
+
+	resolver *resolve.Client // nil until the daemon watches by it
+	kept     *authorize.Kept // likewise: what DNS answered last
+}
+
+// Summary says what was loaded, in the words that check-config promises.
+func (g *Generation) Summary() string {
+	domains := 0
+	for _, t := range g.Tenants {
+		domains += len(t.Domains)
+	}
+	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(g.Tenants), domains, len(g.Keys))
+}
+
+// KeyError returns why a key file that the configuration names cannot be used; nil: it was read.
+func (g *Generation) KeyError(path string) error { return g.files[path].err }
+
+// NewResolver returns a client of the DNS servers that the configuration names.
+func (g *Generation) NewResolver() (*resolve.Client, error) {
+	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond})
+}
+
+// prepare makes what the watcher works by. A reload that leaves dns as it was keeps the resolver,
+// and with it the count of questions a second.
+func (g *Generation) prepare(before *Generation) error {
+	if before == nil {
+		g.kept = new(authorize.Kept)
+	} else {
+		g.kept = before.kept
+	}
+	if before != nil && reflect.DeepEqual(before.DNS, g.DNS) {
+		g.resolver = before.resolver
+		return nil
+	}
+	var err error
+	g.resolver, err = g.NewResolver()
+	return err
+}
+
+// The methods below make it a milter.Source and a watch.Source, where their contracts stand.
+
+// Table returns the tenants and their standings.
+func (g *Generation) Table() *tenant.Table { return g.table }
+
+// Ring returns the keys that the platform and the tenants sign with.
+func (g *Generation) Ring() *keys.Ring { return g.ring }
+
+// LogAddresses is of milter.Source.
+func (g *Generation) LogAddresses() bool { return g.Log.Addresses }
+
+// MessageMemory is of milter.Source.
+func (g *Generation) MessageMemory() int64 { return g.Limits.Memory }
+
+// Look is of watch.Source.
+func (g *Generation) Look(ctx context.Context, t authorize.Target) authorize.Report {
+	return authorize.Observer{DNS: g.resolver, Platform: g.Platform, Kept: g.kept}.Look(ctx, t)
+}
+
+// Resolver is of watch.Source.
+func (g *Generation) Resolver() any { return g.resolver }
+
+// Rules is of watch.Source.
+func (g *Generation) Rules() authorize.Rules {
+	return authorize.Rules{PendingEvery: g.DNS.PendingEvery, ActiveEvery: g.DNS.ActiveEvery, DemoteAfter: g.DNS.DemoteAfter}
+}
+
+// Kept is of watch.Source.
+func (g *Generation) Kept() *authorize.Kept { return g.kept }
+
+// MaxPerSecond is of watch.Source.
+func (g *Generation) MaxPerSecond() int { return g.DNS.MaxPerSecond }

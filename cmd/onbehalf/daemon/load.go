@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"os"
+	"runtime"
+
+	"onbehalf/config"
+	"onbehalf/keys"
+	"onbehalf/tenant"
+)
+
+// Load is the one way from files to a table to serve by: start, reload, check-config and all other
+// commands use it. When the findings are fatal there is no Generation.
+func Load(path string) (*Generation, config.Findings) {
+	return loadAfter(nil, path, func(*config.Config) keys.Loader { return keys.Loader{} })
+}
+
+// loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
+// loader that makes its keys sign fast; commands, which sign nothing, have none.
+func loadAfter(before *Generation, path string, loader func(*config.Config) keys.Loader) (*Generation, config.Findings) {
+	if before == nil {
+		conf, findings := config.Load(path, os.Environ())
+		return finish(path, nil, conf, findings, loader, runtime.GOMAXPROCS(0), func() {})
+	}
+	pause := breather()
+	conf, findings := config.LoadBeside(path, os.Environ(), pause)
+	return finish(path, before, conf, findings, loader, 1, pause)
+}
+
+// finish adds keys and table to a configuration.
+func finish(path string, before *Generation, conf *config.Config, findings config.Findings,
+	loader func(*config.Config) keys.Loader, processors int, pause func()) (*Generation, config.Findings) {
+	now := &Generation{Config: conf, ring: new(keys.Ring), loader: loader(conf)}
+	now.readKeys(before, processors)
+	for i := range conf.Keys {
+		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
+	}
+	conf.Identify(now.ring.Held)
+	findings = append(findings, ed25519Alone(conf)...)
+	findings = append(findings, pathConflicts(conf)...)
+	findings = append(findings, directUnserved(path, conf)...)
+	findings.Sort()
+	findings = findings.Limited()
+	if findings.Fatal() {
+		return nil, findings
+	}
+	var err error
+	if now.table, err = tenant.NewTableBeside(conf.Platform, conf.Tenants, pause); err != nil {
+		return nil, append(findings, config.Finding{File: path, Cause: err.Error(), Remedy: "report this as a bug of onbehalf"})
+	}
+	return now, findings
+}
+
+// Reloadable reports whether a reload takes what was loaded. A start may risk a file that
+// may be truncated; a reload has something to lose.
+func Reloadable(next *Generation, findings config.Findings) bool {
+	return next != nil && !findings.Truncated()
+}

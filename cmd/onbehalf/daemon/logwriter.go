@@ -1,0 +1,169 @@
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"onbehalf/admin"
+)
+
+// maxUnread is how much of the log may wait for who reads it, in bytes.
+const maxUnread = 1 << 20
+
+// logWriter writes log lines to what may stall or go away, such as a pipe to a log daemon. Write
+// never waits: lines for which there is no room are dropped and counted, and when the reader goes
+// on, a line of its own says how many. Each Write must be one line, which is written whole or not
+// at all. It may be used by many goroutines.
+type logWriter struct {
+	out    io.Writer
+	notice *slog.Logger // writes to out; like failed and rest, for the goroutine of the logWriter alone
+	failed error        // of the last notice
+	rest   []byte       // of a line that was written in part
+
+	mu      sync.Mutex
+	queue   [][]byte
+	unread  int   // bytes in queue, and of the lines that are being written
+	unsaid  int64 // lines that were dropped, and no line says so yet
+	dropped admin.Log
+	wake    chan struct{} // holds one token when there is something in queue
+	closed  bool
+	ended   chan struct{}
+}
+
+// newLogWriter begins to write. Its own lines are made by notice, which is given the same out.
+func newLogWriter(out io.Writer, notice func(io.Writer) *slog.Logger) *logWriter {
+	w := &logWriter{out: out, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	w.notice = notice(writerFunc(func(line []byte) (int, error) {
+		w.failed = w.writeLine(line)
+		return len(line), w.failed
+	}))
+	go w.run()
+	return w
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// Write takes a line. It never fails: there is nothing that a caller could do.
+func (w *logWriter) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.unread+len(line) > maxUnread {
+		w.drop("nobody read them")
+		return len(line), nil
+	}
+	w.queue = append(w.queue, append([]byte(nil), line...))
+	w.unread += len(line)
+	w.wakeUp()
+	return len(line), nil
+}
+
+// wakeUp wakes the goroutine, which may be awake.
+func (w *logWriter) wakeUp() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *logWriter) drop(why string) {
+	w.unsaid++
+	w.dropped.Dropped++
+	w.dropped.Last, w.dropped.Problem = time.Now(), why
+}
+
+// Dropped returns what was lost so far.
+func (w *logWriter) Dropped() admin.Log {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
+}
+
+// Close writes what waits, for a second at most.
+func (w *logWriter) Close() {
+	w.mu.Lock()
+	w.closed = true
+	w.wakeUp()
+	w.mu.Unlock()
+	select {
+	case <-w.ended:
+	case <-time.After(time.Second):
+	}
+}
+
+// run writes until the end.
+func (w *logWriter) run() {
+	defer close(w.ended)
+	for range w.wake {
+		for w.writeSome() {
+		}
+		if w.isClosed() {
+			return
+		}
+	}
+}
+
+func (w *logWriter) isClosed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
+// writeSome writes what waits, and how many lines were dropped behind it. It reports whether there
+// may be more to write.
+func (w *logWriter) writeSome() bool {
+	lines, dropped, why := w.take()
+	for _, line := range lines {
+		w.wrote(line, w.writeLine(line))
+	}
+	if dropped == 0 {
+		return lines != nil
+	}
+	w.failed = nil
+	w.notice.Error(fmt.Sprintf("%d log lines were dropped because %s", dropped, why), "remedy", "see what reads the daemon's standard error")
+	if w.failed == nil {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unsaid += dropped
+	return lines != nil
+}
+
+func (w *logWriter) take() (lines [][]byte, dropped int64, why string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lines, dropped = w.queue, w.unsaid
+	w.queue, w.unsaid = nil, 0
+	return lines, dropped, w.dropped.Problem
+}
+
+// wrote returns the room of a line.
+func (w *logWriter) wrote(line []byte, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unread -= len(line)
+	if err != nil {
+		w.drop("they cannot be written: " + err.Error())
+	}
+}
+
+// writeLine writes one line behind what is left of the one before.
+func (w *logWriter) writeLine(line []byte) error {
+	if len(w.rest) > 0 {
+		n, err := w.out.Write(w.rest)
+		if w.rest = w.rest[n:]; err != nil {
+			return err
+		}
+	}
+	n, err := w.out.Write(line)
+	if err != nil && n > 0 {
+		w.rest = append([]byte(nil), line[n:]...)
+		return nil // it comes with the next one
+	}
+	return err
+}

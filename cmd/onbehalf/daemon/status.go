@@ -1,0 +1,138 @@
+package daemon
+
+import (
+	"cmp"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"onbehalf/admin"
+	"onbehalf/cmd/onbehalf/access"
+	"onbehalf/config"
+	"onbehalf/message"
+	"onbehalf/milter"
+	"onbehalf/tenant"
+)
+
+// toAdmin returns findings as a document has them.
+func toAdmin(findings config.Findings) []admin.Finding {
+	var all []admin.Finding
+	for _, f := range findings {
+		id, _ := strings.CutPrefix(f.Item, "tenant ")
+		if id == f.Item {
+			id = ""
+		}
+		all = append(all, admin.Finding{Level: f.Level.String(), Tenant: id, Text: f.String()})
+	}
+	return all
+}
+
+// serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
+// handed over, or one that is opened.
+func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop func()) {
+	listener := d.openBeside("admin", inherited, socket, "onbehalf status will not work, mail goes on")
+	if listener == nil {
+		return func() {}
+	}
+	handler := admin.NewHandler(admin.Source{
+		Table:       func() *tenant.Table { return d.current.Load().table },
+		Daemon:      d.status,
+		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
+		Next:        d.watcher.Next,
+		Files:       d.files,
+		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
+		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+	})
+	d.keep(adminName, listener) // before anybody can ask
+	server := admin.Serve(listener, handler, d.log)
+	return func() { server.Close() }
+}
+
+// files tries what the configuration on disk names.
+func (d *daemon) files() admin.Files {
+	conf, _ := config.LoadBeside(d.options.Config, os.Environ(), breather())
+	doc := admin.Files{File: d.options.Config, User: access.UserName(os.Geteuid()), Denied: []admin.Denied{}}
+	for _, file := range access.Files(d.options.Config, conf) {
+		if err := file.Try(); err != nil {
+			doc.Denied = append(doc.Denied, admin.Denied{Path: file.Path, Error: err.Error()})
+		}
+	}
+	return doc
+}
+
+// returned says what came back for a tenant.
+func returned(r milter.Returned) admin.Returned {
+	doc := admin.Returned{Messages: r.Messages, Automatic: r.Automatic, Reports: r.Reports}
+	for _, one := range r.Refusals {
+		doc.Refusals = append(doc.Refusals, admin.Refusal{
+			Receiver: one.Meaning.Receiver, Class: one.Meaning.Class, Finding: one.Finding, Fix: one.Meaning.Fix, Times: one.Times, Last: one.Last,
+		})
+	}
+	slices.SortFunc(doc.Refusals, func(a, b admin.Refusal) int {
+		return cmp.Or(b.Last.Compare(a.Last), strings.Compare(a.Finding, b.Finding))
+	})
+	return doc
+}
+
+// status returns the daemon's part of a status.
+func (d *daemon) status() admin.Daemon {
+	now, good := d.current.Load(), d.history.good.Load()
+	file, err := filepath.Abs(d.options.Config)
+	if err != nil {
+		file = d.options.Config
+	}
+	doc := admin.Daemon{
+		Version: d.options.Version, PID: os.Getpid(), Started: d.history.started,
+		Configuration: admin.Configuration{
+			File: file, Loaded: good.At, Summary: now.Summary(), Findings: good.Findings,
+			NeedRestart: needRestart(&d.history.opened, now.Config),
+		},
+		Listen: d.history.listen, Socketmap: d.history.socketmap,
+		Reload:  d.history.last.Load(),
+		Sockets: d.socketStatus(), Connections: connections(d.server),
+		Messages: messages(&d.server.Counts),
+		Signing:  d.signingStatus(),
+		Log:      d.out.Dropped(),
+	}
+	d.dnsStatus(&doc)
+	return doc
+}
+
+func (d *daemon) socketStatus() []admin.Socket {
+	all := make([]admin.Socket, len(d.history.sockets))
+	for i, one := range d.history.sockets {
+		all[i] = one.status()
+	}
+	return all
+}
+
+func connections(s *milter.Server) admin.Connections {
+	c := s.Connections()
+	busy := c.Begun + c.Due
+	return admin.Connections{Limit: s.Limits.Connections, Open: c.Idle + busy, InMessage: busy, Displaced: c.Displaced, Refused: c.Refused}
+}
+
+func messages(c *milter.Counts) admin.Messages {
+	return admin.Messages{
+		Kept: c.Kept.Load(), Rewritten: c.Rewritten.Load(), Passed: c.Passed.Load(), Forwarded: c.Forwarded.Load(),
+		Refused: c.Refused.Load(), Deferred: c.Deferred.Load(), Fragile: c.Fragile.Load(), Recipients: c.Recipients.Load(),
+	}
+}
+
+func (d *daemon) dnsStatus(doc *admin.Daemon) {
+	s, err := d.watcher.Status()
+	doc.DNS = admin.DNS{
+		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, LookingUp: s.Looking, Due: s.Due, DueSince: s.DueSince,
+		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
+	}
+	if err != nil {
+		doc.DNS.Error = err.Error()
+	}
+	doc.Changes = []admin.Change{}
+	for _, e := range s.Events {
+		doc.Changes = append(doc.Changes, admin.Change{At: e.At, Tenant: e.Tenant, Domain: e.Domain.String(), Mechanism: e.Mechanism,
+			Before: e.Before, After: e.After, Evidence: e.Evidence})
+	}
+}
