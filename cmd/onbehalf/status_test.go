@@ -385,7 +385,7 @@ func TestStatusOfUnreadableState(t *testing.T) {
 	})
 	d.hear("READY=1")
 	_, out, _ := d.onbehalf("status")
-	has(t, out, "NOT SAVED, and lost with a restart: standings of the last run cannot be read: ", file+": is a directory; move it away, then run: systemctl restart onbehalf")
+	has(t, out, "NOT SAVED, and lost at a restart: standings of the last run cannot be read: ", file+": is a directory; move it away, then run: systemctl restart onbehalf")
 	var status admin.Status
 	_, out, _ = d.onbehalf("status", "--json")
 	if err := json.Unmarshal([]byte(out), &status); err != nil || status.DNS.Unsaved == "" || status.DNS.UnsavedFix == "" {
