@@ -71,16 +71,21 @@ func (a *arrivals) take(d postfix.Delivery) {
 	}
 }
 
-// signed reports whether a message has the signature that it must have, and none other.
+// signed reports whether a message has the signatures that it must have, and no others.
 func (a *arrivals) signed(k kind, octets []byte) bool {
 	found, err := dkim.VerifyWithOptions(bytes.NewReader(octets), &dkim.VerifyOptions{
 		LookupTXT: func(string) ([]string, error) { return []string{a.record}, nil },
 	})
-	if k.sdid == "" {
-		return err == nil && len(found) == 0
-	}
-	if err != nil || len(found) != 1 || found[0].Err != nil || found[0].Domain != k.sdid {
+	if err != nil || len(found) != len(k.sdids) {
 		return false
+	}
+	for i, sdid := range k.sdids {
+		if found[i].Err != nil || found[i].Domain != sdid {
+			return false
+		}
+	}
+	if len(found) == 0 {
+		return true
 	}
 	if a.samples == nil {
 		a.samples = make(map[string][]byte)

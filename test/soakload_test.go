@@ -21,9 +21,9 @@ type kind struct {
 	sender string
 	to     func(*load) string // empty: none yet
 	from   string
-	body   int // lines
-	sdid   string
-	home   string // where it arrives; empty: where it was sent to
+	body   int      // lines
+	sdids  []string // that sign, the uppermost first; none: it is not signed
+	home   string   // where it arrives; empty: where it was sent to
 }
 
 const union = "board@union.example"
@@ -31,10 +31,10 @@ const union = "board@union.example"
 func student(*load) string { return "student@receiver.example" }
 
 var kinds = []kind{
-	{name: "kept", sender: kept, to: student, from: own, body: 10, sdid: customer},
-	{name: "big", sender: kept, to: student, from: own, body: 20000, sdid: customer},
-	{name: "rewritten", sender: union, to: student, from: "Board <" + union + ">", body: 10, sdid: platforms},
-	{name: "platform", sender: "lms@courseware.nl", to: student, from: "LMS <lms@courseware.nl>", body: 10, sdid: platforms},
+	{name: "kept", sender: kept, to: student, from: own, body: 10, sdids: []string{customer}},
+	{name: "big", sender: kept, to: student, from: own, body: 20000, sdids: []string{customer}},
+	{name: "rewritten", sender: union, to: student, from: "Board <" + union + ">", body: 10, sdids: []string{"reply." + platforms, platforms}},
+	{name: "platform", sender: "lms@courseware.nl", to: student, from: "LMS <lms@courseware.nl>", body: 10, sdids: []string{platforms}},
 	{name: "stranger", client: "203.0.113.9", sender: "someone@stranger.example", to: student, from: "someone@stranger.example", body: 10},
 	{name: "bounce", client: "203.0.113.10", to: (*load).bounceAddress, from: "MAILER-DAEMON@mx.receiver.example", body: 10, home: union},
 	{name: "reply", client: "203.0.113.11", sender: "student@receiver.example", to: (*load).replyAddress, from: "student@receiver.example", body: 10, home: union},
