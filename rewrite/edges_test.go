@@ -82,6 +82,8 @@ func TestForwardedFrom(t *testing.T) {
 		{"somebody, at a host without a name", "x@elsewhere.example", none, rewrite.Forward, false, ""},
 		{"unreadable, at a host without a name", `"x <a@elsewhere.example>`, none, rewrite.Forward, true, "cannot be read"},
 		{"not standard, at a host without a name", "Jane, Doe <x@elsewhere.example>", none, rewrite.Forward, false, ""},
+		{"in a name that can be read", `"ceo@courseware.nl" <x@elsewhere.example>`, vps, rewrite.Forward, false, ""},
+		{"in an unreadable one, in wide letters, with a comment", "\"x <a@c\uff4furse(x)ware.nl>", vps, rewrite.Refuse, false, ""},
 		{"in an unreadable one", `"x <a@courseware.nl>`, vps, rewrite.Refuse, false, ""},
 		{"comment in the domain", `"x <a@course(x)ware.nl>`, vps, rewrite.Refuse, false, ""},
 		{"after a parenthesis that opens nothing", `")x <a@course(x)ware.nl>`, vps, rewrite.Refuse, false, ""},

@@ -9,8 +9,8 @@
 // Nothing in the tree is changed: the compiler reads the files through an overlay. It compiles the
 // tests of a package once, with all mutants in it, and the environment chooses one. A mutant runs
 // through the quick tests, and through the slow ones only when those pass; the first that fails ends
-// it. Exit status 1: there are survivors that equivalent.txt does not list, or lines in it that fit
-// nothing.
+// it. With GOGC=800 in the environment rewrite takes half the time. Exit status 1: there are
+// survivors that equivalent.txt does not list, or lines in it that fit nothing.
 package main
 
 import (

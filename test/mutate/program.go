@@ -110,6 +110,6 @@ func (p program) run(ctx context.Context, mutant int, arguments []string) (outpu
 	limited := fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, memory)
 	command := exec.CommandContext(ctx, "sh", append([]string{"-c", limited, p.path(), "-test.failfast"}, arguments...)...)
 	command.Dir = p.pkg
-	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", variable, mutant), "GOGC=800") // time is dearer than memory
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", variable, mutant))
 	return command.CombinedOutput()
 }
