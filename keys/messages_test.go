@@ -110,7 +110,7 @@ var harmless = []struct {
 	change func(string) string
 }{
 	{"trace fields above", above("Return-Path: <a@b.example>\r\nReceived: by x")},
-	{"Subject folded anew", replace("Your course", "Your\r\n\tcourse")},
+	{"Subject folded again", replace("Your course", "Your\r\n\tcourse")},
 	{"white space at line ends", replace("welcome.", "welcome. \t")},
 	{"blank lines at the end", func(m string) string { return m + "\r\n\r\n" }},
 }

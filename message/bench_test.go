@@ -12,7 +12,7 @@ func BenchmarkParseFrom(b *testing.B) {
 		{"plain", " Academy <academy@yourorganisationname.nl>"},
 		{"encoded", " =?utf-8?Q?Acad=C3=A9mie?= =?utf-8?B?IFpvw6s=?= <academy@yourorganisationname.nl>"},
 		{"U-label", " Academy <academy@münchen.example>"},
-		{"mended", " Doe, John <academy@yourorganisationname.nl>"},
+		{"repaired", " Doe, John <academy@yourorganisationname.nl>"},
 		{"100kB", strings.Repeat("(x) ", 25_000) + "academy@yourorganisationname.nl"},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

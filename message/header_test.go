@@ -149,7 +149,7 @@ func TestFold(t *testing.T) {
 		{"more than that", "a" + strings.Repeat(" ", 61) + "b", " a b"},
 		{"folded before a run of blanks", word + " " + word + "     " + word, " " + word + " " + word + "\r\n     " + word},
 		{"a fold is undone", " a\r\n b", " a b"},
-		{"folded anew", strings.Join([]string{word, word, word, word}, " "), " " + word + " " + word + "\r\n " + word + " " + word},
+		{"folded again", strings.Join([]string{word, word, word, word}, " "), " " + word + " " + word + "\r\n " + word + " " + word},
 		{"a line of 78 octets", strings.Repeat("x", 76-len("Name")) + " y", " " + strings.Repeat("x", 76-len("Name")) + "\r\n y"},
 		{"long word", strings.Repeat("x", 100), "\r\n " + strings.Repeat("x", 100)},
 		{"bare line ends", "a\rb\nc\r\nBcc: d", " a␍b␊c␍␊Bcc: d"},

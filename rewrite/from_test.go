@@ -11,7 +11,7 @@ import (
 )
 
 // TestFromTemplate: what stands in the platform's address is the tenant's and its author's, in plain
-// characters; where something is missing, it is nobody's.
+// characters; where something is missing, the platform's noreply.
 func TestFromTemplate(t *testing.T) {
 	table := cases.NewCast(t).Table(t)
 	for _, test := range []struct{ template, author, want string }{

@@ -534,7 +534,7 @@ func (d draw) from() string {
 		strings.Repeat("é", 700), long[0], long[1], long[2], long[3], "Team:", "Courseware", "{name}", "a\r\n b", "A  \t B", "=?utf-8?B?"+strings.Repeat("w6k", 300)+"?=")
 	spec := d.address()
 	switch d.IntN(16) {
-	case 14, 15: // many, and perhaps one that has to be written anew
+	case 14, 15: // many, and perhaps one that has to be written again
 		var all []string
 		for i := range d.IntN(60) {
 			all = append(all, name+" <"+strings.Repeat("a", d.IntN(400))+string(rune('a'+i%26))+d.of("@", "@", " @")+d.of("yourorganisationname.nl", "museum.example")+">")

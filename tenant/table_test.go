@@ -103,7 +103,7 @@ func TestOwner(t *testing.T) {
 		{"a whole top-level domain", "a.b.nl", "top", "nl"},
 		{"its apex", "nl", "", ""},
 		{"one label", "org", "", ""},
-		{"nobody's", "example.com", "", ""},
+		{"no tenant's", "example.com", "", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

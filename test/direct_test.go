@@ -238,7 +238,7 @@ func TestDirect(t *testing.T) {
 	t.Log("Postfix itself refuses forged bounces, and knows ours")
 	s.forgedBounces(got.ReversePath)
 
-	t.Log("a probe of Postfix's own follows the direct route, and is nobody's mail")
+	t.Log("a probe of Postfix's own follows the direct route, and belongs to no tenant")
 	s.probes()
 }
 

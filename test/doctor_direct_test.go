@@ -53,7 +53,7 @@ func (p *premises) tenants(text string) {
 
 // TestDoctorDirect: where mail is delivered directly, a good installation has no error; each thing
 // that keeps Postfix from our tables, or mail from its way, is found, and what doctor says to do
-// mends it.
+// fixes it.
 func TestDoctorDirect(t *testing.T) {
 	p := directHospital(t)
 	queue := p.postfix.QueueDir
@@ -88,7 +88,7 @@ func TestDoctorDirect(t *testing.T) {
 	for _, c := range []struct {
 		what, setting, level string
 		words                []string
-		mends                bool
+		fixes                bool
 	}{
 		{"no transport_maps", "transport_maps =", "error", []string{"transport_maps does not name our socketmap, it is empty", "goes by MX", "postconf -c " + p.postfix.ConfigDir + " -e 'transport_maps = " + way + "'"}, true},
 		{"no policy", "smtp_tls_policy_maps =", "error", []string{"smtp_tls_policy_maps does not name our socketmap", tls}, true},
@@ -118,7 +118,7 @@ func TestDoctorDirect(t *testing.T) {
 			name, _, _ := strings.Cut(c.setting, " =")
 			p.postconf(c.setting)
 			f := p.doctor().finds(t, c.level, c.words...)
-			if c.mends {
+			if c.fixes {
 				p.undo(f)
 			} else {
 				p.postconf(name + " = " + good[name])

@@ -202,7 +202,7 @@ func take(t *testing.T, d postfix.Delivery) delivered {
 	return got
 }
 
-// compare holds what arrived against what the plan foretells.
+// compare holds what arrived against what the plan predicts.
 func (h *house) compare(t *testing.T, got delivered, m message.Message, body []byte) {
 	t.Helper()
 	m.QueueID = got.queueID

@@ -28,7 +28,7 @@ const selftestTenants = `  - id: yourorg
 `
 
 // TestSelftest sends the two messages of onbehalf selftest through a real Postfix and
-// the real daemon. Both arrive as the command foretells, marked alike and signed.
+// the real daemon. Both arrive as the command predicts, marked alike and signed.
 func TestSelftest(t *testing.T) {
 	p := openPremises(t, selftestTenants)
 	p.publish(p.key("xn--mnchen-3ya.example"))

@@ -145,7 +145,7 @@ func TestDMARC(t *testing.T) {
 	}
 }
 
-// TestDMARCBehindWildcard: a wildcard's alias stands in nobody's way.
+// TestDMARCBehindWildcard: the alias of a wildcard changes nothing.
 func TestDMARCBehindWildcard(t *testing.T) {
 	advisor := publish.Advisor{Platform: platform(t, "", "192.0.2.7"), Keys: new(keys.Ring)}
 	if r := find(t, advisor.Tenant(parse(t, "_dmarc.x.nl CNAME d.y.nl\nonbehalf-wildcard-test.x.nl CNAME d.y.nl"), customer(t, "x.nl")), publish.DMARC, "_dmarc.x.nl"); r.At != "" || len(r.Remarks) > 0 {

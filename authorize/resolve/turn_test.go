@@ -59,8 +59,8 @@ func TestTook(t *testing.T) {
 	}
 }
 
-// TestNoTurn: where the deadline would come before the turn, it is said at once, and is nobody's
-// silence.
+// TestNoTurn: where the deadline would come before the turn, it is said at once, and no server is
+// blamed for it.
 func TestNoTurn(t *testing.T) {
 	t.Parallel()
 	c := crowded(t)

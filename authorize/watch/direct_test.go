@@ -72,7 +72,7 @@ func TestDirectProof(t *testing.T) {
 }
 
 // TestDirectProofAbove holds that it is also told of domains that a name above them proves, be that
-// name nobody's, the tenant's by a wildcard alone, or another tenant's.
+// name no tenant's, the tenant's by a wildcard alone, or another tenant's.
 func TestDirectProofAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const apex, site = "group.example", "site.group.example"
@@ -80,7 +80,7 @@ func TestDirectProofAbove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, others := range map[string][]string{"nobody's": nil, "another's": {apex}} {
+		for name, others := range map[string][]string{"no tenant's": nil, "another's": {apex}} {
 			ring := new(keys.Ring)
 			one := signing(t, ofTown(t, "sites", "*."+apex), ring, apex, "cw1")
 			one.Direct = tenant.Direct{Domains: []message.Domain{dom(t, site)}, NextHop: hop}

@@ -78,7 +78,7 @@ func TestManyBelow(t *testing.T) {
 		name := func(i int) message.Domain { return dom(t, fmt.Sprintf("n%d.wild.example", i)) }
 		n := newTown()
 		gen := n.generation(tableOf(t, ofTown(t, "wild", "*.wild.example"), ofTown(t, "other", "*.other.example")), nil)
-		gen.rules.ActiveEvery = 4 * 24 * time.Hour // lest the test takes long
+		gen.rules.ActiveEvery = 4 * 24 * time.Hour // so that the test is quick
 		w := watchIn(t, n, gen).run()
 		flood := func(from, to int) {
 			for i := from; i < to; i++ {
@@ -98,7 +98,7 @@ func TestManyBelow(t *testing.T) {
 		if watched() != maxBelow || len(w.log.with("too many domains below a wildcard")) != 1 {
 			t.Errorf("%d are watched, and the log says %q", watched(), w.log.with("too many"))
 		}
-		if err := w.Adopt(gen); err != nil { // which counts anew
+		if err := w.Adopt(gen); err != nil { // which counts from zero
 			t.Fatal(err)
 		}
 		flood(3000, 3100)

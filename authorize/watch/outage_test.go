@@ -241,7 +241,7 @@ func TestDeadAfterRestart(t *testing.T) {
 			w.Seen(d)
 		}
 		for _, d := range []string{"courseware.nl", "bounces.courseware.nl", "dead.example"} {
-			n.slow[d] = time.Minute // lest one of these tells
+			n.slow[d] = time.Minute // so that none of these answers
 		}
 		w.run()
 		after(50 * time.Second)

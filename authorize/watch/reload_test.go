@@ -372,7 +372,7 @@ func TestAuthorizedForAnAfternoon(t *testing.T) {
 	ring := new(keys.Ring)
 	signed := signing(t, ofTown(t, "one"), ring, "one.example", "cw1")
 	tenants := func(decides tenant.Authorization, others ...*tenant.Tenant) []*tenant.Tenant {
-		one := ofTown(t, "one", "*.one.example") // so that the apex itself is nobody's
+		one := ofTown(t, "one", "*.one.example") // so that no tenant owns the apex itself
 		one.Identities, one.Authorization = signed.Identities, decides
 		return append(others, one)
 	}

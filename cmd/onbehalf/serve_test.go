@@ -249,7 +249,7 @@ func TestReloadRefuses(t *testing.T) {
 		}
 	}
 	if status := d.reload(good); !strings.Contains(status, "STATUS=ok:") {
-		t.Errorf("mended: status %q", status)
+		t.Errorf("fixed: status %q", status)
 	}
 }
 

@@ -107,7 +107,7 @@ func testBooted(t *testing.T, r *root) {
 		becomes active systemctl is-active onbehalf
 		install_deb ./old.deb`)
 
-	t.Log("a configuration that is mended starts by itself, with mail waiting")
+	t.Log("a configuration that is fixed starts by itself, with mail waiting")
 	r.run(t, `echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml
 		fails systemctl restart onbehalf
 		load waiting 1 & waiting=$!
