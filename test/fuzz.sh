@@ -17,6 +17,9 @@ done >"$folder/tests"
 
 # By default a test spends up to a minute on making one input smaller, which may be all the time
 # that it has: where inputs are long, 10 executions instead of 100,000. Here it tries 100 times.
+#
+# A fuzz test whose time ends in the middle of a step may fail with "context deadline exceeded" and
+# nothing else (a race in go before 1.27, golang/go issue 75804). It has found nothing: what it finds, it writes down.
 # shellcheck disable=SC2016 # the shells of xargs expand this
 one='
 	cd "$1" || exit 1
@@ -25,6 +28,13 @@ one='
 	if "$folder/$1/fuzz" -test.run "^\$" -test.fuzz "^$2\$" -test.fuzztime "$time" -test.fuzzminimizetime 100x \
 		-test.fuzzcachedir "$cache/$1" -test.parallel 1 -test.timeout 30m >"$log" 2>&1
 	then
+		status=0
+	elif grep -q "^    context deadline exceeded\$" "$log" && ! grep -q "Failing input written\|^panic:\|testdata/fuzz" "$log"; then
+		status=0
+	else
+		status=1
+	fi
+	if [ "$status" = 0 ]; then
 		echo "$1 $2: $(sed -n "s/^fuzz: elapsed: [^,]*, \(execs: [0-9]*\).*/\1/p" "$log" | tail -n 1)"
 	else
 		echo "$1 $2: FAILED"
