@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -146,7 +148,7 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	if !filepath.IsAbs(name) {
 		whole = filepath.Join(folder, name)
 	}
-	if _, err := os.Stat(whole); err != nil && !quotable(name) {
+	if _, err := os.Stat(whole); errors.Is(err, fs.ErrNotExist) && !quotable(name) {
 		d.fail(path, quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
 		d.void(path)
 		return ""

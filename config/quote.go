@@ -95,7 +95,7 @@ const (
 
 // isRandom reports whether a word looks like a key or secret in base64, base32 or hexadecimal.
 func isRandom(word string) bool {
-	if len(word) < leastRandom {
+	if len(word) < leastRandom || isTyped(word) {
 		return false
 	}
 	changes, run, digits, inHex := 0, 0, 0, true // of the run: groups of digits, and whether it is hexadecimal
@@ -122,6 +122,22 @@ func isRandom(word string) bool {
 	}
 	isACE := strings.HasPrefix(word, "xn--") || strings.Contains(word, ".xn--") // RFC 5890 section 2.3.2.1
 	return changes >= 4 && 8*changes >= len(word) && !isACE
+}
+
+// isTyped reports whether a word is made as names are: of short parts in small letters and digits,
+// with hyphens, dots or slashes between, as in a UUID, a path or the name of a host. A part alone may be as long as
+// an ObjectID, which is hexadecimal.
+func isTyped(word string) bool {
+	const longest, longestID = 16, 24
+	parts := strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune("-._/", r) })
+	for _, part := range parts {
+		small := strings.TrimLeft(part, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+		hex := strings.TrimLeft(part, "abcdef0123456789") == ""
+		if !small || len(part) > longest && !(hex && len(part) <= longestID) {
+			return false
+		}
+	}
+	return len(parts) > 0
 }
 
 // classOf returns a, A, 0 or + for a character like these, else a dot.

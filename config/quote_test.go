@@ -184,7 +184,10 @@ func TestQuotable(t *testing.T) {
 		"yourorganisationname.nl", "*.university.example", "mail01.eu-west-1.compute.example", "xn--80ak6aa92e.xn--p1ai",
 		"/etc/onbehalf/keys/university.example-cw1.pem", "/var/spool/postfix/onbehalf/milter.sock", "unix:/tmp/TestServe1234567890/001/milter.sock",
 		"lms-yourorg@courseware.nl", "[mx.example.org]:25", "2001:db8:1a2b:3c4d:5e6f::1/64", "1d12h30m", "{local}+{tenant}@via.courseware.nl",
-		"Example University of Applied Sciences 2024", "VerySpecialPlatformName", "s20240501", "ONBEHALF_PLATFORM_SENDING_IPS",
+		"Example University of Applied Sciences 2024", "VerySpecialPlatformName", "s20240501",
+		"[mx0a-00123b01.pphosted.com]:25", "mx0b-001c4f02.pphosted.com", "[a1b2c3d4.mx.srv.dfn.de]:25", "cw-20261126t1740-a1b2c3d4",
+		"7c9e6679-7425-40de-944b-e07fc1f90ae7", "7c9e6679-7425-40de-944b-e07fc1f90ae7.pem", "507f1f77bcf86cd799439011", "dev-a1b2c3d4e5.example-university.nl",
+		"unix:/run/ctr/7c9e6679-7425-40de-944b-e07fc1f90ae7/milter.sock", "ONBEHALF_PLATFORM_SENDING_IPS",
 	} {
 		if !quotable(s) || redact(s) != s {
 			t.Errorf("%s is not shown", s)

@@ -103,7 +103,10 @@ func (s *Server) Serve(listener net.Listener) error {
 }
 
 // Connections returns how many there are, and how many had to go.
-func (s *Server) Connections() socket.Counts { return s.gate.Counts() }
+func (s *Server) Connections() socket.Counts {
+	s.once.Do(s.init) // who asks for Limits next finds the defaults in them
+	return s.gate.Counts()
+}
 
 // converse negotiates, and hands the connection over to a library server of its own: then NewMilter
 // knows its connection, and an error on one ends nothing else.

@@ -94,12 +94,16 @@ func kindOf(to message.Address, d srs.Decoded) Kind {
 }
 
 // NewCodec returns the codec of a platform's bounce and reply addresses at an instant.
-func NewCodec(of tenant.SRS, now time.Time) srs.Codec {
+func NewCodec(of tenant.SRS, now time.Time) srs.Codec { return codecAt(of, now, now) }
+
+// codecAt is a codec for a time that it may be besides. What is due to end by the system's clock
+// (accept_classic_until) does so by no other.
+func codecAt(of tenant.SRS, at, now time.Time) srs.Codec {
 	s := srs.Settings{MaxAge: of.MaxAge, Classic: of.TakesClassic(now), ClassicHashMin: of.ClassicHashMin}
 	for _, secret := range of.Secrets {
 		s.Secrets = append(s.Secrets, secret.Octets())
 	}
-	return srs.New(s, now)
+	return srs.New(s, at)
 }
 
 // decode reads an address that is ours to route. Bounce and reply addresses do not
@@ -112,7 +116,7 @@ func decode(to message.Address, s *tenant.Snapshot, now time.Time, besides []tim
 	decoded, err := NewCodec(s.Platform().SRS, now).Decode(to)
 	for _, at := range besides {
 		if err != nil {
-			if then, bad := NewCodec(s.Platform().SRS, at).Decode(to); bad == nil {
+			if then, bad := codecAt(s.Platform().SRS, at, now).Decode(to); bad == nil {
 				decoded, err = then, nil
 			}
 		}

@@ -235,6 +235,21 @@ func answers(path string) bool {
 	return n == 1
 }
 
+// TestTouchedFile: a socket file that somebody gives another time is still ours.
+func TestTouchedFile(t *testing.T) {
+	path := filepath.Join(newFolder(t), "s")
+	listener, err := Listen("unix", path)
+	must(t, err)
+	defer listener.Close()
+	must(t, os.Chtimes(path, time.Now(), time.Now().Add(time.Hour)))
+	for range 2 {
+		listener.check(slog.New(slog.NewTextHandler(new(logText), nil)))
+		if s := listener.State(); s != (State{}) || !isAt(listener.file, path) {
+			t.Errorf("state is %+v", s)
+		}
+	}
+}
+
 // TestRemovedFile: within a few seconds the socket is there again, with its mode; the log and the
 // state say so. Who had connected before is served on.
 func TestRemovedFile(t *testing.T) {

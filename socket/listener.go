@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Listener is a net.Listener that was opened by Listen. It may be used by many goroutines.
@@ -113,6 +115,10 @@ func (l *Listener) check(log *slog.Logger) {
 		l.state.Problem, l.state.Since = "", time.Time{}
 		return
 	}
+	if now, ours := l.touched(); ours {
+		l.file = now
+		return
+	}
 	inner, file, err := bind(l.network, l.address)
 	if err != nil {
 		l.unreachable(err, log)
@@ -124,6 +130,29 @@ func (l *Listener) check(log *slog.Logger) {
 	l.state = State{Reopened: time.Now()}
 	log.Warn("a socket file was removed, and was created again", "socket", l.address,
 		"remedy", "find out what removes files in its folder; mail that arrived meanwhile was deferred")
+}
+
+// touched reports whether the file is ours all the same, and somebody has only given it another
+// time: then whoever connects there reaches this process.
+func (l *Listener) touched() (now fs.FileInfo, ours bool) {
+	now, err := os.Lstat(l.address)
+	if err != nil || !os.SameFile(l.file, now) {
+		return nil, false
+	}
+	conn, err := net.DialTimeout(l.network, l.address, time.Second)
+	if err != nil {
+		return nil, false
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return nil, false
+	}
+	raw.Control(func(fd uintptr) {
+		peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) // of listen(2)
+		ours = err == nil && int(peer.Pid) == os.Getpid()
+	})
+	return now, ours
 }
 
 // unreachable notes why the socket cannot be created again, and logs it once.

@@ -103,6 +103,7 @@ func (d *daemon) wait(ctx context.Context, ends <-chan string, failed <-chan err
 
 // stop lets messages that have come to the end of their header finish.
 func (d *daemon) stop(why string) error {
+	time.AfterFunc(stopTime, d.endHard)
 	d.notify("STOPPING=1\nSTATUS=letting messages under way finish")
 	d.log.Info("stopping", "why", why)
 	noReload := make(chan struct{})

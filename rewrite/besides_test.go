@@ -1,0 +1,33 @@
+package rewrite_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"onbehalf/message"
+	"onbehalf/rewrite"
+	"onbehalf/srs"
+	"onbehalf/tenant"
+	"onbehalf/test/cases"
+)
+
+// TestClassicEndsByTheClock: accept_classic_until ends by the system's clock, whatever other time it
+// may be besides: a host that once booted in the year 2000 must not take such addresses for ever.
+func TestClassicEndsByTheClock(t *testing.T) {
+	table := cases.NewCast(t).Table(t)
+	platform := *table.Platform()
+	platform.SRS.ClassicUntil = cases.Now
+	s := must(tenant.NewTable(&platform, table.Tenants())).Snapshot()
+	author := must(message.ParseAddress("ann@club.example"))
+	to := message.PathOf(rewrite.NewCodec(platform.SRS, cases.Now).ClassicBounce(author, platform.Bounce))
+	if _, ours, err := rewrite.Route(message.Path{}, to, s, cases.Now); !ours || err != nil {
+		t.Fatalf("before the end: %v, %v", ours, err)
+	}
+	after := cases.Now.Add(48 * time.Hour)
+	for _, besides := range [][]time.Time{nil, {cases.Now}, {cases.Now.AddDate(-26, 0, 0)}} {
+		if x, _, err := rewrite.Route(message.Path{}, to, s, after, besides...); !errors.Is(err, srs.ErrForged) {
+			t.Errorf("besides %v: leads to %s, %v", besides, x.To, err)
+		}
+	}
+}
