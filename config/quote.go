@@ -21,6 +21,9 @@ func quoted(s string) string {
 	return strconv.Quote(clipped(s))
 }
 
+// Quoted is how a command shows an argument in an error: as a finding shows a value.
+func Quoted(s string) string { return quoted(s) }
+
 // bare is quoted without the quotation marks.
 func bare(s string) string {
 	if !quotable(s) {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/daemon"
+	"onbehalf/config"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 )
@@ -42,7 +43,7 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 		return err
 	}
 	if tenantID != "" && now.Table().Snapshot().Tenant(tenantID) == nil {
-		return fmt.Errorf("there is no tenant %q", tenantID)
+		return fmt.Errorf("there is no tenant %s", config.Quoted(tenantID))
 	}
 	codec := rewrite.NewCodec(now.Platform.SRS, time.Now())
 	if classic {

@@ -46,7 +46,7 @@ overwritten.`,
 
 func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
 	if !tenant.ValidSelector(id.Selector) {
-		return misuse("--selector: %q is not made of letters, digits and inner hyphens; choose one like cw1", id.Selector)
+		return misuse("--selector: %s is not made of letters, digits and inner hyphens; choose one like cw1", config.Quoted(id.Selector))
 	}
 	if folder == "" {
 		folder = p.keysDir()

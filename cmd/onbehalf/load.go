@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"onbehalf/cmd/onbehalf/daemon"
+	"onbehalf/config"
 )
 
 // need loads for a command that cannot go on without; findings go to standard
@@ -30,7 +31,7 @@ func (p *program) recall(now *daemon.Generation) {
 func noTenant(id string, now *daemon.Generation) error {
 	const most = 20
 	if len(now.Tenants) == 0 {
-		return fmt.Errorf("there is no tenant %q, nor any other", id)
+		return fmt.Errorf("there is no tenant %s, nor any other", config.Quoted(id))
 	}
 	var ids []string
 	for _, t := range now.Tenants {
@@ -40,5 +41,5 @@ func noTenant(id string, now *daemon.Generation) error {
 	if len(ids) > most {
 		known += fmt.Sprintf(" and %d more", len(ids)-most)
 	}
-	return fmt.Errorf("there is no tenant %q; there are: %s", id, known)
+	return fmt.Errorf("there is no tenant %s; there are: %s", config.Quoted(id), known)
 }

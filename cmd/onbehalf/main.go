@@ -76,6 +76,7 @@ func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "onbehalf",
 		Short:         "Send mail on behalf of customers, so that it arrives",
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          needsCommand,
@@ -85,6 +86,7 @@ func (p *program) root() *cobra.Command {
 			return err
 		},
 	}
+	root.SetVersionTemplate(versionLine() + "\n")
 	root.PersistentFlags().StringVar(&p.config, "config", config.DefaultFile, "main configuration file")
 	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.demo(), p.docs(), p.version())
 	addExamples(root)

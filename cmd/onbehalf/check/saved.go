@@ -2,19 +2,23 @@ package check
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
 
 	"onbehalf/authorize"
+	"onbehalf/disk"
 	"onbehalf/tenant"
 )
 
 // Saved are observations, by the id of the tenant; empty: the platform's.
 type Saved map[string]authorize.Observation
 
+// maxSaved bounds a file of observations: a tenant takes some kilobytes.
+const maxSaved = 256 << 20
+
 // ReadSaved reads what onbehalf check --json has printed into a file.
 func ReadSaved(path string) (Saved, error) {
-	text, err := os.ReadFile(path)
+	text, err := disk.Read(path, maxSaved)
 	if err != nil {
 		return nil, err
 	}
@@ -22,8 +26,11 @@ func ReadSaved(path string) (Saved, error) {
 		Tenant      string
 		Observation *authorize.Observation
 	}
-	if err := json.Unmarshal(text, &results); err != nil {
-		return nil, fmt.Errorf("%s: not the output of onbehalf check --json: %w", path, err)
+	switch err := json.Unmarshal(text, &results); {
+	case errors.As(err, new(*json.UnmarshalTypeError)), errors.As(err, new(*json.SyntaxError)): // whose texts speak of Go
+		return nil, fmt.Errorf("%s is not the output of onbehalf check --json", path)
+	case err != nil:
+		return nil, fmt.Errorf("%s is not the output of onbehalf check --json: %w", path, err)
 	}
 	saved := make(Saved)
 	for _, r := range results {

@@ -23,6 +23,9 @@ func ed25519Alone(conf *config.Config) config.Findings {
 	var findings config.Findings
 	seen := make(map[*tenant.Tenant]bool)
 	for _, file := range conf.Keys {
+		seen[file.Tenant] = seen[file.Tenant] || len(file.Refused) > 0 // it may be RSA, and has a finding of its own
+	}
+	for _, file := range conf.Keys {
 		ids := conf.Platform.Identities
 		if file.Tenant != nil {
 			ids = file.Tenant.Identities

@@ -32,7 +32,13 @@ func (g *Generation) Summary() string {
 	for _, t := range g.Tenants {
 		domains += len(t.Domains)
 	}
-	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(g.Tenants), domains, len(g.Keys))
+	held := 0
+	for _, file := range g.Keys {
+		if g.KeyError(file.Path) == nil {
+			held++
+		}
+	}
+	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(g.Tenants), domains, held)
 }
 
 // KeyError returns why a key file that the configuration names cannot be used; nil: it was read.
