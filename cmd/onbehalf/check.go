@@ -25,8 +25,8 @@ func (p *program) check() *cobra.Command {
 	var mailHost string
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
-		Short: "Look into DNS now: what is there, what is wrong, what a receiver says",
-		Long: `Look into the DNS of the tenant of that id as it is now; without an id, into that of
+		Short: "Look up DNS now: what is there, what is wrong, what a receiver says",
+		Long: `Look up the DNS of the tenant of that id as it is now; without an id, into that of
 the platform and of all tenants. For each mechanism it says what is found, what is
 wanted, what is wrong in words and what to do; then by which row of the decision table a
 message leaves, and what a receiver says of it. The daemon need not run, and does not
