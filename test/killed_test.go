@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -44,7 +45,8 @@ func (f *faults) killed() {
 	f.well()
 
 	f.stop()
-	c := &cutter{kill: func() { syscall.Kill(f.daemon.Process.Pid, syscall.SIGKILL) }}
+	var pid atomic.Int64 // of the daemon
+	c := &cutter{kill: func() { syscall.Kill(int(pid.Load()), syscall.SIGKILL) }}
 	socket := "unix:" + f.postfix.QueueDir + "/onbehalf/milter.sock"
 	c.daemon = f.folder + "/behind.sock"
 	f.configure(socket, "unix:"+c.daemon)
@@ -54,6 +56,7 @@ func (f *faults) killed() {
 	go c.serve(listener)
 	for _, m := range moments {
 		f.serve()
+		pid.Store(int64(f.daemon.Process.Pid))
 		c.arm(m)
 		reply := f.attempt()
 		f.daemon.Wait()

@@ -152,7 +152,7 @@ var servedTenants = []served{
 	{id: "directsend", server: "eager", tls: "may", envelope: "author", status: 1, kinds: "reject-direct-send", says: "Set direct.envelope: bounce"},
 	{id: "bounce", server: "eager", tls: "may", status: 0, says: "which mail does not have"},
 	{id: "old", server: "old", tls: "verify", status: 1, kinds: "certificate-expired", says: "has expired"},
-	{id: "selfmade", server: "selfmade", tls: "verify", status: 1, kinds: "certificate-trust", says: "no authority that is trusted here"},
+	{id: "selfmade", server: "selfmade", tls: "verify", status: 1, kinds: "certificate-trust", says: "not an authority that is trusted here"},
 	{id: "client", server: "client", tls: "may", status: 1, kinds: "not-our-ip", says: "Client host rejected: Access denied"},
 	{id: "certified", server: "certified", tls: "encrypt", status: 0, says: "it asked for ours"},
 	{id: "closed", tls: "may", status: 1, kinds: "connection-refused", says: "Check the port"},
