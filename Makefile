@@ -51,7 +51,7 @@ fuzz: ## fuzzing, FUZZTIME (a minute) for each fuzz test, one on each processor 
 soak: peers ## a host under load, reloads and faults for SOAKTIME (10 minutes): what is lost, twice, unsigned, and what grows
 	SOAKTIME=$(SOAKTIME) go test -run '^TestSoak$$' -count 1 -v -timeout 24h ./test
 
-mutate: ## change one condition at a time in TARGETS (all: ten minutes), and list what no test notices
+mutate: ## change one condition at a time in TARGETS (all: half an hour), and list what no test notices
 	go run ./test/mutate $(TARGETS)
 
 deb: ## bin/onbehalf_VERSION_ARCH.deb for amd64 and arm64: no root, any system with Go and git

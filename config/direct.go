@@ -46,13 +46,13 @@ func (e *entry) direct() tenant.Direct {
 // parseNextHop reads HOST:PORT, [HOST]:PORT or an address. Brackets turn off the lookup of
 // MX records, and belong around an address that has a port.
 func parseNextHop(s string) (tenant.NextHop, error) {
-	bad := remedy.New(`write one like "[mx.example.org]:25"`, "%s is not a next hop", quoted(s))
+	bad := remedy.New(`write one like "[mx.example.org]:25"`, "%s is not a next hop", Quoted(s))
 	if !quotable(s) {
 		return tenant.NextHop{}, bad
 	}
 	host, port, hasPort := cutLast(s, ":")
 	if ip, err := parseIP(host); err == nil && hasPort && strings.Contains(host, ".") {
-		return tenant.NextHop{}, remedy.New(fmt.Sprintf("write [%s]:%s", ip, port), "%s has an address without brackets", quoted(s))
+		return tenant.NextHop{}, remedy.New(fmt.Sprintf("write [%s]:%s", ip, port), "%s has an address without brackets", Quoted(s))
 	}
 	hop, err := tenant.ParseNextHop(s)
 	if err != nil || !hop.Name.IsZero() && (!hasPort || strings.HasSuffix(s, "]")) {

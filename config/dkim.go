@@ -18,7 +18,7 @@ func (l *loader) dkim(d *document, path string, raw []rawDKIM, signers []message
 		d.checkDKIM(at, one, signers)
 		folded := strings.ToLower(one.Selector) // DNS does not know case
 		if seen[folded] && folded != "" {
-			d.fail(at+".selector", quoted(one.Selector)+" is listed twice", "use another selector for each key")
+			d.fail(at+".selector", Quoted(one.Selector)+" is listed twice", "use another selector for each key")
 		}
 		seen[folded] = true
 		l.addKey(d, at+".key", one, signers, t)
@@ -41,11 +41,11 @@ func (d *document) checkDKIM(path string, raw rawDKIM, signers []message.Domain)
 
 func checkSelector(s string, signers []message.Domain) error {
 	if !tenant.ValidSelector(s) || !quotable(s) {
-		return remedy.New("use letters, digits and hyphens, like s1", "%s is not a selector", quoted(s))
+		return remedy.New("use letters, digits and hyphens, like s1", "%s is not a selector", Quoted(s))
 	}
 	for _, signer := range signers {
 		if !(tenant.Identity{SDID: signer, Selector: s}).Fits() {
-			return remedy.New("choose a shorter one", "%s is too long before %s", quoted(s), signer)
+			return remedy.New("choose a shorter one", "%s is too long before %s", Quoted(s), signer)
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func parseGoDuration(s, all string) (time.Duration, error) {
 }
 
 func noDuration(s string) error {
-	return remedy.New("write one like 30s, 5m, 1h or 30d", "%s is not a duration", quoted(s))
+	return remedy.New("write one like 30s, 5m, 1h or 30d", "%s is not a duration", Quoted(s))
 }
 
 // duration reads one; false: it has been reported.

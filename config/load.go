@@ -74,7 +74,7 @@ func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
 	var tenants rawTenants
 	tenants.fill(s, values)
 	if err := decode(raw, defaults(), values, s.environ(main, env)); err != nil {
-		main.fail("", "cannot be decoded: "+quoted(err.Error()), "report this as a bug of onbehalf")
+		main.fail("", "cannot be decoded: "+Quoted(err.Error()), "report this as a bug of onbehalf")
 	}
 	return entries(main, tenants.Tenants)
 }
@@ -149,7 +149,7 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 		whole = filepath.Join(folder, name)
 	}
 	if _, err := os.Stat(whole); errors.Is(err, fs.ErrNotExist) && !quotable(name) {
-		d.fail(path, quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
+		d.fail(path, Quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
 		d.void(path)
 		return ""
 	}

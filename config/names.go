@@ -22,7 +22,7 @@ func parseDomain(s string) (message.Domain, error) {
 		return message.Domain{}, remedy.New(aDomain, "is empty")
 	}
 	if strings.Contains(s, "@") {
-		return message.Domain{}, remedy.New("write its domain alone", "%s is an address", quoted(s))
+		return message.Domain{}, remedy.New("write its domain alone", "%s is an address", Quoted(s))
 	}
 	if err := oddCharacter(s); err != nil {
 		return message.Domain{}, err
@@ -33,9 +33,9 @@ func parseDomain(s string) (message.Domain, error) {
 		cause, fix := remedy.Of(err, aDomain)
 		return d, remedy.New(fix, "%s", cause)
 	case d.Parent().IsZero():
-		return message.Domain{}, remedy.New("write the whole domain", "%s is a single label", quoted(s))
+		return message.Domain{}, remedy.New("write the whole domain", "%s is a single label", Quoted(s))
 	case looksLikeIP(d.String()):
-		return message.Domain{}, remedy.New("no top-level domain is a number", "%s is not a domain", quoted(s))
+		return message.Domain{}, remedy.New("no top-level domain is a number", "%s is not a domain", Quoted(s))
 	}
 	return d, nil
 }
@@ -46,7 +46,7 @@ func parseDomain(s string) (message.Domain, error) {
 func oddCharacter(s string) error {
 	for _, r := range s {
 		if r >= utf8.RuneSelf && !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number) && !strings.ContainsRune("·・׳״\u200c\u200d", r) {
-			return remedy.New("type it with plain ASCII quotation marks and hyphens, or with none", "%s contains %s, which cannot be part of a name", quoted(s), strconv.QuoteRune(r))
+			return remedy.New("type it with plain ASCII quotation marks and hyphens, or with none", "%s contains %s, which cannot be part of a name", Quoted(s), strconv.QuoteRune(r))
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func unique[T comparable](d *document, path string, texts []string, parse func(a
 func (d *document) domains(path string, texts []string) []message.Domain {
 	return unique(d, path, texts, func(at, text string) (message.Domain, bool) {
 		if strings.HasPrefix(text, "*") {
-			d.fail(at, quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
+			d.fail(at, Quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
 			return message.Domain{}, false
 		}
 		domain, err := parseDomain(text)
@@ -124,7 +124,7 @@ func isPublicSuffix(d message.Domain, wildcard bool) bool {
 }
 
 func publicSuffix(d message.Domain, text string) error {
-	return remedy.New("write the domain itself", "%s covers domains of many owners, because %s is a public suffix", quoted(text), d.Unicode())
+	return remedy.New("write the domain itself", "%s covers domains of many owners, because %s is a public suffix", Quoted(text), d.Unicode())
 }
 
 // patterns takes a list of patterns.
@@ -166,7 +166,7 @@ func (d *document) displayName(path, name string) string {
 	if n := utf8.RuneCountInString(name); n > most {
 		d.fail(path, fmt.Sprintf("has %d characters, and no mail program shows that many", n), fmt.Sprintf("shorten it to %d", most))
 	} else if !quotable(name) {
-		d.fail(path, quoted(name)+" is not a name", "write the name that recipients see")
+		d.fail(path, Quoted(name)+" is not a name", "write the name that recipients see")
 	}
 	return name
 }

@@ -23,9 +23,9 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return p, remedy.New("write one like 192.0.2.0/24 or 2001:db8::/32", "%s is not a network", quoted(s))
+		return p, remedy.New("write one like 192.0.2.0/24 or 2001:db8::/32", "%s is not a network", Quoted(s))
 	case p.Addr().Is4In6():
-		return p, remedy.New("write it as IPv4", "%s is an IPv4 network written as IPv6", quoted(s))
+		return p, remedy.New("write it as IPv4", "%s is an IPv4 network written as IPv6", Quoted(s))
 	case p != p.Masked():
 		return p, remedy.New(fmt.Sprintf("write %s for the network or %s for the address", p.Masked(), p.Addr()), "%s has bits set after its prefix", s)
 	}
@@ -35,7 +35,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 func parseIP(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {
-		return netip.Addr{}, remedy.New("write one like 192.0.2.1 or 2001:db8::1", "%s is not an IP address", quoted(s))
+		return netip.Addr{}, remedy.New("write one like 192.0.2.1 or 2001:db8::1", "%s is not an IP address", Quoted(s))
 	}
 	return addr.Unmap(), nil
 }
@@ -63,7 +63,7 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 		addr, err := parseIP(text)
 		switch {
 		case strings.Contains(text, "/"):
-			d.fail(at, quoted(text)+" is a network", "write the addresses one by one")
+			d.fail(at, Quoted(text)+" is a network", "write the addresses one by one")
 		case err != nil:
 			d.failBy(at, err, "")
 		case addr.IsUnspecified() || addr.IsMulticast():
@@ -88,7 +88,7 @@ func (d *document) submitters(path string, raw rawSubmitters, trust tenant.Trust
 		case login == "":
 			d.fail(at, "is empty", "write a login name, or remove it")
 		case seen[login]:
-			d.fail(at, quoted(written)+" is listed twice: logins are compared without case and without trust.realm", "remove one")
+			d.fail(at, Quoted(written)+" is listed twice: logins are compared without case and without trust.realm", "remove one")
 		default:
 			seen[login] = true
 			s.Logins = append(s.Logins, login)
@@ -103,7 +103,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // realm takes what SASL servers put behind the @ of a login.
 func (d *document) realm(path, text string) string {
 	if strings.ContainsAny(text, "@ \t") {
-		d.fail(path, quoted(text)+" is not a realm", "write what follows the @ in logins, like courseware.nl")
+		d.fail(path, Quoted(text)+" is not a realm", "write what follows the @ in logins, like courseware.nl")
 	}
 	return text
 }

@@ -49,7 +49,7 @@ func (l *loader) claimID(e *entry) {
 func (l *loader) claimSubmitters(by *entry, d *document, path string, s tenant.Submitters) {
 	for _, login := range s.Logins {
 		if other, taken := claim(l.claims.logins, login, by); taken {
-			d.fail(path+".logins", fmt.Sprintf("%s is also bound to %s", quoted(login), other), "bind a login to one sender only")
+			d.fail(path+".logins", fmt.Sprintf("%s is also bound to %s", Quoted(login), other), "bind a login to one sender only")
 		}
 	}
 	for _, network := range s.Networks {

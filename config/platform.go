@@ -129,9 +129,9 @@ func (d *document) includeName(path, text string) message.Name {
 	case err != nil:
 		d.failBy(path, err, remedy)
 	case !strings.Contains(name.String(), "."):
-		d.fail(path, quoted(text)+" is a single label", remedy)
+		d.fail(path, Quoted(text)+" is a single label", remedy)
 	case looksLikeIP(name.String()):
-		d.fail(path, quoted(text)+" is not a name; no top-level domain is a number", "write the addresses into platform.sending_ips alone, or "+remedy)
+		d.fail(path, Quoted(text)+" is not a name; no top-level domain is a number", "write the addresses into platform.sending_ips alone, or "+remedy)
 	default:
 		return name
 	}

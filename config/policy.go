@@ -18,7 +18,7 @@ func choice[T ~string](d *document, path, word string, allowed ...T) T {
 		names[i] = string(one)
 	}
 	last := len(names) - 1
-	d.fail(path, quoted(word)+" is not one of the choices", "write "+strings.Join(names[:last], ", ")+" or "+names[last])
+	d.fail(path, Quoted(word)+" is not one of the choices", "write "+strings.Join(names[:last], ", ")+" or "+names[last])
 	return allowed[0]
 }
 

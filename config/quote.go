@@ -7,30 +7,23 @@ import (
 )
 
 // People paste keys and secrets where names belong. What a file holds is therefore shown in a
-// finding only if it looks like something that a person typed. This is decided here alone: quoted
+// finding only if it looks like something that a person typed. This is decided here alone: Quoted
 // for a value, redact for each finding as a whole, whoever wrote the error behind it.
 
 // notShown stands for a value that may be a key or secret.
 const notShown = "[not shown: it looks like a key or a secret]"
 
-// quoted shows text from a file: short, on one line, without control characters; or notShown.
-func quoted(s string) string {
+// Quoted shows text from a file, or an argument of a command: short, on one line, without control
+// characters; or notShown.
+func Quoted(s string) string {
 	if !quotable(s) {
 		return notShown
 	}
 	return strconv.Quote(clipped(s))
 }
 
-// Quoted is how a command shows an argument in an error: as a finding shows a value.
-func Quoted(s string) string { return quoted(s) }
-
-// bare is quoted without the quotation marks.
-func bare(s string) string {
-	if !quotable(s) {
-		return notShown
-	}
-	return strings.Trim(quoted(s), `"`)
-}
+// bare is Quoted without the quotation marks.
+func bare(s string) string { return strings.Trim(Quoted(s), `"`) }
 
 func clipped(s string) string {
 	const most = 60

@@ -172,7 +172,7 @@ func (s *schema) unknownKey(d *document, path string, label *yaml.Node) {
 func join(path string, label *yaml.Node) string {
 	key := label.Value
 	if label.Kind != yaml.ScalarNode || strings.Trim(strings.ToLower(key), "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(key) > 40 {
-		key = quoted(key)
+		key = Quoted(key)
 	}
 	if path == "" {
 		return key

@@ -16,7 +16,7 @@ func parseSize(s string) (int64, error) {
 	n, err := strconv.ParseInt(number, 10, 40)
 	unit, known := units[s[len(number):]]
 	if err != nil || !known || n < 0 {
-		return 0, remedy.New("write one like 64MiB, 512MiB or 2GiB", "%s is not a size", quoted(s))
+		return 0, remedy.New("write one like 64MiB, 512MiB or 2GiB", "%s is not a size", Quoted(s))
 	}
 	return n * unit, nil
 }

@@ -59,9 +59,9 @@ func (l *loader) parseSocket(s string) (Socket, error) {
 		address, err := parseHostPort(rest)
 		return Socket{"tcp", address}, err
 	case strings.HasPrefix(s, "/"):
-		return Socket{}, remedy.New("write unix:"+bare(s), "%s has no family", quoted(s))
+		return Socket{}, remedy.New("write unix:"+bare(s), "%s has no family", Quoted(s))
 	}
-	return Socket{}, remedy.New("write unix:/PATH or inet:HOST:PORT", "%s is not a socket", quoted(s))
+	return Socket{}, remedy.New("write unix:/PATH or inet:HOST:PORT", "%s is not a socket", Quoted(s))
 }
 
 // parseHostPort reads HOST:PORT, and returns it as net.JoinHostPort writes it.
@@ -69,13 +69,13 @@ func parseHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	switch {
 	case err != nil && strings.Count(s, ":") > 1 && !strings.Contains(s, "["):
-		return "", remedy.New("write an IPv6 address in brackets, [::1]:PORT", "%s has too many colons", quoted(s))
+		return "", remedy.New("write an IPv6 address in brackets, [::1]:PORT", "%s has too many colons", Quoted(s))
 	case err != nil || host == "":
-		return "", remedy.New("write both, like 127.0.0.1:8465", "%s is not HOST:PORT", quoted(s))
+		return "", remedy.New("write both, like 127.0.0.1:8465", "%s is not HOST:PORT", Quoted(s))
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return "", remedy.New("write a number from 1 to 65535", "%s is not a port", quoted(port))
+		return "", remedy.New("write a number from 1 to 65535", "%s is not a port", Quoted(port))
 	}
 	host, err = parseHost(host, strings.Contains(s, "["))
 	if err != nil {
@@ -90,7 +90,7 @@ func parseHost(host string, bracketed bool) (string, error) {
 	}
 	name, err := message.ParseDomain(host)
 	if err != nil || bracketed || looksLikeIP(host) || !quotable(host) {
-		return "", remedy.New("write an IP address or a host name", "%s is neither an address nor a host name", quoted(host))
+		return "", remedy.New("write an IP address or a host name", "%s is neither an address nor a host name", Quoted(host))
 	}
 	return name.String(), nil
 }

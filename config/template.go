@@ -16,7 +16,7 @@ func (d *document) fromTemplate(text string, platform message.Domain) (tenant.Te
 	const path = "platform.from"
 	local, name, found := cutLast(text, "@")
 	if !found || local == "" {
-		d.fail(path, quoted(text)+" is not an address", "write one like noreply@"+platform.String())
+		d.fail(path, Quoted(text)+" is not an address", "write one like noreply@"+platform.String())
 		return tenant.Template{}, message.Domain{}
 	}
 	domain, err := parseDomain(name)
@@ -76,7 +76,7 @@ func (e *entry) nameTemplate() tenant.Template {
 	}
 	t, err := tenant.ParseTemplate(e.doc.displayName(e.path+".from_name", e.raw.FromName), "name", "platform", "tenant")
 	if err != nil {
-		e.doc.failBy(e.path+".from_name", err, "write one like "+quoted(standard.String()))
+		e.doc.failBy(e.path+".from_name", err, "write one like "+Quoted(standard.String()))
 	}
 	return t
 }

@@ -67,7 +67,7 @@ func (l *loader) checkID(e *entry) {
 	case id == "":
 		e.doc.require(path, id, "yourorg, for logs, reports and bounce addresses")
 	case !validID(id):
-		e.doc.fail(path, quoted(id)+" is not an id", "use 1 to 40 of a-z, 0-9 and hyphen")
+		e.doc.fail(path, Quoted(id)+" is not an id", "use 1 to 40 of a-z, 0-9 and hyphen")
 	default:
 		l.claimID(e)
 	}

@@ -36,7 +36,7 @@ func (s *schema) wanted(n *yaml.Node) string {
 
 // typeError returns, in words, what YAML has read a scalar as.
 func (s *schema) typeError(path string, n *yaml.Node, tag string) string {
-	shown := quoted(n.Value)
+	shown := Quoted(n.Value)
 	switch {
 	case isSecret(path):
 		shown = "it"
@@ -57,7 +57,7 @@ func (s *schema) typeError(path string, n *yaml.Node, tag string) string {
 	case tag == "!!timestamp":
 		return shown + " is read as a date, not as text"
 	}
-	return "is of the YAML type " + quoted(tag) + ", not text"
+	return "is of the YAML type " + Quoted(tag) + ", not text"
 }
 
 func (s *schema) remedy(path string, n *yaml.Node) string {
@@ -71,7 +71,7 @@ func (s *schema) remedy(path string, n *yaml.Node) string {
 	case isSecret(path):
 		return "quote it"
 	}
-	return "quote it: " + quoted(n.Value)
+	return "quote it: " + Quoted(n.Value)
 }
 
 // isSecret reports whether a value may be a secret that someone took for the name of

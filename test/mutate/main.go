@@ -2,7 +2,7 @@
 // the changes that no test notices: the survivors. Each is a rule that could be lost unseen, or
 // a change that makes no difference; those stand in equivalent.txt with the reason.
 //
-//	go run ./test/mutate                  # all targets: ten minutes on two processors
+//	go run ./test/mutate                  # all targets: half an hour on two processors
 //	go run ./test/mutate srs dmarc        # some of them
 //	go run ./test/mutate rewrite/facts.go # one file
 //
