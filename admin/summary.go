@@ -39,6 +39,7 @@ func (s *summary) of(table *tenant.Table, now time.Time) (Tenants, worst, error)
 	v := newSurvey(table, now)
 	changed, err := s.update(v.snapshot)
 	if err != nil {
+		s.table = nil // what was read is not all: everything is worked out the next time
 		return Tenants{}, worst{}, err
 	}
 	if s.table != table || slices.ContainsFunc(changed, v.isPlatforms) {
