@@ -72,7 +72,8 @@ func TestBounce(t *testing.T) {
 		{"SRS0 with three separators, which is as few as it can have", "SRS0=HHH=TT=o@fwd.example", false, "SRS1=*=fwd.example==HHH=TT=o", "SRS0=HHH=TT=o@fwd.example"},
 		{"no SRS1: nothing to put behind SRS0", "SRS1=a=b.example=rest@fwd.example", false, "SRS0=*=D5=fwd.example=SRS1=a=b.example=rest", "SRS1=a=b.example=rest@fwd.example"},
 		{"no SRS1: a separator and no more", "SRS1=a=b.example==@fwd.example", false, "SRS0=*=D5=fwd.example=SRS1=a=b.example==", "SRS1=a=b.example==@fwd.example"},
-		{"no SRS1: no host", "SRS1=a=b_c==GGG=TT=o.x=u@f.example", false, "SRS0=*=D5=f.example=SRS1=a=b_c==GGG=TT=o.x=u", "SRS1=a=b_c==GGG=TT=o.x=u@f.example"},
+		{"no SRS1: no host", "SRS1=a=b+c==GGG=TT=o.x=u@f.example", false, "SRS0=*=D5=f.example=SRS1=a=b+c==GGG=TT=o.x=u", "SRS1=a=b+c==GGG=TT=o.x=u@f.example"},
+		{"foreign SRS1 of a host with an underscore", "SRS1=HHH=mail_out.example==GGG=TT=o.example=u@fwd.example", false, "SRS1=*=mail_out.example==GGG=TT=o.example=u", "SRS0=GGG=TT=o.example=u@mail_out.example"},
 		{"percent sign", "else%2bsomething@example.org", false, "SRS0=*=D5=example.org=else#252bsomething", "else%2bsomething@example.org"},
 		{"exclamation mark", "news!jane@example.org", false, "SRS0=*=D5=example.org=news#21jane", "news!jane@example.org"},
 		{"second at sign", `"a@b"@example.org`, false, "SRS0=*=D5=example.org=a#40b", `"a@b"@example.org`},
@@ -395,6 +396,7 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range []string{"a", "SRS0=H=T=o.example=u", "SRS1=H=h.example==G=T=o=u", "SRS1=H=h.example=x", "srs0+a===", "a=b", "jürgen", "\u212a", "\u0130", "a b", ".", "a%b!c@d#e", "SRS0=H=T=o.example=u%#"} {
 		f.Add(s, "münchen.example", uint16(0x2110))
 	}
+	f.Add("SRS0=H=T=o.example=u", "mail_out.forwarder.example", uint16(0)) // hosts have underscores, where domains have none
 	f.Fuzz(func(t *testing.T, local, name string, change uint16) {
 		if decoded, err := c.Decode(message.Address{Local: local, Domain: home}); err == nil {
 			checkMadeAgain(t, c, local, decoded)

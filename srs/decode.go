@@ -77,7 +77,7 @@ func (c Codec) decodeForeign(rest string) (Decoded, error) {
 	if len(parts) < 3 {
 		return Decoded{}, ErrNotOurs
 	}
-	host, err := message.ParseDomain(parts[1])
+	host, err := message.ParseHost(parts[1])
 	if err != nil || !isForeignRest(parts[2]) {
 		return Decoded{}, ErrNotOurs
 	}

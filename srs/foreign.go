@@ -18,7 +18,7 @@ func foreign(a message.Address) (host, rest string, ok bool) {
 		if len(parts) < 3 {
 			return "", "", false
 		}
-		host, err := message.ParseDomain(parts[1])
+		host, err := message.ParseHost(parts[1])
 		return host.String(), parts[2], err == nil && isForeignRest(parts[2])
 	}
 	return "", "", false
