@@ -200,6 +200,9 @@ func (f *File) create() error {
 	}))
 	closeBolt(db)
 	if err == nil {
+		err = os.Chmod(draft, fileMode) // whatever the umask is
+	}
+	if err == nil {
 		err = os.Rename(draft, f.path)
 	}
 	if err == nil {
