@@ -6,6 +6,7 @@
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/ID     a Tenant: each domain, what DNS says about it, and what that means for mail
+//	GET /standings      Standings: what DNS says about all domains, a page at a time
 //	GET /files          Files: which files of the configuration the daemon may not use
 //	GET /observations/DOMAIN  what DNS answered last about a domain (authorize.Observation)
 //

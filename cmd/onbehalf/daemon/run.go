@@ -17,6 +17,7 @@ import (
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/milter"
+	"onbehalf/store"
 )
 
 // Options are what a daemon is started with.
@@ -39,6 +40,7 @@ type daemon struct {
 	serving atomic.Bool
 	server  *milter.Server
 	watcher *watch.Watcher
+	store   store.Store
 	ending  ending
 	ballast ballast
 	signer  signer

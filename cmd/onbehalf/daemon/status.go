@@ -125,8 +125,9 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	s, err := d.watcher.Status()
 	doc.DNS = admin.DNS{
 		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, LookingUp: s.Looking, Due: s.Due, DueSince: s.DueSince,
-		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
+		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil,
 	}
+	doc.DNS.Unsaved, doc.DNS.UnsavedFix = d.store.Health().Advice()
 	if err != nil {
 		doc.DNS.Error = err.Error()
 	}
