@@ -87,7 +87,7 @@ var files = []file{
 		[]string{"serve", "check-config", "setup", "doctor", "keygen", "dns", "check"}},
 	{"/etc/onbehalf/srs.secrets", "The secrets of bounce addresses.", []string{"serve", "check-config", "setup", "doctor", "bounce"}},
 	{"/usr/share/onbehalf/onbehalf.yaml", "The example that a new installation begins with. setup replaces a configuration that is the same.", []string{"setup"}},
-	{"/var/lib/onbehalf", "What DNS has shown, kept over a restart.", []string{"serve"}},
+	{"/var/lib/onbehalf", "What DNS has shown, and history, kept over a restart.", []string{"serve"}},
 	{"/var/spool/postfix/onbehalf/milter.sock", "Where Postfix calls; in main.cf it is unix:onbehalf/milter.sock.", []string{"serve", "doctor"}},
 	{"/var/spool/postfix/onbehalf/socketmap.sock", "Where Postfix asks its tables; in main.cf it is socketmap:unix:onbehalf/socketmap.sock:transport and others.",
 		[]string{"serve", "doctor"}},
