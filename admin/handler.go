@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/store"
 	"onbehalf/tenant"
 )
 
@@ -22,6 +23,8 @@ type Source struct {
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
 	Files    func() Files // tries them
+	// History returns a page of what happened, and where the next page begins.
+	History func(store.Query) (page []store.Entry, next string, err error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
 }
@@ -72,6 +75,8 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 		h.turn.Lock()
 		defer h.turn.Unlock()
 		return h.source.Files(), nil
+	case r.URL.Path == "/history":
+		return h.history(r.URL.Query())
 	case r.URL.Path == "/standings":
 		return h.standings(r.URL.Query().Get("after"))
 	case isTenant:
@@ -79,7 +84,7 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	case isDomain:
 		return h.observation(domain)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files, /standings, /tenants/ID or /observations/DOMAIN")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/ID or /observations/DOMAIN")
 }
 
 func (h *Handler) observation(domain string) (any, *refusal) {

@@ -120,6 +120,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		ActiveEvery:  d.positive("dns.active_every", raw.DNS.ActiveEvery),
 		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
 	}
+	c.HistoryKeep = d.daysAtLeast("history.keep", raw.History.Keep)
 	if raw.DNS.MaxPerSecond < 1 {
 		d.fail("dns.max_per_second", "allows no lookup", "write 1 or more")
 	}

@@ -25,6 +25,7 @@ type (
 		Policy     rawPolicy   `mapstructure:"policy"`
 		SRS        rawSRS      `mapstructure:"srs"`
 		DNS        rawDNS      `mapstructure:"dns"`
+		History    rawHistory  `mapstructure:"history"`
 		rawTenants `mapstructure:",squash"`
 	}
 	rawLog struct {
@@ -88,6 +89,9 @@ type (
 		PendingEvery duration `mapstructure:"pending_every"`
 		ActiveEvery  duration `mapstructure:"active_every"`
 		DemoteAfter  duration `mapstructure:"demote_after"`
+	}
+	rawHistory struct {
+		Keep duration `mapstructure:"keep"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {
@@ -171,6 +175,7 @@ func defaults() map[string]any {
 		"dns.pending_every":     "5m",
 		"dns.active_every":      "1h",
 		"dns.demote_after":      "1h",
+		"history.keep":          "400d",
 	}
 }
 

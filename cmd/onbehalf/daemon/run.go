@@ -41,11 +41,13 @@ type daemon struct {
 	server  *milter.Server
 	watcher *watch.Watcher
 	store   store.Store
-	ending  ending
-	ballast ballast
-	signer  signer
-	history history
-	clock   *clock.Clock
+	// recorder keeps what happened.
+	recorder *recorder
+	ending   ending
+	ballast  ballast
+	signer   signer
+	history  history
+	clock    *clock.Clock
 }
 
 // Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT

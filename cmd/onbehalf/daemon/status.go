@@ -41,6 +41,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Daemon:      d.status,
 		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
 		Next:        d.watcher.Next,
+		History:     d.recorder.List,
 		Files:       d.files,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },

@@ -27,12 +27,15 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	d.store = file
 	d.rememberTime()
 	known := d.recall()
-	d.watcher.Save = d.saveStandings
+	ctx, cancel := context.WithCancel(context.Background())
+	recorded := d.record(ctx)
+	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
 	if err := d.watcher.Adopt(first, known...); err != nil {
+		cancel()
+		<-recorded
 		file.Close()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -42,6 +45,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	return func() {
 		cancel()
 		<-ended
+		<-recorded
 		d.saveTime()
 		file.Close() // that nothing could be saved is logged
 	}, nil
