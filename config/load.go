@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"syscall"
 
 	"onbehalf/tenant"
 )
@@ -149,7 +150,8 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	if !filepath.IsAbs(name) {
 		whole = filepath.Join(folder, name)
 	}
-	if _, err := os.Stat(whole); errors.Is(err, fs.ErrNotExist) && !quotable(name) {
+	_, err := os.Stat(whole)
+	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG)) && !quotable(name) {
 		d.fail(path, Quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
 		d.void(path)
 		return ""
