@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"onbehalf/config"
 	"onbehalf/keys"
 	"onbehalf/store"
 	"onbehalf/tenant"
@@ -40,7 +42,7 @@ func profileOf(t *tenant.Tenant, ring *keys.Ring) profile {
 		},
 	}
 	p.addKeys(t.Identities, ring)
-	return p
+	return p.redacted()
 }
 
 func profileOfPlatform(platform *tenant.Platform, ring *keys.Ring) profile {
@@ -53,6 +55,21 @@ func profileOfPlatform(platform *tenant.Platform, ring *keys.Ring) profile {
 		Lists: map[string][]string{"platform.domains": texts(platform.Domains), "platform.sending_ips": texts(platform.SendingIPs)},
 	}
 	p.addKeys(platform.Identities, ring)
+	return p.redacted()
+}
+
+// redacted returns a profile without what somebody may have pasted where a name belongs.
+func (p profile) redacted() profile {
+	for key, value := range p.Values {
+		p.Values[key] = config.Redacted(value)
+	}
+	for key, list := range p.Lists {
+		shown := make([]string, len(list))
+		for i, one := range list {
+			shown[i] = config.Redacted(one)
+		}
+		p.Lists[key] = shown
+	}
 	return p
 }
 
@@ -83,20 +100,23 @@ func (r *recorder) compare(now *Generation, at time.Time, pause func()) error {
 		return err
 	}
 	seen := make(map[string]bool, len(now.Tenants)+1)
-	one := func(id, owner string, next profile) error {
-		seen[id] = true
-		pause()
-		return r.update(id, next, store.Entry{At: at, Tenant: owner}, known)
-	}
-	if err := one(platformProfile, "", profileOfPlatform(now.Platform, now.ring)); err != nil {
+	seen[platformProfile] = true
+	if err := r.update(platformProfile, profileOfPlatform(now.Platform, now.ring), store.Entry{At: at}, known); err != nil {
 		return err
 	}
 	for _, t := range now.Tenants {
-		if err := one(t.ID, t.ID, profileOf(t, now.ring)); err != nil {
+		seen[t.ID] = true
+		pause()
+		quick := quickHash(t, now.ring)
+		if before, there := r.profiles[t.ID]; there && before.quick == quick {
+			continue
+		}
+		if err := r.update(t.ID, profileOf(t, now.ring), store.Entry{At: at, Tenant: t.ID}, known); err != nil {
 			return err
 		}
+		r.profiles[t.ID] = hashes{r.profiles[t.ID].stored, quick}
 	}
-	for id := range r.hashes {
+	for id := range r.profiles {
 		if !seen[id] {
 			r.remove(id, at)
 		}
@@ -107,18 +127,54 @@ func (r *recorder) compare(now *Generation, at time.Time, pause func()) error {
 
 // readHashes reads once what the last run has left.
 func (r *recorder) readHashes() error {
-	if r.hashes != nil {
+	if r.profiles != nil {
 		return nil
 	}
-	hashes := make(map[string]uint64)
+	profiles := make(map[string]hashes)
 	err := r.store.Walk(store.BucketProfiles, store.Range{}, func(id string, text []byte) bool {
-		hashes[id] = hashOf(text)
+		profiles[id] = hashes{stored: hashOf(text)}
 		return true
 	})
 	if err == nil {
-		r.hashes = hashes
+		r.profiles = profiles
 	}
 	return err
+}
+
+// hashes are of one tenant's profile, as the store has it, and of what it was made from, which costs
+// less to look at: most reloads change few of many tenants.
+type hashes struct{ stored, quick uint64 }
+
+var quickSeed = maphash.MakeSeed()
+
+func quickHash(t *tenant.Tenant, ring *keys.Ring) uint64 {
+	var h maphash.Hash
+	h.SetSeed(quickSeed)
+	add := func(texts ...string) {
+		for _, text := range texts {
+			h.WriteString(text)
+			h.WriteByte(0)
+		}
+		h.WriteByte(1)
+	}
+	add(t.Name, string(t.Policy.Mode), string(t.Authorization), t.ReturnPath.String(), string(t.Policy.RewriteFrom),
+		t.Direct.NextHop.String(), string(t.Direct.TLS))
+	for _, p := range t.Domains {
+		add(p.String())
+	}
+	add("direct")
+	for _, d := range t.Direct.Domains {
+		add(d.String())
+	}
+	add(t.Submitters.Logins...)
+	for _, network := range t.Submitters.Networks {
+		add(network.String())
+	}
+	for _, id := range t.Identities {
+		key, _ := ring.Key(id)
+		add(id.Selector, id.SDID.String(), string(id.Algorithm), key.Mark())
+	}
+	return h.Sum64()
 }
 
 func hashOf(text []byte) uint64 {
@@ -134,8 +190,8 @@ func (r *recorder) update(id string, next profile, entry store.Entry, record boo
 		return err
 	}
 	hash := hashOf(text)
-	before, there := r.hashes[id]
-	if there && before == hash {
+	before, there := r.profiles[id]
+	if there && before.stored == hash {
 		return nil
 	}
 	var last profile
@@ -152,7 +208,7 @@ func (r *recorder) update(id string, next profile, entry store.Entry, record boo
 		r.Record(differences(entry, last, next, there)...)
 	}
 	r.store.Write(store.Change{Bucket: store.BucketProfiles, Key: id, Value: text})
-	r.hashes[id] = hash
+	r.profiles[id] = hashes{stored: hash}
 	return nil
 }
 
@@ -161,7 +217,7 @@ func (r *recorder) remove(id string, at time.Time) {
 	r.Record(store.Entry{At: at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"})
 	r.store.Write(store.Change{Bucket: store.BucketProfiles, Key: id, Delete: true}, store.Change{Bucket: store.BucketMarks, Key: markMail + id, Delete: true})
 	r.mailed.Delete(id)
-	delete(r.hashes, id)
+	delete(r.profiles, id)
 }
 
 // differences are entries like the one given, one for each key of the configuration that changed.

@@ -16,9 +16,9 @@ type recorder struct {
 	*store.History
 	store store.Store
 
-	configured chan struct{} // there is another generation
-	hashes     map[string]uint64
-	mailed     sync.Map // ids of tenants whose first mail is recorded
+	configured chan struct{}     // there is another generation
+	profiles   map[string]hashes // by id
+	mailed     sync.Map          // ids of tenants whose first mail is recorded
 }
 
 // pruneEvery is how often history is looked through for what is too old.
