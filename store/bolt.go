@@ -53,6 +53,10 @@ func closeBolt(db *bolt.DB) {
 	}
 }
 
+// fillPages is how full pages are made that are written in order, as most are: bbolt's half is for
+// keys that come in any order.
+const fillPages = 0.85
+
 // put makes changes in one transaction.
 func put(db *bolt.DB, changes pending) error {
 	return plain(contain(func() error {
@@ -62,6 +66,7 @@ func put(db *bolt.DB, changes pending) error {
 				if err != nil {
 					return err
 				}
+				bucket.FillPercent = fillPages
 				if err := putAll(bucket, all); err != nil {
 					return err
 				}

@@ -54,7 +54,6 @@ func (d *daemon) record(ctx context.Context) (ended <-chan struct{}) {
 func (d *daemon) keepHistory(ctx context.Context) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
-	d.compare()
 	for {
 		select {
 		case <-ctx.Done():

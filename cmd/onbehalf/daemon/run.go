@@ -90,6 +90,7 @@ func Run(ctx context.Context, options Options) error {
 	d.logEngine(first.loader.Engine)
 	d.log.Info("serving", "version", options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.Summary())
+	d.recorder.reconfigured() // since the last run
 	go d.reloadEach(reloads)
 	return d.wait(ctx, ends, failed)
 }
