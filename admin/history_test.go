@@ -60,7 +60,7 @@ func historyOf(q store.Query) ([]store.Entry, string, error) {
 
 // TestStandingsArePaged: all pages together are all standings, each once and in order.
 func TestStandingsArePaged(t *testing.T) {
-	const domains = 12_345
+	const domains = 10_001
 	var all []tenant.Standing
 	for i := range domains {
 		all = append(all, standing(t, fmt.Sprintf("d%d.example", i), tenant.Active, tenant.Active, tenant.Unknown))

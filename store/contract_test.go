@@ -244,15 +244,18 @@ func TestSavedByItself(t *testing.T) {
 func TestTooMuchWaits(t *testing.T) {
 	f, log := opened(t, t.TempDir())
 	f.saving.Lock() // nothing is saved meanwhile
-	for i := range maxWaiting/maxValue + 2 {
+	f.mu.Lock()
+	f.waiting.bytes = maxWaiting - 10*maxValue // as if there was much
+	f.mu.Unlock()
+	for i := range 12 {
 		f.Write(Change{Bucket: "b", Key: fmt.Sprint(i), Value: make([]byte, maxValue)})
 	}
 	h := f.Health()
 	f.mu.Lock()
-	f.waiting = pending{} // half a gigabyte is not to be written by a test
+	f.waiting = pending{} // which nobody wants on a disk
 	f.mu.Unlock()
 	f.saving.Unlock()
-	if h.Dropped < 2 || strings.Count(log.String(), "state is lost") != 1 {
+	if h.Dropped != 3 || h.Waiting != 9 || strings.Count(log.String(), "state is lost") != 1 {
 		t.Errorf("%+v\n%s", h, log)
 	}
 	closed(t, f)

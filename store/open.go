@@ -21,10 +21,10 @@ import (
 
 // What a file of ours says of itself, in a value without a checksum, which every version can read.
 const (
-	bucketFormat Bucket = "onbehalf"
-	formatKey           = "format"
-	formatText          = "onbehalf state " // and the version
-	version             = 1
+	bucketFormat = Bucket("onbehalf")
+	formatKey    = "format"
+	formatText   = "onbehalf state " // and the version
+	version      = 1
 )
 
 const (

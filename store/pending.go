@@ -45,11 +45,6 @@ func (p *pending) addAll(later pending) {
 	}
 }
 
-func (p *pending) get(b Bucket, key string) (Change, bool) {
-	c, found := p.buckets[b][key]
-	return c, found
-}
-
 // within returns the changes of a bucket that are within a range, in its order.
 func (p *pending) within(b Bucket, r Range) []Change {
 	var all []Change
