@@ -118,7 +118,7 @@ func (l *loader) platformBounces(d *document) {
 
 // includeName takes the name of a record that may stand below an underscore. It may be
 // left out.
-func (d *document) includeName(path, text string) message.Name {
+func (d *document) includeName(path, text string) message.Domain {
 	const remedy = "write a name like _spf.courseware.example"
 	name, err := message.ParseName(text)
 	if err == nil {
@@ -135,5 +135,5 @@ func (d *document) includeName(path, text string) message.Name {
 	default:
 		return name
 	}
-	return message.Name{}
+	return message.Domain{}
 }

@@ -128,7 +128,7 @@ func (k task) include(s *Sheet) {
 	}))
 }
 
-func (k task) ownZone(name message.Name) (message.Domain, bool) {
+func (k task) ownZone(name message.Domain) (message.Domain, bool) {
 	own := []message.Domain{k.Platform.Domain}
 	for _, p := range k.Platform.Domains {
 		own = append(own, p.Domain)
