@@ -34,7 +34,7 @@ func parseDomain(s string) (message.Domain, error) {
 		return d, remedy.New(fix, "%s", cause)
 	case d.Parent().IsZero():
 		return message.Domain{}, remedy.New("write the whole domain", "%s is a single label", Quoted(s))
-	case looksLikeIP(d.String()):
+	case d.IsNumeric():
 		return message.Domain{}, remedy.New("no top-level domain is a number", "%s is not a domain", Quoted(s))
 	}
 	return d, nil

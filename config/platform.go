@@ -130,7 +130,7 @@ func (d *document) includeName(path, text string) message.Domain {
 		d.failBy(path, err, remedy)
 	case !strings.Contains(name.String(), "."):
 		d.fail(path, Quoted(text)+" is a single label", remedy)
-	case looksLikeIP(name.String()):
+	case name.IsNumeric():
 		d.fail(path, Quoted(text)+" is not a name; no top-level domain is a number", "write the addresses into platform.sending_ips alone, or "+remedy)
 	default:
 		return name

@@ -89,17 +89,10 @@ func parseHost(host string, bracketed bool) (string, error) {
 		return addr.String(), nil
 	}
 	name, err := message.ParseDomain(host)
-	if err != nil || bracketed || looksLikeIP(host) || !quotable(host) {
+	if err != nil || bracketed || name.IsNumeric() || !quotable(host) {
 		return "", remedy.New("write an IP address or a host name", "%s is neither an address nor a host name", Quoted(host))
 	}
 	return name.String(), nil
-}
-
-// looksLikeIP distinguishes a mistyped IPv4 address from a host name: no top-level domain
-// is all digits.
-func looksLikeIP(host string) bool {
-	last := host[strings.LastIndex(host, ".")+1:]
-	return strings.Trim(last, "0123456789") == ""
 }
 
 // sockets takes the three keys that name sockets.
