@@ -71,12 +71,9 @@ func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
 	s := schemaOf(reflect.TypeFor[rawFile]())
 	file, _ := s.read(main, "", main.root)
 	values, _ := file.(map[string]any)
-	var tenants rawTenants
-	tenants.fill(s, values)
-	if err := decode(raw, defaults(), values, s.environ(main, env)); err != nil {
-		main.fail("", "cannot be decoded: "+Quoted(err.Error()), "report this as a bug of onbehalf")
-	}
-	return entries(main, tenants.Tenants)
+	tenants := tenantsOf(s, values)
+	s.fill(reflect.ValueOf(raw).Elem(), layered(values, s.environ(main, env)))
+	return entries(main, tenants)
 }
 
 // entry is one tenant as it is written, and where.
