@@ -153,14 +153,7 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	return whole
 }
 
-func logLevel(d *document, word string) slog.Level {
-	switch choice(d, "log.level", word, "debug", "info", "warn", "error") {
-	case "debug":
-		return slog.LevelDebug
-	case "warn":
-		return slog.LevelWarn
-	case "error":
-		return slog.LevelError
-	}
-	return slog.LevelInfo
+func logLevel(d *document, word string) (level slog.Level) {
+	level.UnmarshalText([]byte(choice(d, "log.level", word, "debug", "info", "warn", "error")))
+	return level
 }

@@ -120,10 +120,7 @@ func (d Domain) String() string { return d.name }
 
 // Unicode returns the U-label form, for people.
 func (d Domain) Unicode() string {
-	u, err := idna.Punycode.ToUnicode(d.name)
-	if err != nil {
-		return d.name
-	}
+	u, _ := idna.Punycode.ToUnicode(d.name) // what is no A-label stays as it is
 	return u
 }
 

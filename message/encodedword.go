@@ -130,10 +130,7 @@ func decodeBase64(text string) []byte {
 	if len(text)%4 == 1 {
 		text = text[:len(text)-1]
 	}
-	octets, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil { // cannot be: nothing but base64 is left
-		return nil
-	}
+	octets, _ := base64.RawStdEncoding.DecodeString(text) // nothing but base64 is left
 	return octets
 }
 
@@ -169,10 +166,7 @@ func decodeRaw(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	decoded, err := charmap.Windows1252.NewDecoder().String(s)
-	if err != nil { // cannot be: each octet is a character
-		return ""
-	}
+	decoded, _ := charmap.Windows1252.NewDecoder().String(s) // each octet is a character
 	return decoded
 }
 
