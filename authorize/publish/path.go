@@ -44,7 +44,7 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, but the name has other records (%s)", k.Platform.Bounce, list(others)))
 	}
 	spf := k.spf(k.passes(name), wantedSPF{
-		name: name.String(), zone: dmarc.Listed(name), domain: name, end: "-all",
+		name: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
 	return []Record{mx, spf}

@@ -64,7 +64,7 @@ func (k task) bounceMX() Record {
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "-all", plain: true,
+		name: d, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	})
 }
@@ -88,7 +88,7 @@ func (k task) ownDomains() []message.Domain {
 
 func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
+		name: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
 }
@@ -112,33 +112,24 @@ func (k task) include(s *Sheet) {
 	if name.IsZero() {
 		return
 	}
-	zone, ours := k.ownZone(name)
-	if !ours {
+	if !k.isOwn(name) {
 		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, is outside the platform's domains: make sure that it names each of platform.sending_ips", name))
 		return
 	}
-	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
-	f := authorize.Finding{}
-	if !domain.IsZero() {
-		f = k.passes(domain)
+	f, included := authorize.Finding{}, strings.Contains(name.String(), "_")
+	if !included {
+		f = k.passes(name)
 	}
 	s.add(k.spf(f, wantedSPF{
-		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
+		name: name, included: included, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))
 }
 
-func (k task) ownZone(name message.Domain) (message.Domain, bool) {
-	own := []message.Domain{k.Platform.Domain}
-	for _, p := range k.Platform.Domains {
-		own = append(own, p.Domain)
-	}
-	for _, d := range own {
-		if name.Within(d) {
-			return dmarc.Listed(d), true
-		}
-	}
-	return message.Domain{}, false
+// isOwn reports whether a name lies in a domain of the platform's.
+func (k task) isOwn(name message.Domain) bool {
+	return name.Within(k.Platform.Domain) ||
+		slices.ContainsFunc(k.Platform.Domains, func(p tenant.Pattern) bool { return name.Within(p.Domain) })
 }
 
 // targets are the keys of tenants, where their aliases lead.
