@@ -63,7 +63,7 @@ func (s Sheet) Print(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	for _, text := range notes {
-		fmt.Fprint(w, strings.Replace(wrap(text, "        ", columns), "        ", "note    ", 1))
+		fmt.Fprint(w, hang(text, "note    ", columns))
 	}
 }
 
@@ -89,8 +89,7 @@ func (s Sheet) summary() string {
 }
 
 func (r Record) print(w io.Writer) {
-	margin := fmt.Sprintf("%-10s", r.State())
-	fmt.Fprint(w, strings.Replace(wrap(r.label()+": "+r.Why, blanks(margin), columns), blanks(margin), margin, 1))
+	fmt.Fprint(w, hang(r.label()+": "+r.Why, fmt.Sprintf("%-10s", r.State()), columns))
 	if r.At == "" {
 		fmt.Fprintf(w, "  name    %s  in zone %s  (%s)\n", r.Relative, r.Zone, r.Name)
 	} else {
@@ -101,7 +100,7 @@ func (r Record) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-6s  %s\n", []string{"now", ""}[min(i, 1)], text)
 	}
 	for _, text := range r.Remarks {
-		fmt.Fprint(w, strings.Replace(wrap(clean(text), "          ", columns), "          ", "  note    ", 1))
+		fmt.Fprint(w, hang(text, "  note    ", columns))
 	}
 }
 
@@ -199,4 +198,4 @@ func (r Record) entry() string {
 	return r.Value + "."
 }
 
-func comment(w io.Writer, text string) { fmt.Fprint(w, wrap(clean(text), "; ", 100)) }
+func comment(w io.Writer, text string) { fmt.Fprint(w, wrap(text, "; ", 100)) }
