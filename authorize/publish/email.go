@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"onbehalf/keys"
 )
 
 //go:embed letter/*.tmpl
@@ -160,16 +162,12 @@ func (v recordView) Others() (all []recordView) {
 	return all
 }
 
-// Strings shows a value that is longer than a string of DNS as the strings that it is, for the
+// Strings shows a text that is longer than a string of DNS as the strings that it is, for the
 // forms that want those.
 func (v recordView) Strings() string {
-	const longest = 255
-	if v.Type != "TXT" || len(v.Value) <= longest {
+	parts := keys.Strings(v.Value)
+	if v.Type != "TXT" || len(parts) == 1 {
 		return ""
-	}
-	var parts []string
-	for value := range slices.Chunk([]byte(v.Value), longest) {
-		parts = append(parts, `"`+clean(string(value))+`"`)
 	}
 	return strings.Join(parts, " ")
 }
