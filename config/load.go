@@ -82,7 +82,11 @@ type entry struct {
 	path   string // "tenants[3]"
 	raw    *rawTenant
 	tenant *tenant.Tenant
+	places []int // in domains: of each of tenant.Domains
 }
+
+// domainPath returns the path of one of tenant.Domains.
+func (e *entry) domainPath(i int) string { return index(e.path+".domains", e.places[i]) }
 
 func entries(d *document, raw []rawTenant) []*entry {
 	all := make([]*entry, len(raw))

@@ -1,10 +1,6 @@
 package config
 
-import (
-	"fmt"
-
-	"onbehalf/tenant"
-)
+import "fmt"
 
 // providers are mail providers whose domains many people have an address at. None of them
 // can be a tenant's: who has an address there cannot publish a record.
@@ -24,12 +20,11 @@ var providers = setOf(
 
 // warnOfProviders warns of a tenant's domains that are those of mail providers.
 func (e *entry) warnOfProviders() {
-	for i, text := range e.raw.Domains {
-		p, err := tenant.ParsePattern(text)
-		if err != nil || !providers[p.Domain.String()] {
+	for i, p := range e.tenant.Domains {
+		if !providers[p.Domain.String()] {
 			continue
 		}
-		e.doc.warn(index(e.path+".domains", i), fmt.Sprintf("%s is the domain of a mail provider, so the tenant cannot publish SPF or a key for this platform there", p.Domain.Unicode()),
+		e.doc.warn(e.domainPath(i), fmt.Sprintf("%s is the domain of a mail provider, so the tenant cannot publish SPF or a key for this platform there", p.Domain.Unicode()),
 			"remove it: mail from its users then leaves in the platform's name (policy.unknown_domain)")
 	}
 }

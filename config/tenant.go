@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -15,7 +16,7 @@ func (l *loader) tenant(e *entry) {
 		t.Name = t.ID
 	}
 	l.checkID(e)
-	t.Domains = d.patterns(e.path+".domains", raw.Domains)
+	t.Domains, e.places = d.patterns(e.path+".domains", raw.Domains)
 	if len(raw.Domains) == 0 {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
 	}
@@ -49,10 +50,9 @@ func (l *loader) warnOfReplies(e *entry) {
 	if !l.config.Platform.From.Holds("reply") {
 		return
 	}
-	for i, text := range e.raw.Domains {
-		pattern, err := tenant.ParsePattern(text)
-		if size := len(pattern.Domain.String()); err == nil && size >= longDomain {
-			e.doc.warn(index(e.path+".domains", i),
+	for i, pattern := range e.tenant.Domains {
+		if size := len(pattern.Domain.String()); size >= longDomain {
+			e.doc.warn(e.domainPath(i),
 				fmt.Sprintf("has %d bytes, so {reply} in platform.from has room for %d bytes before the @; for longer addresses From is noreply@%s, and only Reply-To reaches the author",
 					size, max(0, replyRoom-size), l.config.Platform.FromDomain.Unicode()),
 				"expect replies to From to bounce where a program ignores Reply-To, or use a shorter domain")
