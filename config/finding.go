@@ -19,15 +19,7 @@ const (
 )
 
 // String returns the word that stands before a finding.
-func (l Level) String() string {
-	switch l {
-	case Error:
-		return "error"
-	case Fault:
-		return "fault"
-	}
-	return "warning"
-}
+func (l Level) String() string { return [...]string{"error", "fault", "warning"}[l] }
 
 // MarshalText is String.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }

@@ -37,19 +37,16 @@ func (s Socket) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSocketPath is what sun_path of unix(7) holds, without the final NUL.
 const maxSocketPath = 107
 
-// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT. The error says what
-// to write.
-func ParseSocket(folder, s string) (Socket, error) { return (&loader{folder: folder}).parseSocket(s) }
-
-// parseSocket reads unix:PATH or inet:HOST:PORT, with brackets around an IPv6 address.
-func (l *loader) parseSocket(s string) (Socket, error) {
+// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT, with brackets around
+// an IPv6 address. The error says what to write.
+func ParseSocket(folder, s string) (Socket, error) {
 	family, rest, _ := strings.Cut(s, ":")
 	switch {
 	case !quotable(s):
 	case family == "unix" && rest != "":
 		path := rest
 		if !filepath.IsAbs(path) {
-			path = filepath.Join(l.folder, path)
+			path = filepath.Join(folder, path)
 		}
 		if len(path) > maxSocketPath {
 			return Socket{}, remedy.New("choose a shorter one", "its path has %d bytes, the system allows %d", len(path), maxSocketPath)
@@ -133,9 +130,9 @@ func isLoopback(hostPort string) bool {
 }
 
 func (l *loader) socket(d *document, path, text string, taken map[Socket]string) Socket {
-	s, err := l.parseSocket(text)
+	s, err := ParseSocket(l.folder, text)
 	if err != nil {
-		d.failBy(path, err, "write unix:/PATH or inet:HOST:PORT")
+		d.failBy(path, err, "")
 		return Socket{}
 	}
 	if other := taken[s]; other != "" {

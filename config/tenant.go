@@ -22,10 +22,7 @@ func (l *loader) tenant(e *entry) {
 	}
 	e.warnOfProviders()
 	l.warnOfReplies(e)
-	t.Authorization = tenant.Auto
-	if raw.Authorization != nil {
-		t.Authorization = choice(d, e.path+".authorization", *raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
-	}
+	t.Authorization = choice(d, e.path+".authorization", or(raw.Authorization, "auto"), tenant.Auto, tenant.Authorized, tenant.Unauthorized)
 	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters, l.config.Platform.Trust)
 	t.Policy = e.override(l.config.Platform.Policy)
 	l.checkSigned(e)
