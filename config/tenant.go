@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 
 	"onbehalf/message"
@@ -10,11 +11,8 @@ import (
 // tenant takes one tenant by itself.
 func (l *loader) tenant(e *entry) {
 	d, raw := e.doc, e.raw
-	t := &tenant.Tenant{ID: raw.ID, Name: d.displayName(e.path+".name", raw.Name)}
+	t := &tenant.Tenant{ID: raw.ID, Name: cmp.Or(d.displayName(e.path+".name", raw.Name), raw.ID)}
 	e.tenant = t
-	if t.Name == "" {
-		t.Name = t.ID
-	}
 	l.checkID(e)
 	t.Domains, e.places = d.patterns(e.path+".domains", raw.Domains)
 	if len(raw.Domains) == 0 {

@@ -2,6 +2,7 @@ package message
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ func isClock(word string) bool {
 	parts := 0
 	for part := range strings.SplitSeq(word, ":") {
 		n, isNumber := number(part)
-		if parts == 3 || !isNumber || len(part) > 2 || n > [...]int{23, 59, 60}[parts] {
+		if parts == 3 || !isNumber || len(part) > 2 || n > [...]uint64{23, 59, 60}[parts] {
 			return false
 		}
 		parts++
@@ -51,15 +52,7 @@ func isClock(word string) bool {
 }
 
 // number reads a number without a sign, of at most four digits.
-func number(word string) (n int, ok bool) {
-	if word == "" || len(word) > 4 {
-		return 0, false
-	}
-	for i := range len(word) {
-		if word[i] < '0' || word[i] > '9' {
-			return 0, false
-		}
-		n = 10*n + int(word[i]-'0')
-	}
-	return n, true
+func number(word string) (n uint64, ok bool) {
+	n, err := strconv.ParseUint(word, 10, 16)
+	return n, err == nil && len(word) <= 4
 }

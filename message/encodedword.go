@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/base64"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -147,14 +148,8 @@ func toUTF8(octets []byte, label string) string {
 	if err != nil {
 		return ""
 	}
-	var b strings.Builder
-	buffer := make([]byte, 512)
-	for err == nil {
-		var n int
-		n, err = reader.Read(buffer)
-		b.Write(buffer[:n])
-	}
-	text := strings.ToValidUTF8(b.String(), "\uFFFD")
+	decoded, _ := io.ReadAll(reader) // up to what is broken
+	text := strings.ToValidUTF8(string(decoded), "\uFFFD")
 	if strings.Contains(text, "\uFFFD") && utf8.Valid(octets) && !isASCII(string(octets)) {
 		return string(octets)
 	}
