@@ -66,12 +66,12 @@ func NewStatusReader(h Header) *StatusReader {
 
 // enter takes the content type of the message, or of a part.
 func (r *StatusReader) enter(contentType string) {
-	kind := strings.ToLower(contentType)
+	kind := strings.ToLower(strings.TrimSpace(contentType))
 	switch {
-	case isDeliveryStatus(kind):
+	case strings.HasPrefix(kind, "message/delivery-status"), strings.HasPrefix(kind, "message/global-delivery-status"): // RFC 6533
 		r.where = statuses
-	case !strings.HasPrefix(strings.TrimSpace(kind), "multipart/"), len(r.boundaries) >= maxNested:
-	case strings.HasPrefix(strings.TrimSpace(kind), "multipart/report") && strings.Contains(kind, "report-type") && !strings.Contains(kind, "delivery-status"):
+	case !strings.HasPrefix(kind, "multipart/"), len(r.boundaries) >= maxNested:
+	case strings.HasPrefix(kind, "multipart/report") && strings.Contains(kind, "report-type") && !strings.Contains(kind, "delivery-status"):
 	default:
 		if boundary := boundaryOf(contentType); boundary != "" {
 			r.boundaries = append(r.boundaries, boundary)
@@ -183,13 +183,6 @@ func (r *StatusReader) isBoundary(line string) bool {
 		return true
 	}
 	return false
-}
-
-// isDeliveryStatus reports whether a content type is that of reports, in ASCII or for SMTPUTF8 (RFC
-// 6533).
-func isDeliveryStatus(value string) bool {
-	value = strings.ToLower(strings.TrimSpace(value))
-	return strings.HasPrefix(value, "message/delivery-status") || strings.HasPrefix(value, "message/global-delivery-status")
 }
 
 // note takes a field of a report. A recipient is "rfc822; a@example.org".
