@@ -28,7 +28,7 @@ func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool)
 		t := tokens[i]
 		switch {
 		case isCompletion(tokens[i:end], adds):
-			words = append(words, token{atom, t.text, t.blank})
+			words = append(words, token{kind: atom, text: t.text, blank: t.blank})
 			afterWord = true
 			i += 2
 			continue
