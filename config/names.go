@@ -100,20 +100,15 @@ func (d *document) domains(path string, texts []string) []message.Domain {
 
 // pattern takes a domain or "*." and a domain: one that somebody can own.
 func (d *document) pattern(path, text string) (tenant.Pattern, bool) {
-	name, wildcard := strings.CutPrefix(text, "*.")
-	domain, err := parseDomain(name)
-	if wildcard && err != nil && domain.IsZero() && oddCharacter(name) == nil {
-		if top, bad := message.ParseDomain(name); bad == nil {
-			err = publicSuffix(top, text)
-		}
-	}
-	if err == nil && isPublicSuffix(domain, wildcard) {
-		err = publicSuffix(domain, text)
+	p, unreadable := tenant.ParsePattern(text)
+	_, err := parseDomain(strings.TrimPrefix(text, "*."))
+	if unreadable == nil && (err == nil || p.Wildcard) && isPublicSuffix(p.Domain, p.Wildcard) {
+		err = publicSuffix(p.Domain, text)
 	}
 	if err != nil {
 		d.failBy(path, err, "")
 	}
-	return tenant.Pattern{Domain: domain, Wildcard: wildcard}, err == nil
+	return p, err == nil
 }
 
 // isPublicSuffix reports whether the names below a domain belong to anybody, by the
