@@ -171,17 +171,14 @@ func (s Sheet) Zone(w io.Writer) {
 	for _, r := range s.Below {
 		fmt.Fprintln(w)
 		comment(w, fmt.Sprintf("%s, for each name: %s", r.label(), r.Why))
-		fmt.Fprintf(w, "; %s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
+		fmt.Fprintln(w, "; "+r.line())
 	}
 }
 
 // line is the record in a master file: a comment where it belongs into the zone of somebody else.
 func (r Record) line() string {
-	if r.At == "" {
-		return fmt.Sprintf("%s. %d IN %s %s", r.Name, ttl, r.Type, r.entry())
-	}
-	line := fmt.Sprintf("%s. %d IN %s %s", clean(r.At), ttl, r.Type, r.entry())
-	if at, err := message.ParseName(r.At); err != nil || !at.Within(r.Zone) {
+	line := fmt.Sprintf("%s. %d IN %s %s", clean(cmp.Or(r.At, r.Name)), ttl, r.Type, r.entry())
+	if at, err := message.ParseName(r.At); r.At != "" && (err != nil || !at.Within(r.Zone)) {
 		line = "; " + strings.NewReplacer("\n", " ", "\t", "").Replace(line)
 	}
 	return line
