@@ -47,23 +47,15 @@ func (a Advisor) Tenant(dns resolve.Answers, t *tenant.Tenant) Sheet {
 		}
 	}
 	var domains []message.Domain
-	var paths, policies []Record
 	for _, target := range authorize.Targets(t, a.Keys) {
 		domains = append(domains, target.Domain)
 		j := k.ofTenant(t, target)
 		s.Judged = append(s.Judged, j)
-		for _, i := range j.Items {
-			switch i.Mechanism {
-			case "return_path":
-				paths = append(paths, i.records...)
-			case "dmarc":
-				policies = append(policies, i.records...)
-			default:
-				s.add(i.records...)
-			}
-		}
+		s.addOf("spf", j)
+		s.addOf("dkim", j)
 	}
-	s.add(append(paths, policies...)...)
+	s.addOf("return_path", s.Judged...)
+	s.addOf("dmarc", s.Judged...)
 	s.Absent = k.absent(domains)
 	s.Steps = k.providerSteps(zonesOf(s.Records))
 	s.OwnServer = k.ownServer(s, t)

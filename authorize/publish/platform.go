@@ -26,21 +26,11 @@ func (a Advisor) Own(dns resolve.Answers, tenants []*tenant.Tenant) Sheet {
 		s.Judged = append(s.Judged, k.ofPlatform(target))
 	}
 	home, bounces := s.Judged[0], s.Judged[len(s.Judged)-1]
-	for _, i := range home.Items {
-		if i.Mechanism != "dmarc" {
-			s.add(i.records...)
-		}
-	}
-	for _, other := range s.Judged[1:] {
-		for _, i := range other.Items {
-			if strings.HasPrefix(i.Mechanism, "dkim ") {
-				s.add(i.records...)
-			}
-		}
-	}
-	s.add(home.recordsOf("dmarc")...)
-	s.add(bounces.recordsOf("return_path")...)
-	s.add(bounces.recordsOf("spf")...)
+	s.addOf("spf", home)
+	s.addOf("dkim", s.Judged...)
+	s.addOf("dmarc", home)
+	s.addOf("return_path", bounces)
+	s.addOf("spf", bounces)
 	for _, d := range k.ownDomains()[1:] {
 		s.add(k.ownSPF(d, k.passes(d)))
 	}

@@ -121,6 +121,17 @@ func (s *Sheet) add(records ...Record) {
 	}
 }
 
+// addOf puts in the records for a mechanism (spf, dkim, return_path or dmarc) of some domains.
+func (s *Sheet) addOf(mechanism string, judged ...Judged) {
+	for _, j := range judged {
+		for _, i := range j.Items {
+			if strings.HasPrefix(i.Mechanism, mechanism) {
+				s.add(i.records...)
+			}
+		}
+	}
+}
+
 // Unanswered returns the records that DNS did not answer about, each with the reason.
 func (s Sheet) Unanswered() []string {
 	var all []string
