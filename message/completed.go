@@ -15,7 +15,7 @@ package message
 func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool) {
 	end := index(tokens, '<')
 	if end < 0 {
-		if before, spec, _ := cutBare(tokens); spec != nil && !isCompletion(spec, adds) {
+		if before, spec, _ := cutBare(tokens); !isCompletion(spec, adds) {
 			end = len(before)
 		}
 	}
@@ -64,6 +64,6 @@ func isCompletion(t []token, adds func(Domain) bool) bool {
 	if len(t) < 3 || t[0].kind != atom && t[0].kind != quoted || t[1].kind != '@' || t[1].blank || t[2].kind != atom || t[2].blank {
 		return false
 	}
-	domain, err := ParseHost(t[2].text)
-	return err == nil && adds(domain)
+	domain, _ := ParseHost(t[2].text) // the zero Domain is none that completion adds
+	return adds(domain)
 }

@@ -12,23 +12,20 @@ var months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "s
 // a time of day, by RFC 5322 section 3.3 or as older programs write them (its section 4.3,
 // and the order of asctime).
 func IsDate(value string) bool {
-	text := strings.ToLower(unfold(value))
-	if open := strings.IndexByte(text, '('); open >= 0 {
-		text = text[:open] // the name of the zone
-	}
+	text, _, _ := strings.Cut(strings.ToLower(unfold(value)), "(") // the name of the zone
 	var day, month, year, clock bool
 	words := 0
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t,-", r) }) {
 		if words++; words > 10 {
 			return false
 		}
-		n, isNumber := number(word)
+		n, err := strconv.ParseUint(word, 10, 16)
 		switch {
 		case len(word) >= 3 && slices.Contains(months, word[:3]):
 			month = true
 		case strings.Contains(word, ":"):
 			clock = clock || isClock(word)
-		case !isNumber:
+		case err != nil:
 		case !day && len(word) <= 2:
 			day = 1 <= n && n <= 31
 		case !year && day && (len(word) == 2 || len(word) == 4):
@@ -42,17 +39,11 @@ func IsDate(value string) bool {
 func isClock(word string) bool {
 	parts := 0
 	for part := range strings.SplitSeq(word, ":") {
-		n, isNumber := number(part)
-		if parts == 3 || !isNumber || len(part) > 2 || n > [...]uint64{23, 59, 60}[parts] {
+		n, err := strconv.ParseUint(part, 10, 16)
+		if parts == 3 || err != nil || len(part) > 2 || n > [...]uint64{23, 59, 60}[parts] {
 			return false
 		}
 		parts++
 	}
 	return parts >= 2
-}
-
-// number reads a number without a sign, of at most four digits.
-func number(word string) (n uint64, ok bool) {
-	n, err := strconv.ParseUint(word, 10, 16)
-	return n, err == nil && len(word) <= 4
 }

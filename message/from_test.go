@@ -224,6 +224,9 @@ func TestParseCompletedFrom(t *testing.T) {
 		{"semicolon and colon", "A@mail.p.example;, B@mail.p.example:C <a@x.example>", "A; B: C <a@x.example>"},
 		{"comma before the brackets", "Doe@mail.p.example, <a@x.example>", "Doe <a@x.example>"},
 		{"comment", "Doe@mail.p.example, John (HR) <a@x.example>", "Doe, John (HR) <a@x.example>"},
+		{"comma that was there", `"A", van@mail.p.example, John <a@x.example>`, "A, van, John <a@x.example>"},
+		{"comment between words", "van@mail.p.example (x) Doe@mail.p.example, John <a@x.example>", "van (x) Doe, John <a@x.example>"},
+		{"comma first", ", Doe@mail.p.example, John <a@x.example>", ", Doe, John <a@x.example>"},
 		{"no brackets", "Academy@mail.p.example, a@x.example", "Academy <a@x.example>"},
 		{"words without brackets", "Academy@mail.p.example, of@mail.p.example, Arts@mail.p.example, a@x.example", "Academy of Arts <a@x.example>"},
 	}
@@ -236,6 +239,8 @@ func TestParseCompletedFrom(t *testing.T) {
 		})
 	}
 	for _, in := range []string{
+		"Doe @mail.p.example, John <a@x.example>", "Doe@ mail.p.example, John <a@x.example>", "(Doe)@mail.p.example, John <a@x.example>",
+		`Doe@"mail.p.example", John <a@x.example>`, "Doe:mail.p.example, John <a@x.example>", "Doe@mail.p.example. John <a@x.example>",
 		"root@mail.p.example", "Root <root@mail.p.example>", "a@mail.p.example, b@mail.p.example", "Ann <a@x.example>, root@mail.p.example",
 		"ceo@bank.example, Doe@mail.p.example, John <a@x.example>", "Doe@other.p.example, John <a@x.example>", "root@mail.p.example, A <a@x.example>, B <b@x.example>",
 	} {

@@ -45,7 +45,7 @@ func tokenize(text string) ([]token, error) {
 		case strings.IndexByte(specials, t.kind) >= 0:
 			text = text[1:]
 		default:
-			end := strings.IndexAny(text, specials+"\"( \t")
+			end := strings.IndexFunc(text, endsAtom)
 			if end < 0 {
 				end = len(text)
 			}
