@@ -107,7 +107,7 @@ func boundaryOf(value string) string {
 // Write takes octets of the body in pieces of any size. It never fails.
 func (r *StatusReader) Write(p []byte) (int, error) {
 	n := len(p)
-	for r.reads() && len(p) > 0 {
+	for r.reads() {
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
 			r.keep(p)
@@ -146,7 +146,7 @@ func (r *StatusReader) take(line string) {
 		if r.head = line; line == "" && r.where == partHead {
 			r.where = outside
 		}
-	case r.where == statuses && line == "":
+	case line == "":
 		r.finish()
 	case r.where == statuses:
 		r.note(line)

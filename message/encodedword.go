@@ -58,8 +58,8 @@ func decodeWords(s string) string {
 // s where nothing else ends it.
 func cutEncodedWord(s string) (word encodedWord, rest string, found bool) {
 	body, marked := strings.CutPrefix(s, "=?")
-	label, body, found := strings.Cut(body, "?")
-	if !marked || !found || len(body) < 2 || body[1] != '?' || strings.ContainsAny(label, " \t=<>") {
+	label, body, _ := strings.Cut(body, "?")
+	if !marked || len(body) < 2 || body[1] != '?' || strings.ContainsAny(label, " \t=<>") {
 		return encodedWord{}, s, false
 	}
 	switch body[0] {
@@ -173,9 +173,9 @@ func repairUTF8(octets []byte) string {
 	}
 	latin := true
 	for rest := octets; len(rest) > 0 && latin; {
-		r, size := utf8.DecodeRune(rest)
+		_, size := utf8.DecodeRune(rest)
 		c := rest[0]
-		latin = c < 0x80 || r == utf8.RuneError && size == 1 && 0xc0 <= c && c < 0xfe
+		latin = c < 0x80 || size == 1 && 0xc0 <= c && c < 0xfe
 		rest = rest[size:]
 	}
 	if latin {

@@ -2,6 +2,7 @@ package message_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"onbehalf/message"
@@ -70,6 +71,8 @@ func TestHoldsAddress(t *testing.T) {
 	for in, want := range map[string]bool{
 		"a@x.example": true, "Ann <a@x.example>": true, "Ann <a @ x.example>": true, "Help: a@x.example, b@x.example;": true, "Ann <>, b@x.example": true,
 		`"a b"@x.example`: true, "a@[192.0.2.1]": true, "(c) a (c) @x.example": true, "none, or a@x.example": true,
+		"a@(c)x.example": true, "=?x@x.example": true, "x?=@x.example": true, `"=?utf-8?Q??="@x.example`: true, "a@x.example (": true, strings.Repeat("x", 40_000) + "@": true,
+		"<@x.example>": false, "<a@>": false, "..@x.example": false, `""@x.example`: false,
 		"": false, "<>": false, `"" <>`: false, `""`: false, ",": false, "none": false, "Nobody:;": false, "=?utf-8?Q??=": false, "=?utf-8?Q??= <>": false, "(a@x.example)": false,
 		`"a@x.example" <>`: false, "<@>": false, "a@": false, "@x.example": false, " \r\n ": false, "<> , <>": false, ";": false, "@": false, "none@mail.p.example": false, "no@mail.p.example, reply@mail.p.example": false, "=?utf-8?Q??=@p.example": false, "none@mail.p.example, a@p.example": true, `"a@x.example"`: false,
 	} {
