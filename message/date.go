@@ -19,13 +19,13 @@ func IsDate(value string) bool {
 		if words++; words > 10 {
 			return false
 		}
-		n, err := strconv.ParseUint(word, 10, 16)
+		n, isNumber := number(word)
 		switch {
 		case len(word) >= 3 && slices.Contains(months, word[:3]):
 			month = true
 		case strings.Contains(word, ":"):
 			clock = clock || isClock(word)
-		case err != nil:
+		case !isNumber:
 		case !day && len(word) <= 2:
 			day = 1 <= n && n <= 31
 		case !year && day && (len(word) == 2 || len(word) == 4):
@@ -39,11 +39,21 @@ func IsDate(value string) bool {
 func isClock(word string) bool {
 	parts := 0
 	for part := range strings.SplitSeq(word, ":") {
-		n, err := strconv.ParseUint(part, 10, 16)
-		if parts == 3 || err != nil || len(part) > 2 || n > [...]uint64{23, 59, 60}[parts] {
+		n, isNumber := number(part)
+		if parts == 3 || !isNumber || len(part) > 2 || n > [...]int{23, 59, 60}[parts] {
 			return false
 		}
 		parts++
 	}
 	return parts >= 2
+}
+
+// number reads a number without a sign. Errors of strconv are made for each word that is none, so
+// those are not asked for.
+func number(word string) (int, bool) {
+	if strings.Trim(word, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(word)
+	return n, err == nil
 }
