@@ -57,23 +57,12 @@ func (a Advisor) Tenant(dns resolve.Answers, t *tenant.Tenant) Sheet {
 	s.addOf("return_path", s.Judged...)
 	s.addOf("dmarc", s.Judged...)
 	s.Absent = k.absent(domains)
-	s.Steps = k.providerSteps(zonesOf(s.Records))
+	s.Steps = k.providerSteps(undone(s.Records))
 	s.OwnServer = k.ownServer(s, t)
 	s.Allow = k.allow(t, s.Judged)
 	s.Unready = k.emptyTargets(s, t)
 	s.Notes = k.notes(s, t)
 	return s
-}
-
-// zonesOf returns the zones of the records that are to be published, each once.
-func zonesOf(records []Record) []message.Domain {
-	var all []message.Domain
-	for _, r := range records {
-		if !r.Done && !slices.Contains(all, r.Zone) {
-			all = append(all, r.Zone)
-		}
-	}
-	return all
 }
 
 // below says what the names below a domain need, which are not listed one by one.
