@@ -76,7 +76,7 @@ func (k task) occupants(name string) (target string, others []string, err error)
 // does not stand in the way.
 func (k task) own(name message.Domain) (target string, others []string, err error) {
 	target, others, err = k.occupants(name.String())
-	if err != nil || target == "" && len(others) == 0 || target == k.Platform.Bounce.String() {
+	if target == "" && len(others) == 0 || target == k.Platform.Bounce.String() {
 		return target, others, err
 	}
 	wildTarget, wild, err := k.occupants("onbehalf-wildcard-test." + name.Parent().String())
