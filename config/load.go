@@ -72,12 +72,9 @@ func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
 	s := schemaOf(reflect.TypeFor[rawFile]())
 	file, _ := s.read(main, "", main.root)
 	values, _ := file.(map[string]any)
-	var tenants rawTenants
-	tenants.fill(s, values)
-	if err := decode(raw, defaults(), values, s.environ(main, env)); err != nil {
-		main.fail("", "cannot be decoded: "+Quoted(err.Error()), "report this as a bug of onbehalf")
-	}
-	return entries(main, tenants.Tenants)
+	tenants := tenantsOf(s, values)
+	s.fill(reflect.ValueOf(raw).Elem(), layered(values, s.environ(main, env)))
+	return entries(main, tenants)
 }
 
 // entry is one tenant as it is written, and where.
@@ -86,7 +83,11 @@ type entry struct {
 	path   string // "tenants[3]"
 	raw    *rawTenant
 	tenant *tenant.Tenant
+	places []int // in domains: of each of tenant.Domains
 }
+
+// domainPath returns the path of one of tenant.Domains.
+func (e *entry) domainPath(i int) string { return index(e.path+".domains", e.places[i]) }
 
 func entries(d *document, raw []rawTenant) []*entry {
 	all := make([]*entry, len(raw))
@@ -159,14 +160,7 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	return whole
 }
 
-func logLevel(d *document, word string) slog.Level {
-	switch choice(d, "log.level", word, "debug", "info", "warn", "error") {
-	case "debug":
-		return slog.LevelDebug
-	case "warn":
-		return slog.LevelWarn
-	case "error":
-		return slog.LevelError
-	}
-	return slog.LevelInfo
+func logLevel(d *document, word string) (level slog.Level) {
+	level.UnmarshalText([]byte(choice(d, "log.level", word, "debug", "info", "warn", "error")))
+	return level
 }
