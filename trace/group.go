@@ -1,0 +1,85 @@
+package trace
+
+import "time"
+
+// group is the lines about one message while it has one queue id.
+type group struct {
+	id       string
+	lines    []Line // kept as they came: only those of stories are read a second time
+	bytes    int
+	first    time.Time
+	last     time.Time
+	started  bool // its beginning is there
+	named    bool // with its Message-ID
+	message  string
+	null     bool // its envelope sender is null
+	finished bool // it has left the queue, or was refused
+	wanted   bool
+	gone     bool // it was forgotten
+	spared   int  // how many times it was not forgotten
+	clipped  bool // lines are missing, for there were too many
+
+	links []*link
+}
+
+// link says that two groups are about one message.
+type link struct {
+	kind     linkKind
+	from, to *group // the earlier one first
+}
+
+type linkKind int
+
+const (
+	again        linkKind = iota // handed back by a filter, forwarded, or queued again: the same message
+	notification                 // this host made a notification
+	comesBack                    // a notification came from outside
+)
+
+// mostBytes is how much of one group is kept.
+const mostBytes = 8 << 20
+
+func (g *group) add(line Line) {
+	if len(g.lines) == 0 {
+		g.first = line.Time
+	}
+	g.last = line.Time
+	size := len(line.Text) + len(line.Program) + lineCost
+	if g.bytes+size > mostBytes {
+		g.clipped = true
+		return
+	}
+	g.lines = append(g.lines, line)
+	g.bytes += size
+}
+
+// lineCost is what a line takes beside its text, in bytes, about.
+const lineCost = 64
+
+// takes reports whether an event is about the message of this group, and not about a later one that has
+// its queue id.
+func (g *group) takes(e *event) bool {
+	switch e.kind {
+	case begun:
+		return !g.started && !g.finished && !g.named
+	case named:
+		return !g.finished && !g.named
+	case queued:
+		return !g.finished
+	}
+	return !g.finished || e.time.Sub(g.last) < stragglers
+}
+
+// stragglers is how long after a message has left the queue lines about it may come: another process,
+// or another log, may be late.
+const stragglers = time.Minute
+
+// parent returns the link by which this group belongs to another one; nil: it is the first.
+func (g *group) parent() *link {
+	for _, l := range g.links {
+		if l.to == g {
+			return l
+		}
+	}
+	return nil
+}

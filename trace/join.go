@@ -1,0 +1,274 @@
+package trace
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// window is how much of what does not match is kept, in bytes: a line that comes later may show that
+// it belongs to a message that does.
+const window = 96 << 20
+
+// mostStories is how many messages that match are kept, the newest, and mostWanted how many bytes
+// of them.
+const (
+	mostStories = 1000
+	mostWanted  = 128 << 20
+)
+
+// groupCost is what a group takes beside its lines, in bytes, about.
+const groupCost = 400
+
+// join brings the lines of a log together, by message.
+type join struct {
+	query  Query
+	latest map[string]*group // by queue id
+	wanted []*group          // in the order of time
+	bytes  int               // of all that is not wanted
+	held   int               // bytes of wanted
+	older  int               // how many wanted groups were forgotten
+
+	queue fifo // of what may be forgotten, the oldest first
+
+	expected map[string]*group // notifications that a wanted group names, and that have no line yet
+	ours     int               // lines of onbehalf about a message
+	postfix  int               // lines of Postfix about a message
+}
+
+func newJoin(q Query) *join {
+	return &join{query: q, latest: make(map[string]*group), expected: make(map[string]*group)}
+}
+
+// fifo is a queue of groups.
+type fifo struct {
+	groups []*group
+	head   int
+}
+
+func (f *fifo) push(g *group) { f.groups = append(f.groups, g) }
+
+// pop returns the oldest; nil: none is left.
+func (f *fifo) pop() *group {
+	if f.head == len(f.groups) {
+		return nil
+	}
+	g := f.groups[f.head]
+	f.groups[f.head] = nil
+	f.head++
+	if f.head > 1024 && f.head*2 > len(f.groups) {
+		f.groups, f.head = slices.Delete(f.groups, 0, f.head), 0
+	}
+	return g
+}
+
+// take adds a line.
+func (j *join) take(line Line) {
+	e, ok := parseOwn(line)
+	if ok {
+		j.ours++
+	} else if e, ok = parsePostfix(line); ok {
+		j.postfix++
+	} else {
+		return
+	}
+	g := j.groupOf(&e)
+	before := g.bytes
+	g.add(line)
+	j.account(g, g.bytes-before)
+	j.note(g, &e)
+	if !g.wanted && j.query.matches(&e) {
+		j.want(g)
+	}
+	j.forget()
+}
+
+// groupOf finds the group of an event, or begins one.
+func (j *join) groupOf(e *event) *group {
+	if e.id != "" {
+		if g := j.latest[e.id]; g != nil && g.takes(e) {
+			return g
+		}
+	}
+	g := &group{id: e.id, finished: e.id == "", bytes: groupCost}
+	j.bytes += groupCost
+	j.queue.push(g)
+	if g.finished {
+		return g
+	}
+	j.latest[e.id] = g
+	if parent := j.expected[e.id]; parent != nil {
+		delete(j.expected, e.id)
+		j.link(notification, parent, g)
+	}
+	return g
+}
+
+// account counts bytes where they belong.
+func (j *join) account(g *group, bytes int) {
+	if g.wanted {
+		j.held += bytes
+	} else {
+		j.bytes += bytes
+	}
+}
+
+// note takes from an event what later lines are joined by.
+func (j *join) note(g *group, e *event) {
+	switch e.kind {
+	case begun:
+		g.started = true
+		if other := j.latest[e.other]; other != nil && other != g {
+			j.link(again, other, g)
+		}
+	case named:
+		g.named, g.message = true, e.messageID
+	case queued:
+		g.null = e.from == ""
+	case tried:
+		if other := j.latest[e.other]; other != nil && other != g && sameMessage(g, other, e.relay) {
+			j.link(again, g, other)
+		}
+	case notified:
+		j.noteNotified(g, e.other)
+	case decided:
+		j.noteReturned(g, e)
+	case removed:
+		g.finished = true
+	case rejected:
+		if e.stage == "END-OF-MESSAGE" || e.stage == "header" || e.stage == "body" || e.status == "discard" {
+			g.finished = true
+		}
+	}
+}
+
+// sameMessage reports whether the id that a server's words name is that of the message which it was given:
+// a stranger's server may write what it likes, and another host may use the same short id.
+func sameMessage(g, other *group, relay string) bool {
+	if g.message != "" && other.message != "" {
+		return g.message == other.message && !other.first.Before(g.first)
+	}
+	return isLoopback(relay) || relay == "local"
+}
+
+// isLoopback reports whether a relay, "name[address]:port", is this host.
+func isLoopback(relay string) bool {
+	_, addr, _ := strings.Cut(relay, "[")
+	return strings.HasPrefix(addr, "127.") || strings.HasPrefix(addr, "::1]")
+}
+
+func (j *join) noteNotified(g *group, id string) {
+	other := j.latest[id]
+	switch {
+	case other == g:
+	case other != nil && (other.null || !other.started): // a notification has no client
+		j.link(notification, g, other)
+	case other == nil && g.wanted:
+		j.expected[id] = g
+	}
+}
+
+// noteReturned finds the message that a notification from outside is about: the latest one to the
+// recipient that it names, of the author that it goes to.
+func (j *join) noteReturned(g *group, e *event) {
+	if e.ours.DSN == "" || e.ours.ForwardedTo == "" || g.parent() != nil {
+		return
+	}
+	for _, w := range slices.Backward(j.wanted) {
+		if w != g && w.parent() == nil && !w.null && returns(w, e.ours) {
+			j.link(comesBack, w, g)
+			return
+		}
+	}
+}
+
+// returns reports whether a notification that onbehalf has forwarded may be about the message of a
+// group.
+func returns(g *group, n *Decision) bool {
+	dsn, to := strings.ToLower(n.DSN), strings.ToLower(n.ForwardedTo)
+	recipient, author := false, false
+	for _, line := range g.lines {
+		if e, ok := parsePostfix(line); ok && e.kind == tried {
+			recipient = recipient || names(dsn, "for "+strings.ToLower(e.to)) || e.origTo != "" && names(dsn, "for "+strings.ToLower(e.origTo))
+		} else if e, ok := parseOwn(line); ok && e.ours != nil {
+			author = author || e.ours.Tenant != "" && e.ours.Tenant == n.Tenant || names(to, strings.ToLower(e.ours.Sender))
+		}
+	}
+	return recipient && author
+}
+
+// link joins two groups; the one is wanted if the other is.
+func (j *join) link(kind linkKind, from, to *group) {
+	if to.parent() != nil || from.root() == to {
+		return
+	}
+	l := &link{kind, from, to}
+	from.links, to.links = append(from.links, l), append(to.links, l)
+	if from.wanted {
+		j.want(to)
+	} else if to.wanted {
+		j.want(from)
+	}
+}
+
+// root is the group that all others of a message belong to.
+func (g *group) root() *group {
+	for l := g.parent(); l != nil; l = g.parent() {
+		g = l.from
+	}
+	return g
+}
+
+// want keeps a group, and all that it is linked with.
+func (j *join) want(g *group) {
+	if g.wanted || g.gone {
+		return
+	}
+	g.wanted = true
+	j.bytes -= g.bytes
+	j.held += g.bytes
+	at, _ := slices.BinarySearchFunc(j.wanted, g, func(a, b *group) int {
+		return cmp.Or(a.first.Compare(b.first), -1)
+	})
+	j.wanted = slices.Insert(j.wanted, at, g)
+	for _, l := range g.links {
+		j.want(l.from)
+		j.want(l.to)
+	}
+}
+
+// mostSpared is how many times a message that is still in the queue is spared: it may be there for days.
+const mostSpared = 3
+
+// forget drops what there is too much of.
+func (j *join) forget() {
+	for j.bytes > window {
+		g := j.queue.pop()
+		switch {
+		case g == nil:
+			return
+		case g.wanted, g.gone:
+		case !g.finished && g.spared < mostSpared:
+			g.spared++
+			j.queue.push(g)
+		default:
+			j.bytes -= j.drop(g)
+		}
+	}
+	for len(j.wanted) > mostStories || j.held > mostWanted && len(j.wanted) > 1 {
+		j.held -= j.drop(j.wanted[0])
+		j.wanted = j.wanted[1:]
+		j.older++
+	}
+}
+
+// drop lets a group go, and returns how many bytes it had.
+func (j *join) drop(g *group) int {
+	if j.latest[g.id] == g {
+		delete(j.latest, g.id)
+	}
+	g.gone = true
+	bytes := g.bytes
+	g.lines, g.bytes, g.links = nil, 0, nil
+	return bytes
+}

@@ -1,0 +1,321 @@
+package trace
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"onbehalf/receivers"
+)
+
+// Story is what became of one message. Times are those of the log.
+type Story struct {
+	Answer    string    `json:"answer"` // one sentence
+	Time      time.Time `json:"time"`   // of the first line about it
+	MessageID string    `json:"message_id,omitempty"`
+	QueueIDs  []string  `json:"queue_ids,omitempty"` // more than one where it was handed back or forwarded
+
+	Client string `json:"client,omitempty"` // who handed it in
+	Login  string `json:"login,omitempty"`
+	Sender string `json:"sender,omitempty"` // the envelope sender with which it was queued; <> is the null sender
+
+	Decision   *Decision   `json:"decision,omitempty"` // nil: there is no line of onbehalf about it
+	Refusals   []Refusal   `json:"refusals,omitempty"` // by this host
+	Recipients []Recipient `json:"recipients,omitempty"`
+	Returned   []Return    `json:"returned,omitempty"`
+	Notes      []string    `json:"notes,omitempty"` // what else is to be known, and what is missing
+
+	asked   int    // recipients, as Postfix counts them
+	queued  bool   // Postfix has taken it
+	started bool   // its beginning is in the log
+	held    bool   // it is on hold
+	expired bool   // it was in the queue for too long
+	left    bool   // it is no longer in the queue
+	deleted bool   // an administrator has deleted it
+	lines   counts // by who wrote them
+	loc     *time.Location
+}
+
+type counts struct{ postfix, ours int }
+
+// Refusal is that this host refused a message, or one recipient of it.
+type Refusal struct {
+	Time      time.Time          `json:"time"`
+	By        string             `json:"by"`    // onbehalf, a milter, Postfix
+	Stage     string             `json:"stage"` // MAIL, RCPT, END-OF-MESSAGE, ...
+	Recipient string             `json:"recipient,omitempty"`
+	Words     string             `json:"words"`
+	Temporary bool               `json:"temporary,omitempty"` // the client tries again
+	Discarded bool               `json:"discarded,omitempty"` // the client does not know
+	Meaning   *receivers.Meaning `json:"meaning,omitempty"`   // of what Postfix says by itself
+}
+
+// Recipient is whom a message went to.
+type Recipient struct {
+	Address string `json:"address"`
+	For     string `json:"for,omitempty"` // the address that was asked for, where an alias led to this one
+	Tries   []Try  `json:"tries"`         // the last one last; at least one
+}
+
+// Try is what a delivery agent of Postfix says of one recipient.
+type Try struct {
+	Time   time.Time     `json:"time"`
+	Status string        `json:"status"` // Postfix's: sent, deferred, bounced, ...
+	DSN    string        `json:"dsn,omitempty"`
+	Relay  string        `json:"relay,omitempty"` // none: no server answered
+	Words  string        `json:"words"`           // the server's, or Postfix's own
+	Cut    bool          `json:"cut,omitempty"`   // the log line ends within the words
+	After  time.Duration `json:"-"`               // since the message came in
+
+	Repeated bool               `json:"repeated,omitempty"` // the words were said before, perhaps of another message
+	Meaning  *receivers.Meaning `json:"meaning,omitempty"`  // nil: it was sent
+}
+
+// last is the try that counts.
+func (r Recipient) last() Try { return r.Tries[len(r.Tries)-1] }
+
+// Return is a notification: one that this host made, or one that came from outside.
+type Return struct {
+	Time       time.Time   `json:"time"`
+	QueueID    string      `json:"queue_id"`
+	Outside    bool        `json:"outside"`            // the receiver had taken the message
+	Decision   *Decision   `json:"decision,omitempty"` // how onbehalf forwarded it
+	Recipients []Recipient `json:"recipients,omitempty"`
+	Receiver   string      `json:"receiver,omitempty"` // what receivers have against a tenant's mail, if they have
+	Class      string      `json:"class,omitempty"`
+	Finding    string      `json:"finding,omitempty"`
+}
+
+// stories tells the stories of all wanted groups, the newest first.
+func (j *join) stories(loc *time.Location) []Story {
+	all := []Story{}
+	for _, g := range slices.Backward(j.wanted) {
+		if l := g.parent(); l != nil && !l.from.gone {
+			continue
+		}
+		s := Story{loc: loc}
+		s.tell(g)
+		all = append(all, s)
+	}
+	all = joinRefusals(all)
+	for i := range all {
+		all[i].finish(j.ours > 0)
+	}
+	return all
+}
+
+// tell adds a group to a story, and all that belongs to it.
+func (s *Story) tell(g *group) {
+	hops := make(map[string]bool)
+	for _, l := range g.links {
+		hops[l.to.id] = hops[l.to.id] || l.from == g && l.kind == again
+	}
+	if g.id != "" {
+		s.QueueIDs = append(s.QueueIDs, g.id)
+	}
+	s.started = s.started || g.started || g.id == ""
+	if g.clipped {
+		s.Notes = append(s.Notes, "There are more lines about it than are read.")
+	}
+	s.left = false // what follows says it of this queue id
+	for _, line := range g.lines {
+		if e, ok := parse(line); ok {
+			s.add(&e, hops)
+		}
+	}
+	for _, l := range g.links {
+		switch {
+		case l.from != g || l.to.gone:
+		case l.kind == again:
+			s.tell(l.to)
+		default:
+			s.Returned = append(s.Returned, returnOf(l))
+		}
+	}
+}
+
+// parse reads a line that is in a group.
+func parse(line Line) (event, bool) {
+	if e, ok := parseOwn(line); ok {
+		return e, true
+	}
+	return parsePostfix(line)
+}
+
+// returnOf tells the story of a notification.
+func returnOf(l *link) Return {
+	var s Story
+	s.tell(l.to)
+	r := Return{Time: s.Time, QueueID: l.to.id, Outside: l.kind == comesBack, Decision: s.Decision, Recipients: s.Recipients}
+	for _, line := range l.to.lines {
+		if e, ok := parse(line); ok && e.kind == disagreement {
+			r.Receiver, r.Class, r.Finding = e.relay, e.status, e.words
+		}
+	}
+	return r
+}
+
+// add adds an event. hops are queue ids that the message got when it was handed on within this host:
+// that it got there is no delivery.
+func (s *Story) add(e *event, hops map[string]bool) {
+	if s.Time.IsZero() {
+		s.Time = e.time
+	}
+	if e.program == program {
+		s.lines.ours++
+	} else {
+		s.lines.postfix++
+	}
+	switch e.kind {
+	case begun:
+		s.setOrigin(e)
+	case named:
+		if s.MessageID == "" {
+			s.MessageID = e.messageID
+		}
+	case queued:
+		s.queued, s.held = true, false
+		s.asked = e.recipients
+		s.setSender(e)
+	case tried:
+		if !hops[e.other] || e.other == "" {
+			s.try(e)
+		}
+	case expired:
+		s.expired = true
+	case held:
+		s.held = true
+	case released:
+		s.held = false
+	case removed:
+		s.left = true
+		s.deleted = s.deleted || strings.HasSuffix(e.program, "postsuper")
+	case decided:
+		s.decide(e)
+	case rejected, unroutable:
+		s.refuse(e)
+	}
+}
+
+func (s *Story) setOrigin(e *event) {
+	if s.Client == "" {
+		s.Client = e.client
+	}
+	if s.Login == "" {
+		s.Login = e.login
+	}
+}
+
+func (s *Story) setSender(e *event) {
+	if s.Sender == "" && e.sized {
+		s.Sender = e.from
+		if e.from == "" {
+			s.Sender = "<>"
+		}
+	}
+}
+
+// decide takes a line of onbehalf. Where a filter hands the message back there are two, of which the
+// second says that it was decided about before.
+func (s *Story) decide(e *event) {
+	s.setOrigin(e)
+	if s.Decision == nil {
+		s.Decision = e.ours
+	}
+	if e.ours.Result != "refused" && e.ours.Result != "deferred" {
+		return
+	}
+	words := e.ours.Reason
+	if e.ours.Problem != "" {
+		words = e.ours.Problem
+	}
+	s.Refusals = append(s.Refusals, Refusal{Time: e.time, By: program, Stage: "END-OF-MESSAGE", Words: words,
+		Temporary: e.ours.Result == "deferred"})
+}
+
+// refuse takes a refusal. That of onbehalf is in Postfix's log, too: with the words that the client got,
+// and perhaps a second later.
+func (s *Story) refuse(e *event) {
+	s.setOrigin(e)
+	s.setSender(e)
+	r := Refusal{Time: e.time, By: "Postfix", Stage: e.stage, Recipient: e.to, Words: e.words, Discarded: e.status == "discard"}
+	switch {
+	case e.kind == unroutable:
+		r.By = program
+	case e.byMilter:
+		r.By = "a milter"
+		r.Temporary = strings.HasPrefix(e.words, "4")
+	default:
+		reply := receivers.ParseReply(e.words)
+		meaning := receivers.Explain(reply)
+		r.Meaning, r.Temporary = &meaning, strings.HasPrefix(e.words, "4")
+	}
+	if len(s.Refusals) > 0 {
+		if one := &s.Refusals[len(s.Refusals)-1]; sameRefusal(*one, r) {
+			one.merge(r)
+			return
+		}
+	}
+	s.Refusals = append(s.Refusals, r)
+}
+
+// sameRefusal reports whether two lines are about one refusal: one of onbehalf, one of Postfix.
+func sameRefusal(a, b Refusal) bool {
+	ours, milter := a.By == program, a.By == "a milter"
+	return (ours && b.By == "a milter" || milter && b.By == program) && a.Stage == b.Stage &&
+		(a.Recipient == "" || b.Recipient == "" || strings.EqualFold(a.Recipient, b.Recipient)) && a.Time.Sub(b.Time).Abs() < 2*time.Second
+}
+
+// merge takes from the other line what it has and this one has not.
+func (r *Refusal) merge(other Refusal) {
+	if r.By != program {
+		r.By, r.Words = other.By, other.Words
+	}
+	if r.Recipient == "" {
+		r.Recipient = other.Recipient
+	}
+	r.Temporary = r.Temporary || other.Temporary
+}
+
+// joinRefusals makes one story of the two lines, of onbehalf and of Postfix, about what was refused before
+// it had a queue id.
+func joinRefusals(all []Story) []Story {
+	single := func(s Story) bool { return len(s.QueueIDs) == 0 && len(s.Refusals) == 1 }
+	var joined []Story
+	for _, s := range all {
+		last := len(joined) - 1
+		if last >= 0 && single(s) && single(joined[last]) && sameRefusal(joined[last].Refusals[0], s.Refusals[0]) {
+			into := &joined[last]
+			into.Refusals[0].merge(s.Refusals[0])
+			into.lines.postfix += s.lines.postfix
+			into.lines.ours += s.lines.ours
+			into.setOrigin(&event{client: s.Client, login: s.Login})
+			if into.Sender == "" {
+				into.Sender = s.Sender
+			}
+			continue
+		}
+		joined = append(joined, s)
+	}
+	return joined
+}
+
+// try adds what became of a recipient this time.
+func (s *Story) try(e *event) {
+	t := Try{Time: e.time, Status: e.status, DSN: e.dsn, Relay: e.relay, Words: e.words, Cut: e.cut, After: e.delay}
+	if e.status != "sent" && e.status != "deliverable" {
+		reply := receivers.ParseReply(e.words)
+		if reply.Host == "" {
+			reply.Host = e.relay
+		}
+		reply.Status = e.dsn
+		meaning := receivers.Explain(reply)
+		t.Meaning, t.Repeated = &meaning, reply.Repeated
+	}
+	at := slices.IndexFunc(s.Recipients, func(r Recipient) bool { return r.Address == e.to && r.For == e.origTo })
+	if at < 0 {
+		s.Recipients = append(s.Recipients, Recipient{Address: e.to, For: e.origTo})
+		at = len(s.Recipients) - 1
+	}
+	s.Recipients[at].Tries = append(s.Recipients[at].Tries, t)
+}
