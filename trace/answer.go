@@ -48,7 +48,7 @@ func (s *Story) answer() string {
 			parts = append(parts, strings.TrimSuffix(part, "."))
 		}
 	}
-	return s.subject() + capital(strings.Join(parts, "; ")) + "."
+	return capital(s.subject()+strings.Join(parts, "; ")) + "."
 }
 
 // subject says what the message is, where it is no ordinary one.
@@ -106,7 +106,7 @@ func (s *Story) returned(r Recipient) *Return {
 func (s *Story) undelivered() string {
 	switch {
 	case len(s.Refusals) > 0:
-		return s.subject() + capital(s.refusalPart()) + "; nothing was delivered."
+		return capital(s.subject()+s.refusalPart()) + "; nothing was delivered."
 	case s.deleted:
 		return "Deleted from the queue by an administrator (postsuper) before any delivery."
 	case s.held:
@@ -119,6 +119,9 @@ func (s *Story) undelivered() string {
 		return "In the queue: no line is about a delivery yet."
 	case s.lines.postfix == 0:
 		return fmt.Sprintf("onbehalf decided about it (row %s, result %s), but no line of Postfix says what became of it.", s.Decision.Row, s.Decision.Result)
+	}
+	if !s.started {
+		return "Its lines in this log do not say what became of it."
 	}
 	return "It began to come in, but no line says that it was queued or refused: the client may have left."
 }
@@ -140,7 +143,7 @@ func (s *Story) refusalPart() string {
 	if r.By != program {
 		part += " of this host at " + r.Stage
 	}
-	if r.Recipient != "" {
+	if r.Recipient != "" && r.Stage == "RCPT" {
 		part += ", for " + r.Recipient
 	}
 	part += ": " + shown(r.Words)
@@ -191,18 +194,18 @@ func after(t Try) string {
 	return ""
 }
 
-// returnedPart: "returned: mx.example took it for x@example.org, and a notification came 31 min later".
+// returnedPart: "returned: mx.example took it for x@example.org, and sent it back 31 min later".
 func (s *Story) returnedPart(all []Recipient) string {
 	if len(all) == 0 {
 		return ""
 	}
 	last, one := all[0].last(), s.returned(all[0])
-	part := fmt.Sprintf("returned: %s took it for %s, and a notification came %slater (%s)",
+	part := fmt.Sprintf("returned: %s took it for %s, and it came back %slater (%s)",
 		host(last.Relay), listed(addresses(all)), spaced(span(one.Time.Sub(last.Time))), shown(one.Decision.DSN))
 	if one.Finding != "" {
-		part += fmt.Sprintf(" (%s, %s): %s", one.Receiver, className(receivers.Class(one.Class)), one.Finding)
+		part += fmt.Sprintf(": %s, %s", className(receivers.Class(one.Class)), strings.TrimSuffix(one.Finding, "."))
 	}
-	return part + "; it was forwarded to " + one.Decision.ForwardedTo
+	return part + "; onbehalf forwarded the notification to " + one.Decision.ForwardedTo
 }
 
 func spaced(text string) string {

@@ -8,7 +8,7 @@ import (
 
 // window is how much of what does not match is kept, in bytes: a line that comes later may show that
 // it belongs to a message that does.
-const window = 96 << 20
+const window = 48 << 20
 
 // mostStories is how many messages that match are kept, the newest, and mostWanted how many bytes
 // of them.
@@ -169,14 +169,19 @@ func (j *join) noteNotified(g *group, id string) {
 }
 
 // noteReturned finds the message that a notification from outside is about: the latest one to the
-// recipient that it names, of the author that it goes to.
+// recipient that it names, of the author that it goes to. Where the notification was asked for, it is one of
+// those in the window; else it must have been asked for.
 func (j *join) noteReturned(g *group, e *event) {
 	if e.ours.DSN == "" || e.ours.ForwardedTo == "" || g.parent() != nil {
 		return
 	}
-	for _, w := range slices.Backward(j.wanted) {
-		if w != g && w.parent() == nil && !w.null && returns(w, e.ours) {
-			j.link(comesBack, w, g)
+	candidates := j.wanted
+	if g.wanted || j.query.matches(e) {
+		candidates = j.queue.groups[j.queue.head:]
+	}
+	for _, c := range slices.Backward(candidates) {
+		if c != g && !c.gone && !c.null && c.parent() == nil && returns(c, e.ours) {
+			j.link(comesBack, c, g)
 			return
 		}
 	}

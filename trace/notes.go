@@ -14,9 +14,6 @@ func (s *Story) note(anyOurs bool) {
 	if !s.started && s.lines.postfix > 0 && s.Sender != "<>" {
 		add("Its beginning is missing: the log that was read begins later. Ask for more with --since, or name older files.")
 	}
-	if s.lines.postfix == 0 && len(s.Refusals) == 0 {
-		add("No line of Postfix is about it.")
-	}
 	if anyOurs && s.Decision == nil && s.lines.ours == 0 && s.queued && s.started && s.Sender != "<>" {
 		add("No line of onbehalf is about it: either it did not pass the milter, or that line is missing.")
 	}

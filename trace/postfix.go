@@ -55,8 +55,10 @@ func (e *event) read(text string) {
 		e.readQueued(value)
 	case "client", "uid":
 		e.readBegun(text)
-	case "message-id", "resent-message-id":
+	case "message-id":
 		e.kind, e.messageID = named, value
+	case "resent-message-id": // beside the other one
+		e.messageID = value
 	default:
 		e.readWords(text)
 	}

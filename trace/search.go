@@ -112,7 +112,7 @@ func (s *search) finish() Result {
 	for _, reader := range s.readers {
 		r.Lines += reader.lines
 		if reader.bad*100 > reader.lines {
-			r.Holes = append(r.Holes, fmt.Sprintf("%s: %d of %d lines are in no known format, the first is line %d: what stands there is missing below.",
+			r.Holes = append(r.Holes, fmt.Sprintf("%s: %d of %d lines cannot be read (no known format, or no text), the first is line %d. What stands there is missing below.",
 				reader.Name, reader.bad, reader.lines, reader.firstBad))
 		}
 		if reader.err != nil {

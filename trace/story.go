@@ -229,12 +229,10 @@ func (s *Story) decide(e *event) {
 	if e.ours.Problem != "" {
 		words = e.ours.Problem
 	}
-	s.Refusals = append(s.Refusals, Refusal{Time: e.time, By: program, Stage: "END-OF-MESSAGE", Words: words,
-		Temporary: e.ours.Result == "deferred"})
+	s.addRefusal(Refusal{Time: e.time, By: program, Stage: "END-OF-MESSAGE", Words: words, Temporary: e.ours.Result == "deferred"})
 }
 
-// refuse takes a refusal. That of onbehalf is in Postfix's log, too: with the words that the client got,
-// and perhaps a second later.
+// refuse takes a refusal.
 func (s *Story) refuse(e *event) {
 	s.setOrigin(e)
 	s.setSender(e)
@@ -250,6 +248,12 @@ func (s *Story) refuse(e *event) {
 		meaning := receivers.Explain(reply)
 		r.Meaning, r.Temporary = &meaning, strings.HasPrefix(e.words, "4")
 	}
+	s.addRefusal(r)
+}
+
+// addRefusal adds a refusal. One of onbehalf is in Postfix's log, too, at about the same time, with the words
+// that the client got.
+func (s *Story) addRefusal(r Refusal) {
 	if len(s.Refusals) > 0 {
 		if one := &s.Refusals[len(s.Refusals)-1]; sameRefusal(*one, r) {
 			one.merge(r)
@@ -268,7 +272,7 @@ func sameRefusal(a, b Refusal) bool {
 
 // merge takes from the other line what it has and this one has not.
 func (r *Refusal) merge(other Refusal) {
-	if r.By != program {
+	if other.By == program {
 		r.By, r.Words = other.By, other.Words
 	}
 	if r.Recipient == "" {
