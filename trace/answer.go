@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"onbehalf/receivers"
 )
@@ -54,12 +53,12 @@ func (s *Story) answer() string {
 // subject says what the message is, where it is no ordinary one.
 func (s *Story) subject() string {
 	switch {
-	case s.Decision != nil && s.Decision.DSN != "":
+	case s.Decision != nil && s.Decision.DSN != "" && s.Decision.Row == "return":
 		return "A notification from outside (" + s.Decision.DSN + "): "
-	case s.Decision != nil && s.Decision.ForwardedTo != "":
-		return "Mail to a bounce or reply address: "
 	case s.Sender == "<>":
 		return "A notification: "
+	case s.Decision != nil && s.Decision.ForwardedTo != "":
+		return "Mail to a bounce or reply address: "
 	}
 	return ""
 }
@@ -203,7 +202,7 @@ func (s *Story) returnedPart(all []Recipient) string {
 	part := fmt.Sprintf("returned: %s took it for %s, and it came back %slater (%s)",
 		host(last.Relay), listed(addresses(all)), spaced(span(one.Time.Sub(last.Time))), shown(one.Decision.DSN))
 	if one.Finding != "" {
-		part += fmt.Sprintf(": %s, %s", className(receivers.Class(one.Class)), strings.TrimSuffix(one.Finding, "."))
+		part += fmt.Sprintf(": %s, %s", ClassName(receivers.Class(one.Class)), strings.TrimSuffix(one.Finding, "."))
 	}
 	return part + "; onbehalf forwarded the notification to " + one.Decision.ForwardedTo
 }
@@ -238,6 +237,8 @@ func (s *Story) waitingPart(all []Recipient) string {
 		return part + fmt.Sprintf(" (%s): Postfix suspended delivery, and repeats an earlier answer of %s: %s", codeAndClass(last), whoSaid(last), shown(last.Meaning.Means))
 	case last.Meaning.Class == receivers.Ours:
 		return part + fmt.Sprintf(", by the fault of this host (%s): %s", codeAndClass(last), shown(last.Words))
+	case whoSaid(last) == "none":
+		return part + fmt.Sprintf(", no server was reached (%s): %s", codeAndClass(last), shown(last.Words))
 	}
 	return part + fmt.Sprintf(" (%s): %s", codeAndClass(last), shown(last.Meaning.Means))
 }
@@ -318,7 +319,7 @@ func codeAndClass(t Try) string {
 	if t.Meaning == nil {
 		return codeOf(t)
 	}
-	return codeOf(t) + ", " + className(t.Meaning.Class)
+	return codeOf(t) + ", " + ClassName(t.Meaning.Class)
 }
 
 // codeOf is the code of the last line of a reply.
@@ -339,8 +340,8 @@ func codeOf(t Try) string {
 	}
 }
 
-// className is a class for people.
-func className(c receivers.Class) string {
+// ClassName returns a class for people.
+func ClassName(c receivers.Class) string {
 	switch c {
 	case receivers.Auth:
 		return "authentication"
@@ -358,6 +359,9 @@ func addresses(all []Recipient) []string {
 		names[i] = r.Address
 		if r.For != "" && r.For != r.Address {
 			names[i] += " (for " + r.For + ")"
+		}
+		if r.Copy {
+			names[i] += " (a copy)"
 		}
 	}
 	return names
@@ -378,6 +382,3 @@ func capital(text string) string {
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
 }
-
-// stamp is a time of a story for people.
-func (s *Story) stamp(t time.Time) string { return t.In(s.loc).Format(time.DateTime) }

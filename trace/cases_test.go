@@ -71,7 +71,7 @@ func lookFor(t *testing.T, text string, files map[string]string) Result {
 			sources = append(sources, Source{Name: name, In: strings.NewReader(text), End: written})
 		}
 	}
-	return Search(q, Options{}, sources...)
+	return Search(q, Options{Copy: strings.TrimSpace(files["copy"])}, sources...)
 }
 
 // print writes what people see first.

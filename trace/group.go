@@ -1,6 +1,9 @@
 package trace
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // group is the lines about one message while it has one queue id.
 type group struct {
@@ -51,6 +54,11 @@ func (g *group) add(line Line) {
 	}
 	g.lines = append(g.lines, line)
 	g.bytes += size
+}
+
+// has reports whether a line was added already.
+func (g *group) has(line Line) bool {
+	return slices.ContainsFunc(g.lines, func(l Line) bool { return l.Text == line.Text && l.Program == line.Program })
 }
 
 // lineCost is what a line takes beside its text, in bytes, about.

@@ -73,6 +73,9 @@ func (j *join) take(line Line) {
 		return
 	}
 	g := j.groupOf(&e)
+	if ok && e.program == program && g.has(line) {
+		return // from two files of the log daemon
+	}
 	before := g.bytes
 	g.add(line)
 	j.account(g, g.bytes-before)
@@ -169,10 +172,11 @@ func (j *join) noteNotified(g *group, id string) {
 }
 
 // noteReturned finds the message that a notification from outside is about: the latest one to the
-// recipient that it names, of the author that it goes to. Where the notification was asked for, it is one of
+// recipient that it names, of the author that it goes to. One that this host makes may pass the milter, too,
+// but has no client. Where the notification was asked for, it is one of
 // those in the window; else it must have been asked for.
 func (j *join) noteReturned(g *group, e *event) {
-	if e.ours.DSN == "" || e.ours.ForwardedTo == "" || g.parent() != nil {
+	if e.ours.DSN == "" || e.ours.ForwardedTo == "" || !g.started || g.parent() != nil {
 		return
 	}
 	candidates := j.wanted

@@ -10,6 +10,7 @@ import (
 type Options struct {
 	Since    time.Time      // lines before are passed over; zero: none are
 	Location *time.Location // of stamps without a zone, and of what is printed; nil: UTC
+	Copy     string         // whom this host sends a copy of all mail (always_bcc); empty: nobody
 }
 
 // Result is what was found.
@@ -124,7 +125,7 @@ func (s *search) finish() Result {
 		r.Holes = append(r.Holes, fmt.Sprintf("There are %d more such holes.", s.more))
 	}
 	r.Postfix, r.Ours, r.Older = s.join.postfix, s.join.ours, s.join.older
-	r.Stories = s.join.stories(s.options.Location)
+	r.Stories = s.join.stories(s.options)
 	s.note()
 	return *r
 }

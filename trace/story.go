@@ -33,7 +33,7 @@ type Story struct {
 	left    bool   // it is no longer in the queue
 	deleted bool   // an administrator has deleted it
 	lines   counts // by who wrote them
-	loc     *time.Location
+	options Options
 }
 
 type counts struct{ postfix, ours int }
@@ -54,6 +54,7 @@ type Refusal struct {
 type Recipient struct {
 	Address string `json:"address"`
 	For     string `json:"for,omitempty"` // the address that was asked for, where an alias led to this one
+	Copy    bool   `json:"copy,omitempty"` // it is one that this host adds to all mail, not the author's
 	Tries   []Try  `json:"tries"`         // the last one last; at least one
 }
 
@@ -87,13 +88,13 @@ type Return struct {
 }
 
 // stories tells the stories of all wanted groups, the newest first.
-func (j *join) stories(loc *time.Location) []Story {
+func (j *join) stories(o Options) []Story {
 	all := []Story{}
 	for _, g := range slices.Backward(j.wanted) {
 		if l := g.parent(); l != nil && !l.from.gone {
 			continue
 		}
-		s := Story{loc: loc}
+		s := Story{options: o}
 		s.tell(g)
 		all = append(all, s)
 	}
@@ -318,7 +319,8 @@ func (s *Story) try(e *event) {
 	}
 	at := slices.IndexFunc(s.Recipients, func(r Recipient) bool { return r.Address == e.to && r.For == e.origTo })
 	if at < 0 {
-		s.Recipients = append(s.Recipients, Recipient{Address: e.to, For: e.origTo})
+		isCopy := e.origTo == "" && s.options.Copy != "" && strings.EqualFold(e.to, s.options.Copy)
+		s.Recipients = append(s.Recipients, Recipient{Address: e.to, For: e.origTo, Copy: isCopy})
 		at = len(s.Recipients) - 1
 	}
 	s.Recipients[at].Tries = append(s.Recipients[at].Tries, t)
