@@ -153,8 +153,8 @@ func (p tracePrinter) recipient(r trace.Recipient) {
 // try prints what was answered. The words of a server that says no are shown by what they mean, too.
 func (p tracePrinter) try(t trace.Try) {
 	where := ""
-	if t.Relay != "" && t.Relay != "none" {
-		where = " " + t.Relay
+	if t.Relay != "" && t.Relay != "none" && !strings.HasPrefix(t.Words, "host ") { // it names the relay
+		where = " by " + t.Relay
 	}
 	p.say("", fmt.Sprintf("%s %s%s: %s", p.stamp(t.Time), t.Status, where, t.Words))
 	p.meaning(t.Meaning)

@@ -75,10 +75,11 @@ func (h Host) nothing(journal error, notes []string) error {
 	if journal != nil {
 		all = append(all, journal)
 	}
-	if len(all) == 0 {
-		all = append(all, errors.New("the journal has no line of the mail system in that time, and there is no file mail.log, maillog or mail"))
+	if len(all) > 0 {
+		return fmt.Errorf("no mail log can be read: %w", errors.Join(all...))
 	}
-	return fmt.Errorf("no mail log can be read: %w; ask for more time with --since, or name the file: onbehalf trace ... FILE", errors.Join(all...))
+	return fmt.Errorf("there is no mail log of that time: the journal has no line of the mail system, and %s has no file mail.log, maillog or mail; "+
+		"ask for more time with --since, or name the file: onbehalf trace ... FILE", h.Folder)
 }
 
 // Open opens files that somebody names; "-" is standard input. All must be readable.
