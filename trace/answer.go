@@ -92,10 +92,9 @@ func (s *Story) returned(r Recipient) *Return {
 		if !one.Outside || one.Decision == nil {
 			continue
 		}
-		for report := range strings.SplitSeq(strings.ToLower(one.Decision.DSN), ", ") {
-			if strings.HasPrefix(report, "failed") && (names(report, "for "+strings.ToLower(r.Address)) || r.For != "" && names(report, "for "+strings.ToLower(r.For))) {
-				return one
-			}
+		about := failed(one.Decision.DSN)
+		if slices.ContainsFunc(about, func(to string) bool { return strings.EqualFold(to, r.Address) || strings.EqualFold(to, r.For) }) {
+			return one
 		}
 	}
 	return nil

@@ -15,8 +15,10 @@ type group struct {
 	started  bool // its beginning is there
 	named    bool // with its Message-ID
 	message  string
-	null     bool // its envelope sender is null
-	finished bool // it has left the queue, or was refused
+	null     bool      // its envelope sender is null
+	taken    []string  // recipients that it was delivered to, or handed on for
+	decided  *Decision // the first one
+	finished bool      // it has left the queue, or was refused
 	wanted   bool
 	gone     bool // it was forgotten
 	spared   int  // how many times it was not forgotten

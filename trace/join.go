@@ -8,7 +8,7 @@ import (
 
 // window is how much of what does not match is kept, in bytes: a line that comes later may show that
 // it belongs to a message that does.
-const window = 48 << 20
+const window = 32 << 20
 
 // mostStories is how many messages that match are kept, the newest, and mostWanted how many bytes
 // of them.
@@ -18,7 +18,7 @@ const (
 )
 
 // groupCost is what a group takes beside its lines, in bytes, about.
-const groupCost = 400
+const groupCost = 600
 
 // join brings the lines of a log together, by message.
 type join struct {
@@ -129,12 +129,21 @@ func (j *join) note(g *group, e *event) {
 	case queued:
 		g.null = e.from == ""
 	case tried:
+		if e.status == "sent" {
+			g.taken = append(g.taken, e.to)
+			if e.origTo != "" {
+				g.taken = append(g.taken, e.origTo)
+			}
+		}
 		if other := j.latest[e.other]; other != nil && other != g && sameMessage(g, other, e.relay) {
 			j.link(again, g, other)
 		}
 	case notified:
 		j.noteNotified(g, e.other)
 	case decided:
+		if g.decided == nil {
+			g.decided = e.ours
+		}
 		j.noteReturned(g, e)
 	case removed:
 		g.finished = true
@@ -183,27 +192,24 @@ func (j *join) noteReturned(g *group, e *event) {
 	if g.wanted || j.query.matches(e) {
 		candidates = j.queue.groups[j.queue.head:]
 	}
+	about := failed(e.ours.DSN)
 	for _, c := range slices.Backward(candidates) {
-		if c != g && !c.gone && !c.null && c.parent() == nil && returns(c, e.ours) {
+		if c != g && !c.gone && !c.null && c.parent() == nil && returns(c, about, e.ours) {
 			j.link(comesBack, c, g)
 			return
 		}
 	}
 }
 
-// returns reports whether a notification that onbehalf has forwarded may be about the message of a
-// group.
-func returns(g *group, n *Decision) bool {
-	dsn, to := strings.ToLower(n.DSN), strings.ToLower(n.ForwardedTo)
-	recipient, author := false, false
-	for _, line := range g.lines {
-		if e, ok := parsePostfix(line); ok && e.kind == tried {
-			recipient = recipient || names(dsn, "for "+strings.ToLower(e.to)) || e.origTo != "" && names(dsn, "for "+strings.ToLower(e.origTo))
-		} else if e, ok := parseOwn(line); ok && e.ours != nil {
-			author = author || e.ours.Tenant != "" && e.ours.Tenant == n.Tenant || names(to, strings.ToLower(e.ours.Sender))
-		}
+// returns reports whether a notification about recipients, that onbehalf has forwarded, may be about the
+// message of a group: it was taken for one of them, and is of the same tenant or author.
+func returns(g *group, about []string, n *Decision) bool {
+	if g.decided == nil || (g.decided.Tenant == "" || g.decided.Tenant != n.Tenant) && !names(strings.ToLower(n.ForwardedTo), strings.ToLower(g.decided.Sender)) {
+		return false
 	}
-	return recipient && author
+	return slices.ContainsFunc(g.taken, func(taken string) bool {
+		return slices.ContainsFunc(about, func(to string) bool { return strings.EqualFold(to, taken) })
+	})
 }
 
 // link joins two groups; the one is wanted if the other is.

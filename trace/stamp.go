@@ -26,8 +26,8 @@ func (c *clock) iso(text string) (time.Time, bool) {
 }
 
 // yearless reads a stamp without a year. The first one of a source is the latest that is not after
-// the end; each other one is as near as possible to the one before it, so that a file may go over
-// New Year, and lines may be a little out of order there.
+// the end; each other one follows the one before it, so that a file may go over New Year, and lines may be a
+// little out of order there.
 func (c *clock) yearless(text string) (time.Time, bool) {
 	month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", text[:3])
 	day, hour, minute, second := number(text[4:6]), number(text[7:9]), number(text[10:12]), number(text[13:15])
@@ -40,7 +40,7 @@ func (c *clock) yearless(text string) (time.Time, bool) {
 	}
 	t, found := c.latest(in, day)
 	if !c.last.IsZero() {
-		t, found = c.nearest(in, day)
+		t, found = c.following(in, day)
 	}
 	if found {
 		c.last = t
@@ -48,7 +48,8 @@ func (c *clock) yearless(text string) (time.Time, bool) {
 	return t, found
 }
 
-// slack is how much a clock may be ahead of the one that says when the file was written.
+// slack is how much a clock may be ahead of the one that says when the file was written, and how much lines
+// may be out of order.
 const slack = 24 * time.Hour
 
 func (c *clock) latest(in func(year int) time.Time, day int) (time.Time, bool) {
@@ -60,18 +61,17 @@ func (c *clock) latest(in func(year int) time.Time, day int) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func (c *clock) nearest(in func(year int) time.Time, day int) (best time.Time, found bool) {
+// following returns the earliest time that follows the line before, or is a little before it. Where that is
+// behind the end, the clock was set back, and the year is the same.
+func (c *clock) following(in func(year int) time.Time, day int) (time.Time, bool) {
 	year := c.last.In(c.loc).Year()
-	if t := in(year); t.Day() == day && t.Sub(c.last).Abs() < 100*slack {
-		return t, true
-	}
-	for y := year - 1; y <= year+1; y++ {
-		t := in(y)
-		if t.Day() == day && (!found || t.Sub(c.last).Abs() < best.Sub(c.last).Abs()) {
-			best, found = t, true
+	for y := year - 1; y < year+9; y++ {
+		if t := in(y); t.Day() == day && !t.Before(c.last.Add(-slack)) && !t.After(c.end.Add(slack)) {
+			return t, true
 		}
 	}
-	return best, found
+	t := in(year)
+	return t, t.Day() == day
 }
 
 // number reads two digits, of which the first may be a blank; -1: it is none.

@@ -34,6 +34,7 @@ type Story struct {
 	deleted bool   // an administrator has deleted it
 	lines   counts // by who wrote them
 	options Options
+	places  map[[2]string]int // in Recipients, by address and that which was asked for
 }
 
 type counts struct{ postfix, ours int }
@@ -53,9 +54,9 @@ type Refusal struct {
 // Recipient is whom a message went to.
 type Recipient struct {
 	Address string `json:"address"`
-	For     string `json:"for,omitempty"` // the address that was asked for, where an alias led to this one
+	For     string `json:"for,omitempty"`  // the address that was asked for, where an alias led to this one
 	Copy    bool   `json:"copy,omitempty"` // it is one that this host adds to all mail, not the author's
-	Tries   []Try  `json:"tries"`         // the last one last; at least one
+	Tries   []Try  `json:"tries"`          // the last one last; at least one
 }
 
 // Try is what a delivery agent of Postfix says of one recipient.
@@ -317,11 +318,21 @@ func (s *Story) try(e *event) {
 		meaning := receivers.Explain(reply)
 		t.Meaning, t.Repeated = &meaning, reply.Repeated
 	}
-	at := slices.IndexFunc(s.Recipients, func(r Recipient) bool { return r.Address == e.to && r.For == e.origTo })
-	if at < 0 {
-		isCopy := e.origTo == "" && s.options.Copy != "" && strings.EqualFold(e.to, s.options.Copy)
-		s.Recipients = append(s.Recipients, Recipient{Address: e.to, For: e.origTo, Copy: isCopy})
-		at = len(s.Recipients) - 1
+	r := s.recipient(e.to, e.origTo)
+	r.Tries = append(r.Tries, t)
+}
+
+// recipient finds a recipient, or adds one.
+func (s *Story) recipient(to, origTo string) *Recipient {
+	if s.places == nil {
+		s.places = make(map[[2]string]int)
 	}
-	s.Recipients[at].Tries = append(s.Recipients[at].Tries, t)
+	at, found := s.places[[2]string{to, origTo}]
+	if !found {
+		at = len(s.Recipients)
+		s.places[[2]string{to, origTo}] = at
+		isCopy := origTo == "" && s.options.Copy != "" && strings.EqualFold(to, s.options.Copy)
+		s.Recipients = append(s.Recipients, Recipient{Address: to, For: origTo, Copy: isCopy})
+	}
+	return &s.Recipients[at]
 }
