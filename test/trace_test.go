@@ -70,8 +70,8 @@ func hasAll(text string, words []string) bool {
 	return true
 }
 
-// TestTrace has mail sent, refused by a receiver, deferred, refused by us, and returned from outside, and reads
-// what became of it in the logs of Postfix and onbehalf.
+// TestTrace has mail sent, refused by a receiver, deferred, refused by us, and returned from
+// outside, and reads what became of it in the logs of Postfix and onbehalf.
 func TestTrace(t *testing.T) {
 	down := "127.0.0.1:1" // nothing listens there
 	h := buildWith(t, func(far string) string {

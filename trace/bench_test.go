@@ -19,8 +19,8 @@ const (
 	journal format = "journal"
 )
 
-// generated is a log of so many lines, seven for each message: written as it is read, for a million of them
-// is a quarter of a gigabyte.
+// generated is a log of so many lines, seven for each message: written as it is read, for a million
+// of them is a quarter of a gigabyte.
 type generated struct {
 	format format
 	lines  int

@@ -14,10 +14,10 @@ func around(beginning, end string, lines int) Source {
 }
 
 // enough is more lines than the window holds.
-const enough = 400_000
+const enough = 250_000
 
-// TestLongInTheQueue: what is known of a message that is still in the queue is not forgotten, though the window
-// has gone on, and one that has left it is.
+// TestLongInTheQueue: what is known of a message that is still in the queue is not forgotten,
+// though the window has gone on, and one that has left it is.
 func TestLongInTheQueue(t *testing.T) {
 	const beginning = `2026-11-25T11:59:35+00:00 mx1 postfix/smtpd[1]: 4jZw872b6Zz1VJwp: client=app[192.0.2.10]
 2026-11-25T11:59:35+00:00 mx1 postfix/cleanup[2]: 4jZw872b6Zz1VJwp: message-id=<waits@courseware.nl>
@@ -38,7 +38,8 @@ func TestLongInTheQueue(t *testing.T) {
 	}
 }
 
-// TestTooMany: when nearly all messages match, the newest are shown, and it is said how many are not.
+// TestTooMany: when nearly all messages match, the newest are shown, and it is said how many are
+// not.
 func TestTooMany(t *testing.T) {
 	found := Search(Query{text: "academy@school.example"}, Options{}, around("", "", enough))
 	messages := (enough + 6) / 7
@@ -54,8 +55,8 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestHugeMessage: a message with more lines than are kept, and words that name other messages, cost what is
-// bounded.
+// TestHugeMessage: a message with more lines than are kept, and words that name other messages,
+// cost what is bounded.
 func TestHugeMessage(t *testing.T) {
 	var b strings.Builder
 	words := strings.Repeat("x", 1500)

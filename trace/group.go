@@ -19,6 +19,7 @@ type group struct {
 	taken    []string  // recipients that it was delivered to, or handed on for
 	decided  *Decision // the first one
 	finished bool      // it has left the queue, or was refused
+	filtered bool      // a filter got it by pipe(8), which names no queue id
 	wanted   bool
 	gone     bool // it was forgotten
 	spared   int  // how many times it was not forgotten
@@ -26,20 +27,6 @@ type group struct {
 
 	links []*link
 }
-
-// link says that two groups are about one message.
-type link struct {
-	kind     linkKind
-	from, to *group // the earlier one first
-}
-
-type linkKind int
-
-const (
-	again        linkKind = iota // handed back by a filter, forwarded, or queued again: the same message
-	notification                 // this host made a notification
-	comesBack                    // a notification came from outside
-)
 
 // mostBytes is how much of one group is kept.
 const mostBytes = 8 << 20
@@ -66,8 +53,8 @@ func (g *group) has(line Line) bool {
 // lineCost is what a line takes beside its text, in bytes, about.
 const lineCost = 64
 
-// takes reports whether an event is about the message of this group, and not about a later one that has
-// its queue id.
+// takes reports whether an event is about the message of this group, and not about a later one that
+// has its queue id.
 func (g *group) takes(e *event) bool {
 	switch e.kind {
 	case begun:
@@ -80,8 +67,8 @@ func (g *group) takes(e *event) bool {
 	return !g.finished || e.time.Sub(g.last) < stragglers
 }
 
-// stragglers is how long after a message has left the queue lines about it may come: another process,
-// or another log, may be late.
+// stragglers is how long after a message has left the queue lines about it may come: another
+// process, or another log, may be late.
 const stragglers = time.Minute
 
 // parent returns the link by which this group belongs to another one; nil: it is the first.

@@ -67,7 +67,8 @@ func (c *clock) protocol(text string) (line Line, ok bool) {
 	return line, ok
 }
 
-// behindData returns what follows structured data (RFC 5424 section 6.3): "-" or "[id a="b\"]"][id]".
+// behindData returns what follows structured data (RFC 5424 section 6.3): "-" or "[id
+// a="b\"]"][id]".
 func behindData(text string) (rest string, ok bool) {
 	if strings.HasPrefix(text, "-") {
 		return text[1:], true

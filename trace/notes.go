@@ -35,8 +35,8 @@ func (s *Story) anyTry(is func(Try) bool) bool {
 	return slices.ContainsFunc(s.Recipients, func(r Recipient) bool { return slices.ContainsFunc(r.Tries, is) })
 }
 
-// disagrees says that a receiver found no authentication where onbehalf, which goes by DNS, left the From
-// as it was.
+// disagrees says that a receiver found no authentication where onbehalf, which goes by DNS, left
+// the From as it was.
 func (s *Story) disagrees() string {
 	auth := s.anyTry(func(t Try) bool { return t.Meaning != nil && t.Meaning.Class == receivers.Auth && !t.Repeated }) ||
 		slices.ContainsFunc(s.Returned, func(r Return) bool { return r.Class == string(receivers.Auth) })

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// object is a line that is a JSON object: an entry of the journal (journalctl -o json), whose numbers
-// are strings, or a line of onbehalf with log.format json.
+// object is a line that is a JSON object: an entry of the journal (journalctl -o json), whose
+// numbers are strings, or a line of onbehalf with log.format json.
 type object struct {
 	Realtime   string          `json:"__REALTIME_TIMESTAMP"` // microseconds
 	Identifier string          `json:"SYSLOG_IDENTIFIER"`
@@ -16,8 +16,8 @@ type object struct {
 	Time       string          `json:"time"`
 }
 
-// object reads a JSON object. Nearly all entries of the journal have nothing but strings, and are read by
-// plainObject in a tenth of the time.
+// object reads a JSON object. Nearly all entries of the journal have nothing but strings, and are
+// read by plainObject in a tenth of the time.
 func (c *clock) object(raw string) (Line, bool) {
 	if realtime, identifier, message, ok := plainObject(raw); ok {
 		return c.entry(realtime, identifier, message)
@@ -67,8 +67,8 @@ func textOf(raw json.RawMessage) (string, bool) {
 	return string(numbers), true
 }
 
-// plainObject reads an entry of the journal that has no values but strings; ok is false for any other, which
-// may be JSON all the same.
+// plainObject reads an entry of the journal that has no values but strings; ok is false for any
+// other, which may be JSON all the same.
 func plainObject(raw string) (realtime, identifier, message string, ok bool) {
 	found := 0
 	rest := strings.TrimPrefix(raw, "{")

@@ -49,8 +49,9 @@ func decisionOf(f map[string]string) *Decision {
 	return d
 }
 
-// failed lists whom a notification did not reach: "failed 5.1.1 for x@example.org, delayed 4.4.1 for
-// y@example.org". A local part in quotes may hold a comma and a blank; such a recipient is not found.
+// failed lists whom a notification did not reach: "failed 5.1.1 for x@example.org, delayed 4.4.1
+// for y@example.org". A local part in quotes may hold a comma and a blank; such a recipient is not
+// found.
 func failed(dsn string) (all []string) {
 	for report := range strings.SplitSeq(dsn, ", ") {
 		if action, to, found := strings.Cut(report, " for "); found && before(action, " ") == "failed" {
@@ -60,8 +61,8 @@ func failed(dsn string) (all []string) {
 	return all
 }
 
-// readPairs reads what slog's TextHandler writes: key=value, either in quotes of Go where it must be.
-// What cannot be read ends it.
+// readPairs reads what slog's TextHandler writes: key=value, either in quotes of Go where it must
+// be. What cannot be read ends it.
 func readPairs(text string) map[string]string {
 	fields := make(map[string]string)
 	for text != "" {

@@ -251,7 +251,8 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-// FuzzSearch: no log, however it is cut and mixed, panics, and each message is found by its queue id.
+// FuzzSearch: no log, however it is cut and mixed, panics, and each message is found by its queue
+// id.
 func FuzzSearch(f *testing.F) {
 	for _, text := range seeds(f) {
 		f.Add(text, "a.student@receiver.example")

@@ -9,8 +9,8 @@ import (
 // noQueue stands for the queue id of what was refused before it had one.
 const noQueue = "NOQUEUE"
 
-// parsePostfix reads a line of Postfix about one message. All is read from the left: what follows may
-// be a stranger's words.
+// parsePostfix reads a line of Postfix about one message. All is read from the left: what follows
+// may be a stranger's words.
 func parsePostfix(line Line) (e event, ok bool) {
 	id, text, found := strings.Cut(line.Text, ": ")
 	if !found || id != noQueue && !isQueueID(id) {
@@ -219,9 +219,9 @@ func (e *event) readRejected(text string) {
 	_, e.words, _ = strings.Cut(envelope, ">: ")
 }
 
-// address reads "<a@example.org>" and what follows it, which begins with one of the ends. A local part
-// in quotes may hold an end; one that Postfix logs without its quotes (before 3.5) may, too, and
-// then the first end counts. The rest comes without ", "; empty: the line is cut.
+// address reads "<a@example.org>" and what follows it, which begins with one of the ends. A local
+// part in quotes may hold an end; one that Postfix logs without its quotes (before 3.5) may, too,
+// and then the first end counts. The rest comes without ", "; empty: the line is cut.
 func address(text string, ends ...string) (addr, rest string) {
 	text, found := strings.CutPrefix(text, "<")
 	if !found {

@@ -16,8 +16,8 @@ type Options struct {
 // Result is what was found.
 type Result struct {
 	Query string `json:"query"`
-	// Holes say why the log may not have all: lines that were not understood, or that the log daemon
-	// dropped.
+	// Holes say why the log may not have all: lines that were not understood, or that the log
+	// daemon dropped.
 	Holes   []string  `json:"holes,omitempty"`
 	Notes   []string  `json:"notes,omitempty"` // what could not be found or read, and the next step
 	Lines   int       `json:"lines"`           // read, of all sources
@@ -56,17 +56,16 @@ type search struct {
 
 func (s *search) take(r *reader) {
 	line := r.line
-	if line.Time.Before(s.options.Since) {
+	hole := holeOf(line)
+	if line.Time.Before(s.options.Since) || hole == "" && r.Ours && line.Program != program && line.Program != "" {
 		return
 	}
-	if r.Ours && line.Program != program && line.Program != "" {
-		return
-	}
+	line.Time = line.Time.In(s.options.Location)
 	if s.result.First.IsZero() {
 		s.result.First = line.Time
 	}
 	s.result.Last = line.Time
-	if hole := holeOf(line); hole != "" {
+	if hole != "" {
 		s.addHole(line, hole)
 		return
 	}
@@ -104,9 +103,7 @@ func holeOf(line Line) string {
 	return ""
 }
 
-func (s *search) stamp(t time.Time) string {
-	return t.In(s.options.Location).Format(time.DateTime)
-}
+func (s *search) stamp(t time.Time) string { return t.In(s.options.Location).Format(time.DateTime) }
 
 func (s *search) finish() Result {
 	r := &s.result
@@ -125,6 +122,7 @@ func (s *search) finish() Result {
 		r.Holes = append(r.Holes, fmt.Sprintf("There are %d more such holes.", s.more))
 	}
 	r.Postfix, r.Ours, r.Older = s.join.postfix, s.join.ours, s.join.older
+	s.join.joinFiltered()
 	r.Stories = s.join.stories(s.options)
 	s.note()
 	return *r
@@ -144,6 +142,9 @@ func (s *search) note() {
 	default:
 		if len(r.Stories) == 0 {
 			add("No message has %s: looked through %d lines from %s to %s.", r.Query, r.Lines, s.stamp(r.First), s.stamp(r.Last))
+			if since := s.options.Since; !since.IsZero() && r.First.Sub(since) > time.Hour {
+				add("The log that was read begins later than asked for (%s): older files may be compressed in a way that is not read, or gone.", s.stamp(since))
+			}
 		}
 		if r.Postfix == 0 {
 			add("No line of Postfix is in this log, so nothing is known about deliveries: name the file of its log, too.")

@@ -93,8 +93,8 @@ func each(readers []*reader, take func(*reader)) {
 	}
 }
 
-// earliest returns which reader is at the earliest time, and the time that the next one is at; zero: there
-// is no other.
+// earliest returns which reader is at the earliest time, and the time that the next one is at;
+// zero: there is no other.
 func earliest(open []*reader) (first int, until time.Time) {
 	for i, r := range open {
 		if r.line.Time.Before(open[first].line.Time) {

@@ -26,8 +26,8 @@ func (c *clock) iso(text string) (time.Time, bool) {
 }
 
 // yearless reads a stamp without a year. The first one of a source is the latest that is not after
-// the end; each other one follows the one before it, so that a file may go over New Year, and lines may be a
-// little out of order there.
+// the end; each other one follows the one before it, so that a file may go over New Year, and lines
+// may be a little out of order there.
 func (c *clock) yearless(text string) (time.Time, bool) {
 	month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", text[:3])
 	day, hour, minute, second := number(text[4:6]), number(text[7:9]), number(text[10:12]), number(text[13:15])
@@ -48,8 +48,8 @@ func (c *clock) yearless(text string) (time.Time, bool) {
 	return t, found
 }
 
-// slack is how much a clock may be ahead of the one that says when the file was written, and how much lines
-// may be out of order.
+// slack is how much a clock may be ahead of the one that says when the file was written, and how
+// much lines may be out of order.
 const slack = 24 * time.Hour
 
 func (c *clock) latest(in func(year int) time.Time, day int) (time.Time, bool) {
@@ -61,8 +61,8 @@ func (c *clock) latest(in func(year int) time.Time, day int) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// following returns the earliest time that follows the line before, or is a little before it. Where that is
-// behind the end, the clock was set back, and the year is the same.
+// following returns the earliest time that follows the line before, or is a little before it. Where
+// that is behind the end, the clock was set back, and the year is the same.
 func (c *clock) following(in func(year int) time.Time, day int) (time.Time, bool) {
 	year := c.last.In(c.loc).Year()
 	for y := year - 1; y < year+9; y++ {

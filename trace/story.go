@@ -39,18 +39,6 @@ type Story struct {
 
 type counts struct{ postfix, ours int }
 
-// Refusal is that this host refused a message, or one recipient of it.
-type Refusal struct {
-	Time      time.Time          `json:"time"`
-	By        string             `json:"by"`    // onbehalf, a milter, Postfix
-	Stage     string             `json:"stage"` // MAIL, RCPT, END-OF-MESSAGE, ...
-	Recipient string             `json:"recipient,omitempty"`
-	Words     string             `json:"words"`
-	Temporary bool               `json:"temporary,omitempty"` // the client tries again
-	Discarded bool               `json:"discarded,omitempty"` // the client does not know
-	Meaning   *receivers.Meaning `json:"meaning,omitempty"`   // of what Postfix says by itself
-}
-
 // Recipient is whom a message went to.
 type Recipient struct {
 	Address string `json:"address"`
@@ -110,7 +98,9 @@ func (j *join) stories(o Options) []Story {
 func (s *Story) tell(g *group) {
 	hops := make(map[string]bool)
 	for _, l := range g.links {
-		hops[l.to.id] = hops[l.to.id] || l.from == g && l.kind == again
+		if l.from == g && l.kind == again {
+			hops[l.to.id], hops[byPipe] = true, true
+		}
 	}
 	if g.id != "" {
 		s.QueueIDs = append(s.QueueIDs, g.id)
@@ -136,6 +126,9 @@ func (s *Story) tell(g *group) {
 	}
 }
 
+// byPipe stands for the queue id that a filter behind pipe(8) does not say.
+const byPipe = "pipe"
+
 // parse reads a line that is in a group.
 func parse(line Line) (event, bool) {
 	if e, ok := parseOwn(line); ok {
@@ -157,8 +150,8 @@ func returnOf(l *link) Return {
 	return r
 }
 
-// add adds an event. hops are queue ids that the message got when it was handed on within this host:
-// that it got there is no delivery.
+// add adds an event. hops are queue ids that the message got when it was handed on within this
+// host: that it got there is no delivery.
 func (s *Story) add(e *event, hops map[string]bool) {
 	if s.Time.IsZero() {
 		s.Time = e.time
@@ -180,7 +173,10 @@ func (s *Story) add(e *event, hops map[string]bool) {
 		s.asked = e.recipients
 		s.setSender(e)
 	case tried:
-		if !hops[e.other] || e.other == "" {
+		if e.piped() {
+			e.other = byPipe
+		}
+		if !hops[e.other] {
 			s.try(e)
 		}
 	case expired:
@@ -217,8 +213,8 @@ func (s *Story) setSender(e *event) {
 	}
 }
 
-// decide takes a line of onbehalf. Where a filter hands the message back there are two, of which the
-// second says that it was decided about before.
+// decide takes a line of onbehalf. Where a filter hands the message back there are two, of which
+// the second says that it was decided about before.
 func (s *Story) decide(e *event) {
 	s.setOrigin(e)
 	if s.Decision == nil {
@@ -232,78 +228,6 @@ func (s *Story) decide(e *event) {
 		words = e.ours.Problem
 	}
 	s.addRefusal(Refusal{Time: e.time, By: program, Stage: "END-OF-MESSAGE", Words: words, Temporary: e.ours.Result == "deferred"})
-}
-
-// refuse takes a refusal.
-func (s *Story) refuse(e *event) {
-	s.setOrigin(e)
-	s.setSender(e)
-	r := Refusal{Time: e.time, By: "Postfix", Stage: e.stage, Recipient: e.to, Words: e.words, Discarded: e.status == "discard"}
-	switch {
-	case e.kind == unroutable:
-		r.By = program
-	case e.byMilter:
-		r.By = "a milter"
-		r.Temporary = strings.HasPrefix(e.words, "4")
-	default:
-		reply := receivers.ParseReply(e.words)
-		meaning := receivers.Explain(reply)
-		r.Meaning, r.Temporary = &meaning, strings.HasPrefix(e.words, "4")
-	}
-	s.addRefusal(r)
-}
-
-// addRefusal adds a refusal. One of onbehalf is in Postfix's log, too, at about the same time, with the words
-// that the client got.
-func (s *Story) addRefusal(r Refusal) {
-	if len(s.Refusals) > 0 {
-		if one := &s.Refusals[len(s.Refusals)-1]; sameRefusal(*one, r) {
-			one.merge(r)
-			return
-		}
-	}
-	s.Refusals = append(s.Refusals, r)
-}
-
-// sameRefusal reports whether two lines are about one refusal: one of onbehalf, one of Postfix.
-func sameRefusal(a, b Refusal) bool {
-	ours, milter := a.By == program, a.By == "a milter"
-	return (ours && b.By == "a milter" || milter && b.By == program) && a.Stage == b.Stage &&
-		(a.Recipient == "" || b.Recipient == "" || strings.EqualFold(a.Recipient, b.Recipient)) && a.Time.Sub(b.Time).Abs() < 2*time.Second
-}
-
-// merge takes from the other line what it has and this one has not.
-func (r *Refusal) merge(other Refusal) {
-	if other.By == program {
-		r.By, r.Words = other.By, other.Words
-	}
-	if r.Recipient == "" {
-		r.Recipient = other.Recipient
-	}
-	r.Temporary = r.Temporary || other.Temporary
-}
-
-// joinRefusals makes one story of the two lines, of onbehalf and of Postfix, about what was refused before
-// it had a queue id.
-func joinRefusals(all []Story) []Story {
-	single := func(s Story) bool { return len(s.QueueIDs) == 0 && len(s.Refusals) == 1 }
-	var joined []Story
-	for _, s := range all {
-		last := len(joined) - 1
-		if last >= 0 && single(s) && single(joined[last]) && sameRefusal(joined[last].Refusals[0], s.Refusals[0]) {
-			into := &joined[last]
-			into.Refusals[0].merge(s.Refusals[0])
-			into.lines.postfix += s.lines.postfix
-			into.lines.ours += s.lines.ours
-			into.setOrigin(&event{client: s.Client, login: s.Login})
-			if into.Sender == "" {
-				into.Sender = s.Sender
-			}
-			continue
-		}
-		joined = append(joined, s)
-	}
-	return joined
 }
 
 // try adds what became of a recipient this time.

@@ -68,11 +68,3 @@ func shown(text string) string {
 	}
 	return strings.ToValidUTF8(text[:most], "") + "..."
 }
-
-// sentence ends text as a sentence does.
-func sentence(text string) string {
-	if text == "" || strings.HasSuffix(text, ".") {
-		return text
-	}
-	return text + "."
-}

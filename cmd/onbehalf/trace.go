@@ -71,7 +71,7 @@ func (p *program) runTrace(ctx context.Context, what string, files []string, o t
 	if o.json {
 		err = printJSON(p.out, found)
 	} else {
-		printTrace(term.New(p.out), found, options.Location)
+		printTrace(term.New(p.out), found)
 	}
 	if err == nil && len(found.Stories) == 0 {
 		err = errSaid

@@ -12,10 +12,7 @@ import (
 )
 
 // tracePrinter prints stories. All in them may be a stranger's words, which term cleans.
-type tracePrinter struct {
-	*term.Printer
-	loc *time.Location
-}
+type tracePrinter struct{ *term.Printer }
 
 // Columns of the output.
 const (
@@ -24,8 +21,8 @@ const (
 )
 
 // printTrace prints what was found: first why it may not be all, last what is missing.
-func printTrace(out *term.Printer, found trace.Result, loc *time.Location) {
-	p := tracePrinter{out, loc}
+func printTrace(out *term.Printer, found trace.Result) {
+	p := tracePrinter{out}
 	for _, hole := range found.Holes {
 		p.Item("!", 2, "%s", hole)
 	}
@@ -44,7 +41,7 @@ func printTrace(out *term.Printer, found trace.Result, loc *time.Location) {
 }
 
 func (p tracePrinter) story(s trace.Story) {
-	p.Behind(p.stamp(s.Time)+"  ", strings.Repeat(" ", stampWidth), s.Answer)
+	p.Behind(stamp(s.Time)+"  ", strings.Repeat(" ", stampWidth), s.Answer)
 	p.say("message-id", s.MessageID)
 	p.say("queue id", strings.Join(s.QueueIDs, ", "))
 	client := s.Client
@@ -72,7 +69,7 @@ func (p tracePrinter) say(label, text string) {
 	}
 }
 
-func (p tracePrinter) stamp(t time.Time) string { return t.In(p.loc).Format(time.DateTime) }
+func stamp(t time.Time) string { return t.Format(time.DateTime) }
 
 func (p tracePrinter) decision(s trace.Story) {
 	d := s.Decision
@@ -101,7 +98,7 @@ func (p tracePrinter) decision(s trace.Story) {
 }
 
 func (p tracePrinter) refusal(r trace.Refusal) {
-	p.say("refused", fmt.Sprintf("%s by %s at %s: %s", p.stamp(r.Time), r.By, r.Stage, r.Words))
+	p.say("refused", fmt.Sprintf("%s by %s at %s: %s", stamp(r.Time), r.By, r.Stage, r.Words))
 	if r.Recipient != "" {
 		p.say("", "recipient "+r.Recipient)
 	}
@@ -150,13 +147,14 @@ func (p tracePrinter) recipient(r trace.Recipient) {
 	}
 }
 
-// try prints what was answered. The words of a server that says no are shown by what they mean, too.
+// try prints what was answered. The words of a server that says no are shown by what they mean,
+// too.
 func (p tracePrinter) try(t trace.Try) {
 	where := ""
 	if t.Relay != "" && t.Relay != "none" && !strings.HasPrefix(t.Words, "host ") { // it names the relay
 		where = " by " + t.Relay
 	}
-	p.say("", fmt.Sprintf("%s %s%s: %s", p.stamp(t.Time), t.Status, where, t.Words))
+	p.say("", fmt.Sprintf("%s %s%s: %s", stamp(t.Time), t.Status, where, t.Words))
 	p.meaning(t.Meaning)
 }
 
@@ -180,7 +178,7 @@ func (p tracePrinter) returned(r trace.Return) {
 	if r.Outside {
 		from = "from outside"
 	}
-	text := fmt.Sprintf("%s notification %s, %s", p.stamp(r.Time), r.QueueID, from)
+	text := fmt.Sprintf("%s notification %s, %s", stamp(r.Time), r.QueueID, from)
 	if r.Decision != nil && r.Decision.DSN != "" {
 		text += ": " + r.Decision.DSN
 	}

@@ -1,10 +1,10 @@
 // Package maillog finds the mail log of a host, and opens it for package trace.
 //
-// Where it is depends on the host. Debian 12 and 13 have the journal alone, unless rsyslog is installed: then
-// Postfix's lines are in /var/log/mail.log, and those of onbehalf, which systemd takes from its
-// standard error, in /var/log/syslog. With maillog_file Postfix writes a file of its own. So the journal is
-// read where Postfix's lines are in it; else the files, and for the lines of onbehalf the journal or
-// /var/log/syslog.
+// Where it is depends on the host. Debian 12 and 13 have the journal alone, unless rsyslog is
+// installed: then Postfix's lines are in /var/log/mail.log, and those of onbehalf, which systemd
+// takes from its standard error, in /var/log/syslog. With maillog_file Postfix writes a file of its
+// own. So the journal is read where Postfix's lines are in it; else the files, and for the lines of
+// onbehalf the journal or /var/log/syslog.
 package maillog
 
 import (
@@ -42,8 +42,8 @@ func (l *Logs) Close() {
 	l.closers = nil
 }
 
-// Open finds and opens what has lines since a time; zero: since ever. The error says why nothing can be
-// read, and what to do.
+// Open finds and opens what has lines since a time; zero: since ever. The error says why nothing
+// can be read, and what to do.
 func (h Host) Open(ctx context.Context, since time.Time) (*Logs, error) {
 	logs := new(Logs)
 	mail, mailErr := h.has(ctx, since, "SYSLOG_FACILITY=2")

@@ -24,8 +24,8 @@ import (
 // mostFiles is how many of one name are opened, the newest.
 const mostFiles = 100
 
-// openAll opens the files of these names in the folder, and their rotated ones. It returns how many it
-// opened; what cannot be read is a note.
+// openAll opens the files of these names in the folder, and their rotated ones. It returns how many
+// it opened; what cannot be read is a note.
 func (h Host) openAll(logs *Logs, since time.Time, ours bool, names ...string) (opened int) {
 	var paths []string
 	for _, name := range names {
@@ -117,7 +117,9 @@ var compressed = []struct {
 }{
 	{"\x1f\x8b", func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) }},
 	{"BZh", func(in io.Reader) (io.Reader, error) { return bzip2.NewReader(in), nil }},
-	{"\xfd7zXZ\x00", func(io.Reader) (io.Reader, error) { return nil, errors.New("is compressed by xz; run: xzcat FILE | onbehalf trace ... -") }},
+	{"\xfd7zXZ\x00", func(io.Reader) (io.Reader, error) {
+		return nil, errors.New("is compressed by xz; run: xzcat FILE | onbehalf trace ... -")
+	}},
 	{"\x28\xb5\x2f\xfd", func(io.Reader) (io.Reader, error) {
 		return nil, errors.New("is compressed by zstd; run: zstdcat FILE | onbehalf trace ... -")
 	}},

@@ -23,8 +23,8 @@ var mailMatches = []string{"SYSLOG_FACILITY=2", "+", ownMatch, "+", "MESSAGE_ID=
 // errDenied is what journalctl says to a user who may read his own entries only.
 var errDenied = errors.New("the journal shows you your own entries only: run the command as root, or as a user in the group adm or systemd-journal")
 
-// has reports whether the journal has an entry since a time. The error says why that is not known; nil
-// where there is no journal.
+// has reports whether the journal has an entry since a time. The error says why that is not known;
+// nil where there is no journal.
 func (h Host) has(ctx context.Context, since time.Time, match string) (bool, error) {
 	if h.Journal == "" {
 		return false, nil

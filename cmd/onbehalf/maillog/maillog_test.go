@@ -71,8 +71,8 @@ const (
 
 var newYear = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// TestRotatedFilesAreOneLog: whatever their names and order, and whether they are compressed, for which
-// their bytes count and not their names.
+// TestRotatedFilesAreOneLog: whatever their names and order, and whether they are compressed, for
+// which their bytes count and not their names.
 func TestRotatedFilesAreOneLog(t *testing.T) {
 	for name, names := range map[string][3]string{
 		"numbers": {"mail.log.2.gz", "mail.log.1", "mail.log"},
