@@ -33,21 +33,40 @@ func (s *Story) answer() string {
 		return s.undelivered()
 	}
 	by := make(map[outcome][]Recipient)
-	for _, r := range s.Recipients {
+	meant, others := s.meant()
+	for _, r := range meant {
 		o := s.outcomeOf(r)
 		by[o] = append(by[o], r)
 	}
 	var parts []string
 	for _, part := range []string{
-		s.refusedPart(by[refusedThere]), s.unreachedPart(by[unreached]), s.returnedPart(by[cameBack]),
-		s.deletedPart(by[deletedHere]), s.waitingPart(by[waiting]), s.arrivedPart(by[arrived]),
-		s.refusalPart(), s.notifiedPart(),
+		alike(by[refusedThere], s.refusedPart), alike(by[unreached], s.unreachedPart), alike(by[cameBack], s.returnedPart),
+		s.deletedPart(by[deletedHere]), alike(by[waiting], s.waitingPart), s.arrivedPart(by[arrived]),
+		s.othersPart(others), s.refusalPart(), s.notifiedPart(),
 	} {
 		if part != "" {
-			parts = append(parts, strings.TrimSuffix(part, "."))
+			parts = append(parts, clause(part))
 		}
 	}
-	return capital(s.subject()+strings.Join(parts, "; ")) + "."
+	return capital(s.subject() + sentence(strings.Join(parts, "; ")))
+}
+
+// mostOthers is how many recipients an answer is about beside the one who was asked about.
+const mostOthers = 4
+
+// meant are the recipients that the answer is about. Of many that is the one who was asked about.
+func (s *Story) meant() (meant, others []Recipient) {
+	for _, r := range s.Recipients {
+		if s.query.is(r.Address) || s.query.is(r.For) {
+			meant = append(meant, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	if len(meant) == 0 || len(others) <= mostOthers {
+		return s.Recipients, nil
+	}
+	return meant, others
 }
 
 // subject says what the message is, where it is no ordinary one.

@@ -7,7 +7,7 @@
 // Story for each message.
 //
 //	sources ──> lines ──> events ──> groups ──> stories
-//	(merge.go)  (line.go) (event.go) (join.go)  (story.go, answer.go)
+//	(source.go) (line.go) (event.go) (join.go)  (story.go, answer.go)
 //
 // What makes that harder than to grep for a queue id:
 //

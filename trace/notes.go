@@ -18,7 +18,7 @@ func (s *Story) note(anyOurs bool) {
 		add("No line of onbehalf is about it: either it did not pass the milter, or that line is missing.")
 	}
 	if missing := s.asked - len(s.Recipients); missing > 0 && len(s.Recipients) > 0 && !s.left {
-		add("%d of its %d recipients have no line yet.", missing, s.asked)
+		add("No line is about %d of its %d recipients yet.", missing, s.asked)
 	}
 	if s.anyTry(func(t Try) bool { return t.Cut }) {
 		add("Postfix cut a reply at 2,000 bytes: its last line, which often decides, stands in the notification only.")

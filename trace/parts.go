@@ -42,20 +42,55 @@ func (s *Story) refusalPart() string {
 	return part
 }
 
+// mostSayings is how many different answers of receivers are in a sentence.
+const mostSayings = 3
+
+// alike makes a part for the recipients of each answer, those of authentication first: somebody
+// must look into that.
+func alike(all []Recipient, part func([]Recipient) string) string {
+	var parts []string
+	slices.SortStableFunc(all, func(a, b Recipient) int { return cmp.Compare(weight(a), weight(b)) })
+	for len(all) > 0 && len(parts) < mostSayings {
+		var same, rest []Recipient
+		for _, r := range all {
+			if r.last().saying() == all[0].last().saying() {
+				same = append(same, r)
+			} else {
+				rest = append(rest, r)
+			}
+		}
+		parts = append(parts, clause(part(same)))
+		all = rest
+	}
+	if len(all) > 0 {
+		parts = append(parts, fmt.Sprintf("%d more got other answers", len(all)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func weight(r Recipient) int {
+	if m := r.last().Meaning; m != nil && m.Class == receivers.Auth {
+		return 0
+	}
+	return 1
+}
+
+// saying is what is the same in two answers that mean the same.
+func (t Try) saying() string {
+	if t.Meaning == nil {
+		return t.Relay
+	}
+	return strings.Join([]string{whoSaid(t), codeAndClass(t), t.Meaning.Means}, "\n")
+}
+
 // refusedPart: "refused by mx.example for a@example.org (550 5.1.1, mailbox): what that means".
 func (s *Story) refusedPart(all []Recipient) string {
-	if len(all) == 0 {
-		return ""
-	}
 	last := all[0].last()
 	return fmt.Sprintf("refused by %s for %s (%s): %s", whoSaid(last), listed(addresses(all)), codeAndClass(last), shown(last.Meaning.Means))
 }
 
 // unreachedPart says what was given up.
 func (s *Story) unreachedPart(all []Recipient) string {
-	if len(all) == 0 {
-		return ""
-	}
 	last := all[0].last()
 	if said := receivers.ParseReply(last.Words); answered(last.Relay) || said.Host != "" {
 		return s.givenUp(fmt.Sprintf("never taken for %s (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Meaning.Means)), last)
@@ -82,14 +117,11 @@ func after(t Try) string {
 
 // returnedPart: "returned: mx.example took it for x@example.org, and sent it back 31 min later".
 func (s *Story) returnedPart(all []Recipient) string {
-	if len(all) == 0 {
-		return ""
-	}
 	last, one := all[0].last(), s.returned(all[0])
 	part := fmt.Sprintf("returned: %s took it for %s, and it came back %slater (%s)",
 		host(last.Relay), listed(addresses(all)), spaced(span(one.Time.Sub(last.Time))), shown(one.Decision.DSN))
 	if one.Finding != "" {
-		part += fmt.Sprintf(": %s, %s", ClassName(receivers.Class(one.Class)), strings.TrimSuffix(one.Finding, "."))
+		part += fmt.Sprintf(": %s, %s", ClassName(receivers.Class(one.Class)), clause(one.Finding))
 	}
 	return part + "; onbehalf forwarded the notification to " + one.Decision.ForwardedTo
 }
@@ -110,10 +142,6 @@ func (s *Story) deletedPart(all []Recipient) string {
 
 // waitingPart says what was not delivered as far as the log goes.
 func (s *Story) waitingPart(all []Recipient) string {
-	if len(all) == 0 {
-		return ""
-	}
-	slices.SortStableFunc(all, func(a, b Recipient) int { return cmp.Compare(weight(a), weight(b)) })
 	last := all[0].last()
 	part := fmt.Sprintf("not delivered yet to %s", listed(addresses(all)))
 	if s.held {
@@ -128,14 +156,6 @@ func (s *Story) waitingPart(all []Recipient) string {
 		return part + fmt.Sprintf(", no server was reached (%s): %s", codeAndClass(last), shown(last.Words))
 	}
 	return part + fmt.Sprintf(" (%s): %s", codeAndClass(last), shown(last.Meaning.Means))
-}
-
-// weight puts authentication first: it is what somebody must look into.
-func weight(r Recipient) int {
-	if m := r.last().Meaning; m != nil && m.Class == receivers.Auth {
-		return 0
-	}
-	return 1
 }
 
 // arrivedPart: "sent to a@example.org at mx.example, on the second try, after 3 s".
@@ -171,6 +191,20 @@ func putOff(all []Recipient) (who []string) {
 		}
 	}
 	return who
+}
+
+// othersPart counts recipients that the answer is not about.
+func (s *Story) othersPart(others []Recipient) string {
+	if len(others) == 0 {
+		return ""
+	}
+	sent := 0
+	for _, r := range others {
+		if s.outcomeOf(r) == arrived {
+			sent++
+		}
+	}
+	return fmt.Sprintf("it was sent to %d of the %d other recipients", sent, len(others))
 }
 
 // notifiedPart says what became of notifications that this host made.

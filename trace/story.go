@@ -34,6 +34,7 @@ type Story struct {
 	deleted bool   // an administrator has deleted it
 	lines   counts // by who wrote them
 	options Options
+	query   Query
 	places  map[[2]string]int // in Recipients, by address and that which was asked for
 }
 
@@ -83,7 +84,7 @@ func (j *join) stories(o Options) []Story {
 		if l := g.parent(); l != nil && !l.from.gone {
 			continue
 		}
-		s := Story{options: o}
+		s := Story{options: o, query: j.query}
 		s.tell(g)
 		all = append(all, s)
 	}

@@ -68,3 +68,19 @@ func shown(text string) string {
 	}
 	return strings.ToValidUTF8(text[:most], "") + "..."
 }
+
+// clause is a sentence without its full stop, so that it can go on.
+func clause(text string) string {
+	if strings.HasSuffix(text, "...") {
+		return text
+	}
+	return strings.TrimSuffix(text, ".")
+}
+
+// sentence is a clause with its full stop.
+func sentence(text string) string {
+	if strings.HasSuffix(text, "...") {
+		return text
+	}
+	return text + "."
+}
