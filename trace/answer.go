@@ -84,14 +84,13 @@ func (s *Story) subject() string {
 
 func (s *Story) outcomeOf(r Recipient) outcome {
 	last := r.last()
-	said := receivers.ParseReply(last.Words)
 	switch {
 	case last.Status == "sent" || last.Status == "deliverable":
 		if s.returned(r) != nil {
 			return cameBack
 		}
 		return arrived
-	case last.Status != "deferred" && (said.Host != "" || answered(last.Relay)):
+	case last.Status != "deferred" && last.answered():
 		return refusedThere
 	case last.Status != "deferred" || s.expired:
 		return unreached
@@ -102,7 +101,7 @@ func (s *Story) outcomeOf(r Recipient) outcome {
 }
 
 // answered reports whether a server answered.
-func answered(relay string) bool { return relay != "" && relay != "none" }
+func (t Try) answered() bool { return t.said.Host != "" || t.Relay != "" && t.Relay != "none" }
 
 // returned is the notification from outside that says that a recipient did not get it; nil: there
 // is none.
@@ -146,7 +145,7 @@ func (s *Story) undelivered() string {
 
 // whoSaid is the server whose words they are.
 func whoSaid(t Try) string {
-	return cmp.Or(receivers.ParseReply(t.Words).Host, host(t.Relay))
+	return cmp.Or(t.said.Host, host(t.Relay))
 }
 
 // codeAndClass: "550 5.1.1, mailbox".
@@ -159,7 +158,7 @@ func codeAndClass(t Try) string {
 
 // codeOf is the code of the last line of a reply.
 func codeOf(t Try) string {
-	said := receivers.ParseReply(t.Words).Lines
+	said := t.said.Lines
 	if len(said) == 0 || t.Cut { // then only dsn= is of the last line
 		return t.DSN
 	}

@@ -5,16 +5,17 @@ import (
 	"slices"
 )
 
-// window is how much of what does not match is kept, in bytes: a line that comes later may show
-// that it belongs to a message that does.
-const window = 32 << 20
+// limits are how much is kept in memory.
+type limits struct {
+	// window is how many bytes there are of what does not match: a line that comes later may show
+	// that it belongs to a message that does.
+	window  int
+	wanted  int // bytes of what matches
+	stories int // messages that match, the newest
+}
 
-// mostStories is how many messages that match are kept, the newest, and mostWanted how many bytes
-// of them.
-const (
-	mostStories = 1000
-	mostWanted  = 128 << 20
-)
+// usual is enough for the messages of some minutes on a busy host, and for what is in its queue.
+func usual() limits { return limits{window: 32 << 20, wanted: 128 << 20, stories: 1000} }
 
 // groupCost is what a group takes beside its lines, in bytes, about.
 const groupCost = 600
@@ -22,6 +23,7 @@ const groupCost = 600
 // join brings the lines of a log together, by message.
 type join struct {
 	query  Query
+	limits limits
 	latest map[string]*group // by queue id
 	wanted []*group          // in the order of time
 	bytes  int               // of all that is not wanted
@@ -35,8 +37,8 @@ type join struct {
 	postfix  int               // lines of Postfix about a message
 }
 
-func newJoin(q Query) *join {
-	return &join{query: q, latest: make(map[string]*group), expected: make(map[string]*group)}
+func newJoin(q Query, l limits) *join {
+	return &join{query: q, limits: l, latest: make(map[string]*group), expected: make(map[string]*group)}
 }
 
 // fifo is a queue of groups.
@@ -174,11 +176,11 @@ func (j *join) want(g *group) {
 
 // mostSpared is how many times a message that is still in the queue is spared: it may be there for
 // days.
-const mostSpared = 3
+const mostSpared = 10
 
 // forget drops what there is too much of.
 func (j *join) forget() {
-	for j.bytes > window {
+	for j.bytes > j.limits.window {
 		g := j.queue.pop()
 		switch {
 		case g == nil:
@@ -191,7 +193,7 @@ func (j *join) forget() {
 			j.bytes -= j.drop(g)
 		}
 	}
-	for len(j.wanted) > mostStories || j.held > mostWanted && len(j.wanted) > 1 {
+	for len(j.wanted) > j.limits.stories || j.held > j.limits.wanted && len(j.wanted) > 1 {
 		j.held -= j.drop(j.wanted[0])
 		j.wanted = j.wanted[1:]
 		j.older++

@@ -51,9 +51,10 @@ func alike(all []Recipient, part func([]Recipient) string) string {
 	var parts []string
 	slices.SortStableFunc(all, func(a, b Recipient) int { return cmp.Compare(weight(a), weight(b)) })
 	for len(all) > 0 && len(parts) < mostSayings {
+		first := all[0].last().saying()
 		var same, rest []Recipient
 		for _, r := range all {
-			if r.last().saying() == all[0].last().saying() {
+			if r.last().saying() == first {
 				same = append(same, r)
 			} else {
 				rest = append(rest, r)
@@ -92,7 +93,7 @@ func (s *Story) refusedPart(all []Recipient) string {
 // unreachedPart says what was given up.
 func (s *Story) unreachedPart(all []Recipient) string {
 	last := all[0].last()
-	if said := receivers.ParseReply(last.Words); answered(last.Relay) || said.Host != "" {
+	if last.answered() {
 		return s.givenUp(fmt.Sprintf("never taken for %s (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Meaning.Means)), last)
 	}
 	if last.Meaning.Class == receivers.Ours {
@@ -152,7 +153,7 @@ func (s *Story) waitingPart(all []Recipient) string {
 		return part + fmt.Sprintf(" (%s): Postfix suspended delivery, and repeats an earlier answer of %s: %s", codeAndClass(last), whoSaid(last), shown(last.Meaning.Means))
 	case last.Meaning.Class == receivers.Ours:
 		return part + fmt.Sprintf(", by the fault of this host (%s): %s", codeAndClass(last), shown(last.Words))
-	case whoSaid(last) == "none":
+	case !last.answered():
 		return part + fmt.Sprintf(", no server was reached (%s): %s", codeAndClass(last), shown(last.Words))
 	}
 	return part + fmt.Sprintf(" (%s): %s", codeAndClass(last), shown(last.Meaning.Means))

@@ -34,10 +34,14 @@ type Result struct {
 // Search reads sources once and tells the stories of the messages that a query matches. It returns
 // what it found also where a source cannot be read to its end; a note says so.
 func Search(q Query, o Options, sources ...Source) Result {
+	return searchWithin(usual(), q, o, sources...)
+}
+
+func searchWithin(l limits, q Query, o Options, sources ...Source) Result {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	s := search{options: o, join: newJoin(q), result: Result{Query: q.text}}
+	s := search{options: o, join: newJoin(q, l), result: Result{Query: q.text}}
 	for _, source := range sources {
 		s.readers = append(s.readers, newReader(source, o.Location))
 	}

@@ -60,6 +60,8 @@ type Try struct {
 
 	Repeated bool               `json:"repeated,omitempty"` // the words were said before, perhaps of another message
 	Meaning  *receivers.Meaning `json:"meaning,omitempty"`  // nil: it was sent
+
+	said receivers.Reply // Words, read
 }
 
 // last is the try that counts.
@@ -233,9 +235,9 @@ func (s *Story) decide(e *event) {
 
 // try adds what became of a recipient this time.
 func (s *Story) try(e *event) {
-	t := Try{Time: e.time, Status: e.status, DSN: e.dsn, Relay: e.relay, Words: e.words, Cut: e.cut, After: e.delay}
+	reply := receivers.ParseReply(e.words)
+	t := Try{Time: e.time, Status: e.status, DSN: e.dsn, Relay: e.relay, Words: e.words, Cut: e.cut, After: e.delay, said: reply}
 	if e.status != "sent" && e.status != "deliverable" {
-		reply := receivers.ParseReply(e.words)
 		if reply.Host == "" {
 			reply.Host = e.relay
 		}
