@@ -35,12 +35,16 @@ func (s *Story) anyTry(is func(Try) bool) bool {
 	return slices.ContainsFunc(s.Recipients, func(r Recipient) bool { return slices.ContainsFunc(r.Tries, is) })
 }
 
-// disagrees says that a receiver found no authentication where onbehalf, which goes by DNS, left
-// the From as it was.
+// authenticated are the rows of the decision table by which mail leaves with a From that DNS proves.
+// On row 6 the From may be kept, too, without that.
+var authenticated = []string{"1", "2", "3", "4", "5", "7"}
+
+// disagrees says that a receiver found no authentication where there should be one, by DNS as this
+// host sees it.
 func (s *Story) disagrees() string {
 	auth := s.anyTry(func(t Try) bool { return t.Meaning != nil && t.Meaning.Class == receivers.Auth && !t.Repeated }) ||
 		slices.ContainsFunc(s.Returned, func(r Return) bool { return r.Class == string(receivers.Auth) })
-	if !auth || s.Decision == nil || s.Decision.Action != "keep" || s.Decision.Result != "done" {
+	if !auth || s.Decision == nil || s.Decision.Result != "done" || !slices.Contains(authenticated, before(s.Decision.Row, " ")) {
 		return ""
 	}
 	return fmt.Sprintf("A receiver disagrees with DNS as this host sees it: by row %s the mail should be authenticated. "+

@@ -92,8 +92,12 @@ func (p tracePrinter) decision(s trace.Story) {
 	}
 	p.say("row", row)
 	p.say("detail", d.Detail)
-	p.say("changed", d.Changed)
-	p.say("signed", d.Signed)
+	changed, signed := "changed", "signed"
+	if d.Shadow {
+		changed, signed = "would do", "would sign"
+	}
+	p.say(changed, d.Changed)
+	p.say(signed, d.Signed)
 	p.say("forwarded", d.ForwardedTo)
 }
 
