@@ -32,9 +32,6 @@ type group struct {
 const mostBytes = 8 << 20
 
 func (g *group) add(line Line) {
-	if len(g.lines) == 0 {
-		g.first = line.Time
-	}
 	g.last = line.Time
 	size := len(line.Text) + len(line.Program) + lineCost
 	if g.bytes+size > mostBytes {
@@ -45,9 +42,18 @@ func (g *group) add(line Line) {
 	g.bytes += size
 }
 
-// has reports whether a line was added already.
+// has reports whether a line was added already, from another source. What Postfix says twice it says
+// at another time, or with another delay.
 func (g *group) has(line Line) bool {
-	return slices.ContainsFunc(g.lines, func(l Line) bool { return l.Text == line.Text && l.Program == line.Program })
+	for _, l := range slices.Backward(g.lines) {
+		if line.Time.Sub(l.Time) > time.Second {
+			return false
+		}
+		if l.Text == line.Text {
+			return true
+		}
+	}
+	return false
 }
 
 // lineCost is what a line takes beside its text, in bytes, about.

@@ -28,7 +28,7 @@ type join struct {
 	wanted []*group          // in the order of time
 	bytes  int               // of all that is not wanted
 	held   int               // bytes of wanted
-	older  int               // how many wanted groups were forgotten
+	older  int               // how many wanted messages were forgotten
 
 	queue fifo // of what may be forgotten, the oldest first
 
@@ -73,10 +73,10 @@ func (j *join) take(line Line) {
 	} else {
 		return
 	}
-	g := j.groupOf(&e)
-	if ok && e.program == program && g.has(line) {
+	if g := j.latest[e.id]; g != nil && g.has(line) {
 		return // from two files of the log daemon
 	}
+	g := j.groupOf(&e)
 	before := g.bytes
 	g.add(line)
 	j.account(g, g.bytes-before)
@@ -94,7 +94,7 @@ func (j *join) groupOf(e *event) *group {
 			return g
 		}
 	}
-	g := &group{id: e.id, finished: e.id == "", bytes: groupCost}
+	g := &group{id: e.id, first: e.time, finished: e.id == "", bytes: groupCost}
 	j.bytes += groupCost
 	j.queue.push(g)
 	if g.finished {
@@ -194,9 +194,11 @@ func (j *join) forget() {
 		}
 	}
 	for len(j.wanted) > j.limits.stories || j.held > j.limits.wanted && len(j.wanted) > 1 {
+		if j.wanted[0].parent() == nil {
+			j.older++
+		}
 		j.held -= j.drop(j.wanted[0])
 		j.wanted = j.wanted[1:]
-		j.older++
 	}
 }
 
