@@ -50,8 +50,12 @@ func (s *Story) addRefusal(r Refusal) {
 	s.Refusals = append(s.Refusals, r)
 }
 
-// sameRefusal reports whether two lines are about one refusal: one of onbehalf, one of Postfix.
+// sameRefusal reports whether two lines are about one refusal: one of onbehalf and one of Postfix, or
+// the same line.
 func sameRefusal(a, b Refusal) bool {
+	if a.By == b.By { // from two files
+		return a.Stage == b.Stage && a.Words == b.Words && a.Recipient == b.Recipient && a.Time.Sub(b.Time).Abs() <= time.Second
+	}
 	ours, milter := a.By == program, a.By == "a milter"
 	return (ours && b.By == "a milter" || milter && b.By == program) && a.Stage == b.Stage &&
 		(a.Recipient == "" || b.Recipient == "" || strings.EqualFold(a.Recipient, b.Recipient)) && a.Time.Sub(b.Time).Abs() < 2*time.Second
