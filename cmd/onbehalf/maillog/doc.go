@@ -20,7 +20,7 @@ import (
 // Host is where the logs of a host are.
 type Host struct {
 	Folder  string   // /var/log
-	Files   []string // others that Postfix writes (maillog_file); they need not be there
+	Files   []string // that Postfix writes itself (maillog_file), so that nothing of it is in the journal
 	Journal string   // journalctl; empty: there is none
 }
 
@@ -46,17 +46,24 @@ func (l *Logs) Close() {
 // can be read, and what to do.
 func (h Host) Open(ctx context.Context, since time.Time) (*Logs, error) {
 	logs := new(Logs)
-	mail, mailErr := h.has(ctx, since, "SYSLOG_FACILITY=2")
-	if mail {
-		return logs, logs.readJournal(ctx, h.Journal, since, mailMatches)
+	var denied error
+	if len(h.Files) == 0 {
+		var mail bool
+		if mail, denied = h.has(ctx, since, "SYSLOG_FACILITY=2"); mail {
+			return logs, logs.readJournal(ctx, h.Journal, since, mailMatches)
+		}
 	}
 	found := h.openAll(logs, since, false, "mail.log", "maillog", "mail")
 	if found == 0 {
 		logs.Close()
-		return nil, h.nothing(mailErr, logs.Notes)
+		return nil, h.nothing(denied, logs.Notes)
 	}
-	if ours, _ := h.has(ctx, since, ownMatch); ours {
+	ours, err := h.has(ctx, since, ownMatch)
+	if ours {
 		return logs, logs.readJournal(ctx, h.Journal, since, []string{ownMatch})
+	}
+	if err != nil {
+		logs.Notes = append(logs.Notes, "The lines of onbehalf are missing, if they are in the journal: "+err.Error())
 	}
 	for _, name := range []string{"syslog", "messages", "daemon.log"} { // the others would have the same lines
 		if h.openAll(logs, since, true, name) > 0 {

@@ -97,12 +97,24 @@ func TestRotatedFilesAreOneLog(t *testing.T) {
 	}
 }
 
-// TestFileOfPostfix: maillog_file is read, too.
+// TestFileOfPostfix: with maillog_file nothing of Postfix is in the journal, though other programs
+// of the facility mail may be.
 func TestFileOfPostfix(t *testing.T) {
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "postfix.log"), []byte(beginning+middle+end), newYear)
-	logs, err := Host{Folder: folder, Files: []string{filepath.Join(folder, "postfix.log")}}.Open(t.Context(), time.Time{})
+	host := Host{Folder: folder, Files: []string{filepath.Join(folder, "postfix.log")}}
+	logs, err := host.Open(t.Context(), time.Time{})
 	if got := answer(t, logs, err, "y1@courseware.nl"); got != sent {
+		t.Error(got)
+	}
+	host.Journal = journalctlThat(t, "cat <<'X'\n"+entries+"X\n")
+	logs, err = host.Open(t.Context(), time.Time{})
+	if got := answer(t, logs, err, "y1@courseware.nl"); got != sent {
+		t.Error(got)
+	}
+	host.Journal = journalctlThat(t, `echo "No journal files were opened due to insufficient permissions." >&2; exit 1`)
+	logs, err = host.Open(t.Context(), time.Time{})
+	if got := answer(t, logs, err, "y1@courseware.nl"); !strings.HasPrefix(got, sent+"\nThe lines of onbehalf are missing") {
 		t.Error(got)
 	}
 }
