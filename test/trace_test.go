@@ -121,7 +121,7 @@ func TestTrace(t *testing.T) {
 		h.await(t, "three@down.example", "Not delivered yet to three@down.example, no server was reached (4.4.1, other)", "Connection refused")
 	})
 	t.Run("Returned", func(t *testing.T) {
-		s := h.await(t, "student@receiver.example", "Returned: 127.0.0.1 took it for student@receiver.example, and it came back",
+		s := h.await(t, "student@receiver.example", "Returned: 127.0.0.1 accepted it for student@receiver.example, and it came back",
 			"failed 5.1.1", "onbehalf forwarded the notification to academy@yourorganisationname.nl")
 		if len(s.Returned) != 1 || !s.Returned[0].Outside || len(s.Returned[0].Recipients) != 1 || s.Returned[0].Recipients[0].Address != "academy@yourorganisationname.nl" {
 			t.Errorf("returned %+v", s.Returned)

@@ -18,9 +18,9 @@ func (s *Story) refusalPart() string {
 	verb := "refused by "
 	switch {
 	case r.Discarded:
-		verb = "discarded, as if it had been taken, by "
+		verb = "discarded, as if it had been accepted, by "
 	case r.Temporary:
-		verb = "put off (the client has to try again) by "
+		verb = "deferred (the client has to try again) by "
 	}
 	part := verb + r.By
 	if r.By != program {
@@ -94,12 +94,12 @@ func (s *Story) refusedPart(all []Recipient) string {
 func (s *Story) unreachedPart(all []Recipient) string {
 	last := all[0].last()
 	if last.answered() {
-		return s.givenUp(fmt.Sprintf("never taken for %s (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Meaning.Means)), last)
+		return s.givenUp(fmt.Sprintf("never accepted for %s (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Meaning.Means)), last)
 	}
 	if last.Meaning.Class == receivers.Ours {
-		return s.givenUp(fmt.Sprintf("not delivered to %s, by the fault of this host (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Words)), last)
+		return s.givenUp(fmt.Sprintf("not delivered to %s, because of a fault of this host (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Words)), last)
 	}
-	return s.givenUp(fmt.Sprintf("not delivered: no server for %s took or refused it (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Words)), last)
+	return s.givenUp(fmt.Sprintf("not delivered: no server was reached for %s (%s): %s", listed(addresses(all)), codeAndClass(last), shown(last.Words)), last)
 }
 
 func (s *Story) givenUp(part string, last Try) string {
@@ -116,10 +116,10 @@ func after(t Try) string {
 	return ""
 }
 
-// returnedPart: "returned: mx.example took it for x@example.org, and sent it back 31 min later".
+// returnedPart: "returned: mx.example accepted it for x@example.org, and sent it back 31 min later".
 func (s *Story) returnedPart(all []Recipient) string {
 	last, one := all[0].last(), s.returned(all[0])
-	part := fmt.Sprintf("returned: %s took it for %s, and it came back %slater (%s)",
+	part := fmt.Sprintf("returned: %s accepted it for %s, and it came back %slater (%s)",
 		host(last.Relay), listed(addresses(all)), spaced(span(one.Time.Sub(last.Time))), shown(one.Decision.DSN))
 	if one.Finding != "" {
 		part += fmt.Sprintf(": %s, %s", ClassName(receivers.Class(one.Class)), clause(one.Finding))
@@ -152,7 +152,7 @@ func (s *Story) waitingPart(all []Recipient) string {
 	case last.Repeated:
 		return part + fmt.Sprintf(" (%s): Postfix suspended delivery, and repeats an earlier answer of %s: %s", codeAndClass(last), whoSaid(last), shown(last.Meaning.Means))
 	case last.Meaning.Class == receivers.Ours:
-		return part + fmt.Sprintf(", by the fault of this host (%s): %s", codeAndClass(last), shown(last.Words))
+		return part + fmt.Sprintf(", because of a fault of this host (%s): %s", codeAndClass(last), shown(last.Words))
 	case !last.answered():
 		return part + fmt.Sprintf(", no server was reached (%s): %s", codeAndClass(last), shown(last.Words))
 	}
@@ -175,18 +175,18 @@ func (s *Story) arrivedPart(all []Recipient) string {
 			part += ", " + strings.TrimSuffix(text, " ")
 		}
 	}
-	if who := putOff(all); len(who) > 0 {
+	if who := deferredForAuth(all); len(who) > 0 {
 		part += "; before that " + listed(who)
 	}
 	return part
 }
 
-// putOff names who was put off for authentication before it was taken: it may be refused next time.
-func putOff(all []Recipient) (who []string) {
+// deferredForAuth names who was deferred for authentication before it was accepted: it may be refused next time.
+func deferredForAuth(all []Recipient) (who []string) {
 	for _, r := range all {
 		for _, t := range r.Tries {
 			if t.Meaning != nil && t.Meaning.Class == receivers.Auth {
-				who = append(who, fmt.Sprintf("%s was put off (%s)", r.Address, codeAndClass(t)))
+				who = append(who, fmt.Sprintf("%s was deferred (%s)", r.Address, codeAndClass(t)))
 				break
 			}
 		}
