@@ -15,9 +15,13 @@ type clock struct {
 // traditional is "Jan _2 15:04:05", which always has that length.
 const traditional = len("Jan _2 15:04:05")
 
-// iso reads a stamp of RFC 3339, as rsyslog and slog write it.
+// iso reads a stamp of RFC 3339, as rsyslog and slog write it, or with +0100 for +01:00, as
+// journalctl -o short-iso does.
 func (c *clock) iso(text string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		t, err = time.Parse("2006-01-02T15:04:05.999999999-0700", text)
+	}
 	if err != nil {
 		return time.Time{}, false
 	}
