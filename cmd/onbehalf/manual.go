@@ -66,6 +66,14 @@ var examples = map[string]string{
 		onbehalf history university
 		# all tenants, for a program
 		onbehalf history --since 7d --json`,
+	"trace": `
+		# a user's mail did not arrive: what became of it?
+		onbehalf trace student@example.org
+		# one message, by what Postfix or the application calls it
+		onbehalf trace 4jZw872b6Zz1VJwp
+		onbehalf trace '<1234.5678@courseware.nl>' --since 7d
+		# logs of another host, and of another time
+		onbehalf trace student@example.org mail.log.1 mail.log.2.gz onbehalf.log`,
 	"selftest": `
 		# two messages to compare in a mailbox of yours
 		onbehalf selftest --to you@example.org --tenant university`,
@@ -97,7 +105,8 @@ var files = []file{
 	{"/var/spool/postfix/onbehalf/socketmap.sock", "Where Postfix asks its tables; in main.cf it is socketmap:unix:onbehalf/socketmap.sock:transport and others.",
 		[]string{"serve", "doctor"}},
 	{"/run/onbehalf/admin.sock", "Where onbehalf status and others ask, for root and the group onbehalf-status.", []string{"serve", "status", "history", "doctor"}},
-	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). setup --apply alone changes main.cf.", []string{"setup", "doctor", "selftest"}},
+	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). setup --apply alone changes main.cf.", []string{"setup", "doctor", "selftest", "trace"}},
+	{"/var/log/mail.log, /var/log/maillog, /var/log/mail, /var/log/syslog, /var/log/messages", "With their rotated ones, where Postfix's lines are not in the journal.", []string{"trace"}},
 }
 
 // statuses are the exit statuses of all commands.

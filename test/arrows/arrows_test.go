@@ -28,6 +28,7 @@ var below = map[string][]string{
 	"term":      {},
 	"postfix":   {},
 	"receivers": {},
+	"trace":     {"receivers"},
 	"disk":      {"remedy"},
 	"message":   {"remedy"},
 	"dmarc":     {"message"},
@@ -44,7 +45,7 @@ var below = map[string][]string{
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
-var pure = []string{"rewrite", "dmarc", "srs", "receivers"}
+var pure = []string{"rewrite", "dmarc", "srs", "receivers", "trace"}
 
 // impure is what those may not import, with all below it.
 var impure = []string{

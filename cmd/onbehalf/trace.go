@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"onbehalf/cmd/onbehalf/maillog"
+	"onbehalf/postfix"
+	"onbehalf/term"
+	"onbehalf/trace"
+)
+
+func (p *program) trace() *cobra.Command {
+	var o traceOptions
+	cmd := &cobra.Command{
+		Use:   "trace ADDRESS|QUEUEID|MESSAGE-ID [FILE...]",
+		Short: "Show what became of a message, by the mail log",
+		Long: `Find the messages from or to an address, or one message by its queue id or Message-ID,
+in the mail log, and say what became of each, the newest first: who handed it in, what
+onbehalf decided, changed and signed, what each receiver answered and what that means,
+and what came back.
+
+The log is the journal, or the files in /var/log, also rotated and compressed ones:
+whichever has Postfix's lines. FILE names others, in any order; - is standard input. They may
+be of Postfix, of onbehalf, or both, in the formats of rsyslog, Postfix, onbehalf itself, or
+journalctl -o json. Exit status 1 when nothing is found, or no log can be read.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.sinceGiven = cmd.Flags().Changed("since")
+			return p.runTrace(cmd.Context(), args[0], args[1:], o)
+		},
+	}
+	cmd.Flags().StringVar(&o.since, "since", "2d", "how far back: 30m, 12h, 2d, 1w, or a date such as 2026-11-24 or \"2026-11-24 08:30\"; with FILE the default is all of it")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the stories as JSON")
+	return cmd
+}
+
+// traceOptions are the flags of trace.
+type traceOptions struct {
+	since      string
+	sinceGiven bool
+	json       bool
+}
+
+func (p *program) runTrace(ctx context.Context, what string, files []string, o traceOptions) error {
+	query, err := trace.ParseQuery(what)
+	if err != nil {
+		return misuse("%s: %w", what, err)
+	}
+	now := time.Now()
+	since, ok := sinceOf(o.since, now)
+	if !ok {
+		return misuse("--since: %q is no length of time such as 12h or 2d, and no date such as 2026-11-24", o.since)
+	}
+	options := trace.Options{Since: since, Location: time.Local}
+	if len(files) > 0 && !o.sinceGiven {
+		options.Since = time.Time{}
+	}
+	logs, err := p.openLogs(ctx, files, &options, now)
+	if err != nil {
+		return err
+	}
+	found := trace.Search(query, options, logs.Sources...)
+	logs.Close()
+	found.Notes = append(found.Notes, logs.Notes...)
+	if o.json {
+		err = printJSON(p.out, found)
+	} else {
+		printTrace(term.New(p.out), found)
+	}
+	if err == nil && len(found.Stories) == 0 {
+		err = errSaid
+	}
+	return err
+}
+
+// openLogs opens the files, or the log of this host, of which Postfix is asked.
+func (p *program) openLogs(ctx context.Context, files []string, o *trace.Options, now time.Time) (*maillog.Logs, error) {
+	if len(files) > 0 {
+		return maillog.Open(files, p.in, now)
+	}
+	logging := postfix.Instance("").Logging(ctx)
+	o.Copy = logging.Copy
+	host := maillog.Host{Folder: "/var/log"}
+	if logging.File != "" {
+		host.Files = []string{logging.File}
+	}
+	host.Journal, _ = exec.LookPath("journalctl") // without it there are the files
+	return host.Open(ctx, o.Since)
+}
+
+var length = regexp.MustCompile(`^([0-9]{1,5})([smhdw])$`)
+
+// sinceOf reads a length of time before now, or a date.
+func sinceOf(text string, now time.Time) (time.Time, bool) {
+	if m := length.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		unit := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[m[2]]
+		return now.Add(-time.Duration(n) * unit), true
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
