@@ -228,6 +228,31 @@ func TestPairsStayTogether(t *testing.T) {
 	closed(t, f)
 }
 
+// TestPanicOfCaller: a mistake in what a walk calls is the program's. It is not hidden, and the file
+// is not taken for damaged.
+func TestPanicOfCaller(t *testing.T) {
+	f, log := opened(t, t.TempDir())
+	f.Write(Change{Bucket: "b", Key: "k", Value: []byte("v")})
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if fault := recover(); fault != "a mistake" {
+				t.Errorf("recovered %v", fault)
+			}
+		}()
+		f.Walk("b", Range{}, func(string, []byte) bool { panic("a mistake") })
+	}()
+	if got := walked(t, f, "b", Range{}); len(got) != 1 {
+		t.Errorf("then there is %q", got)
+	}
+	closed(t, f)
+	if log.String() != "" {
+		t.Errorf("logged: %s", log)
+	}
+}
+
 // TestSavedByItself: nobody calls Sync, and a second later it is on the disk.
 func TestSavedByItself(t *testing.T) {
 	f, _ := opened(t, t.TempDir())

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -219,7 +220,10 @@ func (h Health) Advice() (cause, fix string) {
 }
 
 func adviceFor(err error) string {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	full := func(no syscall.Errno) bool { // bbolt does not wrap all errors
+		return errors.Is(err, no) || strings.HasSuffix(err.Error(), no.Error())
+	}
+	if full(syscall.ENOSPC) || full(syscall.EDQUOT) {
 		return "make room on the disk of the state_dir"
 	}
 	return "let the user that the daemon runs as write to the state_dir"

@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 		writeForever(dir)
 	case "reader":
 		readOnly(dir)
+	case "full":
+		fillDisk(dir)
 	default:
 		os.Exit(m.Run())
 	}

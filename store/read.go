@@ -23,19 +23,40 @@ func (f *File) Walk(b Bucket, r Range, yield func(key string, value []byte) bool
 		merged{overlay: f.waitingWithin(b, r), r: r, yield: yield}.rest()
 		return nil
 	}
+	var ofCaller any
 	err := contain(func() error {
 		tx, overlay, err := f.begin(b, r)
 		if err != nil {
 			return err
 		}
 		defer tx.Rollback()
-		m := merged{overlay: overlay, r: r, yield: yield}
+		m := merged{overlay: overlay, r: r, yield: noting(&ofCaller, yield)}
 		return m.walk(tx.Bucket([]byte(b)))
 	})
+	if ofCaller != nil {
+		panic(ofCaller)
+	}
 	if errors.Is(err, errBroken) || errors.Is(err, errSum) {
 		f.suspect.Store(true)
 	}
 	return err
+}
+
+// noting returns a yield that notes its own panic: that is a mistake of the program, and says nothing
+// about the file. A fault at an address is of the file that value lies in.
+func noting(panicked *any, yield func(key string, value []byte) bool) func(string, []byte) bool {
+	return func(key string, value []byte) bool {
+		defer func() {
+			fault := recover()
+			if _, ofMemory := fault.(interface{ Addr() uintptr }); fault != nil && !ofMemory {
+				*panicked = fault
+			}
+			if fault != nil {
+				panic(fault)
+			}
+		}()
+		return yield(key, value)
+	}
 }
 
 // begin returns what is saved, and what waits, at one instant: none was saved between the two.

@@ -33,15 +33,18 @@ func SaveStandings(s Store, saved []tenant.Standing, gone []message.Domain) erro
 	return nil
 }
 
-// LoadStandings returns the standings of all domains, in the order of their names.
+// LoadStandings returns the standings of all domains, in the order of their names. With an error,
+// those that can be read.
 func LoadStandings(s Store) (all []tenant.Standing, err error) {
 	var failure error
 	err = s.Walk(BucketStandings, Range{}, func(key string, text []byte) bool {
-		var standing tenant.Standing
-		if standing, failure = parseStanding(key, text); failure == nil {
+		standing, err := parseStanding(key, text)
+		if err == nil {
 			all = append(all, standing)
+		} else if failure == nil {
+			failure = err
 		}
-		return failure == nil
+		return true
 	})
 	return all, errors.Join(err, failure)
 }

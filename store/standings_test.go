@@ -88,6 +88,21 @@ func TestStandingsKeepEveryField(t *testing.T) {
 	}
 }
 
+// TestOtherStandings: one that this program cannot read costs no other one.
+func TestOtherStandings(t *testing.T) {
+	f, _ := opened(t, t.TempDir())
+	defer closed(t, f)
+	all := fullStandings(t)
+	if err := SaveStandings(f, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.Write(Change{Bucket: BucketStandings, Key: "f.example", Value: []byte(`{"domain":"another.example"}`)},
+		Change{Bucket: BucketStandings, Key: "g.example", Value: []byte(`{`)})
+	if loaded, err := LoadStandings(f); err == nil || !strings.Contains(err.Error(), `standing of "f.example": it is of another domain`) || !reflect.DeepEqual(loaded, all) {
+		t.Errorf("%v\n%+v", err, loaded)
+	}
+}
+
 // TestTimes: what time it may be besides outlives a restart.
 func TestTimes(t *testing.T) {
 	dir := t.TempDir()
