@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"syscall"
 
 	"onbehalf/tenant"
 )
@@ -121,6 +122,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		ActiveEvery:  d.positive("dns.active_every", raw.DNS.ActiveEvery),
 		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
 	}
+	c.HistoryKeep = d.daysAtLeast("history.keep", raw.History.Keep)
 	if raw.DNS.MaxPerSecond < 1 {
 		d.fail("dns.max_per_second", "allows no lookup", "write 1 or more")
 	}
@@ -149,7 +151,8 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	if !filepath.IsAbs(name) {
 		whole = filepath.Join(folder, name)
 	}
-	if _, err := os.Stat(whole); errors.Is(err, fs.ErrNotExist) && !quotable(name) {
+	_, err := os.Stat(whole)
+	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG)) && !quotable(name) {
 		d.fail(path, Quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
 		d.void(path)
 		return ""

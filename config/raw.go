@@ -24,6 +24,7 @@ type (
 		Policy     rawPolicy   `yaml:"policy"`
 		SRS        rawSRS      `yaml:"srs"`
 		DNS        rawDNS      `yaml:"dns"`
+		History    rawHistory  `yaml:"history"`
 		rawTenants
 	}
 	rawLog struct {
@@ -87,6 +88,9 @@ type (
 		PendingEvery duration `yaml:"pending_every"`
 		ActiveEvery  duration `yaml:"active_every"`
 		DemoteAfter  duration `yaml:"demote_after"`
+	}
+	rawHistory struct {
+		Keep duration `yaml:"keep"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {
@@ -170,6 +174,7 @@ func defaults() map[string]any {
 		"dns.pending_every":     "5m",
 		"dns.active_every":      "1h",
 		"dns.demote_after":      "1h",
+		"history.keep":          "400d",
 	}
 }
 
