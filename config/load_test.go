@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -196,5 +197,13 @@ func rewrite(t *testing.T, path string, archive *txtar.Archive, want string) {
 	archive.Files = append(files, txtar.File{Name: "want", Data: []byte(want)})
 	if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestLogLevel(t *testing.T) {
+	for word, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
+		if got := logLevel(new(document), word); got != want {
+			t.Errorf("%s is %s", word, got)
+		}
 	}
 }
