@@ -32,6 +32,7 @@ type join struct {
 
 	queue fifo // of what may be forgotten, the oldest first
 
+	early    []*group          // notifications from outside of the last minute that nothing is known of
 	expected map[string]*group // notifications that a wanted group names, and that have no line yet
 	ours     int               // lines of onbehalf about a message
 	postfix  int               // lines of Postfix about a message
@@ -135,6 +136,7 @@ func (j *join) note(g *group, e *event) {
 			if e.origTo != "" {
 				g.taken = append(g.taken, e.origTo)
 			}
+			j.noteTaken(g, e)
 		}
 		g.filtered = g.filtered || e.piped()
 		if other := j.latest[e.other]; other != nil && other != g && sameMessage(g, other, e.relay) {

@@ -65,6 +65,23 @@ func (j *join) noteReturned(g *group, e *event) {
 			return
 		}
 	}
+	j.early = append(j.early[max(0, len(j.early)-mostEarly):], g)
+}
+
+// mostEarly is how many notifications wait for the line about their message.
+const mostEarly = 1000
+
+// noteTaken links a message that was delivered with a notification that is in the log already: on a
+// busy host the receiver may be faster than the line that says that it accepted the message.
+func (j *join) noteTaken(g *group, e *event) {
+	for len(j.early) > 0 && e.time.Sub(j.early[0].last) > stragglers {
+		j.early = j.early[1:]
+	}
+	for _, b := range j.early {
+		if b != g && !b.gone && !g.null && g.parent() == nil && b.parent() == nil && returns(g, failed(b.decided.DSN), b.decided) {
+			j.link(comesBack, g, b)
+		}
+	}
 }
 
 // returns reports whether a notification about recipients, that onbehalf has forwarded, may be

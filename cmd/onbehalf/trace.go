@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"os/exec"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/maillog"
+	"onbehalf/config"
 	"onbehalf/postfix"
 	"onbehalf/term"
 	"onbehalf/trace"
@@ -35,7 +34,7 @@ journalctl -o json. Exit status 1 when nothing is found, or no log can be read.`
 			return p.runTrace(cmd.Context(), args[0], args[1:], o)
 		},
 	}
-	cmd.Flags().StringVar(&o.since, "since", "2d", "how far back: 30m, 12h, 2d, 1w, or a date such as 2026-11-24 or \"2026-11-24 08:30\"; with FILE the default is all of it")
+	cmd.Flags().StringVar(&o.since, "since", "2d", "how far back: a duration like 12h or 90d, or a date such as 2026-11-24 or \"2026-11-24 08:30\"; with FILE the default is all of it")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the stories as JSON")
 	return cmd
 }
@@ -55,7 +54,7 @@ func (p *program) runTrace(ctx context.Context, what string, files []string, o t
 	now := time.Now()
 	since, ok := sinceOf(o.since, now)
 	if !ok {
-		return misuse("--since: %q is no length of time such as 12h or 2d, and no date such as 2026-11-24", o.since)
+		return misuse("--since: %q is not a duration like 12h or 90d, nor a date like 2026-11-24", o.since)
 	}
 	options := trace.Options{Since: since, Location: time.Local}
 	if len(files) > 0 && !o.sinceGiven {
@@ -94,14 +93,10 @@ func (p *program) openLogs(ctx context.Context, files []string, o *trace.Options
 	return host.Open(ctx, o.Since)
 }
 
-var length = regexp.MustCompile(`^([0-9]{1,5})([smhdw])$`)
-
-// sinceOf reads a length of time before now, or a date.
+// sinceOf reads a duration before now, as history does, or a date.
 func sinceOf(text string, now time.Time) (time.Time, bool) {
-	if m := length.FindStringSubmatch(text); m != nil {
-		n, _ := strconv.Atoi(m[1])
-		unit := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[m[2]]
-		return now.Add(-time.Duration(n) * unit), true
+	if length, err := config.ParseDuration(text); err == nil {
+		return now.Add(-length), length > 0
 	}
 	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, time.RFC3339} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
