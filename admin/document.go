@@ -119,7 +119,11 @@ type DNS struct {
 	DueSince        time.Time `json:"due_since,omitzero"`        // when the first of them was due
 	Unanswered      int       `json:"unanswered"`                // lookups in a row without any answer
 	UnansweredSince time.Time `json:"unanswered_since,omitzero"` // the first of them
-	PausedUntil     time.Time `json:"paused_until,omitzero"`     // too many of them: then DNS is asked again
+	PausedUntil     time.Time `json:"paused_until,omitzero"`     // the round has stopped: then DNS is asked again
+	// Denied had records a while ago, as had the platform, and DNS says of both that they have none.
+	// Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
+	Denied     message.Domain `json:"denied,omitzero"`
+	NextLookup time.Time      `json:"next_lookup,omitzero"` // of any domain; absent: none is to come
 	Unsaved         string    `json:"unsaved,omitempty"`         // why standings are not saved; empty: they are
 	UnsavedFix      string    `json:"unsaved_fix,omitempty"`     // what to do about that
 	Error           string    `json:"error,omitempty"`           // why this is not all

@@ -119,6 +119,9 @@ func (p printer) dns(d admin.DNS) {
 		p.Item("DNS", beside, "not known: %s", d.Error)
 	case d.Domains == 0:
 		p.Item("DNS", beside, "nothing to look up: no tenant has authorization: auto")
+	case !d.Denied.IsZero():
+		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, nor other domains that had some, the platform's among them. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
+			stamp(d.UnansweredSince), d.Denied.Unicode())
 	case !d.PausedUntil.IsZero():
 		p.Item("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
 			stamp(d.UnansweredSince), count(d.Unanswered, "lookup"))
@@ -145,6 +148,9 @@ func (p printer) lookups(d admin.DNS) string {
 	}
 	if !d.Oldest.IsZero() {
 		texts = append(texts, "the oldest answer "+p.ago(d.Oldest))
+	}
+	if !d.NextLookup.IsZero() {
+		texts = append(texts, "the next lookup "+p.in(d.NextLookup))
 	}
 	if late := p.now.Sub(d.DueSince); !d.DueSince.IsZero() && late > time.Minute && d.PausedUntil.IsZero() {
 		texts = append(texts, fmt.Sprintf("%d overdue, the first for %s: dns.max_per_second may be too low for so many", d.Due, span(late)))

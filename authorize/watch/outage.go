@@ -102,7 +102,7 @@ func (o *outage) deny(e *entry, now time.Time) {
 }
 
 // remedyOfDenial is for the operator: whichever it is, no tenant can fix it.
-const remedyOfDenial = "compare what the servers in dns.servers, or those of /etc/resolv.conf, say of the platform's domain with what its own name servers say (dig), and fix the resolver or the zone"
+const remedyOfDenial = "ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong"
 
 // probed notes that a probe had no answer, or none to believe.
 func (o *outage) probed(now time.Time) {

@@ -126,6 +126,7 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	doc.DNS = admin.DNS{
 		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, LookingUp: s.Looking, Due: s.Due, DueSince: s.DueSince,
 		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
+		Denied: s.Denied, NextLookup: s.Next,
 	}
 	if err != nil {
 		doc.DNS.Error = err.Error()
