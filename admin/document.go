@@ -123,10 +123,10 @@ type DNS struct {
 	// Denied had records a while ago, as had the platform, and DNS says of both that they have none.
 	// Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
 	Denied     message.Domain `json:"denied,omitzero"`
-	NextLookup time.Time      `json:"next_lookup,omitzero"` // of any domain; absent: none is to come
-	Unsaved         string    `json:"unsaved,omitempty"`         // why standings are not saved; empty: they are
-	UnsavedFix      string    `json:"unsaved_fix,omitempty"`     // what to do about that
-	Error           string    `json:"error,omitempty"`           // why this is not all
+	NextLookup time.Time      `json:"next_lookup,omitzero"`  // of any domain; absent: none is to come
+	Unsaved    string         `json:"unsaved,omitempty"`     // why standings are not saved; empty: they are
+	UnsavedFix string         `json:"unsaved_fix,omitempty"` // what to do about that
+	Error      string         `json:"error,omitempty"`       // why this is not all
 }
 
 // Change is a mechanism of a domain that has come into another state.
@@ -219,6 +219,12 @@ type Domain struct {
 	// NextLookup is when that domain is looked up next. Absent: it is not.
 	NextLookup time.Time `json:"next_lookup,omitzero"`
 	Guessed    bool      `json:"guessed,omitempty"` // a wildcard; Author is of a name below it that might come
+}
+
+// Lookups is the answer to POST /tenants/ID/lookups: the daemon looks up these domains next.
+type Lookups struct {
+	At      time.Time        `json:"at"` // its clock; a lookup that ends after it is one of these
+	Domains []message.Domain `json:"domains"`
 }
 
 // Files is the document at /files: which of the files that the configuration on disk names the

@@ -9,6 +9,7 @@
 //	spread.go    intervals, spread so that domains do not come together
 //	outage.go    when no DNS server answers, or none is to be believed
 //	doubt.go     whether a domain's records are gone, or the resolver denies everybody's
+//	ondemand.go  lookups that somebody asks for
 //	discover.go  names that only a wildcard covers, found by their mail
 //	reload.go    what a new generation begins with
 //	persist.go   standings are saved for the next start

@@ -35,13 +35,14 @@ type Watcher struct {
 	mu     sync.Mutex // one at a time: the begin of a lookup, its conclusions, a discovery, a reload
 	source Source
 	below  below
+	asked  onDemand
 	direct proofs
 	parked []tenant.Standing // of domains that are not watched now; never changed, only replaced
 }
 
 // New makes a Watcher that has nothing to watch yet.
 func New(log *slog.Logger) *Watcher {
-	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(),
+	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(), asked: make(onDemand),
 		outage: outage{log: log}, changes: changes{log: log}, persistence: persistence{log: log},
 		wake: make(chan struct{}, 1), seen: make(chan message.Domain, maxSeen)}
 }
