@@ -101,7 +101,8 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	}
 	p.recall(now)
 	host := postfix.Instance("").Hostname(ctx, q.host)
-	c, err := check.New(checkSource(now, host))
+	mta, _ := postfix.Instance("").Read(ctx) // without it, its name in HELO is not known
+	c, err := check.New(checkSource(now, host, mta))
 	if err != nil {
 		return err
 	}
@@ -169,8 +170,8 @@ func (p *program) observer(ctx context.Context, now *daemon.Generation, from str
 }
 
 // checkSource is what check judges by.
-func checkSource(now *daemon.Generation, host string) check.Source {
-	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host}
+func checkSource(now *daemon.Generation, host string, mta postfix.Configuration) check.Source {
+	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host, HELO: mta.HELO()}
 }
 
 // refused returns the keys that the configuration names and that are not signed with, by tenant id.

@@ -97,7 +97,9 @@ func (p *program) lookedInVain(client adminClient, left []message.Domain) error 
 
 // sayLookedUp says what has changed by the lookups.
 func (p *program) sayLookedUp(begun admin.Lookups, before, after admin.Tenant) {
-	say := func(format string, args ...any) { p.sayLine("%s", term.CleanLines("onbehalf: "+fmt.Sprintf(format, args...))) }
+	say := func(format string, args ...any) {
+		p.sayLine("%s", term.CleanLines("onbehalf: "+fmt.Sprintf(format, args...)))
+	}
 	say("the daemon has looked up %d of the domains of %s now", len(begun.Domains), after.ID)
 	changed := 0
 	for i, d := range after.Domains {

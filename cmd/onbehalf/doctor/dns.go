@@ -41,7 +41,7 @@ func (d *doctor) domains() {
 }
 
 // titles are the mechanisms as people call them.
-var titles = map[string]string{"spf": "SPF", "return_path": "bounces", "dmarc": "DMARC"}
+var titles = map[string]string{"spf": "SPF", "return_path": "bounces", "dmarc": "DMARC", "ptr": "PTR", "helo": "HELO"}
 
 // unanswered is one finding: it is rarely about one record alone.
 func (d *doctor) unanswered(items []publish.Item) {
