@@ -13,6 +13,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/cmd/onbehalf/daemon"
+	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/postfix"
 	"onbehalf/remedy"
 	"onbehalf/tenant"
@@ -101,8 +102,7 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	}
 	p.recall(now)
 	host := postfix.Instance("").Hostname(ctx, q.host)
-	mta, _ := postfix.Instance("").Read(ctx) // without it, its name in HELO is not known
-	c, err := check.New(checkSource(now, host, mta))
+	c, err := check.New(checkSource(now, host, heloOf(ctx, now, q.host)))
 	if err != nil {
 		return err
 	}
@@ -170,8 +170,28 @@ func (p *program) observer(ctx context.Context, now *daemon.Generation, from str
 }
 
 // checkSource is what check judges by.
-func checkSource(now *daemon.Generation, host string, mta postfix.Configuration) check.Source {
-	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host, HELO: mta.HELO()}
+func checkSource(now *daemon.Generation, host, helo string) check.Source {
+	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host, HELO: helo}
+}
+
+// heloOf returns the name in HELO: that of the mail host, if it is given, else what the Postfix on
+// this host says. One that does not call onbehalf sends other mail than the platform's.
+func heloOf(ctx context.Context, now *daemon.Generation, host string) string {
+	if host != "" {
+		return host
+	}
+	mta, err := postfix.Instance("").Read(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, socket := range now.Listen {
+		w := setup.WantedOf(now.Config)
+		w.Milter = socket.String()
+		if mta.Calls("smtpd_milters", w) || mta.Calls("non_smtpd_milters", w) {
+			return mta.HELO()
+		}
+	}
+	return ""
 }
 
 // refused returns the keys that the configuration names and that are not signed with, by tenant id.

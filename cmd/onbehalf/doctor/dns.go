@@ -69,6 +69,9 @@ func ofItem(domain string, i publish.Item) Finding {
 	if title == "" {
 		title = strings.Replace(i.Mechanism, "dkim", "DKIM", 1)
 	}
+	if i.Mechanism == "ptr" || i.Mechanism == "helo" { // of the host, not of a domain
+		domain = ""
+	}
 	f := Finding{What: about(domain, title, i.Text)}
 	switch {
 	case i.Verdict == authorize.There:
