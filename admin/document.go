@@ -29,6 +29,7 @@ type Daemon struct {
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
+	Untrusted     Untrusted     `json:"untrusted"`
 	Signing       Signing       `json:"signing"`
 	Log           Log           `json:"log"`
 	DNS           DNS           `json:"dns"`
@@ -127,6 +128,16 @@ type DNS struct {
 	Unsaved    string         `json:"unsaved,omitempty"`     // why standings are not saved; empty: they are
 	UnsavedFix string         `json:"unsaved_fix,omitempty"` // what to do about that
 	Error      string         `json:"error,omitempty"`       // why this is not all
+}
+
+// Untrusted are the messages of clients that are not trusted whose author or envelope sender is a
+// tenant's or the platform's, since the start. They left as they came.
+type Untrusted struct {
+	Messages int64     `json:"messages"`
+	Last     time.Time `json:"last,omitzero"` // of the last of them, like all below
+	Client   string    `json:"client,omitempty"`
+	From     string    `json:"from,omitempty"`   // address or, where the log has no addresses, domain
+	Tenant   string    `json:"tenant,omitempty"` // id; empty: the platform
 }
 
 // Change is a mechanism of a domain that has come into another state.

@@ -68,6 +68,9 @@ func (f *facts) decide() Plan {
 	case !f.trusted:
 		p := f.plan(RowUntrusted, Pass, f.distrusted)
 		p.Detail, p.Tenant, p.Shadow = f.stranger, p.Bound, false
+		if f.unreadable == "" && len(f.author.Mailboxes) > 0 {
+			p.Claimed = f.author.Mailboxes[0].Address
+		}
 		return p
 	case f.decidedBefore():
 		return f.plan(RowDecided, Pass, "it was decided about when it came to this host")

@@ -1,6 +1,7 @@
 package print
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -31,6 +32,7 @@ func Status(out io.Writer, s admin.Status) {
 	p.dns(s.DNS)
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
+	p.untrusted(s.Untrusted)
 	p.signing(s.Signing)
 	p.log(s.Log)
 	p.problems(s)
@@ -206,6 +208,24 @@ func (p printer) messages(m admin.Messages) {
 		texts = []string{"none yet"}
 	}
 	p.Item("Messages", beside, "%s", strings.Join(texts, ", "))
+}
+
+// untrusted says what leaves unsigned because its client is not trusted.
+func (p printer) untrusted(u admin.Untrusted) {
+	if u.Messages == 0 {
+		return
+	}
+	p.Item("NOT TRUSTED", beside, "%s from clients that are not trusted left as they came, the last %s from %s, From %s of %s. "+
+		"If that client is an application server of yours, add it to trust.networks and reload (on a new host: onbehalf setup --trust NETWORK)",
+		count(int(u.Messages), "message"), p.ago(u.Last), u.Client, u.From, cmp.Or(prefixed("tenant ", u.Tenant), "the platform"))
+}
+
+// prefixed puts a word in front of a text, if there is one.
+func prefixed(word, text string) string {
+	if text == "" {
+		return ""
+	}
+	return word + text
 }
 
 func (p printer) signing(s admin.Signing) {

@@ -93,9 +93,9 @@ func (d *daemon) status() admin.Daemon {
 		Listen: d.history.listen, Socketmap: d.history.socketmap,
 		Reload:  d.history.last.Load(),
 		Sockets: d.socketStatus(), Connections: connections(d.server),
-		Messages: messages(&d.server.Counts),
-		Signing:  d.signingStatus(),
-		Log:      d.out.Dropped(),
+		Messages: messages(&d.server.Counts), Untrusted: admin.Untrusted(d.server.Untrusted()),
+		Signing: d.signingStatus(),
+		Log:     d.out.Dropped(),
 	}
 	d.dnsStatus(&doc)
 	return doc
