@@ -35,11 +35,11 @@ func TestBlank(t *testing.T) {
 		if report.IsDoubtful(nothing) {
 			t.Errorf("%s: of a domain that had nothing, it is doubtful", name)
 		}
-		silent := report.Disbelieved([]message.Domain{domain(t, "courseware.nl"), domain(t, "other.example")})
-		if silent.Answered || silent.Blank || len(silent.Keys) != len(report.Target.Keys) {
-			t.Errorf("%s: disbelieved, it is %+v", name, silent)
+		doubted := report.Disbelieved([]message.Domain{domain(t, "courseware.nl"), domain(t, "other.example")})
+		if doubted.Answered || doubted.Blank || len(doubted.Keys) != len(report.Target.Keys) {
+			t.Errorf("%s: disbelieved, it is %+v", name, doubted)
 		}
-		for _, f := range append(silent.Keys, silent.SPF, silent.ReturnPath, silent.Policy) {
+		for _, f := range append(doubted.Keys, doubted.SPF, doubted.ReturnPath, doubted.Policy) {
 			if f.Verdict != authorize.Unanswered || !strings.HasSuffix(f.Text, "has no records, nor has courseware.nl, nor other.example, which had some") {
 				t.Errorf("%s: disbelieved, it says %s: %s", name, f.Verdict, f.Text)
 			}

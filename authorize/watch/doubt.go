@@ -19,10 +19,10 @@ type observed struct {
 type sign int
 
 const (
-	silent   sign = iota // nothing was answered
-	answered             // it works
-	blank                // it says that there is nothing where there was nothing before
-	denied               // it says that there is nothing where there was something, here and elsewhere
+	unanswered sign = iota // nothing was answered
+	answered               // it works
+	blank                  // it says that there is nothing where there was nothing before
+	denied                 // it says that there is nothing where there was something, here and elsewhere
 )
 
 // observe looks up a domain. Where it finds nothing at all, it looks up others as well, before that
@@ -32,7 +32,7 @@ func (w *Watcher) observe(ctx context.Context, source Source, target authorize.T
 	report := look(ctx, source, target, w.Log)
 	switch {
 	case !report.Answered:
-		return observed{report, silent}
+		return observed{report, unanswered}
 	case !report.Blank:
 		return observed{report, answered}
 	case !report.IsDoubtful(source.Table().Snapshot().Standing(target.Domain)):

@@ -131,6 +131,30 @@ func TestNothingToCompare(t *testing.T) {
 	})
 }
 
+// TestPlatformDeadAfterDenial: the platform's name servers need not answer for the round to go on.
+func TestPlatformDeadAfterDenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 40)...), nil)).run()
+		after(2 * time.Hour)
+		n.deny(true)
+		after(2 * time.Hour)
+		if !w.stopped() {
+			t.Fatal("the round goes on")
+		}
+		n.set("courseware.nl", authorize.Unanswered)
+		n.deny(false)
+		n.forget()
+		after(2 * time.Hour)
+		for i := range 40 {
+			if d := crowdDomain(i); len(n.at(d)) == 0 || w.spf(d) != tenant.Active {
+				t.Errorf("domain %d was looked at %d times, and is %q", i, len(n.at(d)), w.spf(d))
+			}
+		}
+		w.stop()
+	})
+}
+
 // TestReloadInDenial probes at once: the servers may have been exchanged.
 func TestReloadInDenial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

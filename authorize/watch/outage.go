@@ -75,7 +75,7 @@ func (o *outage) note(e *entry, says sign) (ended bool) {
 		o.deny(e, now)
 	}
 	if e == o.probe {
-		o.probed(now)
+		o.probed(says, now)
 	}
 	return false
 }
@@ -104,8 +104,12 @@ func (o *outage) deny(e *entry, now time.Time) {
 // remedyOfDenial is for the operator: whichever it is, no tenant can fix it.
 const remedyOfDenial = "ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong"
 
-// probed notes that a probe had no answer, or none to believe.
-func (o *outage) probed(now time.Time) {
+// probed notes that a probe had no answer, or none to believe. Where the platform's own name servers
+// are dead, it cannot show that the denial is over, and others are asked.
+func (o *outage) probed(says sign, now time.Time) {
+	if says == unanswered {
+		o.denied = message.Domain{}
+	}
 	if o.until.IsZero() {
 		o.log.Error("no answer from DNS, all standings stay as they are", "lookups", o.count, "since", o.since,
 			"remedy", "check the servers in dns.servers, or those of /etc/resolv.conf")
@@ -129,7 +133,7 @@ func (o *outage) reloaded(s *schedule, liveliest message.Domain) {
 
 // state is how the answers are.
 type state struct {
-	silent      int            // lookups in a row without any answer, or none to believe
+	count       int            // lookups in a row without any answer, or none to believe
 	since       time.Time      // the first of them
 	pausedUntil time.Time      // the round has stopped; zero: it goes on
 	denied      message.Domain // see outage
@@ -138,7 +142,7 @@ type state struct {
 func (o *outage) state() state {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := state{silent: o.count, since: o.since, denied: o.denied}
+	s := state{count: o.count, since: o.since, denied: o.denied}
 	if o.isOn() {
 		s.pausedUntil = o.until
 	}

@@ -35,7 +35,7 @@ func (w *Watcher) Status() (Status, error) {
 	}
 	s.Domains, s.Looking, s.Due, s.DueSince = w.schedule.progress()
 	dns := w.outage.state()
-	s.Silent, s.SilentSince, s.PausedUntil, s.Denied = dns.silent, dns.since, dns.pausedUntil, dns.denied
+	s.Silent, s.SilentSince, s.PausedUntil, s.Denied = dns.count, dns.since, dns.pausedUntil, dns.denied
 	s.Next = w.schedule.soonest(s.PausedUntil)
 	table := w.table.Load()
 	if table == nil {
