@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"slices"
+	"time"
 
 	"onbehalf/authorize"
 	"onbehalf/message"
@@ -35,7 +36,12 @@ func (w *Watcher) observe(ctx context.Context, source Source, target authorize.T
 		return observed{report, unanswered}
 	case !report.Blank:
 		return observed{report, answered}
-	case !report.IsDoubtful(source.Table().Snapshot().Standing(target.Domain)):
+	}
+	before := source.Table().Snapshot().Standing(target.Domain)
+	switch {
+	case !report.IsDoubtful(before):
+		return observed{report, blank}
+	case !authorize.Holds(before) && w.outage.worksSince() < lately: // there are very many new ones at a first start
 		return observed{report, blank}
 	}
 	if missed := w.missed(ctx, source, target); missed != nil {
@@ -43,6 +49,10 @@ func (w *Watcher) observe(ctx context.Context, source Source, target authorize.T
 	}
 	return observed{report, answered}
 }
+
+// lately is how long ago DNS must have shown a record for it to be believed of a new domain, which
+// has nothing to lose, that it has none.
+const lately = 10 * time.Second
 
 // maxCompared is how many tenants' domains are compared with one that has vanished.
 const maxCompared = 3

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +127,27 @@ func TestNothingToCompare(t *testing.T) {
 		after(4 * time.Hour)
 		if state := w.spf(crowdDomain(0)); state != tenant.Pending {
 			t.Errorf("it is %q", state)
+		}
+		w.stop()
+	})
+}
+
+// TestNewDomainsCostNothing: thousands of names below a wildcard that have no record, while DNS works,
+// do not have the platform looked up for each.
+func TestNewDomainsCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		w := watchIn(t, n, n.generation(tableOf(t, append(crowd(t, 1), ofTown(t, "wild", "*.wild.example"))...), nil)).run()
+		after(time.Second)
+		n.forget()
+		for i := range 200 {
+			name := fmt.Sprintf("a%d.wild.example", i)
+			n.vanish(name)
+			w.Seen(dom(t, name))
+		}
+		after(5 * time.Second)
+		if extra := len(n.at("courseware.nl")); extra > 0 || n.count() < 200 {
+			t.Errorf("%d lookups of the platform, %d in all", extra, n.count())
 		}
 		w.stop()
 	})

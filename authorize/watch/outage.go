@@ -24,6 +24,7 @@ type outage struct {
 	until     time.Time      // nothing is looked up; zero: no probe has been without an answer yet
 	probe     *entry         // being looked up; nil: none
 	liveliest message.Domain // that last had an answer; zero: none had, or it was a probe since
+	showed    time.Time      // DNS had a record of some domain
 	denied    message.Domain // has records, which DNS denies; zero: it denies none
 }
 
@@ -62,6 +63,9 @@ func (o *outage) note(e *entry, says sign) (ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
+	if says == answered {
+		o.showed = now
+	}
 	switch {
 	case says == answered, says == blank && o.denied.IsZero():
 		return o.end(e, now)
@@ -78,6 +82,13 @@ func (o *outage) note(e *entry, says sign) (ended bool) {
 		o.probed(says, now)
 	}
 	return false
+}
+
+// worksSince returns how long ago DNS last had a record of some domain.
+func (o *outage) worksSince() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Since(o.showed)
 }
 
 // end notes that DNS answers.
