@@ -19,9 +19,9 @@ func TestDenialMovesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const domains = 100
 		n := newTown()
-		store := authorize.StoreIn(t.TempDir())
+		s := new(saver)
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil))
-		w.Save = store.Save
+		s.serves(t, w)
 		w.run()
 		after(2 * time.Hour)
 		n.deny(true)
@@ -45,11 +45,7 @@ func TestDenialMovesNobody(t *testing.T) {
 			t.Errorf("the log says: %q", lines)
 		}
 
-		known, _, err := store.Load()
-		if err != nil {
-			t.Fatal(err)
-		}
-		w = watchIn(t, n, n.generation(tableOf(t, crowd(t, domains+1)...), nil), known...).run()
+		w = watchIn(t, n, n.generation(tableOf(t, crowd(t, domains+1)...), nil), s.standings()...).run()
 		after(9 * time.Hour)
 		for i := range domains {
 			if s := w.standing(crowdDomain(i)); s.SPF.State != tenant.Active || s.DMARC.Policy != "none" {

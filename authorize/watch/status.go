@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"cmp"
 	"time"
 
 	"onbehalf/authorize"
@@ -22,17 +21,12 @@ type Status struct {
 	PausedUntil time.Time          // the round has stopped: then DNS is tried again
 	Denied      message.Domain     // had records, which DNS denies, and is not believed; zero: none
 	Next        time.Time          // of the lookup that is next; zero: none is
-	Unsaved     string             // why standings are not saved; empty: they are
-	UnsavedFix  string             // what to do about that
 	Events      []authorize.Change // the last few, newest first
 }
 
 // Status returns how the watch goes. It holds up nobody, and waits for no reload.
 func (w *Watcher) Status() (Status, error) {
 	s := Status{Events: w.changes.newestFirst()}
-	if p := cmp.Or(problemOf(w.NotSaved), w.persistence.unsaved.Load()); p != nil {
-		s.Unsaved, s.UnsavedFix = p.cause, p.fix
-	}
 	s.Domains, s.Looking, s.Due, s.DueSince = w.schedule.progress()
 	dns := w.outage.state()
 	s.Silent, s.SilentSince, s.PausedUntil, s.Denied = dns.count, dns.since, dns.pausedUntil, dns.denied

@@ -17,6 +17,7 @@ import (
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/disk"
+	"onbehalf/tenant"
 )
 
 // adminClient asks the running daemon.
@@ -98,6 +99,21 @@ func (c adminClient) get(path string, document any) error {
 		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, c.doubt)
 	}
 	return err
+}
+
+// standings returns all that the daemon knows of domains.
+func (c adminClient) standings() (all []tenant.Standing, err error) {
+	for after := ""; ; {
+		var page admin.Standings
+		if err := c.get("/standings?after="+url.QueryEscape(after), &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Standings...)
+		if page.Next <= after { // the last page, or an answer that would go round in circles
+			return all, nil
+		}
+		after = page.Next
+	}
 }
 
 // explain says why there is no answer, and what to do about it.
