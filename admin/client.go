@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -23,13 +24,24 @@ var ErrStranger = errors.New("what answers is not onbehalf, or is another versio
 // "tcp"). When the daemon has no such document, the error is an Error; when nobody answers, that of
 // package net.
 func Ask(network, address, path string, document any) error {
+	return do(http.MethodGet, network, address, path, document)
+}
+
+// LookNow has the daemon look up a tenant's domains. The errors are those of Ask.
+func LookNow(network, address, tenant string) (Lookups, error) {
+	var begun Lookups
+	err := do(http.MethodPost, network, address, "/tenants/"+url.PathEscape(tenant)+"/lookups", &begun)
+	return begun, err
+}
+
+func do(method, network, address, path string, document any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Daemon struct {
 	Configuration Configuration `json:"configuration"`
 	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
 	Messages      Messages      `json:"messages"`
+	Untrusted     Untrusted     `json:"untrusted"`
 	Signing       Signing       `json:"signing"`
 	Log           Log           `json:"log"`
 	DNS           DNS           `json:"dns"`
@@ -119,10 +120,24 @@ type DNS struct {
 	DueSince        time.Time `json:"due_since,omitzero"`        // when the first of them was due
 	Unanswered      int       `json:"unanswered"`                // lookups in a row without any answer
 	UnansweredSince time.Time `json:"unanswered_since,omitzero"` // the first of them
-	PausedUntil     time.Time `json:"paused_until,omitzero"`     // too many of them: then DNS is asked again
-	Unsaved         string    `json:"unsaved,omitempty"`         // why standings are not saved; empty: they are
-	UnsavedFix      string    `json:"unsaved_fix,omitempty"`     // what to do about that
-	Error           string    `json:"error,omitempty"`           // why this is not all
+	PausedUntil     time.Time `json:"paused_until,omitzero"`     // the round has stopped: then DNS is asked again
+	// Denied had records a while ago, as had the platform, and DNS says of both that they have none.
+	// Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
+	Denied     message.Domain `json:"denied,omitzero"`
+	NextLookup time.Time      `json:"next_lookup,omitzero"`  // of any domain; absent: none is to come
+	Unsaved    string         `json:"unsaved,omitempty"`     // why standings are not saved; empty: they are
+	UnsavedFix string         `json:"unsaved_fix,omitempty"` // what to do about that
+	Error      string         `json:"error,omitempty"`       // why this is not all
+}
+
+// Untrusted are the messages of clients that are not trusted whose author or envelope sender is a
+// tenant's or the platform's, since the start. They left as they came.
+type Untrusted struct {
+	Messages int64     `json:"messages"`
+	Last     time.Time `json:"last,omitzero"` // of the last of them, like all below
+	Client   string    `json:"client,omitempty"`
+	From     string    `json:"from,omitempty"`   // address or, where the log has no addresses, domain
+	Tenant   string    `json:"tenant,omitempty"` // id; empty: the platform
 }
 
 // Change is a mechanism of a domain that has come into another state.
@@ -215,6 +230,12 @@ type Domain struct {
 	// NextLookup is when that domain is looked up next. Absent: it is not.
 	NextLookup time.Time `json:"next_lookup,omitzero"`
 	Guessed    bool      `json:"guessed,omitempty"` // a wildcard; Author is of a name below it that might come
+}
+
+// Lookups is the answer to POST /tenants/ID/lookups: the daemon looks up these domains next.
+type Lookups struct {
+	At      time.Time        `json:"at"` // its clock; a lookup that ends after it is one of these
+	Domains []message.Domain `json:"domains"`
 }
 
 // Files is the document at /files: which of the files that the configuration on disk names the

@@ -75,6 +75,7 @@ func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Sta
 
 // desk is a handler, and what it answers from.
 type desk struct {
+	t      testing.TB
 	table  *tenant.Table
 	daemon admin.Daemon
 }
@@ -88,10 +89,11 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 	if err := table.SetStandings(standings...); err != nil {
 		t.Fatal(err)
 	}
-	return &desk{table: table}
+	return &desk{t: t, table: table}
 }
 
 func (d *desk) handler() *admin.Handler {
+	t := d.t
 	return admin.NewHandler(admin.Source{
 		History: historyOf,
 		Observation: func(d message.Domain) (any, bool) {
@@ -101,6 +103,12 @@ func (d *desk) handler() *admin.Handler {
 		Daemon:   func() admin.Daemon { return d.daemon },
 		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
 		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
+		LookNow: func(id string) ([]message.Domain, time.Duration) {
+			if id == "asked" {
+				return nil, 12*time.Second + 300*time.Millisecond
+			}
+			return []message.Domain{domain(t, id+".example")}, 0
+		},
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 		Files: func() admin.Files {
 			return admin.Files{File: "/etc/onbehalf/onbehalf.yaml", User: "onbehalf", Denied: []admin.Denied{{Path: "/key", Error: "permission denied"}}}

@@ -23,6 +23,9 @@ type Source struct {
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
 	Files    func() Files // tries them
+	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
+	// somebody has asked for that just before.
+	LookNow func(tenant string) ([]message.Domain, time.Duration)
 	// History returns a page of what happened, and where the next page begins.
 	History func(store.Query) (page []store.Entry, next string, err error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
@@ -62,13 +65,21 @@ func refuse(status int, format string, args ...any) *refusal {
 }
 
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
-	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
-	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
 	switch {
 	case overInet(r) && !local(r.Host):
 		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+	case r.Method == http.MethodPost:
+		return h.post(r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here")
+	}
+	return h.get(r)
+}
+
+func (h *Handler) get(r *http.Request) (any, *refusal) {
+	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
+	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
+	switch {
 	case r.URL.Path == "/status":
 		return h.status()
 	case r.URL.Path == "/files":
@@ -132,6 +143,32 @@ func (h *Handler) status() (any, *refusal) {
 	}
 	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
 	return doc, nil
+}
+
+// post has a tenant looked up. Where a web browser could reach us, one that does (it names the page
+// that it was sent by, in Origin) is refused: any page could have sent it.
+func (h *Handler) post(r *http.Request) (any, *refusal) {
+	path, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
+	id, isLookups := strings.CutSuffix(path, "/lookups")
+	switch {
+	case !isTenant || !isLookups:
+		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups alone")
+	case r.Header.Get("Origin") != "":
+		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups")
+	}
+	t := h.source.Table().Snapshot().Tenant(id)
+	if t == nil {
+		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
+	}
+	if t.Authorization != tenant.Auto {
+		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", id, t.Authorization)
+	}
+	at := time.Now()
+	domains, wait := h.source.LookNow(id)
+	if wait > 0 {
+		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", id, wait.Truncate(time.Second)+time.Second)
+	}
+	return Lookups{At: at, Domains: domains}, nil
 }
 
 func (h *Handler) tenant(id string) (any, *refusal) {

@@ -92,6 +92,42 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// TestLookups: who asks has a tenant looked up, and no web page does.
+func TestLookups(t *testing.T) {
+	byHand := customer(t, "byhand", "byhand.example")
+	byHand.Authorization = tenant.Authorized
+	h := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example"), customer(t, "asked", "asked.example"), byHand}).handler()
+	for _, test := range []struct {
+		path, network, host, origin string
+		code                        int
+		want                        string
+	}{
+		{"/tenants/one/lookups", "unix", "", "", 200, `"one.example"`},
+		{"/tenants/one/lookups", "tcp", "127.0.0.1:8465", "", 200, `"one.example"`},
+		{"/tenants/one/lookups", "tcp", "127.0.0.1:8465", "http://evil.example", 403, "web pages may not"},
+		{"/tenants/one/lookups", "tcp", "evil.example", "", 421, "ask by an IP address"},
+		{"/tenants/asked/lookups", "unix", "", "", 429, "the domains of tenant asked were looked up a moment ago; ask again in 13s"},
+		{"/tenants/byhand/lookups", "unix", "", "", 409, "authorization: authorized"},
+		{"/tenants/two/lookups", "unix", "", "", 404, `no tenant has the id \"two\"`},
+		{"/tenants/one", "unix", "", "", 405, "only GET and HEAD"},
+	} {
+		var at net.Addr = &net.UnixAddr{Name: "/x", Net: "unix"}
+		if test.network != "unix" {
+			at = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8465}
+		}
+		request := httptest.NewRequest(http.MethodPost, test.path, nil)
+		request.Host = test.host
+		if test.origin != "" {
+			request.Header.Set("Origin", test.origin)
+		}
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, request.WithContext(withLocalAddr(request.Context(), at)))
+		if answer.Code != test.code || !strings.Contains(answer.Body.String(), test.want) {
+			t.Errorf("%s: %d %s, want %d, %s", test.path, answer.Code, answer.Body, test.code, test.want)
+		}
+	}
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	d := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")})
 	var findings []admin.Finding

@@ -23,6 +23,9 @@ type Report struct {
 	// Answered reports whether any DNS question had a definitive answer: if none had,
 	// it is the resolver.
 	Answered bool
+	// Blank reports whether DNS answered, and had not one TXT record for all that was asked. So
+	// answers a domain that has nothing, and a resolver that says NXDOMAIN in its own trouble.
+	Blank bool
 }
 
 // maxQuestions bounds what one domain may lead to. The most that RFC 7208 section 4.6.4 lets an
@@ -60,6 +63,7 @@ func Judge(answers resolve.Answers, p *tenant.Platform, t Target) Report {
 	}
 	definitive, _ := l.dns.Answered()
 	r.Answered = definitive > 0
+	r.Blank = r.Answered && !l.dns.FoundText()
 	return r
 }
 

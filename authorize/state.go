@@ -85,7 +85,7 @@ func (r Rules) Step(before tenant.Standing, report Report, now time.Time) (tenan
 		after.ReturnPath = r.move(before.ReturnPath, report.ReturnPath, now)
 		noteMechanism(target.PathTenant, "return_path", before.ReturnPath, after.ReturnPath)
 	}
-	after.DMARC = policyAfter(before.DMARC, report, now)
+	after.DMARC = r.policyAfter(before.DMARC, report, now)
 	note(target.Tenant, "dmarc", request(before.DMARC), request(after.DMARC), after.DMARC.Evidence)
 	return after, changes
 }
@@ -102,30 +102,6 @@ func (r Rules) moveSPF(m tenant.Mechanism, report Report, now time.Time) tenant.
 		m.Of = report.Addresses
 	}
 	return m
-}
-
-// policyAfter takes a policy as it is: what a domain asks of receivers holds from the
-// moment that it asks.
-func policyAfter(before tenant.DMARC, report Report, now time.Time) tenant.DMARC {
-	if report.Policy.Verdict == Unanswered {
-		before.LookupError = tenant.LookupError{Error: report.Policy.Text, At: now}
-		return before
-	}
-	after := report.DMARC
-	after.Checked, after.Evidence = now, report.Policy.Text
-	return after
-}
-
-// request returns what a policy asks for in the words of its record.
-func request(p tenant.DMARC) string {
-	text := string(p.Policy)
-	if p.StrictDKIM {
-		text += " adkim=s"
-	}
-	if p.StrictSPF {
-		text += " aspf=s"
-	}
-	return text
 }
 
 // fit keeps of a standing what holds for what is wanted now. A key or a return path
@@ -176,30 +152,4 @@ func mechanisms(s tenant.Standing) []tenant.Mechanism {
 		all = append(all, s.ReturnPath)
 	}
 	return all
-}
-
-// patience is after how long a domain that has not published anything is looked up less
-// often, and then how often. A name below a wildcard never gets more: whoever may send as
-// the tenant can make up as many as there may be.
-const (
-	patience = 24 * time.Hour
-	rarely   = time.Hour
-)
-
-// Interval returns the time from one lookup of a domain to the next.
-func (r Rules) Interval(s tenant.Standing, now time.Time) time.Duration {
-	wait := r.ActiveEvery
-	for _, m := range mechanisms(s) {
-		switch {
-		case m.State == tenant.Unknown, m.State == tenant.Pending && s.Seen.IsZero() && now.Sub(m.Since) < patience:
-			wait = min(wait, r.PendingEvery)
-		case m.State == tenant.Pending:
-			wait = min(wait, max(r.PendingEvery, rarely))
-		case m.State == tenant.Warning:
-			if left := m.Since.Add(r.DemoteAfter).Sub(now); left > 0 {
-				wait = min(wait, left+left/9+1) // jitter makes it left at least
-			}
-		}
-	}
-	return wait
 }

@@ -113,12 +113,16 @@ func TestApplyTogether(t *testing.T) {
 		seen = append(seen, c.Tenant+" "+c.Mechanism+": "+c.Before+" -> "+c.After)
 	}
 	want := []string{"customer spf: active -> warning", "customer dkim cw1: active -> warning", "schools dkim cw2: active -> warning",
-		"schools return_path: active -> warning", "customer dmarc: reject aspf=s -> none"}
+		"schools return_path: active -> warning"}
 	if !slices.Equal(seen, want) {
 		t.Errorf("changes\n%q, want\n%q", seen, want)
 	}
 	if _, changes := usual.Step(after, fullReport(t, Missing), noon.Add(time.Minute)); len(changes) != 0 {
 		t.Errorf("nothing moved, and yet: %v", changes)
+	}
+	_, changes = usual.Step(after, fullReport(t, Missing), noon.Add(usual.DemoteAfter))
+	if last := changes[len(changes)-1]; last.Mechanism != "dmarc" || last.Before != "reject aspf=s" || last.After != "none" {
+		t.Errorf("the policy that has become laxer: %+v", last)
 	}
 }
 
@@ -211,17 +215,71 @@ func TestPolicyAfter(t *testing.T) {
 	silent := Report{Policy: Finding{Verdict: Unanswered, Text: "silence"}}
 	want := before
 	want.LookupError = tenant.LookupError{Error: "silence", At: noon}
-	if got := policyAfter(before, silent, noon); got != want {
+	if got := usual.policyAfter(before, silent, noon); got != want {
 		t.Errorf("after silence %+v", got)
 	}
 	gone := Report{Policy: Finding{Verdict: Missing, Text: "none"}, DMARC: tenant.DMARC{Policy: dmarc.Absent}}
-	if got := policyAfter(want, gone, noon); got != (tenant.DMARC{Policy: dmarc.Absent, Checked: noon, Evidence: "none"}) {
+	kept := usual.policyAfter(want, gone, noon)
+	evidence := "none; receivers may have p=reject adkim=s in memory, which counts until 2026-03-01T13:00:00Z"
+	if kept != (tenant.DMARC{Policy: dmarc.Reject, StrictDKIM: true, LaxerSince: noon, Checked: noon, Evidence: evidence}) {
+		t.Errorf("as the record goes %+v", kept)
+	}
+	later := noon.Add(usual.DemoteAfter)
+	if got := usual.policyAfter(kept, gone, later); got != (tenant.DMARC{Policy: dmarc.Absent, Checked: later, Evidence: "none"}) {
 		t.Errorf("after the record has gone %+v", got)
 	}
 	for _, other := range []tenant.DMARC{{Policy: dmarc.Reject}, {Policy: dmarc.None, StrictDKIM: true},
 		{Policy: dmarc.Reject, StrictDKIM: true, StrictSPF: true}} {
 		if request(before) == request(other) {
 			t.Errorf("%+v is taken for %+v", other, before)
+		}
+	}
+}
+
+// TestPolicyBecomesLaxerLater has a row for each way in which a record can change, and what counts
+// at once.
+func TestPolicyBecomesLaxerLater(t *testing.T) {
+	asks := func(p dmarc.Policy, dkim, spf bool) dmarc.Asks {
+		return dmarc.Asks{Policy: p, StrictDKIM: dkim, StrictSPF: spf}
+	}
+	tests := []struct {
+		before, shown, counts dmarc.Asks
+		laxer                 bool
+	}{
+		{asks(dmarc.Unknown, false, false), asks(dmarc.Absent, false, false), asks(dmarc.Absent, false, false), false},
+		{asks(dmarc.Unknown, false, false), asks(dmarc.Reject, true, false), asks(dmarc.Reject, true, false), false},
+		{asks(dmarc.None, false, false), asks(dmarc.Reject, false, false), asks(dmarc.Reject, false, false), false},
+		{asks(dmarc.None, false, false), asks(dmarc.Absent, false, false), asks(dmarc.Absent, false, false), false},
+		{asks(dmarc.Absent, false, false), asks(dmarc.None, false, true), asks(dmarc.None, false, true), false},
+		{asks(dmarc.Reject, false, false), asks(dmarc.None, false, false), asks(dmarc.Reject, false, false), true},
+		{asks(dmarc.Reject, false, false), asks(dmarc.Quarantine, false, false), asks(dmarc.Reject, false, false), true},
+		{asks(dmarc.Quarantine, false, false), asks(dmarc.Absent, false, false), asks(dmarc.Quarantine, false, false), true},
+		{asks(dmarc.Reject, true, false), asks(dmarc.Reject, false, true), asks(dmarc.Reject, true, true), true},
+		{asks(dmarc.None, true, false), asks(dmarc.None, false, false), asks(dmarc.None, true, false), true},
+		{asks(dmarc.Quarantine, false, false), asks(dmarc.Reject, false, false), asks(dmarc.Reject, false, false), false},
+	}
+	for _, test := range tests {
+		before := tenant.DMARCOf(test.before)
+		report := Report{Policy: Finding{Verdict: There, Text: "seen"}, DMARC: tenant.DMARCOf(test.shown)}
+		got := usual.policyAfter(before, report, noon)
+		if got.Asks() != test.counts || got.LaxerSince.IsZero() == test.laxer {
+			t.Errorf("of %+v, %+v: %+v", test.before, test.shown, got)
+		}
+		if got := usual.policyAfter(got, report, noon.Add(usual.DemoteAfter-1)); got.Asks() != test.counts {
+			t.Errorf("of %+v, %+v too soon: %+v", test.before, test.shown, got)
+		}
+		if got := usual.policyAfter(got, report, noon.Add(usual.DemoteAfter)); got.Asks() != test.shown || !got.LaxerSince.IsZero() {
+			t.Errorf("of %+v, %+v in the end: %+v", test.before, test.shown, got)
+		}
+		back := Report{Policy: Finding{Verdict: There, Text: "seen"}, DMARC: before}
+		if got := usual.policyAfter(got, back, noon.Add(time.Minute)); test.laxer && (!got.LaxerSince.IsZero()) && test.counts == test.before {
+			t.Errorf("of %+v, %+v and back: %+v", test.before, test.shown, got)
+		}
+		wrong := got
+		wrong.LaxerSince = noon.Add(1000 * time.Hour) // the clock was wrong
+		wrong = usual.policyAfter(wrong, report, noon)
+		if got := usual.policyAfter(wrong, report, noon.Add(usual.DemoteAfter)); got.Asks() != test.shown {
+			t.Errorf("of %+v, %+v since tomorrow: %+v", test.before, test.shown, got)
 		}
 	}
 }
@@ -290,6 +348,7 @@ func TestInterval(t *testing.T) {
 	aged := func(state tenant.State, age time.Duration) func(*tenant.Standing) {
 		return func(s *tenant.Standing) { s.SPF.State, s.SPF.Since = state, noon.Add(-age) }
 	}
+	minutes := func(n time.Duration) time.Duration { return n*time.Minute + n*time.Minute/9 + 1 }
 	slow := Rules{PendingEvery: 2 * time.Hour, ActiveEvery: 24 * time.Hour, DemoteAfter: 48 * time.Hour}
 	tests := []struct {
 		name   string
@@ -300,7 +359,10 @@ func TestInterval(t *testing.T) {
 		{"all there", usual, func(*tenant.Standing) {}, time.Hour},
 		{"nothing wanted", usual, func(s *tenant.Standing) { *s = tenant.Standing{} }, time.Hour},
 		{"one unknown", usual, aged(tenant.Unknown, 0), 5 * time.Minute},
-		{"one pending", usual, aged(tenant.Pending, 0), 5 * time.Minute},
+		{"one pending", usual, aged(tenant.Pending, 0), minutes(1)},
+		{"one pending, looked up again after a minute", usual, aged(tenant.Pending, time.Minute), minutes(4)},
+		{"one pending, looked up again after 5 minutes", usual, aged(tenant.Pending, 5*time.Minute), 5 * time.Minute},
+		{"one pending, for 15 minutes", usual, aged(tenant.Pending, 15*time.Minute), 5 * time.Minute},
 		{"one pending, almost a day", usual, aged(tenant.Pending, 24*time.Hour-1), 5 * time.Minute},
 		{"one pending, a day", usual, aged(tenant.Pending, 24*time.Hour), time.Hour},
 		{"below a wildcard, unknown", usual, func(s *tenant.Standing) {
@@ -314,9 +376,13 @@ func TestInterval(t *testing.T) {
 		{"one pending long, one not", usual, func(s *tenant.Standing) {
 			aged(tenant.Pending, 48*time.Hour)(s)
 			s.DKIM[0].State, s.DKIM[0].Since = tenant.Pending, noon
-		}, 5 * time.Minute},
-		{"warning", usual, aged(tenant.Warning, 0), time.Hour},
+		}, minutes(1)},
+		{"warning", usual, aged(tenant.Warning, 0), minutes(1)},
+		{"warning, for a minute", usual, aged(tenant.Warning, time.Minute), minutes(4)},
+		{"warning, for 5 minutes", usual, aged(tenant.Warning, 5*time.Minute), minutes(10)},
+		{"warning, for 15 minutes", usual, aged(tenant.Warning, 15*time.Minute), minutes(45)},
 		{"warning, not for long", usual, aged(tenant.Warning, 51*time.Minute), 10*time.Minute + 1},
+		{"policy laxer", usual, func(s *tenant.Standing) { s.DMARC.LaxerSince = noon.Add(-51 * time.Minute) }, 10*time.Minute + 1},
 		{"warning, overdue", usual, aged(tenant.Warning, time.Hour), time.Hour},
 		{"slow, all there", slow, func(*tenant.Standing) {}, 24 * time.Hour},
 		{"slow, one pending a day", slow, aged(tenant.Pending, 24*time.Hour), 2 * time.Hour},

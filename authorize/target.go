@@ -100,6 +100,11 @@ func (s Target) Same(other Target) bool {
 		})
 }
 
+// Concerns reports whether a lookup of it is of something that a tenant publishes.
+func (s Target) Concerns(id string) bool {
+	return s.Tenant == id || s.PathTenant == id || slices.ContainsFunc(s.Keys, func(k WantedKey) bool { return k.Tenant == id })
+}
+
 // Merge makes one target of several of one domain. It can belong to one tenant, all
 // names below it to another, and both look for keys there.
 func Merge(all []Target) []Target {

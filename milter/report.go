@@ -70,6 +70,7 @@ func (t *transaction) report() {
 	attrs = append(attrs, slog.Duration("duration", time.Since(t.started).Round(time.Microsecond)))
 	t.server.Log.LogAttrs(context.Background(), level, "message", attrs...)
 	t.reportRefusals()
+	t.server.untrusted.note(t)
 }
 
 // reportRefusals writes a line for each thing that receivers have against the tenant's mail,

@@ -48,6 +48,7 @@ type Server struct {
 	decided   decided
 	headless  headless
 	strangers strangers
+	untrusted untrusted
 	budget    budget
 
 	once sync.Once

@@ -22,3 +22,12 @@ func (c Configuration) Hostname() string {
 	name, _ := os.Hostname()
 	return cmp.Or(c.expanded["myhostname"], name)
 }
+
+// HELO returns the name that Postfix's SMTP client says to receivers; empty: not known, or another
+// host says its own, because all mail goes there first (relayhost).
+func (c Configuration) HELO() string {
+	if c.Setting("relayhost") != "" {
+		return ""
+	}
+	return c.OfClient("smtp_helo_name")
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -16,7 +15,8 @@ import (
 //
 // S: SPF of the author's domain passes for every sending host. K: a DKIM key of
 // ours is live in the tenant's DNS. R: the tenant delegated a return path to us.
-// A mechanism that would not align with From counts as absent.
+// A mechanism that would not align with From counts as absent, and so does one that the last lookup
+// found gone, unless the DMARC policy is none or absent.
 //
 //	row            From           S    K    R    envelope sender                        From     signature
 //	1  key-path    tenant         any  yes  yes  bounce address at the return path      keep     tenant
@@ -68,6 +68,9 @@ func (f *facts) decide() Plan {
 	case !f.trusted:
 		p := f.plan(RowUntrusted, Pass, f.distrusted)
 		p.Detail, p.Tenant, p.Shadow = f.stranger, p.Bound, false
+		if f.unreadable == "" && len(f.author.Mailboxes) > 0 {
+			p.Claimed = f.author.Mailboxes[0].Address
+		}
 		return p
 	case f.decidedBefore():
 		return f.plan(RowDecided, Pass, "it was decided about when it came to this host")
@@ -147,7 +150,7 @@ func (f *facts) keep(row Row, reason string, from sender, keys []tenant.Identity
 // "as 6". The policy may keep an author whose domain does not object.
 func (f *facts) onBehalf(row Row, reason string) Plan {
 	p := f.plan(row, Rewrite, reason)
-	p.Detail = cmp.Or(f.unreadable, f.notDirect)
+	p.Detail = cmp.Or(f.unreadable, f.notDirect, f.doubted)
 	p.ReversePath = f.replaceSender(f.unlessOurs(f.bounceAtPlatform))
 	from, keys := slices.Concat(f.dropTrail(), f.dropSender(), f.replaceFrom()), f.platform.Signers(f.platform.FromDomain)
 	if f.mayKeepFrom() {
@@ -181,7 +184,7 @@ func (f *facts) mayKeepFrom() bool {
 func (f *facts) objects(d message.Domain) bool {
 	policy := f.standing(d).DMARC.Policy
 	listed := slices.ContainsFunc(f.policy.AlwaysRewrite, d.Within)
-	return listed || policy != dmarc.None && policy != dmarc.Absent
+	return listed || !lenient(policy)
 }
 
 // replaceSender returns what takes the place of the envelope sender; nil: it stays. One

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -42,6 +43,7 @@ type facts struct {
 
 	redirects    []Redirect       // recipients of ours, which are redirected
 	destinations []message.Domain // of all recipients, where they are delivered
+	doubted      string           // why a mechanism does not count that was there; empty: there is none
 	notDirect    string           // why not all recipients are delivered directly; empty: they are, or none is
 
 	spf, key, path bool              // S, K and R
@@ -279,7 +281,7 @@ func (f *facts) spfHolds(d message.Domain) bool {
 	case tenant.Unauthorized:
 		return false
 	}
-	return f.standing(d).SPF.Holds()
+	return f.relies("SPF", f.standing(d).SPF, d)
 }
 
 // pathHolds finds R: the return path aligns with the author's domain (RFC 9989
@@ -287,8 +289,28 @@ func (f *facts) spfHolds(d message.Domain) bool {
 func (f *facts) pathHolds(d message.Domain) bool {
 	_, apex := f.owner(d)
 	name, shown := f.tenant.ReturnPath, f.standing(apex).ReturnPath // which may be of another tenant's path
-	return f.tenant.Authorization == tenant.Auto && f.aligned(dmarc.SPF, name, apex, d) && shown.Holds() && shown.Of == name.String()
+	return f.tenant.Authorization == tenant.Auto && f.aligned(dmarc.SPF, name, apex, d) &&
+		shown.Of == name.String() && f.relies("the return path", shown, d)
 }
+
+// relies reports whether mail from a domain may rely on a mechanism. One that the last lookup found
+// gone (state warning) counts while the domain's DMARC policy asks for nothing. Under quarantine or
+// reject what fails is lost, and what is rewritten arrives.
+func (f *facts) relies(name string, m tenant.Mechanism, author message.Domain) bool {
+	if m.State != tenant.Warning {
+		return m.State == tenant.Active
+	}
+	policy := f.standing(author).DMARC.Policy
+	if lenient(policy) {
+		return true
+	}
+	f.doubted = fmt.Sprintf("%s was missing at the last lookup, and the DMARC policy of %s is %s", name, author, cmp.Or(policy, "unknown"))
+	return false
+}
+
+// lenient reports whether a policy asks nothing of receivers. One that is not known may ask
+// anything.
+func lenient(p dmarc.Policy) bool { return p == dmarc.None || p == dmarc.Absent }
 
 // keysFor returns the live keys whose SDID aligns with the author's domain (RFC 9989
 // section 4.4.1).
@@ -301,7 +323,7 @@ func (f *facts) keysFor(d message.Domain) []tenant.Identity {
 	var live []tenant.Identity
 	for _, id := range f.tenant.Identities {
 		if id.SDID == apex && (f.tenant.Authorization == tenant.Authorized ||
-			f.tenant.Authorization == tenant.Auto && shown.Key(id.Selector).Holds()) {
+			f.tenant.Authorization == tenant.Auto && f.relies("the DKIM key "+id.Selector, shown.Key(id.Selector), d)) {
 			live = append(live, id)
 		}
 	}

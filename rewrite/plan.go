@@ -27,6 +27,9 @@ type Plan struct {
 	Redirects []Redirect `json:"redirects,omitempty"`
 	// Standings are the domains whose DNS was relied on, as far as it is known.
 	Standings []message.Domain `json:"standings,omitempty"`
+	// Claimed is the author that a message of an untrusted submitter names; zero: any other message,
+	// or one whose author cannot be read.
+	Claimed message.Address `json:"-"`
 	// Shadow: the plan is logged and not carried out.
 	Shadow bool `json:"shadow,omitempty"`
 }

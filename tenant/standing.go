@@ -48,9 +48,12 @@ type DMARC struct {
 	// Organizational is the organizational domain by the tree walk of RFC 9989
 	// section 4.10.2; zero: not known.
 	Organizational message.Domain `json:"organizational,omitzero"`
-	Checked        time.Time      `json:"checked,omitzero"`
-	Evidence       string         `json:"evidence,omitempty"`
-	LookupError    `json:"trouble,omitzero"`
+	// LaxerSince is since when DNS asks for less than that, which does not count yet; zero: it asks
+	// for just that.
+	LaxerSince  time.Time `json:"laxer_since,omitzero"`
+	Checked     time.Time `json:"checked,omitzero"`
+	Evidence    string    `json:"evidence,omitempty"`
+	LookupError `json:"trouble,omitzero"`
 }
 
 // DMARCOf returns what a domain asks, with nothing known of when it did.

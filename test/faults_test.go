@@ -51,6 +51,7 @@ func TestFaults(t *testing.T) {
 		{"A socket's path is taken", (*faults).pathTaken},
 		{"OpenSSL cannot be used", (*faults).opensslGone},
 		{"DNS does not answer", (*faults).dnsDead},
+		{"DNS denies everything", (*faults).dnsDenies},
 		{"No file descriptors are left", (*faults).noDescriptors},
 		{"The clock jumps", (*faults).clockJumps},
 		{"The daemon is killed", (*faults).killed},
@@ -474,6 +475,22 @@ func (f *faults) dnsDead() {
 	f.status("NO ANSWER")
 	got := f.deliver()
 	dns.Restore(f.t) // for the verifiers
+	if from := got.from(); from != own {
+		f.t.Errorf("From %s", from)
+	}
+	f.house.verifySigned(f.t, got.Data)
+	f.reload() // else the next try comes within 30 seconds
+	f.says("DNS answers again")
+	f.well()
+}
+
+// dnsDenies has DNS say that nothing exists. TestDenialMovesNobody does so over a restart.
+func (f *faults) dnsDenies() {
+	f.house.nameserver.Publish(f.t)
+	f.says("DNS denies records")
+	f.status("NOT BELIEVED")
+	got := f.deliver()
+	f.publishAll() // for the verifiers
 	if from := got.from(); from != own {
 		f.t.Errorf("From %s", from)
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"onbehalf/message"
 	"onbehalf/tenant"
@@ -171,4 +172,77 @@ func (w *watched) silent() {
 	w.t.Helper()
 	before := len(w.log.String())
 	w.await("DNS to be given up", func() bool { return strings.Contains(w.log.String()[before:], "no answer from DNS") })
+}
+
+// TestDenialMovesNobody empties the whole zone, as a resolver does that answers NXDOMAIN in its own
+// trouble: mail leaves as before, also over a restart, and status names it. When only the tenant's
+// records are gone, the tenant moves.
+func TestDenialMovesNobody(t *testing.T) {
+	w := &watched{premises: openPremises(t, watchedTenants)}
+	authorized := []string{nameserver.TXT(customer, "v=spf1 ip4:80.84.235.70 -all"), w.key(customer)}
+	w.publish(authorized...)
+	w.finds("spf")
+	w.finds(`"dkim cw1"`)
+	before := len(w.log.String())
+	denied := func() {
+		t.Helper()
+		from := len(w.log.String())
+		w.await("DNS not to be believed", func() bool { return strings.Contains(w.log.String()[from:], "DNS denies records") })
+		time.Sleep(3 * time.Second) // longer than demote_after
+		out, _, status := w.run("status")
+		if out = strings.Join(strings.Fields(out), " "); status != 0 || !strings.Contains(out, "NOT BELIEVED") || !strings.Contains(out, "the next lookup") {
+			t.Errorf("status %d:\n%s", status, out)
+		}
+	}
+	w.house.nameserver.Publish(t)
+	denied()
+	w.stop()
+	w.serve()
+	denied()
+	out, _, _ := w.run("status", "yourorg")
+	if out = strings.Join(strings.Fields(out), " "); !strings.Contains(out, "row 2") || !strings.Contains(out, "not believed: DNS says that "+customer+" has no records, nor has courseware.nl, which had some") {
+		t.Errorf("of the tenant, status says\n%s", out)
+	}
+	w.publish(authorized...) // for the verifiers
+	w.arrives(row2)
+	w.reload() // else the next try comes within 30 seconds
+	w.await("DNS to be believed", func() bool { return strings.Contains(w.log.String()[before:], "DNS answers again") })
+	if log := w.log.String()[before:]; strings.Contains(log, "msg=authorization") {
+		t.Errorf("something moved:\n%s", log)
+	}
+
+	w.publish()
+	w.see("spf", tenant.Active, tenant.Warning)
+	w.see("spf", tenant.Warning, tenant.Pending)
+	w.arrives(row6)
+}
+
+// TestWarningUnderReject takes the records of a tenant away whose policy is p=reject: what the next
+// lookup misses does not count, long before it is lost.
+func TestWarningUnderReject(t *testing.T) {
+	w := &watched{premises: openPremises(t, watchedTenants)}
+	spf, policy := nameserver.TXT(customer, "v=spf1 ip4:80.84.235.70 -all"), nameserver.TXT("_dmarc."+customer, "v=DMARC1; p=reject")
+	w.configure("demote_after: 2s", "demote_after: 1h")
+	w.reload()
+	w.publish(spf, w.key(customer), policy)
+	w.finds("spf")
+	w.finds(`"dkim cw1"`)
+	w.arrives(row2)
+
+	w.publish(spf, policy)
+	w.see(`"dkim cw1"`, tenant.Active, tenant.Warning)
+	w.arrives(row5)
+	w.publish(policy)
+	w.see("spf", tenant.Active, tenant.Warning)
+	w.arrives(row6)
+	if out, _, _ := w.run("status", "yourorg"); !strings.Contains(strings.Join(strings.Fields(out), " "), "Mail does not rely on it any more") {
+		t.Errorf("of the tenant, status says\n%s", out)
+	}
+
+	w.publish(spf, w.key(customer)) // and the policy has vanished, which counts in an hour
+	w.see(`"dkim cw1"`, tenant.Warning, tenant.Active)
+	w.arrives(row2)
+	if out, _, _ := w.run("status", "yourorg"); !strings.Contains(strings.Join(strings.Fields(out), " "), "DMARC p=reject") {
+		t.Errorf("of the tenant, status says\n%s", out)
+	}
 }

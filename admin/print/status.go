@@ -1,6 +1,7 @@
 package print
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -31,6 +32,7 @@ func Status(out io.Writer, s admin.Status) {
 	p.dns(s.DNS)
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
+	p.untrusted(s.Untrusted)
 	p.signing(s.Signing)
 	p.log(s.Log)
 	p.problems(s)
@@ -119,6 +121,9 @@ func (p printer) dns(d admin.DNS) {
 		p.Item("DNS", beside, "not known: %s", d.Error)
 	case d.Domains == 0:
 		p.Item("DNS", beside, "nothing to look up: no tenant has authorization: auto")
+	case !d.Denied.IsZero():
+		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, nor other domains that had some, the platform's among them. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
+			stamp(d.UnansweredSince), d.Denied.Unicode())
 	case !d.PausedUntil.IsZero():
 		p.Item("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
 			stamp(d.UnansweredSince), count(d.Unanswered, "lookup"))
@@ -145,6 +150,9 @@ func (p printer) lookups(d admin.DNS) string {
 	}
 	if !d.Oldest.IsZero() {
 		texts = append(texts, "the oldest answer "+p.ago(d.Oldest))
+	}
+	if !d.NextLookup.IsZero() {
+		texts = append(texts, "the next lookup "+p.in(d.NextLookup))
 	}
 	if late := p.now.Sub(d.DueSince); !d.DueSince.IsZero() && late > time.Minute && d.PausedUntil.IsZero() {
 		texts = append(texts, fmt.Sprintf("%d overdue, the first for %s: dns.max_per_second may be too low for so many", d.Due, span(late)))
@@ -200,6 +208,24 @@ func (p printer) messages(m admin.Messages) {
 		texts = []string{"none yet"}
 	}
 	p.Item("Messages", beside, "%s", strings.Join(texts, ", "))
+}
+
+// untrusted says what leaves unsigned because its client is not trusted.
+func (p printer) untrusted(u admin.Untrusted) {
+	if u.Messages == 0 {
+		return
+	}
+	p.Item("NOT TRUSTED", beside, "%s from clients that are not trusted left as they came, the last %s from %s, From %s of %s. "+
+		"If that client is an application server of yours, add it to trust.networks and reload (on a new host: onbehalf setup --trust NETWORK)",
+		count(int(u.Messages), "message"), p.ago(u.Last), u.Client, u.From, cmp.Or(prefixed("tenant ", u.Tenant), "the platform"))
+}
+
+// prefixed puts a word in front of a text, if there is one.
+func prefixed(word, text string) string {
+	if text == "" {
+		return ""
+	}
+	return word + text
 }
 
 func (p printer) signing(s admin.Signing) {

@@ -84,13 +84,13 @@ func sender(d admin.Domain) string {
 
 func (p printer) standing(s tenant.Standing) {
 	if s.SPF.Of != "" {
-		p.mechanism("  SPF", s.SPF)
+		p.mechanism("  SPF", s.SPF, s.DMARC.Policy)
 	}
 	for _, key := range s.DKIM {
-		p.mechanism("  DKIM "+key.Name, key.Mechanism)
+		p.mechanism("  DKIM "+key.Name, key.Mechanism, s.DMARC.Policy)
 	}
 	if s.ReturnPath.Of != "" {
-		p.mechanism("  Return path", s.ReturnPath)
+		p.mechanism("  Return path", s.ReturnPath, s.DMARC.Policy)
 	}
 	request := unknown(s.DMARC.LookupError)
 	if s.DMARC.Policy != dmarc.Unknown {
@@ -101,10 +101,14 @@ func (p printer) standing(s tenant.Standing) {
 	p.trouble(label, s.DMARC.LookupError)
 }
 
-func (p printer) mechanism(name string, m tenant.Mechanism) {
+func (p printer) mechanism(name string, m tenant.Mechanism, under dmarc.Policy) {
 	p.Item(name, label, "%s%s", p.stateFor(m), p.lookedUp(m.Checked))
-	if m.State == tenant.Warning {
+	switch {
+	case m.State != tenant.Warning:
+	case under == dmarc.None || under == dmarc.Absent:
 		p.below(label, "Mail still relies on it, until a later lookup finds that it is still gone (dns.demote_after).")
+	default:
+		p.below(label, "Mail does not rely on it any more: its DMARC policy (%s) has receivers refuse what fails.", cmp.Or(under, "unknown"))
 	}
 	p.below(label, "%s", m.Evidence)
 	p.trouble(label, m.LookupError)

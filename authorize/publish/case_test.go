@@ -17,6 +17,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/keys"
 	"onbehalf/tenant"
 )
@@ -26,7 +27,8 @@ var update = flag.Bool("update", false, "observe the zones of the cases, and wri
 // observedCase is what follows from one observation of a tenant. It is a txtar file:
 //
 //	tenant       domains, keys (selectors at the first domain), return_path
-//	before       what was known of the first domain: "MECHANISM STATE SINCE" lines
+//	before       what was known of the first domain: "MECHANISM STATE SINCE" lines, "dmarc POLICY
+//	             CHECKED", and "laxer SINCE"
 //	zone         what DNS held, as parse reads it; {SELECTOR} is the record of a key
 //	observation  what DNS answered, as JSON: the only thing that is judged
 //	findings     what was found
@@ -185,8 +187,16 @@ func (c *observedCase) before(t *testing.T, s *tenant.Standing, first bool) {
 	for line := range strings.Lines(given) {
 		words := strings.Fields(line)
 		since, err := time.Parse(time.RFC3339, words[len(words)-1])
-		if err != nil || len(words) < 3 {
+		if err != nil || len(words) < 2 {
 			t.Fatalf("%s: %q: %v", c.path, line, err)
+		}
+		switch words[0] {
+		case "dmarc":
+			s.DMARC = tenant.DMARC{Policy: dmarc.Policy(words[1]), Checked: since}
+			continue
+		case "laxer":
+			s.DMARC.LaxerSince = since
+			continue
 		}
 		m := of[strings.Join(words[:len(words)-2], " ")]
 		if m == nil {

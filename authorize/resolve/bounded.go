@@ -26,6 +26,7 @@ type Bounded struct {
 	left             int // questions
 	octets           int // of answers
 	definitive, none int
+	texts            bool // a question for TXT led to something
 }
 
 // maxHeld is how many octets of answers one judgement may take, roughly. An honest one needs some
@@ -61,6 +62,7 @@ func (b *Bounded) count(q question, answer Answer, err error) {
 	b.octets -= answer.held()
 	if err == nil || errors.Is(err, ErrTooLarge) {
 		b.definitive++
+		b.texts = b.texts || err != nil || q.qtype == dns.TypeTXT && (len(answer.Records) > 0 || len(answer.Chain) > 1)
 	} else {
 		b.none++
 	}
@@ -71,6 +73,14 @@ func (b *Bounded) Answered() (definitive, none int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.definitive, b.none
+}
+
+// FoundText reports whether any question for TXT records found one, or an alias, or more than is
+// read.
+func (b *Bounded) FoundText() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.texts
 }
 
 // held returns how many octets an answer takes in memory, within a factor of three.

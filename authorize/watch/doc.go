@@ -7,7 +7,9 @@
 //	lookup.go    all that this package asks of package authorize
 //	schedule.go  which domain is next: a due time for each, and a fair share for each tenant
 //	spread.go    intervals, spread so that domains do not come together
-//	outage.go    when no DNS server answers
+//	outage.go    when no DNS server answers, or none is to be believed
+//	doubt.go     whether a domain's records are gone, or the resolver denies everybody's
+//	ondemand.go  lookups that somebody asks for
 //	discover.go  names that only a wildcard covers, found by their mail
 //	reload.go    what a new generation begins with
 //	persist.go   which standings are to be saved for the next start

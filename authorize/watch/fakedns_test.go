@@ -44,6 +44,8 @@ type town struct {
 	slow    map[string]time.Duration     // that a look at the domain takes
 	takes   time.Duration                // that any other look takes
 	limit   *rate.Limiter                // nil: none
+	gone    map[string]bool              // domains without any record
+	denies  bool                         // it says so of all domains
 	record  bool
 	looks   map[string][]time.Time // their beginnings
 	under   int
@@ -51,7 +53,7 @@ type town struct {
 }
 
 func newTown() *town {
-	return &town{usual: authorize.There, verdict: make(map[string]authorize.Verdict), slow: make(map[string]time.Duration),
+	return &town{usual: authorize.There, verdict: make(map[string]authorize.Verdict), slow: make(map[string]time.Duration), gone: make(map[string]bool),
 		takes: 20 * time.Millisecond, record: true, looks: make(map[string][]time.Time)}
 }
 
@@ -130,7 +132,30 @@ func (n *town) look(ctx context.Context, s authorize.Target) authorize.Report {
 	case <-time.After(takes):
 	case <-ctx.Done():
 	}
-	return reportOf(s, n.end(domain))
+	report := reportOf(s, n.end(domain))
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.denies || n.gone[domain] {
+		report = reportOf(s, authorize.Missing)
+		report.Blank, report.DMARC.Policy = true, dmarc.Absent
+	}
+	return report
+}
+
+// vanish takes all records of some domains away.
+func (n *town) vanish(domains ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, d := range domains {
+		n.gone[d] = true
+	}
+}
+
+// deny makes it say that there is nothing at all, or no longer.
+func (n *town) deny(denies bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.denies = denies
 }
 
 // reportOf gives the report of a look that finds the same everywhere.

@@ -103,8 +103,7 @@ func TestOutage(t *testing.T) {
 }
 
 func (w *watch) stopped() bool {
-	_, _, until := w.outage.status()
-	return !until.IsZero()
+	return !w.outage.state().pausedUntil.IsZero()
 }
 
 // TestOutageAtFirst finds no resolver at all, and little to ask about.

@@ -150,6 +150,18 @@ func (s *schedule) probe(d message.Domain) *entry {
 	return first
 }
 
+// beginAt begins the lookup of a domain at once; nil: it is not watched, or being looked up.
+func (s *schedule) beginAt(d message.Domain) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[d]
+	if e == nil || e.looking {
+		return nil
+	}
+	s.begin(e)
+	return e
+}
+
 // end gives back the place of a lookup, and reports whether its entry still counts: a reload or a
 // name that was forgotten may have ended that. One that counts is not due again before put.
 func (s *schedule) end(e *entry) (counts bool) {
@@ -265,6 +277,26 @@ func (s *schedule) nextLookup(d message.Domain) time.Time {
 		return now
 	}
 	return now.Add(max(0, e.due-s.now()))
+}
+
+// soonest returns when the first lookup is due, or was; zero: none is watched that is not being
+// looked up. While the round is paused, that is when DNS is tried again.
+func (s *schedule) soonest(pausedUntil time.Time) time.Time {
+	if !pausedUntil.IsZero() {
+		return pausedUntil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, first := s.now(), time.Duration(math.MaxInt64)
+	for _, e := range s.entries {
+		if !e.looking {
+			first = min(first, max(e.due, now))
+		}
+	}
+	if first == math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.Now().Add(first - now)
 }
 
 // progress returns how many domains are watched, how many are being looked up and how many are due;

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"onbehalf/authorize"
+	"onbehalf/message"
 	"onbehalf/tenant"
 )
 
@@ -17,7 +18,9 @@ type Status struct {
 	DueSince    time.Time          // when the first of them was due, those in a hurry aside
 	Silent      int                // lookups in a row without any answer
 	SilentSince time.Time          // the first of them
-	PausedUntil time.Time          // there were too many of them: then DNS is tried again
+	PausedUntil time.Time          // the round has stopped: then DNS is tried again
+	Denied      message.Domain     // had records, which DNS denies, and is not believed; zero: none
+	Next        time.Time          // of the lookup that is next; zero: none is
 	Events      []authorize.Change // the last few, newest first
 }
 
@@ -25,7 +28,9 @@ type Status struct {
 func (w *Watcher) Status() (Status, error) {
 	s := Status{Events: w.changes.newestFirst()}
 	s.Domains, s.Looking, s.Due, s.DueSince = w.schedule.progress()
-	s.Silent, s.SilentSince, s.PausedUntil = w.outage.status()
+	dns := w.outage.state()
+	s.Silent, s.SilentSince, s.PausedUntil, s.Denied = dns.count, dns.since, dns.pausedUntil, dns.denied
+	s.Next = w.schedule.soonest(s.PausedUntil)
 	table := w.table.Load()
 	if table == nil {
 		return s, nil

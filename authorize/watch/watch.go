@@ -35,13 +35,14 @@ type Watcher struct {
 	mu     sync.Mutex // one at a time: the begin of a lookup, its conclusions, a discovery, a reload
 	source Source
 	below  below
+	asked  onDemand
 	direct proofs
 	parked []tenant.Standing // of domains that are not watched now; never changed, only replaced
 }
 
 // New makes a Watcher that has nothing to watch yet.
 func New(log *slog.Logger) *Watcher {
-	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(),
+	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(), asked: make(onDemand),
 		outage: outage{log: log}, changes: changes{log: log},
 		wake: make(chan struct{}, 1), seen: make(chan message.Domain, maxSeen)}
 }
@@ -52,7 +53,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		e, source, wait := w.next()
 		if e != nil {
-			lookups.Go(func() { w.take(ctx, e, look(ctx, source, e.target, w.Log)) })
+			lookups.Go(func() { w.take(ctx, e, w.observe(ctx, source, e.target)) })
 			continue
 		}
 		w.rest(ctx, wait)
@@ -77,20 +78,20 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 func (w *Watcher) next() (*entry, Source, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e, wait := w.outage.next(w.schedule)
+	e, wait := w.outage.next(w.schedule, w.source.Table().Platform().Domain)
 	return e, w.source, wait
 }
 
 // take draws the conclusions from a report. One of something else than is wanted since a
 // reload, or that the end of the program cut short, is of no use.
-func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
+func (w *Watcher) take(ctx context.Context, e *entry, report observed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.nudge()
 	if counts := w.schedule.end(e); !counts || ctx.Err() != nil {
 		return
 	}
-	if w.outage.note(e, report.Answered) {
+	if w.outage.note(e, report.sign) {
 		w.schedule.again()
 	}
 	domain, now := e.target.Domain, time.Now()
@@ -102,7 +103,7 @@ func (w *Watcher) take(ctx context.Context, e *entry, report authorize.Report) {
 		w.forget(e.target.Tenant, domain)
 		return
 	}
-	after, changes := w.source.Rules().Step(before, report, now)
+	after, changes := w.source.Rules().Step(before, report.Report, now)
 	direct := w.direct.during(domain, now, w.source.Table(), func() { w.set(e, after) })
 	w.record(append(changes, direct...))
 	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()

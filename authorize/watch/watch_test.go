@@ -16,7 +16,7 @@ import (
 )
 
 // TestLoss takes everyone's records away at one time. It is first noticed by the hourly
-// look, and believed an hour later, whatever jitter does.
+// look, looked at again after 1, 5 and 15 minutes, and believed an hour later, whatever jitter does.
 func TestLoss(t *testing.T) {
 	t.Parallel()
 	const domains = 300
@@ -45,11 +45,18 @@ func TestLoss(t *testing.T) {
 			if wait := warned[d].Sub(gone); wait < 0 || wait > 67*time.Minute {
 				t.Errorf("%s: warned after %s", d, wait)
 			}
-			if grace := lost[d].Sub(warned[d]); grace < time.Hour || grace > 67*time.Minute {
+			if grace := lost[d].Sub(warned[d]); grace < time.Hour || grace > 70*time.Minute {
 				t.Errorf("%s: lost %s after the warning", d, grace)
 			}
-			if looks := len(slices.DeleteFunc(n.at(d), func(at time.Time) bool { return at.Before(warned[d]) || at.After(lost[d]) })); looks > 2 {
-				t.Errorf("%s: %d looks between warning and loss", d, looks)
+			looks := slices.DeleteFunc(n.at(d), func(at time.Time) bool { return at.Before(warned[d]) || at.After(lost[d]) })
+			if len(looks) != 4 {
+				t.Errorf("%s: %d looks between warning and loss", d, len(looks))
+				continue
+			}
+			for i, want := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
+				if at := looks[i].Sub(warned[d]); at < want || at > want*5/4 {
+					t.Errorf("%s: looked at again after %s, want %s", d, at, want)
+				}
 			}
 		}
 		if lines := w.log.with("before=active after=warning"); len(lines) < domains || !strings.Contains(lines[0], "level=WARN") ||

@@ -13,6 +13,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/cmd/onbehalf/daemon"
+	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/postfix"
 	"onbehalf/remedy"
 	"onbehalf/tenant"
@@ -32,6 +33,9 @@ wanted, what is wrong in words and what to do; then by which row of the decision
 message leaves, and what a receiver says of it. The daemon need not run, and does not
 learn of it. Exit status 0 only when everything that is wanted is there.
 
+With --now the running daemon looks up the tenant first, at once instead of when its turn
+comes, and what it found to be changed is printed. It does so twice a minute at most.
+
 With --json, the answers of DNS are in what is printed. --from reads such a file, asks no
 DNS, and judges the answers by the configuration of this host: of the tenant of that id or,
 without one, of all that the file has.
@@ -48,6 +52,10 @@ accepted.`,
 				return misuse("--mail-host goes with --probe")
 			case probes && q.from != "":
 				return misuse("--from and --probe exclude each other")
+			case q.now && (probes || q.from != ""):
+				return misuse("--now goes neither with --probe nor with --from")
+			case q.now && len(args) == 0:
+				return misuse("--now needs a TENANT: the daemon looks up one at a time")
 			case probes:
 				return p.runProbe(cmd.Context(), strings.Join(args, ""), mailHost, q.asJSON)
 			}
@@ -57,6 +65,7 @@ accepted.`,
 	}
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print what was found as JSON, the answers of DNS included")
 	cmd.Flags().StringVar(&q.from, "from", "", "judge what was saved with --json in this file, without DNS")
+	cmd.Flags().BoolVar(&q.now, "now", false, "have the running daemon look up the tenant first, and say what has changed")
 	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
 	hostFlag(cmd, &q.host)
 	cmd.Flags().StringVar(&mailHost, "mail-host", "", "with --probe: name to say in EHLO (default: that of Postfix, else of this machine)")
@@ -70,6 +79,7 @@ type checkOptions struct {
 	host     string // name of this host; empty: that of Postfix
 	from     string // file; empty: ask DNS
 	asJSON   bool
+	now      bool // the daemon looks first
 }
 
 func (p *program) runCheck(ctx context.Context, q checkOptions) error {
@@ -85,9 +95,14 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 		}
 		tenants = []*tenant.Tenant{one}
 	}
+	if q.now {
+		if err := p.lookNow(now.Config, q.tenant); err != nil {
+			return err
+		}
+	}
 	p.recall(now)
 	host := postfix.Instance("").Hostname(ctx, q.host)
-	c, err := check.New(checkSource(now, host))
+	c, err := check.New(checkSource(now, host, heloOf(ctx, now, q.host)))
 	if err != nil {
 		return err
 	}
@@ -155,8 +170,28 @@ func (p *program) observer(ctx context.Context, now *daemon.Generation, from str
 }
 
 // checkSource is what check judges by.
-func checkSource(now *daemon.Generation, host string) check.Source {
-	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host}
+func checkSource(now *daemon.Generation, host, helo string) check.Source {
+	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host, HELO: helo}
+}
+
+// heloOf returns the name in HELO: that of the mail host, if it is given, else what the Postfix on
+// this host says. One that does not call onbehalf sends other mail than the platform's.
+func heloOf(ctx context.Context, now *daemon.Generation, host string) string {
+	if host != "" {
+		return host
+	}
+	mta, err := postfix.Instance("").Read(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, socket := range now.Listen {
+		w := setup.WantedOf(now.Config)
+		w.Milter = socket.String()
+		if mta.Calls("smtpd_milters", w) || mta.Calls("non_smtpd_milters", w) {
+			return mta.HELO()
+		}
+	}
+	return ""
 }
 
 // refused returns the keys that the configuration names and that are not signed with, by tenant id.

@@ -67,7 +67,9 @@ func (p *program) installation(ctx context.Context, user, host string) doctor.In
 	in.Findings = findings
 	if now != nil {
 		in.Config, in.Summary, in.Table, in.Keys = now.Config, now.Summary(), now.Table(), now.Ring()
-		in.DNS = func(ctx context.Context) (check.Result, error) { return checkPlatform(ctx, now, in.Host) }
+		in.DNS = func(ctx context.Context) (check.Result, error) {
+			return checkPlatform(ctx, now, in.Host, in.Postfix.HELO())
+		}
 	} else {
 		in.Config, _ = config.Load(p.config, os.Environ())
 	}
@@ -85,14 +87,14 @@ func (p *program) installation(ctx context.Context, user, host string) doctor.In
 // platformTime bounds the look at the platform's DNS.
 const platformTime = time.Minute
 
-func checkPlatform(ctx context.Context, now *daemon.Generation, host string) (check.Result, error) {
+func checkPlatform(ctx context.Context, now *daemon.Generation, host, helo string) (check.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, platformTime)
 	defer cancel()
 	client, err := now.NewResolver()
 	if err != nil {
 		return check.Result{}, err
 	}
-	c, err := check.New(checkSource(now, host))
+	c, err := check.New(checkSource(now, host, helo))
 	if err != nil {
 		return check.Result{}, err
 	}

@@ -54,6 +54,8 @@ var examples = map[string]string{
 		onbehalf check
 		# what is still missing at one tenant
 		onbehalf check university
+		# the same, and have the daemon look now
+		onbehalf check university --now
 		# would its own mail server take our mail?
 		onbehalf check university --probe`,
 	"status": `

@@ -71,8 +71,14 @@ func (z *watched) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
 	w.WriteMsg(answer)
 }
 
-// startWatched runs a daemon with an admin socket, whose tenants are looked up in a zone.
+// startWatched runs a daemon with an admin socket, whose tenants are looked up in a zone, again and
+// again.
 func startWatched(t *testing.T, records map[string]string) (*running, *watched) {
+	t.Helper()
+	return startWatchedEvery(t, "1s", records)
+}
+
+func startWatchedEvery(t *testing.T, interval string, records map[string]string) (*running, *watched) {
 	t.Helper()
 	key, err := testKey()
 	if err != nil {
@@ -88,8 +94,8 @@ func startWatched(t *testing.T, records map[string]string) (*running, *watched) 
 	z, server := watchedZone(t, records)
 	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
 	t.Setenv("ONBEHALF_DNS_SERVERS", server)
-	t.Setenv("ONBEHALF_DNS_ACTIVE_EVERY", "1s")
-	t.Setenv("ONBEHALF_DNS_PENDING_EVERY", "1s")
+	t.Setenv("ONBEHALF_DNS_ACTIVE_EVERY", interval)
+	t.Setenv("ONBEHALF_DNS_PENDING_EVERY", interval)
 	d := startServe(t)
 	status := d.reload(strings.NewReplacer("authorization: unauthorized", "authorization: auto",
 		"authorization: authorized", "authorization: auto").Replace(d.config()))
@@ -112,6 +118,12 @@ func (z *watched) remove(name string) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	delete(z.records, name)
+}
+
+func (z *watched) publish(name, text string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.records[name] = text
 }
 
 func (z *watched) breakDown() {

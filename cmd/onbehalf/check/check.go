@@ -8,6 +8,7 @@
 //
 //	check.go      a check of one tenant, and its Result
 //	today.go      what becomes of a message from a domain
+//	mailhost.go   PTR records, and the name in HELO
 //	alignment.go  what is published and does not count
 //	saved.go      observations in a file
 //	print.go      a Result for people
@@ -35,6 +36,8 @@ type Source struct {
 	Keys     *keys.Ring
 	Refused  map[string][]RefusedKey // by tenant id; empty: the platform's
 	Hostname string                  // of this machine
+	// HELO is what Postfix's SMTP client says in HELO; empty: not known, or not what receivers see.
+	HELO string
 }
 
 // RefusedKey is a key that the configuration names and that cannot be used.
@@ -119,6 +122,8 @@ func (c *Checker) check(dns resolve.Answers, at time.Time, t *tenant.Tenant) Res
 	o := &ofOne{Checker: c, tenant: t, dns: dns, at: at}
 	if t == nil {
 		sheet := o.advisor().Own(dns, nil)
+		home := &sheet.Judged[0]
+		home.Items = append(withRules(home.Items), o.mailHost()...)
 		return o.check(Result{Title: c.platform().Name + ", the platform itself"}, sheet.Judged, nil)
 	}
 	judged := o.advisor().Tenant(dns, t).Judged

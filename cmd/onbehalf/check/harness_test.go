@@ -29,6 +29,7 @@ type harness struct {
 	refused  map[string][]check.RefusedKey
 	ring     keys.Ring
 	record   string // of the one key that all have
+	helo     string // that Postfix says
 	zone     string // absolute names without final dots; of "name fails" DNS has no answer
 }
 
@@ -63,6 +64,7 @@ func newHarness(t *testing.T) *harness {
 		t.Fatal(err)
 	}
 	h.platform.Identities = h.sign(key, "courseware.nl")
+	h.helo = "mail.courseware.nl"
 	h.zone = `
 courseware.nl TXT "v=spf1 ip4:192.0.2.7 -all"
 cw1._domainkey.courseware.nl TXT "KEY"
@@ -70,6 +72,7 @@ _dmarc.courseware.nl TXT "v=DMARC1; p=reject"
 bounces.courseware.nl TXT "v=spf1 ip4:192.0.2.7 -all"
 bounces.courseware.nl MX 10 mail.courseware.nl
 mail.courseware.nl A 192.0.2.7
+7.2.0.192.in-addr.arpa PTR mail.courseware.nl
 `
 	return h
 }
@@ -149,7 +152,7 @@ func (h *harness) result(c *check.Checker, one *tenant.Tenant) (check.Result, st
 
 func (h *harness) checker(table *tenant.Table) *check.Checker {
 	h.t.Helper()
-	c, err := check.New(check.Source{Table: table, Keys: &h.ring, Refused: h.refused, Hostname: "mail.courseware.nl"})
+	c, err := check.New(check.Source{Table: table, Keys: &h.ring, Refused: h.refused, Hostname: "mail.courseware.nl", HELO: h.helo})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func unicodeName(d message.Domain) string {
 }
 
 // titles are the mechanisms as people call them.
-var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC"}
+var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC", "ptr": "PTR", "helo": "HELO"}
 
 func printItem(out *term.Printer, i publish.Item) {
 	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))

@@ -43,6 +43,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Next:        d.watcher.Next,
 		History:     d.recorder.List,
 		Files:       d.files,
+		LookNow:     d.watcher.LookNow,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
@@ -93,9 +94,9 @@ func (d *daemon) status() admin.Daemon {
 		Listen: d.history.listen, Socketmap: d.history.socketmap,
 		Reload:  d.history.last.Load(),
 		Sockets: d.socketStatus(), Connections: connections(d.server),
-		Messages: messages(&d.server.Counts),
-		Signing:  d.signingStatus(),
-		Log:      d.out.Dropped(),
+		Messages: messages(&d.server.Counts), Untrusted: admin.Untrusted(d.server.Untrusted()),
+		Signing: d.signingStatus(),
+		Log:     d.out.Dropped(),
 	}
 	d.dnsStatus(&doc)
 	return doc
@@ -127,6 +128,7 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	doc.DNS = admin.DNS{
 		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, LookingUp: s.Looking, Due: s.Due, DueSince: s.DueSince,
 		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil,
+		Denied: s.Denied, NextLookup: s.Next,
 	}
 	doc.DNS.Unsaved, doc.DNS.UnsavedFix = d.store.Health().Advice()
 	if err != nil {

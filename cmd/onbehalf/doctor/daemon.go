@@ -38,10 +38,29 @@ func (d *doctor) daemon() {
 	d.signing(s.Signing)
 	d.listens(s.Listen)
 	d.listensForTables(s.Socketmap)
-	if !s.DNS.PausedUntil.IsZero() {
+	d.untrusted(s.Untrusted)
+	if denied := s.DNS.Denied; !denied.IsZero() {
+		d.add(Finding{Level: Warning, What: "DNS denies records that were there a while ago, and the daemon does not believe it since " + when(s.DNS.UnansweredSince),
+			Why: "it says that " + denied.Unicode() + " has no records, nor the platform; tenants keep the standing that they have",
+			Fix: "ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong"})
+	} else if !s.DNS.PausedUntil.IsZero() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.UnansweredSince),
 			Why: "tenants keep the standing that they have", Fix: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
 	}
+}
+
+// untrusted is about mail that leaves unsigned because the client that hands it in is not trusted.
+func (d *doctor) untrusted(u admin.Untrusted) {
+	if u.Messages == 0 {
+		return
+	}
+	whose := "the platform"
+	if u.Tenant != "" {
+		whose = "tenant " + u.Tenant
+	}
+	d.add(Finding{Level: Warning, What: fmt.Sprintf("mail from clients that are not trusted leaves as it came: %d messages, the last at %s from %s, From %s of %s", u.Messages, when(u.Last), u.Client, u.From, whose),
+		Why: "it is neither signed nor rewritten, and receivers take it for forged",
+		Fix: "if that client is an application server of yours, add it to trust.networks and reload (on a new host: onbehalf setup --trust NETWORK); a gateway that passes on mail of strangers must not be there"})
 }
 
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }

@@ -41,7 +41,7 @@ func (d *doctor) domains() {
 }
 
 // titles are the mechanisms as people call them.
-var titles = map[string]string{"spf": "SPF", "return_path": "bounces", "dmarc": "DMARC"}
+var titles = map[string]string{"spf": "SPF", "return_path": "bounces", "dmarc": "DMARC", "ptr": "PTR", "helo": "HELO"}
 
 // unanswered is one finding: it is rarely about one record alone.
 func (d *doctor) unanswered(items []publish.Item) {
@@ -68,6 +68,9 @@ func ofItem(domain string, i publish.Item) Finding {
 	title := titles[i.Mechanism]
 	if title == "" {
 		title = strings.Replace(i.Mechanism, "dkim", "DKIM", 1)
+	}
+	if i.Mechanism == "ptr" || i.Mechanism == "helo" { // of the host, not of a domain
+		domain = ""
 	}
 	f := Finding{What: about(domain, title, i.Text)}
 	switch {
