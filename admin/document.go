@@ -231,7 +231,21 @@ type Denied struct {
 	Error string `json:"error"` // what the system says
 }
 
+// Unready is a daemon that has no configuration to decide mail by, so that it defers all.
+type Unready struct {
+	Version       string    `json:"version"`
+	PID           int       `json:"pid"`
+	Started       time.Time `json:"started"`
+	File          string    `json:"file"`             // main file of the configuration
+	Tried         time.Time `json:"tried"`            // when it was last tried to use it
+	Reason        string    `json:"reason,omitempty"` // why the daemon cannot work by it; empty: the findings are
+	Findings      []Finding `json:"findings"`         // at most 100
+	FindingsTotal int       `json:"findings_total"`
+	Deferred      int64     `json:"deferred"` // messages, since the start
+}
+
 // Error is the document of an answer that is none.
 type Error struct {
-	Text string `json:"error"`
+	Text    string   `json:"error"`
+	Unready *Unready `json:"unready,omitempty"` // why nothing can be answered
 }

@@ -75,8 +75,9 @@ func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Sta
 
 // desk is a handler, and what it answers from.
 type desk struct {
-	table  *tenant.Table
-	daemon admin.Daemon
+	table   *tenant.Table
+	daemon  admin.Daemon
+	unready *admin.Unready
 }
 
 func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standing) *desk {
@@ -93,6 +94,7 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 
 func (d *desk) handler() *admin.Handler {
 	return admin.NewHandler(admin.Source{
+		Unready: func() *admin.Unready { return d.unready },
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,14 +8,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
-	"onbehalf/disk"
 )
 
 // adminClient asks the running daemon.
@@ -41,33 +38,11 @@ func (p *program) find(conf *config.Config, findings config.Findings, flag strin
 		return adminClient{}, fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, config.DefaultAdmin)
 	default:
 		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
-		if named := p.salvage(); !named.IsZero() && mayAnswer(named) {
+		if named := config.NamedAdmin(p.config, os.Environ()); mayAnswer(named) {
 			client.socket = named
 		}
 	}
 	return client, nil
-}
-
-// salvage returns the admin socket that the environment or a line of a configuration names that
-// cannot be read as a whole; zero: none is found.
-func (p *program) salvage() config.Socket {
-	texts := []string{os.Getenv("ONBEHALF_ADMIN")}
-	file, _, err := disk.Open(p.config, config.MaxFile)
-	if err == nil {
-		defer file.Close()
-		for lines := bufio.NewScanner(file); lines.Scan(); {
-			if value, found := strings.CutPrefix(lines.Text(), "admin:"); found {
-				value, _, _ = strings.Cut(value, " #")
-				texts = append(texts, strings.Trim(value, " \t\r\"'"))
-			}
-		}
-	}
-	for _, text := range texts {
-		if s, err := config.ParseSocket(filepath.Dir(p.config), text); err == nil {
-			return s
-		}
-	}
-	return config.Socket{}
 }
 
 // mayAnswer reports whether somebody listens at a socket, or may: perhaps this user may not connect.

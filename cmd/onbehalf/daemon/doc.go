@@ -5,6 +5,9 @@
 // and has touched nothing. It takes over the standings of the last run, has DNS watched, answers
 // Postfix, and says READY to systemd.
 //
+// A start that fails while systemd holds the sockets is tried again, and meanwhile all mail is
+// deferred, with the reason in the log and in onbehalf status.
+//
 // A reload (SIGHUP) loads another Generation beside the one in use. When anything is wrong with it,
 // all stays as it was. Else the watcher adopts it, with the standings, and one pointer is swapped:
 // messages under way keep the generation that was current at their MAIL.
@@ -15,6 +18,7 @@
 // the log is written out. Whatever goes on, the process ends after 34 s.
 //
 //	run.go         Run: start, wait, stop
+//	defer.go       defers mail while the configuration cannot be used
 //	generation.go  Generation: the configuration, and what was made of it
 //	load.go        Load: from files to a Generation, or to all that is wrong with them
 //	keyfiles.go    reads private keys, each file once

@@ -15,6 +15,7 @@ import (
 // reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
 // SIGTERM must not wait for it.
 func (d *daemon) reloadEach(requests <-chan os.Signal) {
+	d.awaitConfiguration(requests)
 	for range requests {
 		d.reload()
 	}
