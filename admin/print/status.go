@@ -37,6 +37,22 @@ func Status(out io.Writer, s admin.Status) {
 	p.changes(s.Changes)
 }
 
+// Unready prints why a daemon decides no mail.
+func Unready(out io.Writer, u admin.Unready) {
+	p := printer{term.New(out), time.Now()}
+	p.Line("onbehalf %s is NOT READY, pid %d, since %s: all mail is deferred", u.Version, u.PID, stamp(u.Started))
+	p.Blank()
+	if u.Reason != "" {
+		p.Item("Reason", beside, "%s", u.Reason)
+	} else {
+		p.Item("Configuration", beside, "cannot be used, tried %s: %s", p.ago(u.Tried), u.File)
+	}
+	p.findings(u.Findings, "error")
+	p.Item("Mail", beside, "Postfix is answered 451 4.7.1: senders keep their mail and try again, and what is in the queue of Postfix leaves as before, "+
+		"unless it asks the tables of socketmap; %s deferred since the start", count(int(u.Deferred), "message"))
+	p.Item("Do", beside, "fix that; the daemon tries again every few seconds, and at once after: systemctl reload onbehalf")
+}
+
 // sockets says where Postfix is answered, and what became of the files of sockets.
 func (p printer) sockets(d admin.Daemon) {
 	if len(d.Listen) == 0 {

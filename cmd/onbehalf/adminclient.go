@@ -14,6 +14,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/milter/mta"
 )
 
 // adminClient asks the running daemon.
@@ -21,12 +22,13 @@ type adminClient struct {
 	socket config.Socket
 	listen []config.Socket // where it answers Postfix
 	doubt  string          // why socket is but a guess; empty: it is none
+	other  bool            // it is not the daemon that the package's unit runs
 }
 
 // find finds out where to ask the daemon: at the socket that a flag names, else at the one in the
 // configuration or, where that cannot be read, in what is left of it.
 func (p *program) find(conf *config.Config, findings config.Findings, flag string) (adminClient, error) {
-	client := adminClient{socket: conf.Admin, listen: conf.Listen}
+	client := adminClient{socket: conf.Admin, listen: conf.Listen, other: p.config != config.DefaultFile}
 	switch {
 	case flag != "":
 		var err error
@@ -69,7 +71,7 @@ func (c adminClient) get(path string, document any) error {
 		return nil
 	}
 	err = c.explain(err)
-	if c.doubt != "" {
+	if c.doubt != "" && !errors.As(err, new(admin.Error)) {
 		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, c.doubt)
 	}
 	return err
@@ -79,16 +81,14 @@ func (c adminClient) get(path string, document any) error {
 func (c adminClient) explain(err error) error {
 	var no admin.Error
 	switch {
+	case errors.As(err, &no) && no.Unready != nil:
+		return no
 	case errors.As(err, &no):
 		return fmt.Errorf("%w; see onbehalf status for when the daemon's configuration was loaded", no)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("you may not connect to %s; run this as %s", c.socket, whoMay(c.socket.Address))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		if busy := c.answersPostfix(); busy != "" {
-			return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
-				"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured", c.socket, busy)
-		}
-		return fmt.Errorf("onbehalf is not running: nobody answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended", c.socket)
+		return c.absent()
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -97,15 +97,52 @@ func (c adminClient) explain(err error) error {
 	return fmt.Errorf("no answer at %s: %w", c.socket, err)
 }
 
-// answersPostfix returns a socket of the milter at which somebody answers.
-func (c adminClient) answersPostfix() string {
-	for _, socket := range c.listen {
-		if conn, err := net.DialTimeout(socket.Network, socket.Address, time.Second); err == nil {
-			conn.Close()
-			return socket.String()
-		}
+// notRunning is that there is no daemon.
+type notRunning struct{ error }
+
+// absent says what it means that nobody answers at the admin socket. A connection to the milter's
+// says nothing: systemd takes it whether there is a daemon or not.
+func (c adminClient) absent() error {
+	answers, held := c.milter()
+	switch {
+	case answers != "":
+		return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
+			"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured%s", c.socket, answers, c.unit())
+	case held != "":
+		return notRunning{fmt.Errorf("onbehalf is NOT running: nobody answers at %s, nor at %s, which systemd holds; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s",
+			c.socket, held, c.unit())}
+	}
+	return notRunning{fmt.Errorf("onbehalf is NOT running: nobody answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s", c.socket, c.unit())}
+}
+
+// unit returns a line with what systemd says of the daemon; empty: it is not asked, or says nothing.
+func (c adminClient) unit() string {
+	if c.other {
+		return ""
+	}
+	if state := unitState(); state != "" {
+		return "\nsystemd says: " + state
 	}
 	return ""
+}
+
+// firstAnswer is how long a daemon may take to answer the first frame of the milter protocol.
+const firstAnswer = 3 * time.Second
+
+// milter returns the socket in listen at which a milter answers, or one at which connections are
+// taken and nobody answers.
+func (c adminClient) milter() (answers, held string) {
+	for _, socket := range c.listen {
+		client, err := mta.DialWithin(socket.Network, socket.Address, firstAnswer)
+		if err == nil {
+			client.Close()
+			return socket.String(), ""
+		}
+		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+			held = socket.String()
+		}
+	}
+	return "", held
 }
 
 // whoMay names who may connect to a socket: owner and group of it or, when even that

@@ -73,7 +73,7 @@ func (p *program) installation(ctx context.Context, user, host string) doctor.In
 	}
 	in.Postfix, in.Unread = postfix.Instance("").Read(ctx)
 	in.Host = cmp.Or(host, in.Postfix.Hostname())
-	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen}
+	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen, other: p.config != config.DefaultFile}
 	if client.socket.IsZero() {
 		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
 	}

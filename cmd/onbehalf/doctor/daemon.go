@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +24,12 @@ func (d *doctor) daemon() {
 		return
 	}
 	var s admin.Status
-	if err := d.Ask(&s); err != nil {
+	err := d.Ask(&s)
+	if no := new(admin.Error); errors.As(err, no) && no.Unready != nil {
+		d.unready(*no.Unready)
+		return
+	}
+	if err != nil {
 		d.add(Finding{Level: Error, What: "the daemon does not answer at its admin socket", Why: strings.ReplaceAll(err.Error(), "\n", ". "), Fix: "see whether it runs, and why not",
 			Commands: []string{"systemctl status onbehalf.service onbehalf.socket", "journalctl -u onbehalf -n 50"}})
 		return
@@ -42,6 +48,18 @@ func (d *doctor) daemon() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.UnansweredSince),
 			Why: "tenants keep the standing that they have", Fix: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
 	}
+}
+
+// unready is about a daemon that decides no mail.
+func (d *doctor) unready(u admin.Unready) {
+	why := u.Reason
+	for _, f := range u.Findings {
+		if why == "" && f.Level == config.Error.String() {
+			why = f.Text
+		}
+	}
+	d.add(Finding{Level: Error, What: fmt.Sprintf("the daemon runs since %s, process %d, and is NOT READY: all mail is deferred (451 4.7.1)", when(u.Started), u.PID), Why: why,
+		Fix: "fix that, then reload", Commands: []string{"onbehalf check-config", "systemctl reload onbehalf"}})
 }
 
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
