@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"A tenant's key is gone", (*faults).tenantKeyGone},
 		{"The platform's key is gone", (*faults).platformKeyGone},
+		{"The configuration cannot be used at a start", (*faults).unconfigured},
 		{"A file or folder cannot be read", (*faults).folderUnreadable},
 		{"The disk is full", (*faults).diskFull},
 		{"The state file is torn or foreign", (*faults).stateTorn},
