@@ -109,7 +109,7 @@ func (p printer) reload(r *admin.Reload) {
 	case r.OK:
 		p.Item("Last reload", beside, "%s, loaded in %d ms", p.ago(r.At), r.Milliseconds)
 	default:
-		p.Item("Last reload", beside, "REFUSED %s, the configuration above stays in use", p.ago(r.At))
+		p.Item("Last reload", beside, "REFUSED %s (%s), the configuration above stays in use", p.ago(r.At), stamp(r.At))
 		if len(r.Findings) == 0 {
 			p.below(beside+2, "%s", r.Result)
 		}

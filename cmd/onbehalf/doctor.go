@@ -19,7 +19,7 @@ import (
 
 func (p *program) doctor() *cobra.Command {
 	var asJSON, bySMTP bool
-	user, host := "onbehalf", ""
+	user, host := defaultUser, ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Prove that the installation works, and say how to fix what does not",

@@ -52,3 +52,14 @@ func readUnits(text string) string {
 	}
 	return strings.Join(all, "; ")
 }
+
+// unitUser returns the user that the package's unit runs the daemon as; empty: systemd does not say.
+func unitUser() string {
+	ctx, cancel := context.WithTimeout(context.Background(), askSystemd)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "systemctl", "show", "--property=User", "--value", units[0]).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
