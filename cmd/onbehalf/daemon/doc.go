@@ -32,6 +32,7 @@
 //	engine.go      what RSA signatures are made with
 //	garbage.go     how much memory may wait to be collected
 //	log.go         makes the log, and logs findings
+//	journal.go     lines as systemd's journal wants them
 //	logwriter.go   a log that never waits for its reader
 //	history.go     what is remembered of the start and of reloads
 //	status.go      answers at the admin socket
