@@ -120,6 +120,7 @@ type DNS struct {
 	Unanswered      int       `json:"unanswered"`                // lookups in a row without any answer
 	UnansweredSince time.Time `json:"unanswered_since,omitzero"` // the first of them
 	PausedUntil     time.Time `json:"paused_until,omitzero"`     // too many of them: then DNS is asked again
+	NoServer        string    `json:"no_server,omitempty"`       // why there is no DNS server to ask; empty: there is one
 	Unsaved         string    `json:"unsaved,omitempty"`         // why standings are not saved; empty: they are
 	UnsavedFix      string    `json:"unsaved_fix,omitempty"`     // what to do about that
 	Error           string    `json:"error,omitempty"`           // why this is not all

@@ -49,6 +49,7 @@ func TestFaults(t *testing.T) {
 		{"A socket's path is taken", (*faults).pathTaken},
 		{"OpenSSL cannot be used", (*faults).opensslGone},
 		{"DNS does not answer", (*faults).dnsDead},
+		{"No DNS server is named", (*faults).noServer},
 		{"No file descriptors are left", (*faults).noDescriptors},
 		{"The clock jumps", (*faults).clockJumps},
 		{"The daemon is killed", (*faults).killed},
@@ -71,6 +72,7 @@ func TestFaults(t *testing.T) {
 func openFaults(t *testing.T) *faults {
 	peer.Need(t, "/usr/bin/setpriv", "/usr/bin/unshare", "/usr/bin/prlimit")
 	p := &premises{t: t, sink: postfix.StartSink(t), folder: shortDir(t)}
+	p.dns = addressOfDNS() // see noServer
 	f := &faults{watched: &watched{premises: p}, parent: t, state: filepath.Join(p.folder, "state")}
 	t.Setenv("ONBEHALF_STATE_DIR", f.state)
 	if err := os.Mkdir(f.state, 0o700); err != nil {

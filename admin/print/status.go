@@ -135,6 +135,8 @@ func (p printer) dns(d admin.DNS) {
 		p.Item("DNS", beside, "not known: %s", d.Error)
 	case d.Domains == 0:
 		p.Item("DNS", beside, "nothing to look up: no tenant has authorization: auto")
+	case d.NoServer != "":
+		p.Item("DNS", beside, "NO SERVER TO ASK: %s. All standings stay as they are; it is looked again every few seconds", d.NoServer)
 	case !d.PausedUntil.IsZero():
 		p.Item("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
 			stamp(d.UnansweredSince), count(d.Unanswered, "lookup"))

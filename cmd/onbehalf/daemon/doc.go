@@ -29,6 +29,7 @@
 //	sockets.go     systemd's sockets or our own, and who answers on them
 //	socketmap.go   answers Postfix's tables
 //	watch.go       has DNS watched; standings and the clock of the last run
+//	servers.go     whose DNS is asked, also when the system names others
 //	engine.go      what RSA signatures are made with
 //	garbage.go     how much memory may wait to be collected
 //	log.go         makes the log, and logs findings

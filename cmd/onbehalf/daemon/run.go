@@ -142,6 +142,7 @@ func (d *daemon) begun(first *Generation, findings config.Findings, sockets sock
 	d.warnOfSocketmap(sockets.socketmap, first.Socketmap)
 	d.logFindings(findings)
 	d.logEngine(first.loader.Engine)
+	d.logServers()
 	d.log.Info("serving", "version", d.options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.Summary())
 }

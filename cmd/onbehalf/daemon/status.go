@@ -136,6 +136,9 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	if err != nil {
 		doc.DNS.Error = err.Error()
 	}
+	if none := d.current.Load().dns.none; none != nil {
+		doc.DNS.NoServer = none.Error()
+	}
 	doc.Changes = []admin.Change{}
 	for _, e := range s.Events {
 		doc.Changes = append(doc.Changes, admin.Change{At: e.At, Tenant: e.Tenant, Domain: e.Domain.String(), Mechanism: e.Mechanism,

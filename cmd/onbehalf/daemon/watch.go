@@ -20,9 +20,7 @@ import (
 // watch begins to look into DNS, with what was known when the daemon last ended. The
 // func that it returns ends that, and saves.
 func (d *daemon) watch(first *Generation) (stop func(), err error) {
-	if err := first.prepare(nil); err != nil {
-		return nil, err
-	}
+	first.prepare(nil)
 	store := authorize.StoreIn(first.StateDir)
 	lock, err := store.Lock()
 	if errors.Is(err, unix.EWOULDBLOCK) {

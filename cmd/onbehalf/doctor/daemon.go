@@ -44,6 +44,9 @@ func (d *doctor) daemon() {
 	d.signing(s.Signing)
 	d.listens(s.Listen)
 	d.listensForTables(s.Socketmap)
+	if s.DNS.NoServer != "" {
+		d.add(Finding{Level: Error, What: "the daemon has no DNS server to ask", Why: "tenants keep the standing that they have", Fix: s.DNS.NoServer})
+	}
 	if !s.DNS.PausedUntil.IsZero() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.UnansweredSince),
 			Why: "tenants keep the standing that they have", Fix: "onbehalf status shows more; see that dns.servers, or /etc/resolv.conf, names servers that answer"})
