@@ -65,7 +65,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
 	boundMemory(next.Limits.Memory)
-	if !reflect.DeepEqual(next.DNS, before.DNS) {
+	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
 		d.logServers()
 	}
 	if next.loader.Engine != before.loader.Engine {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"onbehalf/authorize/resolve"
+	"onbehalf/tenant"
 )
 
 // servers are the DNS servers that a generation asks.
@@ -60,9 +61,16 @@ func (s servers) sameAs(other servers) bool {
 		(s.none == nil || s.none.Error() == other.none.Error())
 }
 
+// asksAnybody reports whether there is anything to ask: a host where no tenant's DNS decides may have
+// none at all.
+func (g *Generation) asksAnybody() bool {
+	return slices.ContainsFunc(g.Tenants, func(t *tenant.Tenant) bool { return t.Authorization == tenant.Auto })
+}
+
 // logServers says whom the system names, where it does.
 func (d *daemon) logServers() {
 	switch now := d.current.Load(); {
+	case !now.asksAnybody():
 	case now.dns.none != nil:
 		d.log.Error("there is no DNS server to ask, all standings stay as they are", "error", now.dns.none,
 			"remedy", "name servers in "+resolve.SystemConfig+", which is read again when it changes, or in dns.servers, and reload")

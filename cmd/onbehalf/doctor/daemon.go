@@ -44,7 +44,7 @@ func (d *doctor) daemon() {
 	d.signing(s.Signing)
 	d.listens(s.Listen)
 	d.listensForTables(s.Socketmap)
-	if s.DNS.NoServer != "" {
+	if s.DNS.NoServer != "" && s.DNS.Domains > 0 {
 		d.add(Finding{Level: Error, What: "the daemon has no DNS server to ask", Why: "tenants keep the standing that they have", Fix: s.DNS.NoServer})
 	}
 	if !s.DNS.PausedUntil.IsZero() {
