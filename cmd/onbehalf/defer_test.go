@@ -18,7 +18,6 @@ import (
 type unconfigured struct {
 	*running
 	sockets string // folder of them
-	broken  string // the configuration
 }
 
 // startUnconfigured hands sockets to a daemon whose configuration edit breaks, until it says READY.

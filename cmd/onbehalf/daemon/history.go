@@ -38,7 +38,10 @@ func (h *history) remember(r admin.Reload) {
 func (h *history) begin(first *Generation, findings config.Findings) {
 	opened := config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
 	if h.deferring != nil { // these were opened before it was known what they should be
-		opened.Admin, opened.Log, opened.Limits.Connections = h.deferring.Admin, h.deferring.Log, h.deferring.Limits.Connections
+		opened.Log, opened.Limits.Connections = h.deferring.Log, h.deferring.Limits.Connections
+		if h.keeps(adminName) {
+			opened.Admin = h.deferring.Admin
+		}
 	}
 	h.opened = opened
 	h.remember(admin.Reload{At: time.Now(), OK: true, Findings: toAdmin(findings)})

@@ -30,6 +30,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	d.watcher = watch.New(d.log)
 	known, unreadable := recall(store, d.log)
 	if err := d.watcher.Adopt(first, known...); err != nil {
+		lock.Close() // it may be tried again
 		return nil, err
 	}
 	if d.watcher.NotSaved = unreadable; unreadable == nil {
