@@ -101,29 +101,28 @@ func (c adminClient) explain(err error) error {
 type notRunning struct{ error }
 
 // absent says what it means that nobody answers at the admin socket. A connection to the milter's
-// says nothing: systemd takes it whether there is a daemon or not.
+// says nothing: systemd takes it whether there is a daemon or not, and starts one. So systemd is
+// asked first.
 func (c adminClient) absent() error {
-	answers, held := c.milter()
+	state, stopped := "", false
+	if !c.other {
+		state, stopped = unitState()
+	}
+	if state != "" {
+		state = "\nsystemd says: " + state
+	}
+	answers, held := "", ""
+	if !stopped {
+		answers, held = c.milter()
+	}
 	switch {
 	case answers != "":
 		return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
-			"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured%s", c.socket, answers, c.unit())
+			"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured%s", c.socket, answers, state)
 	case held != "":
-		return notRunning{fmt.Errorf("onbehalf is NOT running: nobody answers at %s, nor at %s, which systemd holds; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s",
-			c.socket, held, c.unit())}
+		held = ", nor at " + held + ", where connections are taken (systemd does that)"
 	}
-	return notRunning{fmt.Errorf("onbehalf is NOT running: nobody answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s", c.socket, c.unit())}
-}
-
-// unit returns a line with what systemd says of the daemon; empty: it is not asked, or says nothing.
-func (c adminClient) unit() string {
-	if c.other {
-		return ""
-	}
-	if state := unitState(); state != "" {
-		return "\nsystemd says: " + state
-	}
-	return ""
+	return notRunning{fmt.Errorf("onbehalf is NOT running: nobody answers at %s%s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s", c.socket, held, state)}
 }
 
 // firstAnswer is how long a daemon may take to answer the first frame of the milter protocol.

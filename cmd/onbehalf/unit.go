@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,23 +14,23 @@ var units = []string{"onbehalf.service", "onbehalf.socket"}
 // askSystemd bounds the question.
 const askSystemd = 3 * time.Second
 
-// unitState returns what systemd says of the package's units; empty: there is no systemd here, or it
-// does not know them.
-func unitState() string {
+// unitState returns what systemd says of the package's units, and whether it says that the daemon does
+// not run; empty: there is no systemd here, or it does not know them.
+func unitState() (text string, stopped bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), askSystemd)
 	defer cancel()
 	args := append([]string{"show", "--no-pager", "--property=Id,LoadState,ActiveState,SubState,Result,NRestarts,StatusText"}, units...)
 	out, err := exec.CommandContext(ctx, "systemctl", args...).Output()
 	if err != nil {
-		return ""
+		return "", false
 	}
 	return readUnits(string(out))
 }
 
 // readUnits words the properties of units, which an empty line divides.
-func readUnits(text string) string {
+func readUnits(properties string) (text string, stopped bool) {
 	var all []string
-	for block := range strings.SplitSeq(text, "\n\n") {
+	for block := range strings.SplitSeq(properties, "\n\n") {
 		of := make(map[string]string)
 		for line := range strings.Lines(block) {
 			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -37,6 +38,9 @@ func readUnits(text string) string {
 		}
 		if of["LoadState"] == "not-found" || of["ActiveState"] == "" {
 			continue
+		}
+		if of["Id"] == units[0] {
+			stopped = !slices.Contains([]string{"active", "reloading", "deactivating"}, of["ActiveState"])
 		}
 		one := of["Id"] + " is " + of["ActiveState"] + " (" + of["SubState"] + ")"
 		if result := of["Result"]; result != "" && result != "success" {
@@ -50,7 +54,7 @@ func readUnits(text string) string {
 		}
 		all = append(all, one)
 	}
-	return strings.Join(all, "; ")
+	return strings.Join(all, "; "), stopped
 }
 
 // unitUser returns the user that the package's unit runs the daemon as; empty: systemd does not say.
