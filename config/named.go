@@ -9,9 +9,9 @@ import (
 	"onbehalf/disk"
 )
 
-// NamedAdmin returns the admin socket that the environment or a line of a main file names that cannot
-// be read as a whole, so that a daemon in trouble and those who ask it meet. Where none is found,
-// it is DefaultAdmin.
+// NamedAdmin returns the admin socket that the environment or a line of a main file names that
+// cannot be read as a whole, so that a daemon in trouble and those who ask it meet. Where none is
+// found, it is DefaultAdmin.
 func NamedAdmin(path string, environ []string) Socket {
 	var texts []string
 	for _, variable := range environ {

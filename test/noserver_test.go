@@ -19,8 +19,8 @@ func addressOfDNS() string {
 	return net.JoinHostPort(fmt.Sprintf("127.53.%d.%d", pid>>8&0xff, pid&0xff), portOfDNS)
 }
 
-// noServer starts the daemon on a host whose resolv.conf is missing, then empty, then names a server,
-// then another file with the same one, and at last none again.
+// noServer starts the daemon on a host whose resolv.conf is missing, then empty, then names a
+// server, then another file with the same one, and at last none again.
 func (f *faults) noServer() {
 	f.stop()
 	server := f.house.nameserver.Addr

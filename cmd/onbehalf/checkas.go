@@ -13,9 +13,9 @@ import (
 	"onbehalf/config"
 )
 
-// deniedTo returns what the user that the daemon runs as may not read, as the daemon would find it: a
-// child of ours, whom the kernel makes that user with all its groups, checks the configuration. None
-// for who is not root, and where no user is named and none is known.
+// deniedTo returns what the user that the daemon runs as may not read, as the daemon would find
+// it: a child of ours, whom the kernel makes that user with all its groups, checks the
+// configuration. None for who is not root, and where no user is named and none is known.
 func (p *program) deniedTo(name string) (config.Findings, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -22,8 +22,8 @@ func chgrp(t *testing.T, gid int, mode os.FileMode, paths ...string) {
 	}
 }
 
-// TestCheckConfigAsDaemon: root sees what the daemon's user may not read, each with the command that
-// fixes it, and nothing where that user may read all.
+// TestCheckConfigAsDaemon: root sees what the daemon's user may not read, each with the command
+// that fixes it, and nothing where that user may read all.
 func TestCheckConfigAsDaemon(t *testing.T) {
 	peer.NeedRoot(t)
 	const gid = 65534
@@ -80,8 +80,8 @@ func TestCheckConfigAsDaemon(t *testing.T) {
 	}
 }
 
-// TestReloadOfUnreadableKey: a reload that would lose a tenant's signature, because its key may not be
-// read, changes nothing, and status shows it as refused.
+// TestReloadOfUnreadableKey: a reload that would lose a tenant's signature, because its key may
+// not be read, changes nothing, and status shows it as refused.
 func TestReloadOfUnreadableKey(t *testing.T) {
 	peer.NeedRoot(t)
 	peer.Need(t, "/usr/bin/setpriv")

@@ -14,7 +14,8 @@ import (
 	"onbehalf/milter/mta"
 )
 
-// unconfigured is a daemon with sockets that are handed over, and a configuration that it cannot use.
+// unconfigured is a daemon with sockets that are handed over, and a configuration that it cannot
+// use.
 type unconfigured struct {
 	*running
 	sockets string // folder of them
@@ -139,7 +140,8 @@ func TestDefersWithoutConfiguration(t *testing.T) {
 	}
 }
 
-// TestConfigurationIsTriedAgain: without a reload, too; and an end does not wait for a configuration.
+// TestConfigurationIsTriedAgain: without a reload, too; and an end does not wait for a
+// configuration.
 func TestConfigurationIsTriedAgain(t *testing.T) {
 	u := startUnconfigured(t, breakMain(t))
 	if err := os.WriteFile(u.folder+"/onbehalf.yaml", []byte(u.config()), 0o600); err != nil {
@@ -159,7 +161,8 @@ func TestConfigurationIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestDefersBesideAnother: a daemon that another one keeps from its state defers mail until that ends.
+// TestDefersBesideAnother: a daemon that another one keeps from its state defers mail until that
+// ends.
 func TestDefersBesideAnother(t *testing.T) {
 	first := startServe(t)
 	u := startUnconfigured(t, func(folder string) {
@@ -178,8 +181,8 @@ func TestDefersBesideAnother(t *testing.T) {
 	}
 }
 
-// TestFirstStartFails: who starts the service with a configuration that it cannot use sees that; the
-// start after it, which systemd makes by itself two seconds later, defers mail.
+// TestFirstStartFails: who starts the service with a configuration that it cannot use sees that;
+// the start after it, which systemd makes by itself two seconds later, defers mail.
 func TestFirstStartFails(t *testing.T) {
 	t.Setenv("STATE_DIRECTORY", t.TempDir())
 	sockets := t.TempDir()

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// journaled runs a daemon whose standard error is the journal's stream, and returns its lines when it
-// has ended.
+// journaled runs a daemon whose standard error is the journal's stream, and returns its lines
+// when it has ended.
 func journaled(t *testing.T, arrange func(folder string), during func(d *running)) []string {
 	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), "journal")
@@ -152,7 +152,8 @@ var variable = map[string]bool{
 	"warning nobody answers at a socket in ..., because systemd hands over others": true,
 }
 
-// loggedIn returns "err TEXT" or "warning TEXT" of each call of a logger's Error or Warn with a text.
+// loggedIn returns "err TEXT" or "warning TEXT" of each call of a logger's Error or Warn with a
+// text.
 func loggedIn(t *testing.T, folder string) (all []string) {
 	t.Helper()
 	files, err := filepath.Glob(folder + "/*.go")

@@ -104,8 +104,8 @@ func answer[T any](p *program, client adminClient, path string, asJSON bool, say
 	return printJSON(p.out, document)
 }
 
-// stopsStart returns the errors that a daemon could not start with. What may not be read by who asks is
-// none, what the daemon's user may not read is one; only root can find that out.
+// stopsStart returns the errors that a daemon could not start with. What may not be read by who
+// asks is none, what the daemon's user may not read is one; only root can find that out.
 func (p *program) stopsStart() (stops config.Findings) {
 	_, findings := daemon.Load(p.config)
 	for _, f := range findings {

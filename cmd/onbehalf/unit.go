@@ -14,8 +14,8 @@ var units = []string{"onbehalf.service", "onbehalf.socket"}
 // askSystemd bounds the question.
 const askSystemd = 3 * time.Second
 
-// unitState returns what systemd says of the package's units, and whether it says that the daemon does
-// not run; empty: there is no systemd here, or it does not know them.
+// unitState returns what systemd says of the package's units, and whether it says that the daemon
+// does not run; empty: there is no systemd here, or it does not know them.
 func unitState() (text string, stopped bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), askSystemd)
 	defer cancel()
@@ -57,7 +57,8 @@ func readUnits(properties string) (text string, stopped bool) {
 	return strings.Join(all, "; "), stopped
 }
 
-// unitUser returns the user that the package's unit runs the daemon as; empty: systemd does not say.
+// unitUser returns the user that the package's unit runs the daemon as; empty: systemd does not
+// say.
 func unitUser() string {
 	ctx, cancel := context.WithTimeout(context.Background(), askSystemd)
 	defer cancel()

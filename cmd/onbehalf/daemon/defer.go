@@ -14,11 +14,12 @@ import (
 	"onbehalf/config"
 )
 
-// A daemon that cannot start leaves the sockets to systemd, which takes connections and says nothing:
-// Postfix would wait 30 seconds at each, and its tables 100. So the daemon answers without a
-// configuration, too. All mail is deferred (451 4.7.1), all lookups that could lose mail are
-// (TEMP), and the reason is in the log, in the unit's status and in onbehalf status. Where
-// nobody holds the sockets there is no such daemon: Postfix is refused there, and defers at once.
+// A daemon that cannot start leaves the sockets to systemd, which takes connections and says
+// nothing: Postfix would wait 30 seconds at each, and its tables 100. So the daemon answers
+// without a configuration, too. All mail is deferred (451 4.7.1), all lookups that could lose
+// mail are (TEMP), and the reason is in the log, in the unit's status and in onbehalf status.
+// Where nobody holds the sockets there is no such daemon: Postfix is refused there, and defers at
+// once.
 
 // beginToDefer begins to answer without a configuration, for what is wrong with it. The first start
 // with it fails, though: who has asked for it is to see that.

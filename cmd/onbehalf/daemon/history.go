@@ -13,7 +13,8 @@ import (
 type history struct {
 	started time.Time
 	opened  config.Config // what a reload does not change: see needRestart
-	// deferring is what was opened for a daemon that began without a configuration; nil: it had one.
+	// deferring is what was opened for a daemon that began without a configuration; nil: it had
+	// one.
 	deferring *config.Config
 	listen    []string // sockets that the milter answers on
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.

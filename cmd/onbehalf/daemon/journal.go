@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// isJournal reports whether what is written goes to the journal: systemd says in JOURNAL_STREAM which
-// stream that is (systemd.exec(5)).
+// isJournal reports whether what is written goes to the journal: systemd says in JOURNAL_STREAM
+// which stream that is (systemd.exec(5)).
 func isJournal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {
@@ -26,8 +26,8 @@ func isJournal(w io.Writer) bool {
 	return ok && os.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", s.Dev, s.Ino)
 }
 
-// priority returns the prefix by which the journal knows how bad a line is (sd-daemon(3)); without it,
-// all lines are informational.
+// priority returns the prefix by which the journal knows how bad a line is (sd-daemon(3));
+// without it, all lines are informational.
 func priority(level slog.Level) string {
 	switch {
 	case level >= slog.LevelError:
@@ -48,8 +48,9 @@ func Priority(w io.Writer, level slog.Level) string {
 	return ""
 }
 
-// journal is a slog.Handler that writes lines as the journal wants them: each with its priority, and
-// without the time, which the journal has. A message's line begins with the queue id, as Postfix's do.
+// journal is a slog.Handler that writes lines as the journal wants them: each with its priority,
+// and without the time, which the journal has. A message's line begins with the queue id, as
+// Postfix's do.
 type journal struct {
 	out     io.Writer                    // gets whole lines
 	handler func(io.Writer) slog.Handler // writes what is behind the prefix

@@ -54,8 +54,8 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 	return now, findings
 }
 
-// Reloadable reports whether a reload takes what was loaded, by the findings of a reload. A start may
-// risk a file that may be truncated, or that may not be read; a reload has something to lose.
+// Reloadable reports whether a reload takes what was loaded, by the findings of a reload. A start
+// may risk a file that may be truncated, or that may not be read; a reload has something to lose.
 func Reloadable(next *Generation, findings config.Findings) bool {
 	return next != nil && !findings.Truncated() && !findings.Fatal()
 }

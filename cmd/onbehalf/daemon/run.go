@@ -52,11 +52,11 @@ type daemon struct {
 	closers []func()                      // of what runs beside the milter; the last one ends first
 }
 
-// Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT
-// or the end of ctx, when messages that have come to the end of their header have finished. An
-// error says why it could not start, or which socket failed. Where systemd holds the sockets, a
-// daemon that cannot start answers at them all the same, and defers mail (defer.go). A signal before
-// it serves, and an end that takes too long, exit the process.
+// Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM,
+// SIGINT or the end of ctx, when messages that have come to the end of their header have
+// finished. An error says why it could not start, or which socket failed. Where systemd holds the
+// sockets, a daemon that cannot start answers at them all the same, and defers mail (defer.go). A
+// signal before it serves, and an end that takes too long, exit the process.
 func Run(ctx context.Context, options Options) error {
 	reloads := make(chan os.Signal, 1) // one that has not begun yet will see all that is there
 	signal.Notify(reloads, syscall.SIGHUP)
@@ -82,8 +82,8 @@ func Run(ctx context.Context, options Options) error {
 	return d.wait(ctx, ends, failed)
 }
 
-// notStarted says what is wrong with a configuration that did not load, and returns that there is no
-// start with it; nil: it did load.
+// notStarted says what is wrong with a configuration that did not load, and returns that there is
+// no start with it; nil: it did load.
 func (d *daemon) notStarted(first *Generation, findings config.Findings) error {
 	if first != nil {
 		return nil
@@ -92,8 +92,9 @@ func (d *daemon) notStarted(first *Generation, findings config.Findings) error {
 	return errors.New("not started: fix the errors above; onbehalf check-config shows them too")
 }
 
-// begin begins to serve by a first generation. Where there is none, or it cannot be served by, and
-// systemd holds the sockets, it begins to defer mail. The result is where a socket that fails says so.
+// begin begins to serve by a first generation. Where there is none, or it cannot be served by,
+// and systemd holds the sockets, it begins to defer mail. The result is where a socket that fails
+// says so.
 func (d *daemon) begin(first *Generation, findings config.Findings, sockets sockets) (failed <-chan error, err error) {
 	handed := len(sockets.milter) > 0
 	if first == nil {

@@ -15,8 +15,8 @@ type servers struct {
 	system stamp // of the system's file that names them; zero: there is none, or the configuration names them
 }
 
-// findServers finds the servers of a generation. That there are none is no reason not to start, or to
-// refuse a reload: mail is decided by what is known, and the system may name some later.
+// findServers finds the servers of a generation. That there are none is no reason not to start,
+// or to refuse a reload: mail is decided by what is known, and the system may name some later.
 func (g *Generation) findServers() servers {
 	found := servers{}
 	if g.asksSystem() {
@@ -61,8 +61,8 @@ func (s servers) sameAs(other servers) bool {
 		(s.none == nil || s.none.Error() == other.none.Error())
 }
 
-// asksAnybody reports whether there is anything to ask: a host where no tenant's DNS decides may have
-// none at all.
+// asksAnybody reports whether there is anything to ask: a host where no tenant's DNS decides may
+// have none at all.
 func (g *Generation) asksAnybody() bool {
 	return slices.ContainsFunc(g.Tenants, func(t *tenant.Tenant) bool { return t.Authorization == tenant.Auto })
 }

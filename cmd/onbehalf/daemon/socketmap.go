@@ -27,7 +27,8 @@ func (d *daemon) serveSocketmap(inherited net.Listener, socket config.Socket) {
 	d.closers = append(d.closers, server.Close)
 }
 
-// answers returns what Postfix's tables are answered from; nil: there was no socketmap at the start.
+// answers returns what Postfix's tables are answered from; nil: there was no socketmap at the
+// start.
 func (d *daemon) answers() *tenant.Snapshot {
 	if d.history.opened.Socketmap.IsZero() {
 		return nil
