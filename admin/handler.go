@@ -17,6 +17,7 @@ import (
 // Source is where a Handler finds its answers. Its funcs are called for each
 // question, by many goroutines.
 type Source struct {
+	Unready  func() *Unready                // why nothing but Files can be answered, with all findings; nil: all can
 	Table    func() *tenant.Table           // the current one
 	Daemon   func() Daemon                  // with all findings: the Handler cuts them to size
 	Findings func() []Finding               // all of the current configuration
@@ -48,7 +49,7 @@ func NewHandler(source Source) *Handler { return &Handler{source: source} }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document, no := h.answer(r)
 	if no != nil {
-		write(w, r, no.status, Error{no.text})
+		write(w, r, no.status, Error{no.text, no.unready})
 		return
 	}
 	write(w, r, http.StatusOK, document)
@@ -56,36 +57,43 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // refusal is an answer that is none.
 type refusal struct {
-	status int
-	text   string
+	status  int
+	text    string
+	unready *Unready
 }
 
 func refuse(status int, format string, args ...any) *refusal {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
 }
 
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	switch {
 	case overInet(r) && !local(r.Host):
 		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
-	case r.Method == http.MethodPost:
-		return h.post(r)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case r.Method != http.MethodPost && r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here")
+	case r.URL.Path == "/files" && r.Method != http.MethodPost:
+		h.turn.Lock()
+		defer h.turn.Unlock()
+		return h.source.Files(), nil
+	}
+	if why := h.source.Unready(); why != nil {
+		why.Findings, why.FindingsTotal = firstFew(why.Findings)
+		return nil, &refusal{http.StatusServiceUnavailable, why.Status(), why}
+	}
+	if r.Method == http.MethodPost {
+		return h.post(r)
 	}
 	return h.get(r)
 }
 
+// get returns what is asked for, of a daemon that decides mail.
 func (h *Handler) get(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
 	switch {
 	case r.URL.Path == "/status":
 		return h.status()
-	case r.URL.Path == "/files":
-		h.turn.Lock()
-		defer h.turn.Unlock()
-		return h.source.Files(), nil
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
 	case r.URL.Path == "/standings":

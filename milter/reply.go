@@ -37,6 +37,9 @@ const maxRefused = 20
 // busy answers when other messages have all the memory. It is soon free again.
 const busy = "too much mail at once; try again soon"
 
+// unready answers while there is nothing to decide by.
+const unready = "this mail host waits for its configuration to be repaired; the sender keeps the message and tries again"
+
 // refusedRecipient answers for an address of ours that leads nowhere.
 func refusedRecipient(err error) library.Response {
 	switch {

@@ -19,7 +19,7 @@ import (
 
 func (p *program) doctor() *cobra.Command {
 	var asJSON, bySMTP bool
-	user, host := "onbehalf", ""
+	user, host := defaultUser, ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Prove that the installation works, and say how to fix what does not",
@@ -75,7 +75,7 @@ func (p *program) installation(ctx context.Context, user, host string) doctor.In
 	}
 	in.Postfix, in.Unread = postfix.Instance("").Read(ctx)
 	in.Host = cmp.Or(host, in.Postfix.Hostname())
-	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen}
+	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen, other: p.config != config.DefaultFile}
 	if client.socket.IsZero() {
 		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
 	}

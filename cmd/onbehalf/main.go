@@ -12,10 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
 	"onbehalf/term"
@@ -60,7 +62,7 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetErr(talk)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && err != errSaid {
-		fmt.Fprintln(talk, term.CleanLines("onbehalf: "+err.Error()))
+		fmt.Fprintln(talk, daemon.Priority(talk, slog.LevelError)+term.CleanLines("onbehalf: "+err.Error()))
 	}
 	switch {
 	case err == nil:

@@ -319,7 +319,7 @@ func TestAdminSocket(t *testing.T) {
 	}
 	d.command.Process.Kill()
 	<-d.ended
-	if status, _, talk := d.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is not running: nobody answers at unix:"+d.socket()) {
+	if status, _, talk := d.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is NOT running: nobody answers at unix:"+d.socket()) {
 		t.Errorf("status %d: %s", status, talk)
 	}
 	next := startServe(t)
@@ -331,7 +331,7 @@ func TestAdminSocket(t *testing.T) {
 	if _, err := os.Stat(d.socket()); !os.IsNotExist(err) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if status, _, talk := next.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is not running") {
+	if status, _, talk := next.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is NOT running") {
 		t.Errorf("status %d: %s", status, talk)
 	}
 }
@@ -377,7 +377,7 @@ func TestStatusGuesses(t *testing.T) {
 	}
 	d := &running{t: t, folder: t.TempDir()}
 	status, _, talk := d.onbehalf("status")
-	has(t, talk, "onbehalf is not running: nobody answers at unix:/run/onbehalf/admin.sock", "the configuration does not tell: "+d.folder+"/onbehalf.yaml: does not exist")
+	has(t, talk, "onbehalf is NOT running: nobody answers at unix:/run/onbehalf/admin.sock", "the configuration does not tell: "+d.folder+"/onbehalf.yaml: does not exist")
 	if status != 1 {
 		t.Errorf("status %d", status)
 	}
@@ -546,7 +546,7 @@ func TestStatusExplains(t *testing.T) {
 		want string
 	}{
 		{&url.Error{Op: "Get", URL: "x", Err: syscall.EACCES}, "you may not connect to unix:" + path + "; run this as root, as user "},
-		{&url.Error{Op: "Get", URL: "x", Err: syscall.ECONNREFUSED}, "onbehalf is not running: nobody answers at unix:" + path},
+		{&url.Error{Op: "Get", URL: "x", Err: syscall.ECONNREFUSED}, "onbehalf is NOT running: nobody answers at unix:" + path},
 		{&url.Error{Op: "Get", URL: "x", Err: context.DeadlineExceeded}, "no answer at unix:" + path + ": context deadline exceeded"},
 		{admin.ErrStranger, "no answer at unix:" + path + ": what answers is not onbehalf"},
 		{admin.Error{Text: "no tenant has the id \"x\""}, "no tenant has the id \"x\"; "},

@@ -39,6 +39,9 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 	findings = append(findings, ed25519Alone(conf)...)
 	findings = append(findings, pathConflicts(conf)...)
 	findings = append(findings, directUnserved(path, conf)...)
+	if before != nil {
+		findings = findings.AtReload()
+	}
 	findings.Sort()
 	findings = findings.Limited()
 	if findings.Fatal() {
@@ -51,8 +54,8 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 	return now, findings
 }
 
-// Reloadable reports whether a reload takes what was loaded. A start may risk a file that
-// may be truncated; a reload has something to lose.
+// Reloadable reports whether a reload takes what was loaded, by the findings of a reload. A start
+// may risk a file that may be truncated, or that may not be read; a reload has something to lose.
 func Reloadable(next *Generation, findings config.Findings) bool {
-	return next != nil && !findings.Truncated()
+	return next != nil && !findings.Truncated() && !findings.Fatal()
 }
