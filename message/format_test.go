@@ -104,7 +104,7 @@ func pictured(name string) string {
 	}, name)
 }
 
-// FuzzParseFrom: nothing makes it panic; and what it reads, FormatMailboxes prints
+// FuzzParseFrom: nothing makes it, or DisplayName, panic or go round and round; and what it reads, FormatMailboxes prints
 // as what every receiver must read as the same: exactly, not repaired.
 func FuzzParseFrom(f *testing.F) {
 	for _, s := range []string{
@@ -112,10 +112,14 @@ func FuzzParseFrom(f *testing.F) {
 		"a@x.example (Ann)", "a@x.example, B <b@x.example>", "<@y.example:a@x.example>", "=?utf-8?Q?a=0D=0ABcc:?= <a@x.example>", `"a b"@x.example`,
 		"G: a@x.example;", "ü@münchen.example", "a..b@x.example", "=?utf-8?Q?_a_?= <a@x.example>", "\"=?utf-8?Q?a?=\" <a@x.example>",
 		"=?iso-2022-jp?B?GyRCJCIbKEI=?= <a@x.example>", "=?utf-7?Q?+AGE-?= <a@x.example>", "a < b @ c . example >, ", "G: a (x) @y.example;", "A; B: C c@x.example", `<"mailto:a"@x.example>`, "=?utf-8*en?B?w6?= =?utf-8?B?k= <a@x.example>", "a@ban\u212a.example", "\"\t\" <a@x.example>",
+		"\x01", "a\x00 <a@x.example>", "\x7f <a@x.example>", "a\r\n\r\nb",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if name := message.DisplayName(s); !utf8.ValidString(name) {
+			t.Fatalf("%q has the display name %q", s, name)
+		}
 		author, err := message.ParseFrom(s)
 		if err != nil {
 			if len(author.Mailboxes) > 0 || author.Repaired {

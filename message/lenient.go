@@ -45,7 +45,7 @@ func tokenize(text string) ([]token, error) {
 		case strings.IndexByte(specials, t.kind) >= 0:
 			text = text[1:]
 		default:
-			end := strings.IndexFunc(text, endsAtom)
+			end := strings.IndexAny(text, specials+"\"( \t") // what is read above, so that each turn takes something
 			if end < 0 {
 				end = len(text)
 			}
