@@ -107,20 +107,20 @@ func (h *Handler) status() (any, *refusal) {
 	return doc, nil
 }
 
-func (h *Handler) tenant(id string) (any, *refusal) {
+func (h *Handler) tenant(called string) (any, *refusal) {
 	v := newSurvey(h.source.Table(), time.Now())
-	t := v.snapshot.Tenant(id)
+	t, hint := v.snapshot.Find(called)
 	if t == nil {
-		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
+		return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", called, hint)
 	}
 	doc := v.tenant(t, h.source.Next)
 	if v.err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
 	}
-	doc.Returned = h.source.Returned(id)
+	doc.Returned = h.source.Returned(t.ID)
 	var own []Finding
 	for _, f := range h.source.Findings() {
-		if f.Tenant == id {
+		if f.Tenant == t.ID {
 			own = append(own, f)
 		}
 	}

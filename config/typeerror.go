@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"onbehalf/tenant"
 )
 
 // What a value is and what it should have been, in words.
@@ -94,36 +96,9 @@ func near(written string, words []string) string {
 		return ""
 	}
 	for _, word := range words {
-		if far := distance(written, word); far < least+1 && far < len(word) {
+		if far := tenant.Distance(written, word); far < least+1 && far < len(word) {
 			best, least = word, far-1
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, drop, replace or swap with their neighbour
-// to turn a into b.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ(a[i], b[j]))
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
-}
-
-func differ(a, b byte) int {
-	if a == b {
-		return 0
-	}
-	return 1
 }

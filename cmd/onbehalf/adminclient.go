@@ -70,7 +70,7 @@ func (p *program) salvage() config.Socket {
 	return config.Socket{}
 }
 
-// mayAnswer reports whether somebody listens at a socket, or may: perhaps this user may not connect.
+// mayAnswer reports whether a process listens at a socket, or may: perhaps this user may not connect.
 func mayAnswer(s config.Socket) bool {
 	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
 	if err == nil {
@@ -95,7 +95,7 @@ func (c adminClient) get(path string, document any) error {
 	}
 	err = c.explain(err)
 	if c.doubt != "" {
-		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, c.doubt)
+		err = fmt.Errorf("%w\nThat is the default socket; which one the daemon has is not known, because the configuration cannot be read: %s", err, c.doubt)
 	}
 	return err
 }
@@ -105,15 +105,15 @@ func (c adminClient) explain(err error) error {
 	var no admin.Error
 	switch {
 	case errors.As(err, &no):
-		return fmt.Errorf("%w; see onbehalf status for when the daemon's configuration was loaded", no)
+		return fmt.Errorf("%w\nThat is by the configuration that the daemon runs with; onbehalf status says when it was loaded.", no)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("you may not connect to %s; run this as %s", c.socket, whoMay(c.socket.Address))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		if busy := c.answersPostfix(); busy != "" {
-			return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
+			return fmt.Errorf("no process answers at %s, but one does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
 				"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured", c.socket, busy)
 		}
-		return fmt.Errorf("onbehalf is not running: nobody answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended", c.socket)
+		return fmt.Errorf("onbehalf is not running: no process answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended", c.socket)
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -122,7 +122,7 @@ func (c adminClient) explain(err error) error {
 	return fmt.Errorf("no answer at %s: %w", c.socket, err)
 }
 
-// answersPostfix returns a socket of the milter at which somebody answers.
+// answersPostfix returns a socket of the milter at which a process answers.
 func (c adminClient) answersPostfix() string {
 	for _, socket := range c.listen {
 		if conn, err := net.DialTimeout(socket.Network, socket.Address, time.Second); err == nil {

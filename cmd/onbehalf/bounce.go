@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/daemon"
-	"onbehalf/config"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 )
@@ -27,13 +26,14 @@ func (p *program) bounceEncode() *cobra.Command {
 	var tenantID string
 	var classic bool
 	cmd := &cobra.Command{
-		Use:   "encode ADDRESS",
-		Short: "Print the bounce address that leads to ADDRESS",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID, classic) },
+		Use:               "encode ADDRESS",
+		Short:             "Print the bounce address that leads to ADDRESS",
+		Args:              takes("ADDRESS"),
+		ValidArgsFunction: once(p.addresses),
+		RunE:              func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID, classic) },
 	}
 	cmd.Flags().BoolVar(&classic, "classic", false, "as another SRS daemon with the first secret would make it")
-	cmd.Flags().StringVar(&tenantID, "tenant", "", "id of the tenant whose bounces_to takes what does not fit into an address (default: the one whose domain it is)")
+	cmd.Flags().StringVar(&tenantID, "tenant", "", "the tenant (id, domain or address) whose bounces_to takes what does not fit into an address (default: the one whose domain it is)")
 	return cmd
 }
 
@@ -42,8 +42,12 @@ func (p *program) runEncode(text, tenantID string, classic bool) error {
 	if err != nil {
 		return err
 	}
-	if tenantID != "" && now.Table().Snapshot().Tenant(tenantID) == nil {
-		return fmt.Errorf("there is no tenant %s", config.Quoted(tenantID))
+	if tenantID != "" {
+		named, err := tenantOf(now, tenantID)
+		if err != nil {
+			return err
+		}
+		tenantID = named.ID
 	}
 	codec := rewrite.NewCodec(now.Platform.SRS, time.Now())
 	if classic {
@@ -73,7 +77,7 @@ func (p *program) bounceDecode() *cobra.Command {
 	return &cobra.Command{
 		Use:   "decode ADDRESS",
 		Short: "Print the address that a bounce address leads to",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes("ADDRESS"),
 		RunE:  func(_ *cobra.Command, args []string) error { return p.runDecode(args[0]) },
 	}
 }

@@ -26,22 +26,23 @@ func (p *program) check() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [TENANT]",
 		Short: "Look up DNS now: what is there, what is wrong, what a receiver says",
-		Long: `Look up the DNS of the tenant of that id as it is now; without an id, into that of
+		Long: `Look up the DNS of TENANT (an id, a domain or an address) as it is now; without it, that of
 the platform and of all tenants. For each mechanism it says what is found, what is
 wanted, what is wrong in words and what to do; then by which row of the decision table a
 message leaves, and what a receiver says of it. The daemon need not run, and does not
 learn of it. Exit status 0 only when everything that is wanted is there.
 
 With --json, the answers of DNS are in what is printed. --from reads such a file, asks no
-DNS, and judges the answers by the configuration of this host: of the tenant of that id or,
-without one, of all that the file has.
+DNS, and judges the answers by the configuration of this host: of TENANT or, without it, of
+all that the file has.
 
 With --probe it does not look into DNS, but at the tenant's own mail server
 (direct.next_hop), from this host and as Postfix would: its addresses, greeting, TLS and
 certificate, and whether it takes our envelope senders and the postmaster as recipient. It
 stops before DATA, so that no message is sent. Exit status 0 only when mail would be
 accepted.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[TENANT]"),
+		ValidArgsFunction: once(p.tenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case mailHost != "" && !probes:
@@ -65,7 +66,7 @@ accepted.`,
 
 // checkOptions is what check is asked.
 type checkOptions struct {
-	tenant   string // id
+	tenant   string // as somebody calls it
 	everyone bool   // all tenants and the platform
 	host     string // name of this host; empty: that of Postfix
 	from     string // file; empty: ask DNS
@@ -79,9 +80,9 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	}
 	tenants := append([]*tenant.Tenant{nil}, now.Tenants...) // the platform first
 	if !q.everyone {
-		one := now.Table().Snapshot().Tenant(q.tenant)
-		if one == nil {
-			return noTenant(q.tenant, now)
+		one, err := tenantOf(now, q.tenant)
+		if err != nil {
+			return err
 		}
 		tenants = []*tenant.Tenant{one}
 	}

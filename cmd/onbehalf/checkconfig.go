@@ -19,7 +19,7 @@ as at start and reload. An error stops both. A fault leaves out one tenant's key
 stops nobody else. Exit status 0 when there is neither; warnings then go to standard
 error. With --start or --reload the answer is what the daemon would do: a fault stops neither,
 a file that may be truncated stops a reload.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON, asStart, asReload) },
 	}
 	cmd.Flags().BoolVar(&asStart, "start", false, "answer as a start would")

@@ -14,6 +14,7 @@ import (
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/message"
 	"onbehalf/postfix"
+	"onbehalf/tenant"
 )
 
 // dnsTime is how long it may take to see what is published now.
@@ -30,12 +31,13 @@ func (p *program) dns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dns [TENANT]",
 		Short: "Show the DNS records that a tenant, or the platform, must publish",
-		Long: `Show the DNS records that the tenant of that id must publish so that its mail can leave
-in its own name; without an id, those of the platform itself. Each is shown with what
+		Long: `Show the DNS records that TENANT (an id, a domain or an address) must publish so that its
+mail can leave in its own name; without it, those of the platform itself. Each is shown with what
 DNS has there now; an SPF record is shown merged with the one that is there, for there can
 be only one. Nothing is changed. Exit status 0 when the records were printed, also where
 DNS did not answer: standard error then says for which names.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[TENANT]"),
+		ValidArgsFunction: once(p.tenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.asZone && q.asText || q.asZone && q.asJSON || q.asText && q.asJSON {
 				return misuse("--zone, --text and --json exclude each other")
@@ -62,9 +64,11 @@ func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error
 	if err != nil {
 		return err
 	}
-	t := now.Table().Snapshot().Tenant(q.tenant)
-	if ofTenant && t == nil {
-		return noTenant(q.tenant, now)
+	var t *tenant.Tenant
+	if ofTenant {
+		if t, err = tenantOf(now, q.tenant); err != nil {
+			return err
+		}
 	}
 	if ofTenant && len(t.Direct.Domains) > 0 {
 		advisor.Client = clientOf(ctx)

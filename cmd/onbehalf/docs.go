@@ -18,7 +18,7 @@ func (p *program) docs() *cobra.Command {
 		Use:    "docs TEMPLATE FOLDER",
 		Short:  "Write the sources of the man pages",
 		Hidden: true,
-		Args:   cobra.ExactArgs(2),
+		Args:   takes("TEMPLATE", "FOLDER"),
 		RunE:   func(cmd *cobra.Command, args []string) error { return writeDocs(cmd.Root(), args[0], args[1]) },
 	}
 }

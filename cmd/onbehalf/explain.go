@@ -38,7 +38,8 @@ func (p *program) explain() *cobra.Command {
 		Long: `Show the plan for a message, why it is that, and the header as the receiver will see
 it below the signatures. The message is read from FILE or standard input; a header is
 enough. Nothing is changed and nothing is sent.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[FILE]"),
+		ValidArgsFunction: once(anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.fromGiven = cmd.Flags().Changed("from")
 			q.file = strings.Join(args, "")

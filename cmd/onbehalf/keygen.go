@@ -24,7 +24,7 @@ func (p *program) keygen() *cobra.Command {
 		Long: `Make a DKIM key in keys_dir, as DOMAIN-SELECTOR.pem with mode 0640 and the group of
 that folder, and print the DNS record to publish. A file that is there is never
 overwritten.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(*cobra.Command, []string) error {
 			d, err := message.ParseDomain(domain)
 			if err != nil {

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
+	"onbehalf/tenant"
 )
 
 // need loads for a command that cannot go on without; findings go to standard
@@ -27,19 +27,11 @@ func (p *program) recall(now *daemon.Generation) {
 	}
 }
 
-// noTenant names those that there are, if they are few.
-func noTenant(id string, now *daemon.Generation) error {
-	const most = 20
-	if len(now.Tenants) == 0 {
-		return fmt.Errorf("there is no tenant %s, nor any other", config.Quoted(id))
+// tenantOf returns the tenant that an argument means: see tenant.Snapshot.Find.
+func tenantOf(now *daemon.Generation, text string) (*tenant.Tenant, error) {
+	found, hint := now.Table().Snapshot().Find(text)
+	if found == nil {
+		return nil, fmt.Errorf("there is no tenant %s%s", config.Quoted(text), hint)
 	}
-	var ids []string
-	for _, t := range now.Tenants {
-		ids = append(ids, t.ID)
-	}
-	known := strings.Join(ids[:min(len(ids), most)], ", ")
-	if len(ids) > most {
-		known += fmt.Sprintf(" and %d more", len(ids)-most)
-	}
-	return fmt.Errorf("there is no tenant %s; there are: %s", config.Quoted(id), known)
+	return found, nil
 }

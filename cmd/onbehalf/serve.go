@@ -15,7 +15,7 @@ listen, in the foreground, with the log on standard error. SIGHUP reloads the co
 and secrets; when anything is wrong with them, all stays as it was. SIGTERM cuts messages that have
 not come to the end of their header, which their clients send again, lets the others finish (30
 seconds at most) and ends.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return daemon.Run(cmd.Context(), daemon.Options{Config: p.config, Version: version, Log: p.err})
 		},

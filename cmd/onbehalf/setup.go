@@ -40,7 +40,7 @@ publish and the settings that Postfix needs. On a terminal it asks what the opti
 not say. A configuration that somebody has written or changed is never overwritten, nor are
 keys; a second run changes nothing. With --apply the settings are then made in Postfix
 by postconf, each as it was shown, and no other.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSetup(cmd.Context(), q) },
 	}
 	flags := cmd.Flags()

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/admin"
+	"onbehalf/term"
 )
 
 // version is set by the linker: see the Makefile.
@@ -17,7 +18,7 @@ func (p *program) version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(p.out, versionLine())
 			return err
@@ -36,6 +37,6 @@ func printJSON(w io.Writer, value any) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(text)
+	_, err = term.Verbatim(w).Write(text)
 	return err
 }
