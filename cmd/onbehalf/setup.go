@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,7 @@ type setupOptions struct {
 	example    string
 	mailHost   string
 	apply, yes bool
+	asJSON     bool
 
 	host setup.Host
 }
@@ -55,6 +57,7 @@ by postconf, each as it was shown, and no other.`,
 	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that tenants include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
 	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
 	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
+	flags.BoolVar(&q.asJSON, "json", false, "print what was found and done as JSON")
 	flags.BoolVar(&q.yes, "yes", false, "ask nothing: take the defaults, and yes for an answer")
 	flags.StringVar(&q.example, "example", setup.Example, "the example that the package brought: a configuration that is the same may be overwritten")
 	return cmd
@@ -72,15 +75,7 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	if err != nil {
 		return err
 	}
-	state, err := setup.Look(paths.Config, q.example)
-	switch {
-	case err != nil:
-		return err
-	case state == setup.Own:
-		err = p.keepConfig(q, paths)
-	default:
-		err = p.writeConfig(q, paths, talk)
-	}
+	written, err := p.configuration(q, paths, talk)
 	if err != nil {
 		return err
 	}
@@ -88,12 +83,19 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := p.platformRecords(ctx, now, q); err != nil {
+	doc := setup.Document{Config: paths.Config, Written: written}
+	out := p.out
+	if q.asJSON {
+		out = io.Discard
+	}
+	if doc.DNS, err = p.platformRecords(ctx, now, q); err != nil {
 		return err
 	}
+	fmt.Fprintln(out, "DNS records to publish.")
+	doc.DNS.Print(out)
 	deploy := setup.Deploy{
 		Wanted: setup.WantedOf(now.Config), Sockets: []config.Socket{now.Listen[0]},
-		Instance: instance, Postfix: there, Unread: unread, Apply: q.apply, Talk: talk, Out: p.out, Say: p.sayLine, Talking: p.err,
+		Instance: instance, Postfix: there, Unread: unread, Apply: q.apply, Talk: talk, Out: out, Say: p.sayLine, Talking: p.err,
 	}
 	if len(deploy.Direct) > 0 && !now.Socketmap.IsZero() {
 		deploy.Sockets = append(deploy.Sockets, now.Socketmap)
@@ -102,28 +104,44 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	if err != nil {
 		return err
 	}
-	deploy.Steps(outcome, now.Platform.Policy.Mode == tenant.Shadow, paths)
-	return nil
+	shadow := now.Platform.Policy.Mode == tenant.Shadow
+	if !q.asJSON {
+		deploy.Steps(outcome, shadow, paths)
+		return nil
+	}
+	doc.Postfix, doc.Next = deploy.Document(ctx), setup.NextOf(outcome, shadow, paths)
+	doc.Postfix.Outcome = outcome.String()
+	return printJSON(p.out, doc)
 }
 
-// platformRecords prints what the platform has to publish, as onbehalf dns does.
-func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q setupOptions) error {
+// configuration writes the configuration, or follows the one that is there.
+func (p *program) configuration(q setupOptions, paths setup.Paths, talk *setup.Talk) (written bool, err error) {
+	state, err := setup.Look(paths.Config, q.example)
+	switch {
+	case err != nil:
+		return false, err
+	case state == setup.Own:
+		return false, p.keepConfig(q, paths)
+	}
+	return true, p.writeConfig(q, paths, talk)
+}
+
+// platformRecords returns what the platform has to publish, as onbehalf dns shows it.
+func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q setupOptions) (publish.Sheet, error) {
 	advisor, err := advisorOf(now, q.host.Name, q.mailHost)
 	if err != nil {
-		return err
+		return publish.Sheet{}, err
 	}
 	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
 	if err != nil {
-		return err
+		return sheet, err
 	}
 	if len(sheet.Unanswered()) > 0 {
 		p.sayUnanswered(sheet)
 		p.sayLine("onbehalf: when DNS answers, onbehalf dns shows the records again, with what is there.")
 	}
 	p.sayLine("")
-	fmt.Fprintln(p.out, "DNS records to publish.")
-	sheet.Print(p.out)
-	return nil
+	return sheet, nil
 }
 
 // keepConfig follows a configuration that somebody has written. What is asked for must be

@@ -188,16 +188,5 @@ func (d Deploy) Steps(outcome Outcome, shadow bool, paths Paths) {
 	out := term.New(d.Out)
 	out.Blank()
 	out.Heading("Next:")
-	out.Item("  1.", 5, "Publish the DNS records above (onbehalf dns --zone prints a zone file). onbehalf check says when all of them are there.")
-	out.Item("  2.", 5, "systemctl restart onbehalf%s", map[Outcome]string{
-		Open:    "; then onbehalf setup --apply, or the postconf lines above and postfix reload.",
-		Waiting: "; then postfix reload.",
-		Set:     ", if it does not run with this configuration yet.",
-	}[outcome])
-	out.Item("  3.", 5, "Add your tenants to %s or to files in %s; onbehalf check-config; systemctl reload onbehalf; onbehalf selftest --to ADDRESS.", paths.Config, paths.Tenants)
-	if shadow {
-		out.Blank()
-		out.Text("The mode is shadow: mail leaves as it did before, and the log (journalctl -u onbehalf) says what would become of it. " +
-			"When that is what you expect, write mode: enforce and reload. From then on mail of domains that belong to no tenant leaves in the platform's name, too (policy.unknown_domain).")
-	}
+	show(out, left(outcome, shadow, paths))
 }
