@@ -26,6 +26,9 @@ func (s *schema) wanted(n *yaml.Node) string {
 	case record:
 		return "write a mapping with keys like " + s.order[0] + ": ..."
 	case list:
+		if s.elem.kind == record && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
+			return "write a list: " + missingDash(n.Content[0].Value, n.Content[0].Line)
+		}
 		if n.Kind == yaml.ScalarNode && s.elem.kind == text {
 			return "write a list: [" + bare(n.Value) + "]"
 		}
