@@ -28,7 +28,9 @@ var examples = map[string]string{
 		# for scripts
 		onbehalf setup --yes --name Courseware --domain courseware.nl --sending-ip 80.84.235.70
 		# show the settings that Postfix lacks, and make them
-		onbehalf setup --apply`,
+		onbehalf setup --apply
+		# show what takes it out of Postfix again, and do it
+		onbehalf setup --remove`,
 	"doctor": `
 		# as root, after each change to the host
 		onbehalf doctor
@@ -92,7 +94,7 @@ var files = []file{
 	{"/var/spool/postfix/onbehalf/socketmap.sock", "Where Postfix asks its tables; in main.cf it is socketmap:unix:onbehalf/socketmap.sock:transport and others.",
 		[]string{"serve", "doctor"}},
 	{"/run/onbehalf/admin.sock", "Where onbehalf status asks, for root and the group onbehalf-status.", []string{"serve", "status", "doctor"}},
-	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). setup --apply alone changes main.cf.", []string{"setup", "doctor", "selftest"}},
+	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). Only setup --apply and --remove change them, after saving copies: main.cf.onbehalf-TIME.", []string{"setup", "doctor", "selftest"}},
 }
 
 // statuses are the exit statuses of all commands.

@@ -28,6 +28,7 @@ type setupOptions struct {
 	mailHost   string
 	apply, yes bool
 	asJSON     bool
+	remove     bool
 
 	host setup.Host
 }
@@ -41,9 +42,21 @@ func (p *program) setup() *cobra.Command {
 publish and the settings that Postfix needs. On a terminal it asks what the options do
 not say. A configuration that somebody has written or changed is never overwritten, nor are
 keys; a second run changes nothing. With --apply the settings are then made in Postfix
-by postconf, each as it was shown, and no other.`,
+by postconf, each as it was shown, and no other; main.cf and master.cf are saved before.
+
+With --remove it shows what takes onbehalf out of Postfix again, of every instance of this
+host, and does that when somebody agrees (--yes: at once). Milters and tables of others stay;
+what --apply has changed gets back what it was. The configuration, keys and secrets stay.`,
 		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSetup(cmd.Context(), q) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case q.remove && (q.apply || q.asJSON):
+				return misuse("--remove goes with neither --apply nor --json")
+			case q.remove:
+				return p.runRemove(cmd.Context(), q.yes)
+			}
+			return p.runSetup(cmd.Context(), q)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&q.given.Name, "name", "", "name of the platform, which recipients read")
@@ -57,6 +70,7 @@ by postconf, each as it was shown, and no other.`,
 	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that tenants include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
 	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
 	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
+	flags.BoolVar(&q.remove, "remove", false, "take onbehalf out of Postfix again")
 	flags.BoolVar(&q.asJSON, "json", false, "print what was found and done as JSON")
 	flags.BoolVar(&q.yes, "yes", false, "ask nothing: take the defaults, and yes for an answer")
 	flags.StringVar(&q.example, "example", setup.Example, "the example that the package brought: a configuration that is the same may be overwritten")
@@ -112,6 +126,17 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	doc.Postfix, doc.Next = deploy.Document(ctx), setup.NextOf(outcome, shadow, paths)
 	doc.Postfix.Outcome = outcome.String()
 	return printJSON(p.out, doc)
+}
+
+// runRemove takes onbehalf out of Postfix. A configuration that does not load is taken as far as it
+// can be read: what the package brings is found without it.
+func (p *program) runRemove(ctx context.Context, yes bool) error {
+	conf, _ := config.Load(p.config, os.Environ())
+	r := setup.Remove{Wanted: setup.WantedOf(conf), Milters: setup.MiltersOf(conf), Yes: yes, Out: term.New(p.out), Say: p.sayLine, Talking: p.err}
+	if term.IsTerminal(p.in) {
+		r.Talk = setup.NewTalk(p.in, p.err)
+	}
+	return r.Run(ctx)
 }
 
 // configuration writes the configuration, or follows the one that is there.

@@ -130,6 +130,11 @@ func (d Deploy) apply(ctx context.Context, changes []postfix.Change) (Outcome, e
 			return Open, err
 		}
 	}
+	copies, err := postfix.Save(d.Postfix.Folder(), time.Now())
+	if err != nil {
+		return Open, err
+	}
+	d.Say("saved %s", strings.Join(copies, ", "))
 	if err := d.Instance.Set(ctx, changes, d.Say); err != nil {
 		return Open, err
 	}
