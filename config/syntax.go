@@ -21,8 +21,8 @@ func notYAML(err error, octets []byte) (cause, fix string) {
 			return fmt.Sprintf("is not YAML: line %d begins with a tab", line), "indent it with spaces"
 		}
 	case strings.Contains(text, "'-' indicator"):
-		if line, key := dashLine(octets); line > 0 {
-			return fmt.Sprintf("is not YAML: line %d stands in a list and is no item of it", line), missingDash(key, line)
+		if cause, fix := notOfItem(octets); cause != "" {
+			return "is not YAML: " + cause, fix
 		}
 	}
 	if before, _, found := strings.Cut(text, "unknown anchor "); found {
@@ -67,10 +67,11 @@ func tabLine(octets []byte, from int) int {
 	return 0
 }
 
-// dashLine returns the first line that stands exactly below the dash of a list's item and has none,
-// and what it begins with; 0: none.
-func dashLine(octets []byte) (n int, text string) {
-	open := make(map[int]bool) // columns of lists that have not ended
+// notOfItem finds the first line below the dash of a list's item that is neither an item nor stands
+// below what the item begins with.
+func notOfItem(octets []byte) (cause, fix string) {
+	open := make(map[int]int) // column of each dash, and of what stands behind it, of lists that have not ended
+	n := 0
 	for line := range bytes.Lines(octets) {
 		n++
 		text := strings.TrimLeft(string(line), " ")
@@ -78,18 +79,20 @@ func dashLine(octets []byte) (n int, text string) {
 		if text = strings.TrimSpace(text); text == "" || text[0] == '#' {
 			continue
 		}
-		item := text == "-" || strings.HasPrefix(text, "- ")
-		if open[column] && !item && column > 0 {
-			return n, text
-		}
-		for other := range open {
-			if other > column {
-				delete(open, other)
+		behind, item := strings.CutPrefix(text, "- ")
+		for dash, content := range open {
+			switch {
+			case dash == column && dash > 0 && !item && text != "-":
+				return fmt.Sprintf("line %d stands in a list and is no item of it", n), missingDash(text, n)
+			case dash < column && column < content:
+				return fmt.Sprintf("line %d is indented by %d spaces, and the item above it by %d", n, column, content), "indent both alike"
+			case dash > column:
+				delete(open, dash)
 			}
 		}
 		if item {
-			open[column] = true
+			open[column] = column + len(text) - len(strings.TrimLeft(behind, " "))
 		}
 	}
-	return 0, ""
+	return "", ""
 }

@@ -87,7 +87,7 @@ func (p *program) needFor(text string) (message.Path, *daemon.Generation, error)
 		_, err := message.ParseAddress(path.Verbatim)
 		return path, nil, misuse("%q: %w", text, err)
 	}
-	now, err := p.need()
+	now, _, err := p.needRest()
 	return path, now, err
 }
 

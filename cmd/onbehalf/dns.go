@@ -56,7 +56,11 @@ DNS did not answer: standard error then says for which names.`,
 }
 
 func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error {
-	now, err := p.need()
+	load := p.need // a zone file without the keys of some tenants would take them out of DNS
+	if ofTenant {
+		load = func() (*daemon.Generation, error) { now, _, err := p.needRest(); return now, err }
+	}
+	now, err := load()
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ enough. Nothing is changed and nothing is sent.`,
 }
 
 func (p *program) runExplain(ctx context.Context, q explainOptions) error {
-	now, err := p.need()
+	now, _, err := p.needRest()
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,29 @@ func (p *program) need() (*daemon.Generation, error) {
 	now, findings := daemon.Load(p.config)
 	if now == nil {
 		daemon.PrintFindings(p.err, findings)
-		return nil, fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
+		return nil, p.unusable()
 	}
 	return now, nil
+}
+
+func (p *program) unusable() error {
+	return fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
+}
+
+// needRest loads for a command that is about one tenant, or one message. Other tenants that have
+// errors do not stop it; standard error says which they are, and whole is false.
+func (p *program) needRest() (now *daemon.Generation, whole bool, err error) {
+	const most = 5
+	now, findings, broken := daemon.LoadRest(p.config)
+	if now == nil {
+		daemon.PrintFindings(p.err, findings)
+		return nil, false, p.unusable()
+	}
+	daemon.PrintFindings(p.err, broken[:min(len(broken), most)])
+	if len(broken) > 0 {
+		p.sayLine("onbehalf: what has these errors is left out here, and no reload takes the configuration; onbehalf check-config shows all that is wrong")
+	}
+	return now, len(broken) == 0, nil
 }
 
 // recall has what the daemon saved last decide, for a command that is to say what the daemon would.

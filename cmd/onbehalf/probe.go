@@ -18,7 +18,7 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 			return misuse("--mail-host: %w", err)
 		}
 	}
-	now, err := p.need()
+	now, _, err := p.needRest()
 	if err != nil {
 		return err
 	}
