@@ -103,7 +103,7 @@ func (h *Handler) status() (any, *refusal) {
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
-	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
+	doc.Tenants, doc.Problems, doc.ProblemsTotal, doc.WaitingTotal = tenants, found.problems(), found.total, found.waiting
 	return doc, nil
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	mostFindings = 5
 	mostProblems = 20
+	mostWaiting  = 10
 	mostChanges  = 10
 )
 

@@ -30,7 +30,11 @@ func (p *program) check() *cobra.Command {
 the platform and of all tenants. For each mechanism it says what is found, what is
 wanted, what is wrong in words and what to do; then by which row of the decision table a
 message leaves, and what a receiver says of it. The daemon need not run, and does not
-learn of it. Exit status 0 only when everything that is wanted is there.
+learn of it. --brief prints a line for each, --problems only those that lack something.
+
+Exit status, of one tenant: 0 only when everything that is wanted is there. Of all: 0 when
+nothing is wrong on our side (the platform's own DNS, keys, configuration), whatever tenants
+have not published yet; with --strict only when everything is there.
 
 With --json, the answers of DNS are in what is printed. --from reads such a file, asks no
 DNS, and judges the answers by the configuration of this host: of TENANT or, without it, of
@@ -47,6 +51,8 @@ accepted.`,
 			switch {
 			case mailHost != "" && !probes:
 				return misuse("--mail-host goes with --probe")
+			case q.brief && q.asJSON:
+				return misuse("--brief and --json exclude each other")
 			case probes && q.from != "":
 				return misuse("--from and --probe exclude each other")
 			case probes:
@@ -57,6 +63,9 @@ accepted.`,
 		},
 	}
 	cmd.Flags().BoolVar(&q.asJSON, "json", false, "print what was found as JSON, the answers of DNS included")
+	cmd.Flags().BoolVar(&q.brief, "brief", false, "print a line for each tenant")
+	cmd.Flags().BoolVar(&q.problems, "problems", false, "print only those that lack something")
+	cmd.Flags().BoolVar(&q.strict, "strict", false, "of all tenants: exit status 1 also for what only tenants can publish")
 	cmd.Flags().StringVar(&q.from, "from", "", "judge what was saved with --json in this file, without DNS")
 	cmd.Flags().BoolVar(&probes, "probe", false, "look at the tenant's mail server instead, without sending mail")
 	hostFlag(cmd, &q.host)
@@ -71,6 +80,9 @@ type checkOptions struct {
 	host     string // name of this host; empty: that of Postfix
 	from     string // file; empty: ask DNS
 	asJSON   bool
+	brief    bool
+	problems bool // print those alone
+	strict   bool // whoever has to do something
 }
 
 func (p *program) runCheck(ctx context.Context, q checkOptions) error {
@@ -96,26 +108,48 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	if err != nil {
 		return err
 	}
-	results := p.judgeAll(c, observe, tenants, !q.asJSON)
+	results := p.judgeAll(c, observe, tenants, q)
 	if len(results) == 0 {
 		return fmt.Errorf("%s has no observation of what is asked for", q.from)
 	}
+	bad := q.everyone && !whole || slices.ContainsFunc(results, func(r check.Result) bool {
+		return r.Ours || !r.Fine && (q.strict || !q.everyone)
+	})
 	if q.asJSON {
-		if err := printJSON(p.out, results); err != nil {
+		if err := printJSON(p.out, q.shown(results)); err != nil {
 			return err
 		}
+	} else if q.everyone {
+		p.summarize(results)
 	}
-	if q.everyone && !whole || slices.ContainsFunc(results, func(r check.Result) bool { return !r.Fine }) {
+	if bad {
 		return errSaid
 	}
 	return nil
 }
 
+// shown returns the results that are printed.
+func (q checkOptions) shown(all []check.Result) []check.Result {
+	if !q.problems {
+		return all
+	}
+	return slices.DeleteFunc(all, func(r check.Result) bool { return r.Fine })
+}
+
+func (p *program) summarize(results []check.Result) {
+	var s check.Summary
+	for _, r := range results {
+		s.Add(r)
+	}
+	s.Print(p.out)
+}
+
 // observeFunc returns what DNS says, or has said, about the domains of a tenant (nil: the platform).
 type observeFunc func(*tenant.Tenant) (_ authorize.Observation, found bool)
 
-// judgeAll judges one tenant after the other and, if asked to, prints each result at once.
-func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*tenant.Tenant, show bool) []check.Result {
+// judgeAll judges one tenant after the other and prints each result at once, unless all are printed
+// as JSON.
+func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*tenant.Tenant, q checkOptions) []check.Result {
 	var results []check.Result
 	progress := term.NewProgress(p.err)
 	for i, t := range tenants {
@@ -130,13 +164,23 @@ func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*ten
 			continue
 		}
 		r := c.Judge(o, t)
-		if show {
-			r.Print(p.out)
+		if !q.asJSON {
+			p.showResult(r, q)
 			r.Observation = authorize.Observation{} // there may be many
 		}
 		results = append(results, r)
 	}
 	return results
+}
+
+func (p *program) showResult(r check.Result, q checkOptions) {
+	switch {
+	case q.problems && r.Fine:
+	case q.brief:
+		r.Brief(p.out)
+	default:
+		r.Print(p.out)
+	}
 }
 
 // observer returns what observes a tenant: by DNS, or by what was saved in a file, if there is one.

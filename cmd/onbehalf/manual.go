@@ -54,6 +54,8 @@ var examples = map[string]string{
 	"check": `
 		# the platform and all tenants
 		onbehalf check
+		# a line for each that lacks something; exit status 1 when that is on our side
+		onbehalf check --brief --problems
 		# what is still missing at one tenant
 		onbehalf check university
 		# would its own mail server take our mail?
