@@ -137,7 +137,7 @@ func (f *facts) readAuthor() {
 		case len(author.Mailboxes) > maxAuthors: // which are asked about all the same: may the submitter use them?
 			f.unreadable = fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
 		case author.Repaired && len(f.standardFrom()) > maxWritten:
-			f.unreadable = fmt.Sprintf("From: written in standard form it would be longer than %d octets", maxWritten)
+			f.unreadable = fmt.Sprintf("From: written in standard form it would be longer than %d bytes", maxWritten)
 		}
 	default:
 		f.unreadable = fmt.Sprintf("there are %d From fields", len(f.fields))

@@ -76,3 +76,48 @@ _dmarc.yourorganisationname.nl TXT "v=DMARC1; p=none"
 	}
 	check(1)
 }
+
+// TestCheckWantsWhatDNSShows: what check misses of the platform, dns lists, name by name.
+func TestCheckWantsWhatDNSShows(t *testing.T) {
+	config := install(t, serveZone(t, "mail.courseware.nl A 80.84.235.70\n"), "", "")
+	ask := func(document any, args ...string) {
+		t.Helper()
+		var o, e bytes.Buffer
+		run(append(args, "--json", "--config", config), nil, &o, &e)
+		if err := json.Unmarshal(o.Bytes(), document); err != nil {
+			t.Fatalf("%v: %v\n%s%s", args, err, &o, &e)
+		}
+	}
+	var results []struct {
+		Domains []struct {
+			Mechanisms []struct {
+				Mechanism, Text string
+				Wanted          []struct{ Name string }
+			}
+		}
+	}
+	var sheet struct{ Records []struct{ Name string } }
+	ask(&results, "check")
+	ask(&sheet, "dns")
+	shown := make(map[string]bool)
+	for _, r := range sheet.Records {
+		shown[r.Name] = true
+	}
+	missed := 0
+	for _, d := range results[0].Domains {
+		for _, m := range d.Mechanisms {
+			missed++
+			if len(m.Wanted) == 0 {
+				t.Errorf("%s: %s: nothing is wanted", m.Mechanism, m.Text)
+			}
+			for _, r := range m.Wanted {
+				if of, policy := strings.CutPrefix(r.Name, "_dmarc."); !shown[r.Name] || policy && !strings.HasPrefix(m.Text, of) {
+					t.Errorf("%s: %s; %s is not shown by dns: %v", m.Mechanism, m.Text, r.Name, shown)
+				}
+			}
+		}
+	}
+	if missed < 5 {
+		t.Errorf("only %d are missing", missed)
+	}
+}

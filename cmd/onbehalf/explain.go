@@ -94,17 +94,43 @@ type explanation struct {
 	Refused map[string]string `json:"refused,omitempty"`
 }
 
-func (p *program) readQuestion(ctx context.Context, q explainOptions) (message.Message, error) {
-	in := p.in
-	if q.file != "" && q.file != "-" {
-		file, err := os.Open(q.file)
+// readHeader reads a message from a file, a pipe or, without a name, from standard input.
+func (p *program) readHeader(name string) (message.Header, error) {
+	in, shown := p.in, name
+	if name == "" || name == "-" {
+		shown = "standard input"
+	}
+	defer p.waits("a message from " + shown)()
+	if shown == name {
+		file, err := os.Open(name)
 		if err != nil {
-			return message.Message{}, err
+			return nil, err
 		}
 		defer file.Close()
 		in = file
 	}
-	header, err := message.ReadHeader(message.NewReader(in))
+	return message.ReadHeader(message.NewReader(in))
+}
+
+// patience is how long a command waits for its input without a word.
+const patience = time.Second
+
+// waits says what the command waits for, unless stop is called before long.
+func (p *program) waits(what string) (stop func()) {
+	said := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(said)
+		p.sayLine("onbehalf: waiting for %s; Ctrl-C ends this", term.Clean(what))
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
+}
+
+func (p *program) readQuestion(ctx context.Context, q explainOptions) (message.Message, error) {
+	header, err := p.readHeader(q.file)
 	if err != nil {
 		return message.Message{}, err
 	}
