@@ -102,6 +102,8 @@ func (d *document) isMapping() bool {
 		return true
 	case d.root.Kind == yaml.MappingNode, isNull(d.root):
 		return d.isEmpty()
+	case d.root.Kind == yaml.SequenceNode && d.rank > 0:
+		d.fail("", "is a list without a key", "write `tenants:` above it, in a line of its own")
 	default:
 		d.fail("", "does not contain keys and values", "write lines like key: value")
 	}

@@ -127,7 +127,11 @@ func (s *schema) readNull(d *document, path string, n *yaml.Node) (any, bool) {
 	case list:
 		d.spoil(path, n, "is empty", "write [] for none, or write the list")
 	default:
-		d.spoil(path, n, "is empty", "write a value, or remove the key")
+		fix := "write a value, or remove the key"
+		if strings.HasSuffix(path, "].id") {
+			fix = "write an id like yourorg, in quotes if it is a word of YAML's: \"null\""
+		}
+		d.spoil(path, n, "is empty", fix)
 	}
 	return nil, false
 }

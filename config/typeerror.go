@@ -29,6 +29,9 @@ func (s *schema) wanted(n *yaml.Node) string {
 		if s.elem.kind == record && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
 			return "write a list: " + missingDash(n.Content[0].Value, n.Content[0].Line)
 		}
+		if n.Kind == yaml.ScalarNode && s.elem.kind == record {
+			return "write a list: " + s.elem.example(n.Value)
+		}
 		if n.Kind == yaml.ScalarNode && s.elem.kind == text {
 			return "write a list: [" + bare(n.Value) + "]"
 		}
@@ -37,6 +40,14 @@ func (s *schema) wanted(n *yaml.Node) string {
 		return "write true or false"
 	}
 	return "write a single value"
+}
+
+// example returns a list of one record that has a value at the key that it most likely is for.
+func (s *schema) example(value string) string {
+	if s.keys["selector"] != nil { // dkim: school.pem
+		return "[{selector: s1, key: " + bare(value) + "}]"
+	}
+	return "[{" + s.order[0] + ": ..., ...}]"
 }
 
 // typeError returns, in words, what YAML has read a scalar as.

@@ -18,6 +18,8 @@ type Plan struct {
 	Detail string `json:"detail,omitempty"` // what in this message; may quote it
 	Tenant string `json:"tenant,omitempty"` // id; empty: no tenant's
 	Bound  string `json:"bound,omitempty"`  // id of the tenant that the submitter is bound to
+	// ByNetwork: row 10 follows from the network that the message comes from, not from a login.
+	ByNetwork bool `json:"by_network,omitempty"`
 	// ReversePath takes the place of the envelope sender; nil: that one stays.
 	ReversePath *message.Address `json:"reverse_path,omitempty"`
 	Edits       []Edit           `json:"edits,omitempty"` // in the order to send

@@ -34,6 +34,11 @@ func (p *program) runCheckConfig(asJSON, asStart, asReload bool) error {
 	switch {
 	case asReload: // the stricter of the two
 		sound = daemon.Reloadable(now, findings)
+		for i := range findings {
+			if findings[i].Truncated { // what stops it is no warning to it
+				findings[i].Level = config.Error
+			}
+		}
 	case asStart:
 		sound = now != nil
 	}

@@ -15,6 +15,7 @@ import (
 	"onbehalf/message"
 	"onbehalf/postfix"
 	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // dnsTime is how long it may take to see what is published now.
@@ -77,7 +78,7 @@ func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error
 	if ofTenant && len(t.Direct.Domains) > 0 {
 		advisor.Client = clientOf(ctx)
 	}
-	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet {
+	sheet, err := p.observed(ctx, now, func(answers resolve.Answers) publish.Sheet {
 		if !ofTenant {
 			return advisor.Own(answers, now.Tenants)
 		}
@@ -141,13 +142,16 @@ func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.A
 
 // observed observes all that the advice needs, as far as that can be within dnsTime, and returns
 // the advice.
-func observed(ctx context.Context, now *daemon.Generation, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
+func (p *program) observed(ctx context.Context, now *daemon.Generation, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
 	client, err := now.NewResolver()
 	if err != nil {
 		return publish.Sheet{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dnsTime)
 	defer cancel()
+	progress := term.NewProgress(p.err)
+	progress.Show("looking up DNS, for %s at most ...", dnsTime)
+	defer progress.Done()
 	o, _ := authorize.Observe(ctx, client, now.Platform, nil, func(answers resolve.Answers) { advise(answers) })
 	return advise(o), nil
 }

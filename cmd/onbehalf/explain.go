@@ -94,6 +94,28 @@ type explanation struct {
 	Refused map[string]string `json:"refused,omitempty"`
 }
 
+// readable refuses recipients that Postfix would refuse before anything of ours is asked. It takes
+// odder envelope senders.
+func (q explainOptions) readable() error {
+	for _, to := range q.to {
+		if err := wellFormed(to); err != nil {
+			return misuse("--rcpt: %w", err)
+		}
+	}
+	return nil
+}
+
+// wellFormed says what is wrong with an address. Postmaster alone, and the address of a host in
+// brackets, are right in SMTP (RFC 5321 sections 4.1.1.3 and 4.1.3).
+func wellFormed(text string) error {
+	path := message.ParsePath(text)
+	if path.Readable() || strings.EqualFold(path.Verbatim, "postmaster") || strings.HasSuffix(path.Verbatim, "]") {
+		return nil
+	}
+	_, err := message.ParseAddress(path.Verbatim)
+	return fmt.Errorf("%q: %w", text, err)
+}
+
 // readHeader reads a message from a file, a pipe or, without a name, from standard input.
 func (p *program) readHeader(name string) (message.Header, error) {
 	in, shown := p.in, name
@@ -137,6 +159,9 @@ func (p *program) readQuestion(ctx context.Context, q explainOptions) (message.M
 	client, err := netip.ParseAddr(q.client)
 	if err != nil {
 		return message.Message{}, misuse("--client: %q is not an IP address", q.client)
+	}
+	if err := q.readable(); err != nil {
+		return message.Message{}, err
 	}
 	host := postfix.Instance("").Hostname(ctx, q.host)
 	m := message.Message{Header: header, Received: time.Now()}

@@ -85,6 +85,9 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	var instance postfix.Instance
 	there, unread := instance.Read(ctx)
 	q.host = setup.ThisHost(there)
+	if talk != nil && len(q.given.SendingIPs) == 0 {
+		q.host.AskDNS(ctx)
+	}
 	paths, err := setup.PathsOf(p.config, there.Queue())
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 // can be read: what the package brings is found without it.
 func (p *program) runRemove(ctx context.Context, yes bool) error {
 	conf, _ := config.Load(p.config, os.Environ())
-	r := setup.Remove{Wanted: setup.WantedOf(conf), Milters: setup.MiltersOf(conf), Yes: yes, Out: term.New(p.out), Say: p.sayLine, Talking: p.err}
+	r := setup.Remove{Wanted: setup.WantedOf(conf), Milters: setup.MiltersOf(conf), Yes: yes, Out: term.New(p.out), Seen: term.IsTerminal(p.out), Say: p.sayLine, Talking: p.err}
 	if term.IsTerminal(p.in) {
 		r.Talk = setup.NewTalk(p.in, p.err)
 	}
@@ -157,7 +160,7 @@ func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q
 	if err != nil {
 		return publish.Sheet{}, err
 	}
-	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
+	sheet, err := p.observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
 	if err != nil {
 		return sheet, err
 	}

@@ -125,6 +125,11 @@ func (d Deploy) apply(ctx context.Context, changes []postfix.Change) (Outcome, e
 		d.Say("\nonbehalf does not answer at %s yet: %v.\nFrom when Postfix calls it until it is started, mail is answered 451, come back later.", where, down)
 	}
 	if d.Talk != nil {
+		if !term.IsTerminal(d.Out) { // who is asked does not see what was shown there
+			for _, c := range changes {
+				d.Talk.show(d.Postfix.Here(c.Line()))
+			}
+		}
 		yes, err := d.Talk.Agree(fmt.Sprintf("\nRun these %d lines on %s/main.cf?", len(changes), d.Postfix.Folder()), down == nil)
 		if err != nil || !yes {
 			return Open, err

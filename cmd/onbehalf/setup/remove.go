@@ -22,6 +22,7 @@ type Remove struct {
 	Yes     bool  // nobody need be asked
 	Talk    *Talk // nil: there is no person to ask
 	Out     *term.Printer
+	Seen    bool // Out is where Talk is
 	Say     func(format string, args ...any)
 	Talking io.Writer // for what Postfix says itself
 }
@@ -61,6 +62,7 @@ func (r Remove) Run(ctx context.Context) error {
 		r.Say("Nothing was changed; onbehalf setup --remove --yes runs these lines.")
 		return nil
 	case !r.Yes:
+		r.again(all)
 		yes, err := r.Talk.Agree(fmt.Sprintf("\nRun these %d lines?", left), false)
 		if err != nil || !yes {
 			return err
@@ -72,6 +74,18 @@ func (r Remove) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// again shows who is asked the lines, where the output goes elsewhere.
+func (r Remove) again(all []parting) {
+	if r.Seen {
+		return
+	}
+	for _, one := range all {
+		for _, removal := range one.removals {
+			r.Talk.show(one.Here(removal.Line()))
+		}
+	}
 }
 
 // partings reads all instances.
