@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +23,8 @@ type Source struct {
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
 	Files    func() Files // tries them
+	// LookUp looks up DNS now, as onbehalf dns and check do, for a tenant; nil: the platform.
+	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
 }
@@ -32,6 +35,7 @@ type Handler struct {
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
+	lookups sync.Mutex // likewise, for a question that has DNS asked
 	summary summary
 }
 
@@ -76,8 +80,37 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 		return h.tenant(id)
 	case isDomain:
 		return h.observation(domain)
+	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
+		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files, /tenants/ID or /observations/DOMAIN")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+}
+
+// lookupTime bounds a lookup, within what a client waits.
+const lookupTime = 20 * time.Second
+
+// lookUp looks up DNS now: for one who asks at a time, because it takes from the lookups that the
+// watch may make a second.
+func (h *Handler) lookUp(r *http.Request) (any, *refusal) {
+	what, called, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	var t *tenant.Tenant
+	if called != "" {
+		var hint string
+		if t, hint = h.source.Table().Snapshot().Find(called); t == nil {
+			return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", called, hint)
+		}
+	}
+	if !h.lookups.TryLock() {
+		return nil, refuse(http.StatusServiceUnavailable, "DNS is being looked up for another question; ask again")
+	}
+	defer h.lookups.Unlock()
+	ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
+	defer cancel()
+	document, err := h.source.LookUp(ctx, what, r.URL.Query().Get("host"), t)
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", err)
+	}
+	return document, nil
 }
 
 func (h *Handler) observation(domain string) (any, *refusal) {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,17 @@ func (r Row) String() string {
 
 // MarshalText is String.
 func (r Row) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (r *Row) UnmarshalText(text []byte) error {
+	for one := range Row(len(rowNames)) {
+		if one.String() == string(text) {
+			*r = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no row", text)
+}
 
 // Action is the plan in one word.
 type Action string

@@ -100,6 +100,25 @@ func (c adminClient) get(path string, document any) error {
 	return err
 }
 
+// askInstead asks the daemon for what a command cannot work out by itself, because the configuration
+// cannot be used here: it may be for others to read, or broken since the daemon has loaded it.
+func (p *program) askInstead(what, tenant, host string, document any) bool {
+	conf, findings := config.Load(p.config, os.Environ())
+	client, err := p.find(conf, findings, "")
+	if err != nil || client.socket.IsZero() {
+		return false
+	}
+	path := "/" + what + "/" + url.PathEscape(tenant) + "?host=" + url.QueryEscape(host)
+	if err := admin.Ask(client.socket.Network, client.socket.Address, path, document); err != nil {
+		if errors.As(err, new(admin.Error)) {
+			p.sayLine("onbehalf: the daemon says: %v", err)
+		}
+		return false
+	}
+	p.sayLine("onbehalf: so this is by the configuration that the daemon runs with")
+	return true
+}
+
 // explain says why there is no answer, and what to do about it.
 func (c adminClient) explain(err error) error {
 	var no admin.Error

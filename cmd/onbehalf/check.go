@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"onbehalf/cmd/onbehalf/check"
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/postfix"
-	"onbehalf/remedy"
 	"onbehalf/tenant"
 	"onbehalf/term"
 )
@@ -88,7 +86,14 @@ type checkOptions struct {
 func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	now, whole, err := p.needRest()
 	if err != nil {
-		return err
+		var one check.Result
+		if q.everyone || q.from != "" || !p.askInstead("check", q.tenant, postfix.Instance("").Hostname(ctx, q.host), &one) {
+			return err
+		}
+		if !q.asJSON {
+			p.showResult(one, q)
+		}
+		return p.conclude([]check.Result{one}, q, true)
 	}
 	tenants := append([]*tenant.Tenant{nil}, now.Tenants...) // the platform first
 	if !q.everyone {
@@ -100,7 +105,7 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	}
 	p.recall(now)
 	host := postfix.Instance("").Hostname(ctx, q.host)
-	c, err := check.New(checkSource(now, host))
+	c, err := check.New(now.CheckSource(host))
 	if err != nil {
 		return err
 	}
@@ -112,6 +117,12 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	if len(results) == 0 {
 		return fmt.Errorf("%s has no observation of what is asked for", q.from)
 	}
+	return p.conclude(results, q, whole)
+}
+
+// conclude prints what is not printed yet, and returns errSaid if the answer is no. Whole reports
+// whether all of the configuration could be used.
+func (p *program) conclude(results []check.Result, q checkOptions, whole bool) error {
 	bad := q.everyone && !whole || slices.ContainsFunc(results, func(r check.Result) bool {
 		return r.Ours || !r.Fine && (q.strict || !q.everyone)
 	})
@@ -197,34 +208,4 @@ func (p *program) observer(ctx context.Context, now *daemon.Generation, from str
 		}
 		return o, found
 	}, err
-}
-
-// checkSource is what check judges by.
-func checkSource(now *daemon.Generation, host string) check.Source {
-	return check.Source{Table: now.Table(), Keys: now.Ring(), Refused: refused(now), Hostname: host}
-}
-
-// refused returns the keys that the configuration names and that are not signed with, by tenant id.
-func refused(now *daemon.Generation) map[string][]check.RefusedKey {
-	all := make(map[string][]check.RefusedKey)
-	for _, file := range now.Keys {
-		id := ""
-		if file.Tenant != nil {
-			id = file.Tenant.ID
-		}
-		for _, one := range file.Refused {
-			all[id] = append(all[id], check.RefusedKey{Identity: one, Cause: causeOf(file.Path, now.KeyError(file.Path))})
-		}
-	}
-	return all
-}
-
-// causeOf says why a key is left out.
-func causeOf(path string, err error) string {
-	if bad := new(remedy.Error); errors.As(err, &bad) {
-		return "its key cannot be read: " + path + ": " + bad.Cause
-	} else if err != nil {
-		return "its key cannot be read: " + err.Error()
-	}
-	return "its key is left out: another one has the same name"
 }

@@ -8,9 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
-	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/message"
 	"onbehalf/postfix"
@@ -57,33 +55,23 @@ DNS did not answer: standard error then says for which names.`,
 }
 
 func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error {
+	host := postfix.Instance("").Hostname(ctx, q.host)
 	load := p.need // a zone file without the keys of some tenants would take them out of DNS
 	if ofTenant {
 		load = func() (*daemon.Generation, error) { now, _, err := p.needRest(); return now, err }
 	}
+	var sheet publish.Sheet
 	now, err := load()
-	if err != nil {
-		return err
-	}
-	advisor, err := advisorOf(now, postfix.Instance("").Hostname(ctx, q.host), q.mailHost)
-	if err != nil {
-		return err
-	}
-	var t *tenant.Tenant
-	if ofTenant {
-		if t, err = tenantOf(now, q.tenant); err != nil {
-			return err
+	switch {
+	case err == nil:
+		sheet, err = p.sheet(ctx, now, q, host, ofTenant)
+	case q.mailHost != "": // which the daemon is not asked
+	case p.askInstead("dns", q.tenant, host, &sheet):
+		err = nil
+		if sheet.Allow != nil {
+			sheet.Allow.Client = clientOf(ctx)
 		}
 	}
-	if ofTenant && len(t.Direct.Domains) > 0 {
-		advisor.Client = clientOf(ctx)
-	}
-	sheet, err := p.observed(ctx, now, func(answers resolve.Answers) publish.Sheet {
-		if !ofTenant {
-			return advisor.Own(answers, now.Tenants)
-		}
-		return advisor.Tenant(answers, t)
-	})
 	if err != nil {
 		return err
 	}
@@ -95,6 +83,25 @@ func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error
 		return fmt.Errorf("there is no letter yet: %s", reason)
 	}
 	return p.showRecords(sheet, q)
+}
+
+// sheet works out what is to be published.
+func (p *program) sheet(ctx context.Context, now *daemon.Generation, q dnsOptions, host string, ofTenant bool) (publish.Sheet, error) {
+	advisor, err := advisorOf(now, host, q.mailHost)
+	if err != nil {
+		return publish.Sheet{}, err
+	}
+	if !ofTenant {
+		return p.observed(ctx, now, advisor, nil)
+	}
+	t, err := tenantOf(now, q.tenant)
+	if err != nil {
+		return publish.Sheet{}, err
+	}
+	if len(t.Direct.Domains) > 0 {
+		advisor.Client = clientOf(ctx)
+	}
+	return p.observed(ctx, now, advisor, t)
 }
 
 func (p *program) showRecords(sheet publish.Sheet, q dnsOptions) error {
@@ -131,7 +138,7 @@ func clientOf(ctx context.Context) publish.Client {
 
 // advisorOf makes what works the records out.
 func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.Advisor, err error) {
-	advisor = publish.Advisor{Platform: now.Platform, Tenants: now.Tenants, Keys: now.Ring(), Hostname: host}
+	advisor = now.Advisor(host)
 	if mailHost != "" {
 		if advisor.MailHost, err = message.ParseDomain(mailHost); err != nil {
 			return advisor, misuse("--mail-host: %w", err)
@@ -140,9 +147,9 @@ func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.A
 	return advisor, nil
 }
 
-// observed observes all that the advice needs, as far as that can be within dnsTime, and returns
-// the advice.
-func (p *program) observed(ctx context.Context, now *daemon.Generation, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
+// observed observes all that the advice about a tenant (nil: the platform) needs, as far as that can
+// be within dnsTime, and returns the advice.
+func (p *program) observed(ctx context.Context, now *daemon.Generation, a publish.Advisor, t *tenant.Tenant) (publish.Sheet, error) {
 	client, err := now.NewResolver()
 	if err != nil {
 		return publish.Sheet{}, err
@@ -152,8 +159,7 @@ func (p *program) observed(ctx context.Context, now *daemon.Generation, advise f
 	progress := term.NewProgress(p.err)
 	progress.Show("looking up DNS, for %s at most ...", dnsTime)
 	defer progress.Done()
-	o, _ := authorize.Observe(ctx, client, now.Platform, nil, func(answers resolve.Answers) { advise(answers) })
-	return advise(o), nil
+	return now.Sheet(ctx, client, a, t), nil
 }
 
 // sayUnanswered names what DNS did not answer.

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/authorize/publish"
-	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
@@ -160,7 +159,7 @@ func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q
 	if err != nil {
 		return publish.Sheet{}, err
 	}
-	sheet, err := p.observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
+	sheet, err := p.observed(ctx, now, advisor, nil)
 	if err != nil {
 		return sheet, err
 	}

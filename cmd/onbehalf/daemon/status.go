@@ -42,6 +42,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
 		Next:        d.watcher.Next,
 		Files:       d.files,
+		LookUp:      d.lookUp,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
