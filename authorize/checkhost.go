@@ -29,7 +29,7 @@ type SPFResult struct {
 	trail *trail
 }
 
-// SPFRecord is an SPF record and where it stands. Its text is shown as a Finding's.
+// SPFRecord is an SPF record and where it stands. Both are shown as a Finding's texts are.
 type SPFRecord struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
@@ -59,7 +59,7 @@ func (l *lookup) evaluate(ip netip.Addr, sender string) SPFResult {
 		r.Cause = shown(r.cause.Error())
 	}
 	for _, p := range t.records {
-		r.Records = append(r.Records, SPFRecord{p.Name, shown(p.Text)})
+		r.Records = append(r.Records, SPFRecord{shown(p.Name), shown(p.Text)})
 	}
 	return r
 }
