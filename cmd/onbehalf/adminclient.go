@@ -115,7 +115,7 @@ func (p *program) askInstead(what, tenant, host string, document any) bool {
 		}
 		return false
 	}
-	p.sayLine("onbehalf: so this is by the configuration that the daemon runs with")
+	p.sayLine("onbehalf: by what the daemon runs with, because the configuration on disk cannot be used here")
 	return true
 }
 

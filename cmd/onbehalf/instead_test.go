@@ -37,7 +37,7 @@ func TestDaemonAnswersInstead(t *testing.T) {
 		if want := before[strings.Join(args, " ")]; out != want || status != statuses[strings.Join(args, " ")] {
 			t.Errorf("%v: status %d\n%s\nwant\n%s", args, status, out, want)
 		}
-		has(t, talk, "platfrom: there is no such key", "so this is by the configuration that the daemon runs with")
+		has(t, talk, "platfrom: there is no such key", "by what the daemon runs with, because")
 	}
 	status, out, talk := d.onbehalf("dns", "universty")
 	if status != 1 || out != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
@@ -13,13 +14,19 @@ import (
 func (p *program) need() (*daemon.Generation, error) {
 	now, findings := daemon.Load(p.config)
 	if now == nil {
-		daemon.PrintFindings(p.err, findings)
-		return nil, p.unusable()
+		return nil, p.unusable(findings)
 	}
 	return now, nil
 }
 
-func (p *program) unusable() error {
+// unusable prints what is wrong, and returns the error. That this user may not read the files is
+// nothing to fix: whoever reads the keys can sign as everybody.
+func (p *program) unusable(findings config.Findings) error {
+	denied := slices.ContainsFunc(findings, func(f config.Finding) bool { return f.Denied })
+	if denied && !slices.ContainsFunc(findings, func(f config.Finding) bool { return f.Level == config.Error && !f.Denied }) {
+		return fmt.Errorf("you may not read all of the configuration in %s; run this as root", p.config)
+	}
+	daemon.PrintFindings(p.err, findings)
 	return fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
 }
 
@@ -29,8 +36,7 @@ func (p *program) needRest() (now *daemon.Generation, whole bool, err error) {
 	const most = 5
 	now, findings, broken := daemon.LoadRest(p.config)
 	if now == nil {
-		daemon.PrintFindings(p.err, findings)
-		return nil, false, p.unusable()
+		return nil, false, p.unusable(findings)
 	}
 	daemon.PrintFindings(p.err, broken[:min(len(broken), most)])
 	if len(broken) > 0 {
