@@ -271,6 +271,7 @@ func TestDocumentedDirect(t *testing.T) {
 	}
 	_, want, found := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "\ndirect ")
 	want, _, ended := strings.Cut(want, "= 0\n")
+	want = strings.ReplaceAll(want, " --config onbehalf.yaml", "") // nobody needs it for the usual file
 	if !found || !ended || !strings.Contains(string(page), "\ndirect "+want) {
 		t.Errorf("docs/direct.md does not show:\ndirect %s", want)
 	}
