@@ -124,7 +124,7 @@ func (c adminClient) explain(err error) error {
 	var no admin.Error
 	switch {
 	case errors.As(err, &no):
-		return fmt.Errorf("%w\nThat is by the configuration that the daemon runs with; onbehalf status says when it was loaded.", no)
+		return fmt.Errorf("%w\nThat is by the configuration that the daemon runs with; onbehalf status says when it was loaded", no)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("you may not connect to %s; run this as %s", c.socket, whoMay(c.socket.Address))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
