@@ -234,6 +234,13 @@ type Denied struct {
 	Error string `json:"error"` // what the system says
 }
 
+// Standings is the document at /standings: what DNS says about domains, by name, for commands that
+// decide as the daemon would.
+type Standings struct {
+	Standings []tenant.Standing `json:"standings"`      // at most 5000
+	Next      string            `json:"next,omitempty"` // ask for those after this domain; empty: there are none
+}
+
 // Error is the document of an answer that is none.
 type Error struct {
 	Text string `json:"error"`

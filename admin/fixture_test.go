@@ -93,6 +93,7 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 
 func (d *desk) handler() *admin.Handler {
 	return admin.NewHandler(admin.Source{
+		History: historyOf,
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/store"
 	"onbehalf/tenant"
 )
 
@@ -25,6 +26,8 @@ type Source struct {
 	Files    func() Files // tries them
 	// LookUp looks up DNS now, as onbehalf dns and check do, for a tenant; nil: the platform.
 	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
+	// History returns a page of what happened, and where the next page begins.
+	History func(store.Query) (page []store.Entry, next string, err error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
 }
@@ -76,6 +79,10 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 		h.turn.Lock()
 		defer h.turn.Unlock()
 		return h.source.Files(), nil
+	case r.URL.Path == "/history":
+		return h.history(r.URL.Query())
+	case r.URL.Path == "/standings":
+		return h.standings(r.URL.Query().Get("after"))
 	case isTenant:
 		return h.tenant(id)
 	case isDomain:
@@ -83,7 +90,7 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
 		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /files, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
 }
 
 // lookupTime bounds a lookup, within what a client waits.
@@ -123,6 +130,26 @@ func (h *Handler) observation(domain string) (any, *refusal) {
 		return nil, refuse(http.StatusNotFound, "no observation of %s is kept: it is not watched, not looked up yet, or too large", d)
 	}
 	return observed, nil
+}
+
+// standings returns a page of all that is known of domains.
+func (h *Handler) standings(after string) (any, *refusal) {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	doc := Standings{Standings: []tenant.Standing{}}
+	err := h.source.Table().Snapshot().EachStanding(func(s *tenant.Standing) {
+		switch name := s.Domain.String(); {
+		case name <= after:
+		case len(doc.Standings) < maxStandings:
+			doc.Standings = append(doc.Standings, *s)
+		default:
+			doc.Next = doc.Standings[maxStandings-1].Domain.String()
+		}
+	})
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", err)
+	}
+	return doc, nil
 }
 
 func (h *Handler) status() (any, *refusal) {

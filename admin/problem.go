@@ -10,8 +10,9 @@ import (
 
 // Bounds of the lists in a document.
 const (
-	maxListed  = 100
-	maxDomains = 1000 // of one tenant
+	maxListed    = 100
+	maxDomains   = 1000 // of one tenant
+	maxStandings = 5000 // on a page
 )
 
 // worst are the problems that a document has room for, of all that were taken: what concerns the

@@ -47,12 +47,12 @@ func Marshal(document any) ([]byte, error) {
 	if err := encoder.Encode(document); err != nil {
 		return nil, err
 	}
-	return escape(b.Bytes()), nil
+	return Escape(b.Bytes()), nil
 }
 
-// escape does its work on JSON as package json has written and indented it: what it
-// touches can only stand inside of strings.
-func escape(text []byte) []byte {
+// Escape does for JSON that package json has written what Marshal does: what it touches can only
+// stand inside of strings.
+func Escape(text []byte) []byte {
 	safe := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

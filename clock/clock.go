@@ -30,7 +30,7 @@ type Clock struct {
 	others []time.Duration // of clocks against the one that was not set since then; the last one set comes last
 }
 
-// New makes a clock. What the last run noted (see Store in authorize), if there was one, is when
+// New makes a clock. What the last run noted (see Times in store), if there was one, is when
 // it wrote last, by the system's clock and by the others.
 func New(written time.Time, others ...time.Time) *Clock {
 	start := time.Now()

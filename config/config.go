@@ -24,6 +24,8 @@ type Config struct {
 	Tenants    []*tenant.Tenant // likewise
 	Keys       []KeyFile        // the platform's first, then by tenant
 	DNS        DNS
+	// HistoryKeep is how long the daemon remembers what happened: a day at least.
+	HistoryKeep time.Duration
 }
 
 // Log is how the daemon logs.

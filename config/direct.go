@@ -15,14 +15,8 @@ func (e *entry) direct() tenant.Direct {
 	raw, path := e.raw.Direct, e.path+".direct"
 	direct := tenant.Direct{
 		Domains:  e.doc.domains(path+".domains", raw.Domains),
-		TLS:      tenant.TLSMay,
-		Envelope: tenant.EnvelopeBounce,
-	}
-	if raw.TLS != nil {
-		direct.TLS = choice(e.doc, path+".tls", *raw.TLS, tenant.TLSMay, tenant.TLSEncrypt, tenant.TLSVerify)
-	}
-	if raw.Envelope != nil {
-		direct.Envelope = choice(e.doc, path+".envelope", *raw.Envelope, tenant.EnvelopeBounce, tenant.EnvelopeAuthor)
+		TLS:      choice(e.doc, path+".tls", or(raw.TLS, "may"), tenant.TLSMay, tenant.TLSEncrypt, tenant.TLSVerify),
+		Envelope: choice(e.doc, path+".envelope", or(raw.Envelope, "bounce"), tenant.EnvelopeBounce, tenant.EnvelopeAuthor),
 	}
 	switch {
 	case raw.NextHop == "" && len(raw.Domains) > 0:

@@ -13,6 +13,9 @@ const day = 24 * time.Hour
 
 const aDuration = "write a duration like 30s, 5m, 1h or 30d"
 
+// ParseDuration reads a duration as the configuration has it.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
 // parseDuration reads a duration as Go has it, with days in front if need be: 30d,
 // 1d12h, 90m.
 func parseDuration(s string) (time.Duration, error) {
@@ -74,6 +77,15 @@ func (d *document) notNegative(path string, text duration) time.Duration {
 	v, ok := d.duration(path, text)
 	if ok && v < 0 {
 		d.fail(path, bare(string(text))+" is negative", aDuration)
+	}
+	return v
+}
+
+// daysAtLeast reads a duration of a day or more.
+func (d *document) daysAtLeast(path string, text duration) time.Duration {
+	v, ok := d.duration(path, text)
+	if ok && v < day {
+		d.fail(path, bare(string(text))+" is shorter than a day", "write 1d or more, like 400d")
 	}
 	return v
 }

@@ -19,15 +19,7 @@ const (
 )
 
 // String returns the word that stands before a finding.
-func (l Level) String() string {
-	switch l {
-	case Error:
-		return "error"
-	case Fault:
-		return "fault"
-	}
-	return "warning"
-}
+func (l Level) String() string { return [...]string{"error", "fault", "warning"}[l] }
 
 // MarshalText is String.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
@@ -50,22 +42,17 @@ type Finding struct {
 // String returns "file: item: key: cause; remedy" without the parts that are empty, on
 // one line whatever the names of files hold.
 func (f Finding) String() string {
-	var b strings.Builder
-	for _, part := range []string{f.File, f.Item, f.Key} {
-		if part != "" {
-			b.WriteString(part + ": ")
-		}
-	}
-	b.WriteString(f.Cause)
+	parts := []string{f.File, f.Item, f.Key, f.Cause}
+	text := strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")
 	if f.Remedy != "" {
-		b.WriteString("; " + f.Remedy)
+		text += "; " + f.Remedy
 	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return '?'
 		}
 		return r
-	}, b.String())
+	}, text)
 }
 
 // Findings is all that is wrong, by file and by position in it; of very much, the first 100, and

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"syscall"
 
 	"onbehalf/tenant"
 )
@@ -73,12 +74,9 @@ func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
 	s := schemaOf(reflect.TypeFor[rawFile]())
 	file, _ := s.read(main, "", main.root)
 	values, _ := file.(map[string]any)
-	var tenants rawTenants
-	tenants.fill(s, values)
-	if err := decode(raw, defaults(), values, s.environ(main, env)); err != nil {
-		main.fail("", "cannot be decoded: "+Quoted(err.Error()), "report this as a bug of onbehalf")
-	}
-	return entries(main, tenants.Tenants)
+	tenants := tenantsOf(s, values)
+	s.fill(reflect.ValueOf(raw).Elem(), layered(values, s.environ(main, env)))
+	return entries(main, tenants)
 }
 
 // entry is one tenant as it is written, and where.
@@ -87,7 +85,11 @@ type entry struct {
 	path   string // "tenants[3]"
 	raw    *rawTenant
 	tenant *tenant.Tenant
+	places []int // in domains: of each of tenant.Domains
 }
+
+// domainPath returns the path of one of tenant.Domains.
+func (e *entry) domainPath(i int) string { return index(e.path+".domains", e.places[i]) }
 
 func entries(d *document, raw []rawTenant) []*entry {
 	all := make([]*entry, len(raw))
@@ -122,6 +124,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		ActiveEvery:  d.positive("dns.active_every", raw.DNS.ActiveEvery),
 		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
 	}
+	c.HistoryKeep = d.daysAtLeast("history.keep", raw.History.Keep)
 	if raw.DNS.MaxPerSecond < 1 {
 		d.fail("dns.max_per_second", "allows no lookup", "write 1 or more")
 	}
@@ -150,7 +153,8 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	if !filepath.IsAbs(name) {
 		whole = filepath.Join(folder, name)
 	}
-	if _, err := os.Stat(whole); errors.Is(err, fs.ErrNotExist) && !quotable(name) {
+	_, err := os.Stat(whole)
+	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG)) && !quotable(name) {
 		d.fail(path, Quoted(name)+" is not the name of a file or folder", "write the name alone; if it is a key or secret and others may have read it, replace it")
 		d.void(path)
 		return ""
@@ -158,14 +162,7 @@ func (l *loader) pathAt(d *document, path, name, folder string) string {
 	return whole
 }
 
-func logLevel(d *document, word string) slog.Level {
-	switch choice(d, "log.level", word, "debug", "info", "warn", "error") {
-	case "debug":
-		return slog.LevelDebug
-	case "warn":
-		return slog.LevelWarn
-	case "error":
-		return slog.LevelError
-	}
-	return slog.LevelInfo
+func logLevel(d *document, word string) (level slog.Level) {
+	level.UnmarshalText([]byte(choice(d, "log.level", word, "debug", "info", "warn", "error")))
+	return level
 }

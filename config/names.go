@@ -37,7 +37,7 @@ func parseDomain(s string) (message.Domain, error) {
 		return d, remedy.New(fix, "%s", cause)
 	case d.Parent().IsZero():
 		return message.Domain{}, remedy.New("write the whole domain", "%s is a single label", Quoted(s))
-	case looksLikeIP(d.String()):
+	case d.IsNumeric():
 		return message.Domain{}, remedy.New("no top-level domain is a number", "%s is not a domain", Quoted(s))
 	}
 	return d, nil
@@ -82,9 +82,9 @@ func (d *document) domain(path, text string) message.Domain {
 	return domain
 }
 
-// unique takes a list of values, each of them once. False of parse: it has reported the value.
-func unique[T comparable](d *document, path string, texts []string, parse func(at, text string) (T, bool), write func(T) string) []T {
-	var all []T
+// unique takes a list of values, each of them once, and where in the list each stands. False of
+// parse: it has reported the value.
+func unique[T comparable](d *document, path string, texts []string, parse func(at, text string) (T, bool), write func(T) string) (all []T, places []int) {
 	seen := make(map[T]bool, len(texts))
 	for i, text := range texts {
 		at := index(path, i)
@@ -94,15 +94,15 @@ func unique[T comparable](d *document, path string, texts []string, parse func(a
 			d.fail(at, write(one)+" is listed twice", "remove one")
 		default:
 			seen[one] = true
-			all = append(all, one)
+			all, places = append(all, one), append(places, i)
 		}
 	}
-	return all
+	return all, places
 }
 
 // domains takes a list of domains without patterns.
 func (d *document) domains(path string, texts []string) []message.Domain {
-	return unique(d, path, texts, func(at, text string) (message.Domain, bool) {
+	all, _ := unique(d, path, texts, func(at, text string) (message.Domain, bool) {
 		if strings.HasPrefix(text, "*") {
 			d.fail(at, Quoted(text)+" is a pattern", "name the domains one by one, patterns do not work here")
 			return message.Domain{}, false
@@ -113,24 +113,20 @@ func (d *document) domains(path string, texts []string) []message.Domain {
 		}
 		return domain, err == nil
 	}, message.Domain.Unicode)
+	return all
 }
 
 // pattern takes a domain or "*." and a domain: one that somebody can own.
 func (d *document) pattern(path, text string) (tenant.Pattern, bool) {
-	name, wildcard := strings.CutPrefix(text, "*.")
-	domain, err := parseDomain(name)
-	if wildcard && err != nil && domain.IsZero() && oddCharacter(name) == nil {
-		if top, bad := message.ParseDomain(name); bad == nil {
-			err = publicSuffix(top, text)
-		}
-	}
-	if err == nil && isPublicSuffix(domain, wildcard) {
-		err = publicSuffix(domain, text)
+	p, unreadable := tenant.ParsePattern(text)
+	_, err := parseDomain(strings.TrimPrefix(text, "*."))
+	if unreadable == nil && (err == nil || p.Wildcard) && isPublicSuffix(p.Domain, p.Wildcard) {
+		err = publicSuffix(p.Domain, text)
 	}
 	if err != nil {
 		d.failBy(path, err, "")
 	}
-	return tenant.Pattern{Domain: domain, Wildcard: wildcard}, err == nil
+	return p, err == nil
 }
 
 // isPublicSuffix reports whether the names below a domain belong to anybody, by the
@@ -145,8 +141,8 @@ func publicSuffix(d message.Domain, text string) error {
 	return remedy.New("write the domain itself", "%s covers domains of many owners, because %s is a public suffix", Quoted(text), d.Unicode())
 }
 
-// patterns takes a list of patterns.
-func (d *document) patterns(path string, texts []string) []tenant.Pattern {
+// patterns takes a list of patterns, and where in it each stands.
+func (d *document) patterns(path string, texts []string) ([]tenant.Pattern, []int) {
 	return unique(d, path, texts, d.pattern, tenant.Pattern.String)
 }
 

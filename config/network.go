@@ -42,7 +42,7 @@ func parseIP(s string) (netip.Addr, error) {
 
 // networks takes a list of networks.
 func (d *document) networks(path string, texts []string) []netip.Prefix {
-	return unique(d, path, texts, func(at, text string) (netip.Prefix, bool) {
+	all, _ := unique(d, path, texts, func(at, text string) (netip.Prefix, bool) {
 		n, err := parseNetwork(text)
 		switch {
 		case err != nil:
@@ -52,6 +52,7 @@ func (d *document) networks(path string, texts []string) []netip.Prefix {
 		}
 		return n, err == nil
 	}, netip.Prefix.String)
+	return all
 }
 
 // sendingIPs takes the addresses that receivers see us come from.
@@ -59,7 +60,7 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 	if len(texts) == 0 {
 		d.fail(path, "has no address", "write the public addresses of the mail host: SPF is checked for them")
 	}
-	return unique(d, path, texts, func(at, text string) (netip.Addr, bool) {
+	all, _ := unique(d, path, texts, func(at, text string) (netip.Addr, bool) {
 		addr, err := parseIP(text)
 		switch {
 		case strings.Contains(text, "/"):
@@ -76,6 +77,7 @@ func (d *document) sendingIPs(path string, texts []string) []netip.Addr {
 		}
 		return netip.Addr{}, false
 	}, netip.Addr.String)
+	return all
 }
 
 // submitters takes who may send.

@@ -61,14 +61,8 @@ func (l *loader) claimSubmitters(by *entry, d *document, path string, s tenant.S
 
 // checkAgainstOthers checks a tenant against the platform and all other tenants.
 func (l *loader) checkAgainstOthers(e *entry) {
-	read := make(map[tenant.Pattern]bool, len(e.tenant.Domains))
-	for _, p := range e.tenant.Domains {
-		read[p] = true
-	}
-	for i, text := range e.raw.Domains {
-		if p, err := tenant.ParsePattern(text); err == nil && read[p] {
-			l.claimDomain(e, index(e.path+".domains", i), p)
-		}
+	for i, p := range e.tenant.Domains {
+		l.claimDomain(e, e.domainPath(i), p)
 	}
 	l.claimSubmitters(e, e.doc, e.path+".submitters", e.tenant.Submitters)
 	l.checkTrust(e.doc, e.path+".submitters", "this tenant", e.tenant.Submitters)

@@ -57,25 +57,19 @@ func (l *loader) ownDomains(d *document, texts []string) {
 		p.Domains = []tenant.Pattern{{Domain: p.Domain}}
 		return
 	}
-	p.Domains = d.patterns(path, texts)
+	var places []int
+	p.Domains, places = d.patterns(path, texts)
 	if p.Domain.IsZero() {
 		return
 	}
 	if !slices.ContainsFunc(p.Domains, func(own tenant.Pattern) bool { return own.Covers(p.Domain) }) {
 		d.fail(path, "does not include platform.domain", "add "+p.Domain.Unicode())
 	}
-	read, seen := make(map[tenant.Pattern]bool, len(p.Domains)), make(map[message.Domain]bool)
-	for _, own := range p.Domains {
-		read[own] = true
-	}
-	for i, text := range texts {
-		own, err := tenant.ParsePattern(text)
-		if err != nil || seen[own.Domain] || !read[own] {
-			continue
-		}
-		seen[own.Domain] = true
-		if dmarc.Listed(own.Domain) != dmarc.Listed(p.Domain) {
-			d.warn(index(path, i), fmt.Sprintf("mail from %s is signed by %s, which is not aligned with it", own.Domain.Unicode(), p.Domain.Unicode()),
+	warned := make(map[message.Domain]bool)
+	for i, own := range p.Domains {
+		if !warned[own.Domain] && dmarc.Listed(own.Domain) != dmarc.Listed(p.Domain) {
+			warned[own.Domain] = true
+			d.warn(index(path, places[i]), fmt.Sprintf("mail from %s is signed by %s, which is not aligned with it", own.Domain.Unicode(), p.Domain.Unicode()),
 				"make it a tenant with a key of its own")
 		}
 	}
@@ -118,7 +112,7 @@ func (l *loader) platformBounces(d *document) {
 
 // includeName takes the name of a record that may stand below an underscore. It may be
 // left out.
-func (d *document) includeName(path, text string) message.Name {
+func (d *document) includeName(path, text string) message.Domain {
 	const remedy = "write a name like _spf.courseware.example"
 	name, err := message.ParseName(text)
 	if err == nil {
@@ -130,10 +124,10 @@ func (d *document) includeName(path, text string) message.Name {
 		d.failBy(path, err, remedy)
 	case !strings.Contains(name.String(), "."):
 		d.fail(path, Quoted(text)+" is a single label", remedy)
-	case looksLikeIP(name.String()):
+	case name.IsNumeric():
 		d.fail(path, Quoted(text)+" is not a name; no top-level domain is a number", "write the addresses into platform.sending_ips alone, or "+remedy)
 	default:
 		return name
 	}
-	return message.Name{}
+	return message.Domain{}
 }

@@ -39,19 +39,21 @@ func (d *document) policy(raw rawPolicy) tenant.Policy {
 
 // override returns the platform's policy with what a tenant wants otherwise.
 func (e *entry) override(p tenant.Policy) tenant.Policy {
-	if raw := e.raw.RewriteFrom; raw != nil {
-		p.RewriteFrom = e.doc.rewriteFrom(e.path+".rewrite_from", *raw)
-	}
-	if raw := e.raw.KeepEnvelope; raw != nil {
-		p.KeepEnvelope = *raw
-	}
+	p.RewriteFrom = e.doc.rewriteFrom(e.path+".rewrite_from", or(e.raw.RewriteFrom, string(p.RewriteFrom)))
+	p.KeepEnvelope = or(e.raw.KeepEnvelope, p.KeepEnvelope)
+	p.Mode = e.doc.mode(e.path+".mode", or(e.raw.Mode, string(p.Mode)))
 	if raw := e.raw.AlwaysRewrite; raw != nil {
 		p.AlwaysRewrite = e.doc.domains(e.path+".always_rewrite", *raw)
 	}
-	if raw := e.raw.Mode; raw != nil {
-		p.Mode = e.doc.mode(e.path+".mode", *raw)
-	}
 	return p
+}
+
+// or returns what is given, or what applies where nothing is.
+func or[T any](given *T, otherwise T) T {
+	if given == nil {
+		return otherwise
+	}
+	return *given
 }
 
 // checkSigned refuses a tenant whose mail would leave unsigned. While the platform itself is in

@@ -2,13 +2,12 @@ package config
 
 import (
 	"fmt"
-
-	"onbehalf/tenant"
+	"slices"
 )
 
 // providers are mail providers whose domains many people have an address at. None of them
 // can be a tenant's: who has an address there cannot publish a record.
-var providers = setOf(
+var providers = []string{
 	"gmail.com", "googlemail.com",
 	"outlook.com", "hotmail.com", "live.com", "msn.com", "outlook.nl", "hotmail.nl", "live.nl", "outlook.de", "hotmail.de", "live.de",
 	"hotmail.co.uk", "live.co.uk", "hotmail.fr", "live.fr", "outlook.fr", "hotmail.it", "outlook.it", "outlook.es", "hotmail.es",
@@ -20,24 +19,15 @@ var providers = setOf(
 	"ziggo.nl", "kpnmail.nl", "xs4all.nl", "planet.nl", "home.nl", "hetnet.nl", "telenet.be", "skynet.be",
 	"comcast.net", "verizon.net", "att.net", "sbcglobal.net", "cox.net", "btinternet.com", "sky.com",
 	"mail.ru", "yandex.ru", "yandex.com", "qq.com", "163.com", "126.com", "sina.com", "naver.com", "seznam.cz", "wp.pl", "o2.pl", "onet.pl", "interia.pl",
-)
+}
 
 // warnOfProviders warns of a tenant's domains that are those of mail providers.
 func (e *entry) warnOfProviders() {
-	for i, text := range e.raw.Domains {
-		p, err := tenant.ParsePattern(text)
-		if err != nil || !providers[p.Domain.String()] {
+	for i, p := range e.tenant.Domains {
+		if !slices.Contains(providers, p.Domain.String()) {
 			continue
 		}
-		e.doc.warn(index(e.path+".domains", i), fmt.Sprintf("%s is the domain of a mail provider, so the tenant cannot publish SPF or a key for this platform there", p.Domain.Unicode()),
+		e.doc.warn(e.domainPath(i), fmt.Sprintf("%s is the domain of a mail provider, so the tenant cannot publish SPF or a key for this platform there", p.Domain.Unicode()),
 			"remove it: mail from its users then leaves in the platform's name (policy.unknown_domain)")
 	}
-}
-
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
 }

@@ -8,7 +8,7 @@ import (
 
 // People paste keys and secrets where names belong. What a file holds is therefore shown in a
 // finding only if it looks like something that a person typed. This is decided here alone: Quoted
-// for a value, redact for each finding as a whole, whoever wrote the error behind it.
+// for a value, Redacted for each finding as a whole, whoever wrote the error behind it.
 
 // notShown stands for a value that may be a key or secret.
 const notShown = "[not shown: it looks like a key or a secret]"
@@ -48,12 +48,12 @@ func quotable(s string) bool {
 
 // redacted returns the finding without what may be a key or secret. File is no value.
 func (f Finding) redacted() Finding {
-	f.Item, f.Key, f.Cause, f.Remedy = redact(f.Item), redact(f.Key), redact(f.Cause), redact(f.Remedy)
+	f.Item, f.Key, f.Cause, f.Remedy = Redacted(f.Item), Redacted(f.Key), Redacted(f.Cause), Redacted(f.Remedy)
 	return f
 }
 
-// redact replaces in a sentence the words that may be a key or secret.
-func redact(s string) string {
+// Redacted replaces in a sentence the words that may be a key or secret.
+func Redacted(s string) string {
 	if quotable(s) {
 		return s
 	}

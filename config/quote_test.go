@@ -189,7 +189,7 @@ func TestQuotable(t *testing.T) {
 		"7c9e6679-7425-40de-944b-e07fc1f90ae7", "7c9e6679-7425-40de-944b-e07fc1f90ae7.pem", "507f1f77bcf86cd799439011", "dev-a1b2c3d4e5.example-university.nl",
 		"unix:/run/ctr/7c9e6679-7425-40de-944b-e07fc1f90ae7/milter.sock", "ONBEHALF_PLATFORM_SENDING_IPS",
 	} {
-		if !quotable(s) || redact(s) != s {
+		if !quotable(s) || Redacted(s) != s {
 			t.Errorf("%s is not shown", s)
 		}
 	}
@@ -198,7 +198,7 @@ func TestQuotable(t *testing.T) {
 			t.Errorf("%s is shown: %s", name, secret)
 		}
 	}
-	if got := redact(`"a" is b, 0123456789abcdef0123456789abcdef, c`); got != `"a" is b, `+notShown+`, c` {
+	if got := Redacted(`"a" is b, 0123456789abcdef0123456789abcdef, c`); got != `"a" is b, `+notShown+`, c` {
 		t.Error(got)
 	}
 }

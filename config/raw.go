@@ -3,7 +3,6 @@ package config
 import (
 	"reflect"
 
-	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 )
 
@@ -11,110 +10,114 @@ import (
 // schema.go reads these types, so a key added here is known everywhere.
 type (
 	rawFile struct {
-		Listen     []string    `mapstructure:"listen"`
-		Socketmap  switchable  `mapstructure:"socketmap"`
-		Admin      switchable  `mapstructure:"admin"`
-		StateDir   string      `mapstructure:"state_dir"`
-		KeysDir    string      `mapstructure:"keys_dir"`
-		TenantsDir string      `mapstructure:"tenants_dir"`
-		Log        rawLog      `mapstructure:"log"`
-		Limits     rawLimits   `mapstructure:"limits"`
-		Signing    rawSigning  `mapstructure:"signing"`
-		Platform   rawPlatform `mapstructure:"platform"`
-		Trust      rawTrust    `mapstructure:"trust"`
-		Policy     rawPolicy   `mapstructure:"policy"`
-		SRS        rawSRS      `mapstructure:"srs"`
-		DNS        rawDNS      `mapstructure:"dns"`
-		rawTenants `mapstructure:",squash"`
+		Listen     []string    `yaml:"listen"`
+		Socketmap  switchable  `yaml:"socketmap"`
+		Admin      switchable  `yaml:"admin"`
+		StateDir   string      `yaml:"state_dir"`
+		KeysDir    string      `yaml:"keys_dir"`
+		TenantsDir string      `yaml:"tenants_dir"`
+		Log        rawLog      `yaml:"log"`
+		Limits     rawLimits   `yaml:"limits"`
+		Signing    rawSigning  `yaml:"signing"`
+		Platform   rawPlatform `yaml:"platform"`
+		Trust      rawTrust    `yaml:"trust"`
+		Policy     rawPolicy   `yaml:"policy"`
+		SRS        rawSRS      `yaml:"srs"`
+		DNS        rawDNS      `yaml:"dns"`
+		History    rawHistory  `yaml:"history"`
+		rawTenants
 	}
 	rawLog struct {
-		Level     string `mapstructure:"level"`
-		Format    string `mapstructure:"format"`
-		Addresses bool   `mapstructure:"addresses"`
+		Level     string `yaml:"level"`
+		Format    string `yaml:"format"`
+		Addresses bool   `yaml:"addresses"`
 	}
 	rawSigning struct {
-		Engine string `mapstructure:"engine"`
+		Engine string `yaml:"engine"`
 	}
 	rawLimits struct {
-		Connections int  `mapstructure:"connections"`
-		Memory      size `mapstructure:"memory"`
+		Connections int  `yaml:"connections"`
+		Memory      size `yaml:"memory"`
 	}
 	rawPlatform struct {
-		Name         string        `mapstructure:"name"`
-		Domain       string        `mapstructure:"domain"`
-		Domains      []string      `mapstructure:"domains"`
-		From         string        `mapstructure:"from"`
-		BounceDomain string        `mapstructure:"bounce_domain"`
-		BouncesTo    string        `mapstructure:"bounces_to"`
-		SendingIPs   []string      `mapstructure:"sending_ips"`
-		SPFInclude   string        `mapstructure:"spf_include"`
-		DKIM         []rawDKIM     `mapstructure:"dkim"`
-		Submitters   rawSubmitters `mapstructure:"submitters"`
+		Name         string        `yaml:"name"`
+		Domain       string        `yaml:"domain"`
+		Domains      []string      `yaml:"domains"`
+		From         string        `yaml:"from"`
+		BounceDomain string        `yaml:"bounce_domain"`
+		BouncesTo    string        `yaml:"bounces_to"`
+		SendingIPs   []string      `yaml:"sending_ips"`
+		SPFInclude   string        `yaml:"spf_include"`
+		DKIM         []rawDKIM     `yaml:"dkim"`
+		Submitters   rawSubmitters `yaml:"submitters"`
 	}
 	rawDKIM struct {
-		Selector string `mapstructure:"selector"`
-		Key      string `mapstructure:"key"`
+		Selector string `yaml:"selector"`
+		Key      string `yaml:"key"`
 	}
 	rawSubmitters struct {
-		Logins   []string `mapstructure:"logins"`
-		Networks []string `mapstructure:"networks"`
+		Logins   []string `yaml:"logins"`
+		Networks []string `yaml:"networks"`
 	}
 	rawTrust struct {
-		Networks      []string `mapstructure:"networks"`
-		Authenticated bool     `mapstructure:"authenticated"`
-		Realm         string   `mapstructure:"realm"`
-		Reinjected    string   `mapstructure:"reinjected"`
+		Networks      []string `yaml:"networks"`
+		Authenticated bool     `yaml:"authenticated"`
+		Realm         string   `yaml:"realm"`
+		Reinjected    string   `yaml:"reinjected"`
 	}
 	rawPolicy struct {
-		UnknownDomain  string   `mapstructure:"unknown_domain"`
-		UnreadableFrom string   `mapstructure:"unreadable_from"`
-		RewriteFrom    string   `mapstructure:"rewrite_from"`
-		KeepEnvelope   bool     `mapstructure:"keep_envelope"`
-		AlwaysRewrite  []string `mapstructure:"always_rewrite"`
-		UnboundLogins  string   `mapstructure:"unbound_logins"`
-		Mode           string   `mapstructure:"mode"`
+		UnknownDomain  string   `yaml:"unknown_domain"`
+		UnreadableFrom string   `yaml:"unreadable_from"`
+		RewriteFrom    string   `yaml:"rewrite_from"`
+		KeepEnvelope   bool     `yaml:"keep_envelope"`
+		AlwaysRewrite  []string `yaml:"always_rewrite"`
+		UnboundLogins  string   `yaml:"unbound_logins"`
+		Mode           string   `yaml:"mode"`
 	}
 	rawSRS struct {
-		Secrets            string   `mapstructure:"secrets"`
-		MaxAge             duration `mapstructure:"max_age"`
-		AcceptClassic      bool     `mapstructure:"accept_classic"`
-		AcceptClassicUntil date     `mapstructure:"accept_classic_until"`
-		ClassicHashMin     int      `mapstructure:"classic_hash_min"`
+		Secrets            string   `yaml:"secrets"`
+		MaxAge             duration `yaml:"max_age"`
+		AcceptClassic      bool     `yaml:"accept_classic"`
+		AcceptClassicUntil date     `yaml:"accept_classic_until"`
+		ClassicHashMin     int      `yaml:"classic_hash_min"`
 	}
 	rawDNS struct {
-		Servers      []string `mapstructure:"servers"`
-		Timeout      duration `mapstructure:"timeout"`
-		MaxPerSecond int      `mapstructure:"max_per_second"`
-		PendingEvery duration `mapstructure:"pending_every"`
-		ActiveEvery  duration `mapstructure:"active_every"`
-		DemoteAfter  duration `mapstructure:"demote_after"`
+		Servers      []string `yaml:"servers"`
+		Timeout      duration `yaml:"timeout"`
+		MaxPerSecond int      `yaml:"max_per_second"`
+		PendingEvery duration `yaml:"pending_every"`
+		ActiveEvery  duration `yaml:"active_every"`
+		DemoteAfter  duration `yaml:"demote_after"`
+	}
+	rawHistory struct {
+		Keep duration `yaml:"keep"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {
-		ID            string        `mapstructure:"id"`
-		Name          string        `mapstructure:"name"`
-		Domains       []string      `mapstructure:"domains"`
-		Authorization *string       `mapstructure:"authorization"`
-		DKIM          []rawDKIM     `mapstructure:"dkim"`
-		ReturnPath    string        `mapstructure:"return_path"`
-		Submitters    rawSubmitters `mapstructure:"submitters"`
-		RewriteFrom   *string       `mapstructure:"rewrite_from"`
-		KeepEnvelope  *bool         `mapstructure:"keep_envelope"`
-		AlwaysRewrite *[]string     `mapstructure:"always_rewrite"`
-		Mode          *string       `mapstructure:"mode"`
-		FromName      string        `mapstructure:"from_name"`
-		BouncesTo     string        `mapstructure:"bounces_to"`
-		Direct        rawDirect     `mapstructure:"direct"`
+		ID            string        `yaml:"id"`
+		Name          string        `yaml:"name"`
+		Domains       []string      `yaml:"domains"`
+		Authorization *string       `yaml:"authorization"`
+		DKIM          []rawDKIM     `yaml:"dkim"`
+		ReturnPath    string        `yaml:"return_path"`
+		Submitters    rawSubmitters `yaml:"submitters"`
+		RewriteFrom   *string       `yaml:"rewrite_from"`
+		KeepEnvelope  *bool         `yaml:"keep_envelope"`
+		AlwaysRewrite *[]string     `yaml:"always_rewrite"`
+		Mode          *string       `yaml:"mode"`
+		FromName      string        `yaml:"from_name"`
+		BouncesTo     string        `yaml:"bounces_to"`
+		Direct        rawDirect     `yaml:"direct"`
 	}
 	rawDirect struct {
-		Domains  []string `mapstructure:"domains"`
-		NextHop  string   `mapstructure:"next_hop"`
-		TLS      *string  `mapstructure:"tls"`
-		Envelope *string  `mapstructure:"envelope"`
+		Domains  []string `yaml:"domains"`
+		NextHop  string   `yaml:"next_hop"`
+		TLS      *string  `yaml:"tls"`
+		Envelope *string  `yaml:"envelope"`
 	}
 	// rawTenants is all of a file of tenants_dir, and the end of the main file.
 	rawTenants struct {
-		Tenants []rawTenant `mapstructure:"tenants"`
+		Tenants []rawTenant `yaml:"tenants"`
 	}
 
 	switchable string // empty: off
@@ -139,7 +142,7 @@ var (
 // it depends on platform.domain.
 func defaults() map[string]any {
 	return map[string]any{
-		"listen":                 []string{"unix:/var/spool/postfix/onbehalf/milter.sock"},
+		"listen":                 []any{"unix:/var/spool/postfix/onbehalf/milter.sock"},
 		"socketmap":              DefaultSocketmap.String(),
 		"admin":                  DefaultAdmin.String(),
 		"state_dir":              "/var/lib/onbehalf",
@@ -151,14 +154,14 @@ func defaults() map[string]any {
 		"log.format":             "text",
 		"log.addresses":          true,
 		"signing.engine":         "auto",
-		"trust.networks":         []string{"127.0.0.0/8", "::1/128"},
+		"trust.networks":         []any{"127.0.0.0/8", "::1/128"},
 		"trust.authenticated":    true,
 		"trust.reinjected":       "as-received",
 		"policy.unknown_domain":  "rewrite",
 		"policy.unreadable_from": "reject",
 		"policy.rewrite_from":    "always",
 		"policy.keep_envelope":   true,
-		"policy.always_rewrite": []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com",
+		"policy.always_rewrite": []any{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com",
 			"live.com", "yahoo.com", "icloud.com", "aol.com"},
 		"policy.unbound_logins": "allow",
 		"policy.mode":           "enforce",
@@ -171,40 +174,31 @@ func defaults() map[string]any {
 		"dns.pending_every":     "5m",
 		"dns.active_every":      "1h",
 		"dns.demote_after":      "1h",
+		"history.keep":          "400d",
 	}
 }
 
-// fill takes the list of tenants out of values that the schema has checked. It is
-// viper's work done by hand, for mapstructure takes ten times as long, which counts
-// for thousands of tenants; and viper has nothing to lay over them.
-func (r *rawTenants) fill(s *schema, values map[string]any) {
+// tenantsOf takes the list of tenants out of values that the schema has checked: viper has nothing
+// to lay over thousands of them.
+func tenantsOf(s *schema, values map[string]any) []rawTenant {
+	var all []rawTenant
 	if tenants, found := values["tenants"]; found {
-		s.keys["tenants"].fill(reflect.ValueOf(&r.Tenants).Elem(), tenants)
+		s.keys["tenants"].fill(reflect.ValueOf(&all).Elem(), tenants)
 		delete(values, "tenants")
 	}
+	return all
 }
 
-// decode lays defaults, a file and the environment over each other, and fills
-// a raw type with the result. It takes a new viper each time: an old one remembers keys that
-// the file has lost. The schemas have been checked, so an error here is a bug.
-func decode(into any, defaults, file, env map[string]any) error {
+// layered lays defaults, a file and the environment over each other. It takes a new viper each
+// time: an old one remembers keys that the file has lost.
+func layered(file, env map[string]any) map[string]any {
 	v := viper.New()
-	for key, value := range defaults {
+	for key, value := range defaults() {
 		v.SetDefault(key, value)
 	}
-	if err := v.MergeConfigMap(file); err != nil {
-		return err
-	}
+	v.MergeConfigMap(file) // always nil
 	for key, value := range env {
 		v.Set(key, value)
 	}
-	return v.UnmarshalExact(into, strictly)
-}
-
-// strictly turns off what viper does unasked: it would make 8 of 010, 30 ns of 30
-// and a list of a text with commas.
-func strictly(c *mapstructure.DecoderConfig) {
-	c.WeaklyTypedInput = false
-	c.DecodeHook = nil
-	c.MatchName = func(key, field string) bool { return key == field }
+	return v.AllSettings()
 }

@@ -65,7 +65,7 @@ func schemaOfRecord(t reflect.Type) *schema {
 			s.order = append(s.order, inner.order...)
 			continue
 		}
-		key := field.Tag.Get("mapstructure")
+		key := field.Tag.Get("yaml")
 		s.keys[key] = schemaOf(field.Type)
 		s.order = append(s.order, key)
 	}

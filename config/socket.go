@@ -37,19 +37,16 @@ func (s Socket) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSocketPath is what sun_path of unix(7) holds, without the final NUL.
 const maxSocketPath = 107
 
-// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT. The error says what
-// to write.
-func ParseSocket(folder, s string) (Socket, error) { return (&loader{folder: folder}).parseSocket(s) }
-
-// parseSocket reads unix:PATH or inet:HOST:PORT, with brackets around an IPv6 address.
-func (l *loader) parseSocket(s string) (Socket, error) {
+// ParseSocket reads unix:PATH, a relative one from a folder, or inet:HOST:PORT, with brackets around
+// an IPv6 address. The error says what to write.
+func ParseSocket(folder, s string) (Socket, error) {
 	family, rest, _ := strings.Cut(s, ":")
 	switch {
 	case !quotable(s):
 	case family == "unix" && rest != "":
 		path := rest
 		if !filepath.IsAbs(path) {
-			path = filepath.Join(l.folder, path)
+			path = filepath.Join(folder, path)
 		}
 		if len(path) > maxSocketPath {
 			return Socket{}, remedy.New("choose a shorter one", "its path has %d bytes, the system allows %d", len(path), maxSocketPath)
@@ -89,17 +86,10 @@ func parseHost(host string, bracketed bool) (string, error) {
 		return addr.String(), nil
 	}
 	name, err := message.ParseDomain(host)
-	if err != nil || bracketed || looksLikeIP(host) || !quotable(host) {
+	if err != nil || bracketed || name.IsNumeric() || !quotable(host) {
 		return "", remedy.New("write an IP address or a host name", "%s is neither an address nor a host name", Quoted(host))
 	}
 	return name.String(), nil
-}
-
-// looksLikeIP distinguishes a mistyped IPv4 address from a host name: no top-level domain
-// is all digits.
-func looksLikeIP(host string) bool {
-	last := host[strings.LastIndex(host, ".")+1:]
-	return strings.Trim(last, "0123456789") == ""
 }
 
 // sockets takes the three keys that name sockets.
@@ -140,9 +130,9 @@ func isLoopback(hostPort string) bool {
 }
 
 func (l *loader) socket(d *document, path, text string, taken map[Socket]string) Socket {
-	s, err := l.parseSocket(text)
+	s, err := ParseSocket(l.folder, text)
 	if err != nil {
-		d.failBy(path, err, "write unix:/PATH or inet:HOST:PORT")
+		d.failBy(path, err, "")
 		return Socket{}
 	}
 	if other := taken[s]; other != "" {

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+
 	"onbehalf/message"
 	"onbehalf/tenant"
 )
@@ -9,22 +11,16 @@ import (
 // tenant takes one tenant by itself.
 func (l *loader) tenant(e *entry) {
 	d, raw := e.doc, e.raw
-	t := &tenant.Tenant{ID: raw.ID, Name: d.displayName(e.path+".name", raw.Name)}
+	t := &tenant.Tenant{ID: raw.ID, Name: cmp.Or(d.displayName(e.path+".name", raw.Name), raw.ID)}
 	e.tenant = t
-	if t.Name == "" {
-		t.Name = t.ID
-	}
 	l.checkID(e)
-	t.Domains = d.patterns(e.path+".domains", raw.Domains)
+	t.Domains, e.places = d.patterns(e.path+".domains", raw.Domains)
 	if len(raw.Domains) == 0 {
 		d.fail(e.path+".domains", "names no domain", "write the domains that the tenant sends from")
 	}
 	e.warnOfProviders()
 	l.warnOfReplies(e)
-	t.Authorization = tenant.Auto
-	if raw.Authorization != nil {
-		t.Authorization = choice(d, e.path+".authorization", *raw.Authorization, tenant.Auto, tenant.Authorized, tenant.Unauthorized)
-	}
+	t.Authorization = choice(d, e.path+".authorization", or(raw.Authorization, "auto"), tenant.Auto, tenant.Authorized, tenant.Unauthorized)
 	t.Submitters = d.submitters(e.path+".submitters", raw.Submitters, l.config.Platform.Trust)
 	t.Policy = e.override(l.config.Platform.Policy)
 	l.checkSigned(e)
@@ -49,10 +45,9 @@ func (l *loader) warnOfReplies(e *entry) {
 	if !l.config.Platform.From.Holds("reply") {
 		return
 	}
-	for i, text := range e.raw.Domains {
-		pattern, err := tenant.ParsePattern(text)
-		if size := len(pattern.Domain.String()); err == nil && size >= longDomain {
-			e.doc.warn(index(e.path+".domains", i),
+	for i, pattern := range e.tenant.Domains {
+		if size := len(pattern.Domain.String()); size >= longDomain {
+			e.doc.warn(e.domainPath(i),
 				fmt.Sprintf("has %d bytes, so {reply} in platform.from has room for %d bytes before the @; for longer addresses From is noreply@%s, and only Reply-To reaches the author",
 					size, max(0, replyRoom-size), l.config.Platform.FromDomain.Unicode()),
 				"expect replies to From to bounce where a program ignores Reply-To, or use a shorter domain")

@@ -63,16 +63,12 @@ func TenantsFiles(folder string) (read, ignored []string, err error) {
 // tenantsFiles adds the files of tenants_dir, in the order of their names.
 func (l *loader) tenantsFiles(read, ignored []string) []*document {
 	var files []*document
-	isRead := make(map[string]bool, len(read))
-	for _, path := range read {
-		isRead[path] = true
-	}
 	for _, path := range slices.Sorted(slices.Values(slices.Concat(read, ignored))) {
 		file := l.document(path)
-		if !isRead[path] {
-			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or remove it")
-		} else {
+		if _, is := slices.BinarySearch(ignored, path); !is {
 			files = append(files, file)
+		} else {
+			file.warn("", "is not read, because its name does not end in .yaml", "rename it, or remove it")
 		}
 	}
 	return files
@@ -105,11 +101,10 @@ func (d *document) readTenants(s *schema) []*entry {
 	}
 	file, _ := s.read(d, "", d.root)
 	values, _ := file.(map[string]any)
-	var raw rawTenants
-	raw.fill(s, values)
+	tenants := tenantsOf(s, values)
 	if !d.has("tenants") {
 		d.fail("tenants", "is missing", "write `tenants:` and the list of tenants below it")
 	}
 	d.freeTree()
-	return entries(d, raw.Tenants)
+	return entries(d, tenants)
 }

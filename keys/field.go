@@ -27,19 +27,13 @@ func newFolded() folded { return folded{make([]byte, 0, 1024), len(fieldName) + 
 // tag appends a tag (RFC 6376 section 3.2), on a new line if the last one has no room.
 func (f *folded) tag(name, value string) {
 	f.breakBefore(1 + len(name) + 1 + len(value) + 1)
-	f.put(" ")
-	f.put(name)
-	f.put("=")
-	f.put(value)
-	f.put(";")
+	f.put(" ", name, "=", value, ";")
 }
 
 // list appends a tag whose value may have folds after each colon (section 3.5, h=).
 func (f *folded) list(name string, items []string) {
 	f.breakBefore(maxColumns)
-	f.put(" ")
-	f.put(name)
-	f.put("=")
+	f.put(" ", name, "=")
 	for i, item := range items {
 		if f.column+len(item)+1 > maxColumns {
 			f.line()
@@ -73,9 +67,11 @@ func (f *folded) fill(signature []byte) {
 	}
 }
 
-func (f *folded) put(s string) {
-	f.text = append(f.text, s...)
-	f.column += len(s)
+func (f *folded) put(texts ...string) {
+	for _, s := range texts {
+		f.text = append(f.text, s...)
+		f.column += len(s)
+	}
 }
 
 func (f *folded) line() {

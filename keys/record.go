@@ -44,16 +44,16 @@ func ZoneLine(id tenant.Identity, record string) string {
 // TXT returns a text as a master file has the data of a TXT record. One too long for one
 // string goes on over several lines in parentheses.
 func TXT(text string) string {
-	strs := txtStrings(text)
+	strs := Strings(text)
 	if len(strs) > 1 {
 		return "( " + strings.Join(strs, "\n\t") + " )"
 	}
 	return strs[0]
 }
 
-// txtStrings cuts a text into quoted character-strings of at most 255 octets each
+// Strings cuts a text into quoted character-strings of at most 255 octets each
 // (RFC 1035 section 3.3); at least one.
-func txtStrings(text string) []string {
+func Strings(text string) []string {
 	const longest = 255
 	var strs []string
 	for len(text) > longest {

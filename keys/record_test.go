@@ -64,7 +64,7 @@ func TestZoneLine(t *testing.T) {
 	}
 	for _, size := range []int{0, 1, 254, 255, 256, 510, 511, 1020} {
 		text := strings.Repeat(`"`, size)
-		strs := txtStrings(text)
+		strs := Strings(text)
 		if want := max(1, (size+254)/255); len(strs) != want {
 			t.Errorf("%d octets in %d strings, want %d", size, len(strs), want)
 		}

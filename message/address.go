@@ -56,7 +56,7 @@ func cutLocal(s string) (local, rest string, err error) {
 	if strings.HasPrefix(s, `"`) {
 		local, rest, err = cutQuoted(s)
 	} else {
-		end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && !isAtext(r) })
+		end := strings.IndexFunc(s, endsAtom)
 		if end < 0 {
 			end = len(s)
 		}
@@ -67,7 +67,7 @@ func cutLocal(s string) (local, rest string, err error) {
 		return "", "", err
 	case local == "":
 		return "", "", fmt.Errorf("%q is not an address: no local part", clip(s))
-	case len(local) > maxLocal || len(QuoteLocal(local)) > maxLocal:
+	case len(QuoteLocal(local)) > maxLocal:
 		return "", "", fmt.Errorf("local part is longer than %d bytes", maxLocal)
 	case !utf8.ValidString(local):
 		return "", "", errors.New("local part is neither ASCII nor UTF-8")
@@ -96,15 +96,12 @@ func cutQuoted(s string) (text, rest string, err error) {
 	return "", "", errors.New("quoted string is not closed")
 }
 
-// isAtext is atext of RFC 5322 section 3.2.3, widened by RFC 6532 section 3.2.
-// An octet that is not UTF-8 arrives here as utf8.RuneError and counts: raw
-// Latin-1 in a display name is read, in an address cutLocal refuses it.
-func isAtext(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r >= 0x80:
-		return true
-	}
-	return r > 0 && strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
+// endsAtom reports whether a character can be no part of an atom, or of several with dots between:
+// it is neither a dot nor atext of RFC 5322 section 3.2.3, widened by RFC 6532 section 3.2. An octet
+// that is not UTF-8 arrives here as utf8.RuneError and ends none: raw Latin-1 in a display name is
+// read, in an address cutLocal refuses it.
+func endsAtom(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune(specials+`"(`, r)
 }
 
 // IsZero reports whether there is no address.
@@ -142,7 +139,7 @@ func isDotAtom(s string) bool {
 	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
 		return false
 	}
-	return strings.IndexFunc(s, func(r rune) bool { return r != '.' && !isAtext(r) }) < 0
+	return strings.IndexFunc(s, endsAtom) < 0
 }
 
 func quote(s string) string {

@@ -18,6 +18,9 @@ func TestParseAddress(t *testing.T) {
 	}{
 		{"plain", "academy@example.org", "academy", "academy@example.org", ""},
 		{"case is kept on the left only", "AcAdemy@EXAMPLE.org", "AcAdemy", "AcAdemy@example.org", ""},
+		{"the ends of each kind of letter", "azAZ09@example.org", "azAZ09", "azAZ09@example.org", ""},
+		{"DEL", "a\x7f@example.org", "", "", "no @"},
+		{"control character first", "\"\x01a\"@example.org", "", "", "control character"},
 		{"every atext", "!#$%&'*+-/=?^_`{|}~@example.org", "!#$%&'*+-/=?^_`{|}~", "!#$%&'*+-/=?^_`{|}~@example.org", ""},
 		{"needless quotes", `"academy"@example.org`, "academy", "academy@example.org", ""},
 		{"blank in quotes", `"a b"@example.org`, "a b", `"a b"@example.org`, ""},

@@ -15,7 +15,7 @@ package message
 func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool) {
 	end := index(tokens, '<')
 	if end < 0 {
-		if before, spec, _ := cutBare(tokens); spec != nil && !isCompletion(spec, adds) {
+		if before, spec, _ := cutBare(tokens); !isCompletion(spec, adds) {
 			end = len(before)
 		}
 	}
@@ -27,8 +27,8 @@ func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool)
 	for i := 0; i < end; i++ {
 		t := tokens[i]
 		switch {
-		case i+2 < end && isCompletion(tokens[i:i+3], adds):
-			words = append(words, token{atom, t.text, t.blank})
+		case isCompletion(tokens[i:end], adds):
+			words = append(words, token{kind: atom, text: t.text, blank: t.blank})
 			afterWord = true
 			i += 2
 			continue
@@ -46,8 +46,8 @@ func uncompleted(tokens []token, adds func(Domain) bool) (name []token, ok bool)
 }
 
 func anyCompletion(tokens []token, adds func(Domain) bool) bool {
-	for i := range max(0, len(tokens)-2) {
-		if isCompletion(tokens[i:i+3], adds) {
+	for i := range tokens {
+		if isCompletion(tokens[i:], adds) {
 			return true
 		}
 	}
@@ -56,15 +56,14 @@ func anyCompletion(tokens []token, adds func(Domain) bool) bool {
 
 // separatesWords reports whether a comma before the rest of the name was added too.
 func separatesWords(rest []token, adds func(Domain) bool) bool {
-	return len(rest) == 0 || len(rest) >= 3 && isCompletion(rest[:3], adds)
+	return len(rest) == 0 || isCompletion(rest, adds)
 }
 
-// isCompletion reports whether three tokens are a bare word at a domain that completion
-// adds.
+// isCompletion reports whether tokens begin with a bare word at a domain that completion adds.
 func isCompletion(t []token, adds func(Domain) bool) bool {
-	if len(t) != 3 || t[0].kind != atom && t[0].kind != quoted || t[1].kind != '@' || t[1].blank || t[2].kind != atom || t[2].blank {
+	if len(t) < 3 || t[0].kind != atom && t[0].kind != quoted || t[1].kind != '@' || t[1].blank || t[2].kind != atom || t[2].blank {
 		return false
 	}
-	domain, err := ParseHost(t[2].text)
-	return err == nil && adds(domain)
+	domain, _ := ParseHost(t[2].text) // the zero Domain is none that completion adds
+	return adds(domain)
 }

@@ -2,6 +2,7 @@ package message
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,10 +12,7 @@ var months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "s
 // a time of day, by RFC 5322 section 3.3 or as older programs write them (its section 4.3,
 // and the order of asctime).
 func IsDate(value string) bool {
-	text := strings.ToLower(unfold(value))
-	if open := strings.IndexByte(text, '('); open >= 0 {
-		text = text[:open] // the name of the zone
-	}
+	text, _, _ := strings.Cut(strings.ToLower(unfold(value)), "(") // the name of the zone
 	var day, month, year, clock bool
 	words := 0
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t,-", r) }) {
@@ -50,16 +48,12 @@ func isClock(word string) bool {
 	return parts >= 2
 }
 
-// number reads a number without a sign, of at most four digits.
-func number(word string) (n int, ok bool) {
-	if word == "" || len(word) > 4 {
+// number reads a number without a sign. Errors of strconv are made for each word that is none, so
+// those are not asked for.
+func number(word string) (int, bool) {
+	if strings.Trim(word, "0123456789") != "" {
 		return 0, false
 	}
-	for i := range len(word) {
-		if word[i] < '0' || word[i] > '9' {
-			return 0, false
-		}
-		n = 10*n + int(word[i]-'0')
-	}
-	return n, true
+	n, err := strconv.Atoi(word)
+	return n, err == nil
 }

@@ -14,10 +14,10 @@
 // values to decide with: Domain and Address, in one canonical form each.
 //
 //	message.go      Message, Envelope, Submitter, Path
-//	domain.go       Domain; name.go: names in DNS that are no domains; lookalike.go: other spellings
+//	domain.go       Domain; name.go: those at which records stand; lookalike.go: other spellings
 //	address.go      Address
 //	header.go       Field and Header, read and folded; date.go: whether a Date can be read
-//	from.go         who the author is: lenient.go and completed.go read what is not standard
+//	from.go         who the author is: lenient.go (which has the tokens) and completed.go read what is not standard
 //	author.go       the author's address alone; hasaddress.go: whether a field has any address
 //	format.go       mailboxes, written; encodedword.go: names, decoded
 //	received.go     where a message came from; signedby.go: who has signed or checked it

@@ -44,7 +44,7 @@ func ParseDomain(s string) (Domain, error) {
 		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
 	}
 	ascii, err := toASCII.ToASCII(s)
-	if err != nil || !plainLDHOrACE(ascii) {
+	if err != nil || !lowerLDH(ascii) {
 		return Domain{}, fmt.Errorf("%q is not a domain name", clip(s))
 	}
 	d := Domain{ascii}
@@ -88,14 +88,17 @@ func ParseHost(s string) (Domain, error) {
 // more than four in UTF-8, nor less than one in an A-label. Punycode is quadratic.
 const maxSpelling = 4 * 253
 
-// plainLDH reports whether s is letters, digits and hyphens in labels of 1 to 63
-// octets, 253 in all (RFC 1035 section 2.3.1, RFC 1123 section 2.1), with no label
-// that claims to be an A-label. Those need the whole of IDNA; the rest do not.
+// plainLDH is lowerLDH for names with no label that claims to be an A-label. Those need the whole
+// of IDNA; the rest do not.
 func plainLDH(s string) bool {
-	return plainLDHOrACE(s) && !strings.HasPrefix(s, "xn--") && !strings.Contains(s, ".xn--")
+	return lowerLDH(s) && !strings.HasPrefix(s, "xn--") && !strings.Contains(s, ".xn--")
 }
 
-func plainLDHOrACE(s string) bool {
+// IsLDH reports whether s is letters, digits and hyphens in labels of 1 to 63 octets, 253 in all
+// (RFC 1035 section 2.3.1, RFC 1123 section 2.1), in any case. It may hold A-labels.
+func IsLDH(s string) bool { return isASCII(s) && lowerLDH(strings.ToLower(s)) }
+
+func lowerLDH(s string) bool {
 	if len(s) > 253 {
 		return false
 	}
@@ -117,15 +120,18 @@ func (d Domain) String() string { return d.name }
 
 // Unicode returns the U-label form, for people.
 func (d Domain) Unicode() string {
-	u, err := idna.Punycode.ToUnicode(d.name)
-	if err != nil {
-		return d.name
-	}
+	u, _ := idna.Punycode.ToUnicode(d.name) // what is no A-label stays as it is
 	return u
 }
 
 // IsZero reports whether there is no domain.
 func (d Domain) IsZero() bool { return d.name == "" }
+
+// IsNumeric reports whether the last label is all digits, as no top-level domain is: a mistyped
+// IPv4 address.
+func (d Domain) IsNumeric() bool {
+	return strings.Trim(d.name[strings.LastIndexByte(d.name, '.')+1:], "0123456789") == ""
+}
 
 // Within reports whether d is the other domain or lies below it.
 func (d Domain) Within(other Domain) bool {

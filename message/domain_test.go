@@ -223,3 +223,23 @@ func TestParseHost(t *testing.T) {
 		}
 	}
 }
+
+func TestIsLDH(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	for s, want := range map[string]bool{
+		"a": true, "Z9-z.xn--mnchen-3ya.0": true, label: true, label + "a": false, "": false, "a..b": false, "-a": false, "a-": false,
+		"a_b": false, "a{b": false, "münchen": false, "\u212aelvin": false, strings.Repeat(label+".", 4): false,
+	} {
+		if message.IsLDH(s) != want {
+			t.Errorf("%q: %v", s, !want)
+		}
+	}
+}
+
+func TestIsNumeric(t *testing.T) {
+	for s, want := range map[string]bool{"192.0.2.1": true, "192.0.2.300": true, "1": true, "a.1": true, "1.a": false, "a.1b": false} {
+		if domain(t, s).IsNumeric() != want {
+			t.Errorf("%s: %v", s, !want)
+		}
+	}
+}

@@ -66,12 +66,12 @@ func NewStatusReader(h Header) *StatusReader {
 
 // enter takes the content type of the message, or of a part.
 func (r *StatusReader) enter(contentType string) {
-	kind := strings.ToLower(contentType)
+	kind := strings.ToLower(strings.TrimSpace(contentType))
 	switch {
-	case isDeliveryStatus(kind):
+	case strings.HasPrefix(kind, "message/delivery-status"), strings.HasPrefix(kind, "message/global-delivery-status"): // RFC 6533
 		r.where = statuses
-	case !strings.HasPrefix(strings.TrimSpace(kind), "multipart/"), len(r.boundaries) >= maxNested:
-	case strings.HasPrefix(strings.TrimSpace(kind), "multipart/report") && strings.Contains(kind, "report-type") && !strings.Contains(kind, "delivery-status"):
+	case !strings.HasPrefix(kind, "multipart/"), len(r.boundaries) >= maxNested:
+	case strings.HasPrefix(kind, "multipart/report") && strings.Contains(kind, "report-type") && !strings.Contains(kind, "delivery-status"):
 	default:
 		if boundary := boundaryOf(contentType); boundary != "" {
 			r.boundaries = append(r.boundaries, boundary)
@@ -107,7 +107,7 @@ func boundaryOf(value string) string {
 // Write takes octets of the body in pieces of any size. It never fails.
 func (r *StatusReader) Write(p []byte) (int, error) {
 	n := len(p)
-	for r.reads() && len(p) > 0 {
+	for r.reads() {
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
 			r.keep(p)
@@ -146,7 +146,7 @@ func (r *StatusReader) take(line string) {
 		if r.head = line; line == "" && r.where == partHead {
 			r.where = outside
 		}
-	case r.where == statuses && line == "":
+	case line == "":
 		r.finish()
 	case r.where == statuses:
 		r.note(line)
@@ -183,13 +183,6 @@ func (r *StatusReader) isBoundary(line string) bool {
 		return true
 	}
 	return false
-}
-
-// isDeliveryStatus reports whether a content type is that of reports, in ASCII or for SMTPUTF8 (RFC
-// 6533).
-func isDeliveryStatus(value string) bool {
-	value = strings.ToLower(strings.TrimSpace(value))
-	return strings.HasPrefix(value, "message/delivery-status") || strings.HasPrefix(value, "message/global-delivery-status")
 }
 
 // note takes a field of a report. A recipient is "rfc822; a@example.org".

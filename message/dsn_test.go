@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,16 @@ const (
 	reportOfB  = " multipart/report; report-type=delivery-status; boundary=b"
 	statusPart = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n"
 )
+
+// nested is a report of boundary b in so many multiparts, the outermost of boundary 1.
+func nested(depth int, report string) string {
+	kind := "multipart/report; boundary=b"
+	for ; depth > 0; depth-- {
+		report = fmt.Sprintf("--%d\nContent-Type: %s\n\n%s--%d--\n", depth, kind, report, depth)
+		kind = fmt.Sprintf("multipart/mixed; boundary=%d", depth)
+	}
+	return report
+}
 
 func TestStatusReader(t *testing.T) {
 	all := statusPart + "Action: failed\nStatus: 5.1.1\nOriginal-Recipient: rfc822;a@x.example\n\n--b--\n"
@@ -65,7 +76,13 @@ func TestStatusReader(t *testing.T) {
 		{"folded type of the part", reportOfB, strings.ReplaceAll(all, "Content-Type: message", "X: y\nContent-Type:\n message"), []message.Report{failed}},
 		{"status alone", " message/delivery-status", "Reporting-MTA: dns; mx.example\n\nAction: failed\nStatus: 5.1.1\nFinal-Recipient: rfc822;a@x.example\n", []message.Report{failed}},
 		{"in a message inside", " multipart/mixed; boundary=o", "--o\nContent-Type: message/rfc822\n\nContent-Type: multipart/report; boundary=b\n\n" + all + "--o--\n", nil},
+		{"type of the part folded by a tab", reportOfB, strings.ReplaceAll(all, "Content-Type: message", "Content-Type:\n\tmessage"), []message.Report{failed}},
+		{"mixed with a type of report", " multipart/mixed; report-type=x; boundary=b", all, []message.Report{failed}},
+		{"as deep as is looked", " multipart/mixed; boundary=1", nested(4, all), []message.Report{failed}},
+		{"deeper", " multipart/mixed; boundary=1", nested(5, all), nil},
 		{"text", " text/plain", all, nil},
+		{"text with a boundary", " text/plain; boundary=b", all, nil},
+		{"empty boundary before another word", " multipart/mixed; boundary=; x=b", strings.ReplaceAll(all, "--b", "--; x=b"), nil},
 		{"another report", " multipart/report; report-type=disposition-notification; boundary=b", all, nil},
 		{"no boundary", " multipart/report; report-type=delivery-status", all, nil},
 		{"empty boundary", " multipart/report; report-type=delivery-status; boundary=", all, nil},

@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/base64"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -57,8 +58,8 @@ func decodeWords(s string) string {
 // s where nothing else ends it.
 func cutEncodedWord(s string) (word encodedWord, rest string, found bool) {
 	body, marked := strings.CutPrefix(s, "=?")
-	label, body, found := strings.Cut(body, "?")
-	if !marked || !found || len(body) < 2 || body[1] != '?' || strings.ContainsAny(label, " \t=<>") {
+	label, body, _ := strings.Cut(body, "?")
+	if !marked || len(body) < 2 || body[1] != '?' || strings.ContainsAny(label, " \t=<>") {
 		return encodedWord{}, s, false
 	}
 	switch body[0] {
@@ -130,10 +131,7 @@ func decodeBase64(text string) []byte {
 	if len(text)%4 == 1 {
 		text = text[:len(text)-1]
 	}
-	octets, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil { // cannot be: nothing but base64 is left
-		return nil
-	}
+	octets, _ := base64.RawStdEncoding.DecodeString(text) // nothing but base64 is left
 	return octets
 }
 
@@ -150,14 +148,8 @@ func toUTF8(octets []byte, label string) string {
 	if err != nil {
 		return ""
 	}
-	var b strings.Builder
-	buffer := make([]byte, 512)
-	for err == nil {
-		var n int
-		n, err = reader.Read(buffer)
-		b.Write(buffer[:n])
-	}
-	text := strings.ToValidUTF8(b.String(), "\uFFFD")
+	decoded, _ := io.ReadAll(reader) // up to what is broken
+	text := strings.ToValidUTF8(string(decoded), "\uFFFD")
 	if strings.Contains(text, "\uFFFD") && utf8.Valid(octets) && !isASCII(string(octets)) {
 		return string(octets)
 	}
@@ -169,10 +161,7 @@ func decodeRaw(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	decoded, err := charmap.Windows1252.NewDecoder().String(s)
-	if err != nil { // cannot be: each octet is a character
-		return ""
-	}
+	decoded, _ := charmap.Windows1252.NewDecoder().String(s) // each octet is a character
 	return decoded
 }
 
@@ -184,9 +173,9 @@ func repairUTF8(octets []byte) string {
 	}
 	latin := true
 	for rest := octets; len(rest) > 0 && latin; {
-		r, size := utf8.DecodeRune(rest)
+		_, size := utf8.DecodeRune(rest)
 		c := rest[0]
-		latin = c < 0x80 || r == utf8.RuneError && size == 1 && 0xc0 <= c && c < 0xfe
+		latin = c < 0x80 || size == 1 && 0xc0 <= c && c < 0xfe
 		rest = rest[size:]
 	}
 	if latin {

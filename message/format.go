@@ -34,7 +34,7 @@ type valueWriter struct {
 }
 
 func (w *valueWriter) word(s string) {
-	if w.column+1+len(s) > 78 && w.column > 1 {
+	if w.column+1+len(s) > 78 {
 		w.b.WriteString("\r\n")
 		w.column = 0
 	}

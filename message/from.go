@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,7 +68,8 @@ func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
 			return Author{Mailboxes: []Mailbox{mailbox}, Repaired: true}, nil
 		}
 	}
-	mailboxes, err := parseMailboxList(text)
+	exact := reader{tokens}
+	mailboxes, err := exact.list()
 	if err == nil && !slices.ContainsFunc(mailboxes, Mailbox.isLink) {
 		return Author{Mailboxes: mailboxes}, nil
 	}
@@ -87,154 +89,105 @@ func (m Mailbox) isLink() bool { return withoutScheme(m.Address.Local) != m.Addr
 // back from X-Original-From is as unreadable as the first time.
 func isPicture(r rune) bool { return '\u2400' <= r && r <= '\u2421' }
 
-// parseMailboxList reads mailbox *("," mailbox).
-func parseMailboxList(text string) ([]Mailbox, error) {
-	p := parser{text}
+// reader reads mailboxes as they should be written; each method takes what it reads from the front.
+type reader struct{ tokens []token }
+
+// list reads mailbox *("," mailbox).
+func (r *reader) list() ([]Mailbox, error) {
 	var list []Mailbox
 	for {
-		mailbox, err := p.mailbox()
+		mailbox, err := r.mailbox()
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, mailbox)
-		if p.rest == "" {
+		if len(r.tokens) == 0 {
 			return list, nil
 		}
-		if !p.skip(',') {
-			return nil, fmt.Errorf("there is text after the address: %q", clip(p.rest))
+		if !r.skip(',') {
+			return nil, fmt.Errorf("there is text after the address: %q", clip(r.rest()))
 		}
 	}
 }
-
-// parser walks over a field value; each method takes what it reads from rest.
-type parser struct{ rest string }
 
 // mailbox reads name-addr or addr-spec (RFC 5322 section 3.4).
-func (p *parser) mailbox() (Mailbox, error) {
-	if _, err := p.cfws(); err != nil {
-		return Mailbox{}, err
+func (r *reader) mailbox() (Mailbox, error) {
+	r.comments()
+	if address, err := r.addrSpec(r.rest()); err == nil {
+		return Mailbox{decodeWords(r.comments()), address}, nil
 	}
-	if address, rest, err := cutAddrSpec(p.rest); err == nil {
-		p.rest = rest
-		comment, err := p.cfws()
-		return Mailbox{decodeWords(comment), address}, err
+	name, text := r.phrase(), r.rest()
+	if !r.skip('<') {
+		return Mailbox{}, fmt.Errorf("no address in angle brackets where %q is", clip(text))
 	}
-	name, err := p.phrase()
+	address, err := r.addrSpec(text[1:])
 	if err != nil {
 		return Mailbox{}, err
 	}
-	if !p.skip('<') {
-		return Mailbox{}, fmt.Errorf("no address in angle brackets where %q is", clip(p.rest))
-	}
-	address, rest, err := cutAddrSpec(p.rest)
-	if err != nil {
-		return Mailbox{}, err
-	}
-	p.rest = rest
-	if !p.skip('>') {
+	if len(r.tokens) == 0 || r.tokens[0].blank || !r.skip('>') {
 		return Mailbox{}, errors.New("the angle bracket is not closed after the address")
 	}
-	comment, err := p.cfws()
-	if name == "" {
-		name = comment
-	}
-	return Mailbox{decodeWords(name), address}, err
+	return Mailbox{decodeWords(cmp.Or(name, r.comments())), address}, nil
 }
 
-// phrase reads the words of a display name: atoms, quoted strings and dots, with
+// phrase takes the words of a display name: atoms, which may hold dots, and quoted strings, with
 // comments passed over.
-func (p *parser) phrase() (string, error) {
+func (r *reader) phrase() string {
 	var words []string
-	for {
-		if _, err := p.cfws(); err != nil {
-			return "", err
-		}
-		end := strings.IndexFunc(p.rest, func(r rune) bool { return r != '.' && !isAtext(r) })
-		switch {
-		case strings.HasPrefix(p.rest, `"`):
-			text, rest, err := cutQuoted(p.rest)
-			if err != nil {
-				return "", err
-			}
-			words, p.rest = append(words, text), rest
-		case end == 0, p.rest == "":
-			return strings.Join(words, " "), nil
-		case end < 0:
-			words, p.rest = append(words, p.rest), ""
+	for ; len(r.tokens) > 0; r.tokens = r.tokens[1:] {
+		switch t := r.tokens[0]; t.kind {
+		case atom, quoted:
+			words = append(words, t.text)
+		case comment:
 		default:
-			words, p.rest = append(words, p.rest[:end]), p.rest[end:]
+			return strings.Join(words, " ")
 		}
 	}
+	return strings.Join(words, " ")
 }
 
-// cutAddrSpec takes an addr-spec from the start of s. The domain ends at the first
-// character that cannot belong to one.
-func cutAddrSpec(s string) (Address, string, error) {
-	local, rest, err := cutLocal(s)
+// addrSpec takes an addr-spec: text is the front, from where it must begin.
+func (r *reader) addrSpec(text string) (Address, error) {
+	local, rest, err := cutLocal(text)
 	if err != nil {
-		return Address{}, s, err
+		return Address{}, err
 	}
 	if !strings.HasPrefix(rest, "@") {
-		return Address{}, s, fmt.Errorf("no @ after %q", clip(local))
+		return Address{}, fmt.Errorf("no @ after %q", clip(local))
 	}
-	rest = rest[1:]
-	end := strings.IndexFunc(rest, func(r rune) bool { return r != '.' && !isAtext(r) })
-	if end < 0 {
-		end = len(rest)
+	name := "" // behind the tokens of the local part and the at sign
+	if len(r.tokens) > 2 && r.tokens[2].kind == atom && !r.tokens[2].blank {
+		name = r.tokens[2].text
 	}
-	domain, err := ParseHost(rest[:end])
+	domain, err := ParseHost(name)
 	if err != nil {
-		return Address{}, s, err
+		return Address{}, err
 	}
-	return Address{local, domain}, rest[end:], nil
+	r.tokens = r.tokens[3:]
+	return Address{local, domain}, nil
 }
 
-// skip takes one character and the white space and comments before it.
-func (p *parser) skip(c byte) bool {
-	if !strings.HasPrefix(p.rest, string(c)) {
-		return false
+// rest returns the text from the front on.
+func (r *reader) rest() string {
+	if len(r.tokens) == 0 {
+		return ""
 	}
-	p.rest = p.rest[1:]
-	return true
+	return r.tokens[0].rest
 }
 
-// cfws takes white space and comments (RFC 5322 section 3.2.2) and returns the text
-// of the last comment.
-func (p *parser) cfws() (comment string, err error) {
-	for {
-		p.rest = strings.TrimLeft(p.rest, " \t")
-		if !strings.HasPrefix(p.rest, "(") {
-			return comment, nil
-		}
-		if comment, err = p.comment(); err != nil {
-			return "", err
-		}
+// skip takes one character.
+func (r *reader) skip(c byte) bool {
+	found := len(r.tokens) > 0 && r.tokens[0].kind == c
+	if found {
+		r.tokens = r.tokens[1:]
 	}
+	return found
 }
 
-// comment takes one comment; comments nest, so we count instead of recursing.
-func (p *parser) comment() (string, error) {
-	var b strings.Builder
-	depth := 0
-	for i := 0; i < len(p.rest); i++ {
-		c := p.rest[i]
-		switch c {
-		case '(':
-			if depth++; depth == 1 {
-				continue
-			}
-		case ')':
-			if depth--; depth == 0 {
-				p.rest = p.rest[i+1:]
-				return strings.Trim(b.String(), " \t"), nil
-			}
-		case '\\':
-			if i++; i == len(p.rest) {
-				return "", errors.New("a comment is not closed")
-			}
-			c = p.rest[i]
-		}
-		b.WriteByte(c)
+// comments takes comments (RFC 5322 section 3.2.2) and returns the text of the last one.
+func (r *reader) comments() (last string) {
+	for len(r.tokens) > 0 && r.tokens[0].kind == comment {
+		last, r.tokens = r.tokens[0].text, r.tokens[1:]
 	}
-	return "", errors.New("a comment is not closed")
+	return last
 }

@@ -108,6 +108,7 @@ func TestParseFromMended(t *testing.T) {
 		{"group", "Friends: a@x.example, b@x.example;", ` <a@x.example>; <b@x.example>`},
 		{"group with brackets", "Friends: Ann <a@x.example>;", `Ann <a@x.example>`},
 		{"blanks in the brackets", "Ann < a@x.example >", `Ann <a@x.example>`},
+		{"blank before the closing bracket", "Ann <a@x.example >", `Ann <a@x.example>`},
 		{"blank before the at sign", "a @x.example", ` <a@x.example>`},
 		{"blank behind the at sign", "a@ x.example", ` <a@x.example>`},
 		{"blank in the domain", "<a@x. example>", ` <a@x.example>`},
@@ -130,6 +131,7 @@ func TestParseFromMended(t *testing.T) {
 		{"final semicolon", "Ann <a@x.example>;", `Ann <a@x.example>`},
 		{"leading comma in a list", ", a@x.example", ` <a@x.example>`},
 		{"a list, with blanks", "Ann < a@x.example >, b @ y.example", `Ann <a@x.example>; <b@y.example>`},
+		{"a list with a source route in it", "<@y.example,@z.example:a@x.example>, b@x.example", ` <a@x.example>; <b@x.example>`},
 		{"link", "Ann <mailto:a@x.example>", `Ann <a@x.example>`},
 		{"link alone", "mailto:a@x.example", ` <a@x.example>`},
 		{"link, as Postfix writes it", "<\"mailto:a\"@x.example>", ` <a@x.example>`},
@@ -169,6 +171,11 @@ func TestParseFromUnreadable(t *testing.T) {
 		{"open quote", `"Ann <a@x.example>`, "quoted string is not closed"},
 		{"open comment", "a@x.example (Ann", "comment is not closed"},
 		{"open comment at a backslash", `a@x.example (Ann\`, "comment is not closed"},
+		{"closing parenthesis first", ") Ann <a@x.example>", "no address in angle brackets"},
+		{"missing bracket, before a bare address", "< Ann a@x.example", "not an address"},
+		{"missing opening bracket, at the start", "> a@x.example", "no address in angle brackets"},
+		{"blank behind the at sign of a bare address", "Ann a@ x.example", "no address in angle brackets"},
+		{"blank before the at sign of a bare address", "Ann a @x.example", "no address in angle brackets"},
 		{"closing parenthesis", "Ann) <a@x.example>", "no address in angle brackets"},
 		{"text after", "Ann <a@x.example> Bob", "text after"},
 		{"text behind an address", "a@x.example Bob", "text after"},
@@ -197,7 +204,11 @@ func TestParseFromUnreadable(t *testing.T) {
 		{"bare CR", "Ann\r <a@x.example>", "control character"},
 		{"bare LF", "Ann\n <a@x.example>", "control character"},
 		{"line end without a fold", "Ann\r\nBcc: b@x.example", "control character"},
+		{"DEL", "Ann\x7f <a@x.example>", "control character"},
 		{"picture of a control character", "Ann\u240d <a@x.example>", "picture of a control character"},
+		{"the first picture", "Ann\u2400 <a@x.example>", "picture of a control character"},
+		{"the last picture", "Ann\u2421 <a@x.example>", "picture of a control character"},
+		{"quoted domain", `a@"x.example"`, "no address in angle brackets"},
 		{"local part too long", strings.Repeat("a", 513) + "@x.example", "no address in angle brackets"},
 	}
 	for _, test := range tests {
@@ -224,6 +235,9 @@ func TestParseCompletedFrom(t *testing.T) {
 		{"semicolon and colon", "A@mail.p.example;, B@mail.p.example:C <a@x.example>", "A; B: C <a@x.example>"},
 		{"comma before the brackets", "Doe@mail.p.example, <a@x.example>", "Doe <a@x.example>"},
 		{"comment", "Doe@mail.p.example, John (HR) <a@x.example>", "Doe, John (HR) <a@x.example>"},
+		{"comma that was there", `"A", van@mail.p.example, John <a@x.example>`, "A, van, John <a@x.example>"},
+		{"comment between words", "van@mail.p.example (x) Doe@mail.p.example, John <a@x.example>", "van (x) Doe, John <a@x.example>"},
+		{"comma first", ", Doe@mail.p.example, John <a@x.example>", ", Doe, John <a@x.example>"},
 		{"no brackets", "Academy@mail.p.example, a@x.example", "Academy <a@x.example>"},
 		{"words without brackets", "Academy@mail.p.example, of@mail.p.example, Arts@mail.p.example, a@x.example", "Academy of Arts <a@x.example>"},
 	}
@@ -236,6 +250,8 @@ func TestParseCompletedFrom(t *testing.T) {
 		})
 	}
 	for _, in := range []string{
+		"Doe @mail.p.example, John <a@x.example>", "Doe@ mail.p.example, John <a@x.example>", "(Doe)@mail.p.example, John <a@x.example>",
+		`Doe@"mail.p.example", John <a@x.example>`, "Doe:mail.p.example, John <a@x.example>", "Doe@mail.p.example. John <a@x.example>",
 		"root@mail.p.example", "Root <root@mail.p.example>", "a@mail.p.example, b@mail.p.example", "Ann <a@x.example>, root@mail.p.example",
 		"ceo@bank.example, Doe@mail.p.example, John <a@x.example>", "Doe@other.p.example, John <a@x.example>", "root@mail.p.example, A <a@x.example>, B <b@x.example>",
 	} {
@@ -279,6 +295,25 @@ func TestDecodeName(t *testing.T) {
 		"=?x-klingon?Q?abc?= Ann":                            " Ann",
 		"=?utf-8?X?abc?=":                                    "=?utf-8?X?abc?=",
 		"a =? b ?= c":                                        "a =? b ?= c",
+		"ab?Q?c":                                             "ab?Q?c",
+		"=?a?":                                               "=?a?",
+		"=?a?Q":                                              "=?a?Q",
+		"=?utf-8?Q?":                                         "",
+		"=?utf-8?Qx?abc?=":                                   "=?utf-8?Qx?abc?=",
+		"=?a b?Q?c?=":                                        "=?a b?Q?c?=",
+		"=?utf-8?Q?a?= =?utf-8?B?Yg==?=":                     "ab",
+		"=?utf-8?Q?=C3?= =?iso-8859-1?Q?=A9?=":               "Ã©",
+		"=?utf-8?B?QQ=?= =?utf-8?B?Qg==?=":                   "AB",
+		"=?utf-8?Q?a=4?= =?utf-8?Q?1?=":                      "a=41",
+		"=?utf-8?Q?a=4?=":                                    "a=4",
+		"=?utf-8?B?4p+o?=":                                   "⟨",
+		"=?utf-8?B?QUJ|D?=":                                  "ABC",
+		"=?utf-8?B?QUJ_D?=":                                  "ABC",
+		"=?gb2312?Q?a=FF?=":                                  "a\uFFFD",
+		"=?koi8-r?B?w4k=?=":                                  "ц┴",
+		"=?utf-8?Q?=EF=BF=BD=FC?=":                           "\uFFFD\uFFFD",
+		"=?utf-8?Q?=FEn?=":                                   "\uFFFDn",
+		"=?utf-8?Q?=C0n?=":                                   "Àn",
 	} {
 		got, err := message.ParseFrom(in + " <a@x.example>")
 		if err != nil || got.Mailboxes[0].Name != want {

@@ -13,6 +13,7 @@ type token struct {
 	kind  byte   // 'a' atom, 'q' quoted-string, 'c' comment; else the character itself
 	text  string // what it says, without quotes and parentheses
 	blank bool   // white space stands before it
+	rest  string // the field from here on
 }
 
 const (
@@ -32,21 +33,19 @@ func tokenize(text string) ([]token, error) {
 		if text = rest; text == "" {
 			return all, nil
 		}
-		t := token{kind: text[0], text: text[:1], blank: blank}
+		t := token{kind: text[0], text: text[:1], blank: blank, rest: text}
 		var err error
 		switch {
 		case t.kind == '"':
 			t.kind = quoted
 			t.text, text, err = cutQuoted(text)
 		case t.kind == '(':
-			p := parser{text}
 			t.kind = comment
-			t.text, err = p.comment()
-			text = p.rest
+			t.text, text, err = cutComment(text)
 		case strings.IndexByte(specials, t.kind) >= 0:
 			text = text[1:]
 		default:
-			end := strings.IndexAny(text, specials+"\"( \t")
+			end := strings.IndexFunc(text, endsAtom)
 			if end < 0 {
 				end = len(text)
 			}
@@ -57,6 +56,33 @@ func tokenize(text string) ([]token, error) {
 		}
 		all = append(all, t)
 	}
+}
+
+// cutComment takes a comment from the start of s and returns its text; comments nest, so we count
+// instead of recursing.
+func cutComment(s string) (text, rest string, err error) {
+	var b strings.Builder
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch c {
+		case '(':
+			if depth++; depth == 1 {
+				continue
+			}
+		case ')':
+			if depth--; depth == 0 {
+				return strings.Trim(b.String(), " \t"), s[i+1:], nil
+			}
+		case '\\':
+			if i++; i == len(s) {
+				return "", "", errors.New("a comment is not closed")
+			}
+			c = s[i]
+		}
+		b.WriteByte(c)
+	}
+	return "", "", errors.New("a comment is not closed")
 }
 
 func count(tokens []token, kind byte) (n int) {

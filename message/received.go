@@ -2,6 +2,7 @@ package message
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -78,10 +79,6 @@ func clientOf(words []string) netip.Addr {
 }
 
 func hasAuthenticated(words []string) bool {
-	for i, word := range words[:max(0, len(words)-1)] {
-		if strings.EqualFold(word, "with") {
-			return strings.HasSuffix(strings.ToUpper(words[i+1]), "A")
-		}
-	}
-	return false
+	i := slices.IndexFunc(words, func(word string) bool { return strings.EqualFold(word, "with") })
+	return 0 <= i && i < len(words)-1 && strings.HasSuffix(strings.ToUpper(words[i+1]), "A")
 }

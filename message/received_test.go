@@ -2,6 +2,7 @@ package message_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"onbehalf/message"
@@ -56,6 +57,9 @@ func TestIsDate(t *testing.T) {
 		"Mon Jun  1 09:00:00 2026": true, "Mon, 01 June 2026 09:00:00 +0200 (Mitteleuropäische Sommerzeit)": true, "Mon,\r\n 01 Jun 2026 09:00:00 +0200": true, "Mon, 01 Jun 2026 23:59:60 -0000": true,
 		"": false, " ": false, "now": false, "0": false, "Mon, 01 Jun 2026": false, "01 Jun 09:00:00 +0200": false, "2026-06-01": false, "Mon, 41 Jun 2026 09:00:00 +0200": false,
 		"Mon, 01 Foo 2026 09:00:00 +0200": false, "Mon, 01 Jun 2026 29:00:00 +0200": false, "%date%": false, "Mon, 01 Jun 2026 09 +0200": false,
+		"1 Jan AM 10:00": false, "Jan 2026 10:00": false, "0 Jan 2026 10:00": false, "32 Jan 2026 10:00": false, "31 Jan 2026 10:00": true, "005 Jan 2026 10:00": false,
+		"1 Jan 202 10:00": false, "1 Jan 20266 10:00": false, "1 2026 10:00": false, "2026 1 Jan 10:00": false, "1 Jan 2026 10:00 a:b": true, "1 Jan 2026 10:0x": false, "1 Jan 2026 010:00": false,
+		"1 Jan 2026 10:00:00:00": false, "1 Jan 2026 +9:00": false, "1 Jan 2026 10:00 a b c d e f": true, "1 Jan 2026 10:00 a b c d e f g": false, "(1 Jan 2026) 10:00": false,
 	} {
 		if got := message.IsDate(in); got != want {
 			t.Errorf("IsDate(%q) = %v", in, got)
@@ -67,6 +71,8 @@ func TestHoldsAddress(t *testing.T) {
 	for in, want := range map[string]bool{
 		"a@x.example": true, "Ann <a@x.example>": true, "Ann <a @ x.example>": true, "Help: a@x.example, b@x.example;": true, "Ann <>, b@x.example": true,
 		`"a b"@x.example`: true, "a@[192.0.2.1]": true, "(c) a (c) @x.example": true, "none, or a@x.example": true,
+		"a@(c)x.example": true, "=?x@x.example": true, "x?=@x.example": true, `"=?utf-8?Q??="@x.example`: true, "a@x.example (": true, strings.Repeat("x", 40_000) + "@": true,
+		"<@x.example>": false, "<a@>": false, "..@x.example": false, `""@x.example`: false,
 		"": false, "<>": false, `"" <>`: false, `""`: false, ",": false, "none": false, "Nobody:;": false, "=?utf-8?Q??=": false, "=?utf-8?Q??= <>": false, "(a@x.example)": false,
 		`"a@x.example" <>`: false, "<@>": false, "a@": false, "@x.example": false, " \r\n ": false, "<> , <>": false, ";": false, "@": false, "none@mail.p.example": false, "no@mail.p.example, reply@mail.p.example": false, "=?utf-8?Q??=@p.example": false, "none@mail.p.example, a@p.example": true, `"a@x.example"`: false,
 	} {

@@ -258,6 +258,9 @@ func (t *transaction) count() {
 	default:
 		counts.Kept.Add(1)
 	}
+	if t.plan.Tenant != "" && t.plan.Action != rewrite.Forward && (t.result == done || t.result == passed) {
+		t.server.Mail(t.plan.Tenant)
+	}
 	if t.result != done {
 		return
 	}

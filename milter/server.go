@@ -39,7 +39,9 @@ type Server struct {
 	// Besides returns the other times that it may be, on a host whose clock has jumped.
 	Besides func() []time.Time // nil: no other
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
-	Seen   func(message.Domain) // nil: not called
+	Seen func(message.Domain) // nil: not called
+	// Mail is called with the id of the tenant whose mail a message was that has left, and must not wait.
+	Mail   func(tenant string) // nil: not called
 	Limits Limits
 	Counts Counts
 
@@ -91,6 +93,9 @@ func (s *Server) init() {
 	}
 	if s.Seen == nil {
 		s.Seen = func(message.Domain) {}
+	}
+	if s.Mail == nil {
+		s.Mail = func(string) {}
 	}
 	s.strangers = newStrangers(s.Limits)
 	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log

@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,12 +102,7 @@ func (c Configuration) judge(change Change, w Wanted) Finding {
 	return f
 }
 
-func orEmpty(value string) string {
-	if value == "" {
-		return "empty"
-	}
-	return value
-}
+func orEmpty(value string) string { return cmp.Or(value, "empty") }
 
 // tableFindings says what is wrong with tables of ours in Postfix's settings, and with services
 // that have such a setting for themselves. odd are the settings of main.cf that are wrong.

@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"cmp"
 	"context"
 	"os"
 )
@@ -18,9 +19,6 @@ func (i Instance) Hostname(ctx context.Context, given string) string {
 
 // Hostname returns the name of this host, by a Configuration that was read already.
 func (c Configuration) Hostname() string {
-	if name := c.expanded["myhostname"]; name != "" {
-		return name
-	}
 	name, _ := os.Hostname()
-	return name
+	return cmp.Or(c.expanded["myhostname"], name)
 }

@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -86,10 +87,7 @@ func (c Configuration) at(t Table, w Wanted) bool { return c.means(t.Socket, c.t
 
 // tablesAt returns our socket; where the configuration has none, that which Postfix may still name.
 func (c Configuration) tablesAt(w Wanted) string {
-	if w.Socketmap == "" {
-		return "unix:" + c.queue() + "/onbehalf/socketmap.sock"
-	}
-	return w.Socketmap
+	return cmp.Or(w.Socketmap, "unix:"+c.queue()+"/onbehalf/socketmap.sock")
 }
 
 func transportMaps(c Configuration, w Wanted) string { return c.put("transport_maps", w) }

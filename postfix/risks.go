@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"cmp"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -94,7 +95,7 @@ func (c Configuration) riskFindings(w Wanted, readers ...string) []Finding {
 }
 
 func (r risk) finding(c Configuration, p place, w Wanted) Finding {
-	f := Finding{Level: r.level, Why: r.why, Fix: r.fix}
+	f := Finding{Level: r.level, Why: r.why, Fix: cmp.Or(r.fix, "add "+c.Name(w.Milter)+" there, unless that is meant")}
 	switch {
 	case r.what != "" && p.service == "":
 		f.What = r.setting + " contains " + r.what
@@ -103,14 +104,7 @@ func (r risk) finding(c Configuration, p place, w Wanted) Finding {
 	case p.service == "":
 		f.What = r.setting + " is " + orEmpty(p.value)
 	default:
-		value := p.value
-		if value == "" {
-			value = "none"
-		}
-		f.What = p.has() + r.setting + " of its own (" + value + ")"
-	}
-	if f.Fix == "" {
-		f.Fix = "add " + c.Name(w.Milter) + " there, unless that is meant"
+		f.What = p.has() + r.setting + " of its own (" + cmp.Or(p.value, "none") + ")"
 	}
 	if r.better != nil {
 		f.Commands = []string{p.line(r.setting, r.better(p)), reload}
@@ -146,10 +140,7 @@ func bypasses(c Configuration, p place, w Wanted) bool {
 // bypassesLocally is about the cleanup that pickup(8) hands mail to; others have other uses.
 func bypassesLocally(c Configuration, p place, w Wanted) bool {
 	first, _ := c.Of("pickup/unix", "cleanup_service_name")
-	if first == "" {
-		first = "cleanup"
-	}
-	return p.service == first+"/unix" && !c.listCalls(p.value, w) && !refers(p.value, "non_smtpd_milters")
+	return p.service == cmp.Or(first, "cleanup")+"/unix" && !c.listCalls(p.value, w) && !refers(p.value, "non_smtpd_milters")
 }
 
 // defers reports whether a default action loses nothing and lets nothing through.

@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -23,12 +24,7 @@ func (c Configuration) Folder() string { return c.expanded["config_directory"] }
 // DefaultQueue is where Postfix has its queue unless it says otherwise.
 const DefaultQueue = "/var/spool/postfix"
 
-func (c Configuration) queue() string {
-	if queue := c.Queue(); queue != "" {
-		return filepath.Clean(queue)
-	}
-	return DefaultQueue
-}
+func (c Configuration) queue() string { return filepath.Clean(cmp.Or(c.Queue(), DefaultQueue)) }
 
 // recodes reports whether this Postfix can recode 8-bit text as it comes in, as 3.9 and later do:
 // postconf prints no setting that there is none of.

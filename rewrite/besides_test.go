@@ -21,8 +21,11 @@ func TestClassicEndsByTheClock(t *testing.T) {
 	s := must(tenant.NewTable(&platform, table.Tenants())).Snapshot()
 	author := must(message.ParseAddress("ann@club.example"))
 	to := message.PathOf(rewrite.NewCodec(platform.SRS, cases.Now).ClassicBounce(author, platform.Bounce))
-	if _, ours, err := rewrite.Route(message.Path{}, to, s, cases.Now); !ours || err != nil {
-		t.Fatalf("before the end: %v, %v", ours, err)
+	if x, ours, err := rewrite.Route(message.Path{}, to, s, cases.Now); !ours || err != nil || x.Kind != rewrite.KindClassic {
+		t.Fatalf("before the end: %s address, %v, %v", x.Kind, ours, err)
+	}
+	if _, _, err := rewrite.Route(message.PathOf(author), to, s, cases.Now); !errors.Is(err, rewrite.ErrClassic) {
+		t.Errorf("mail that is no bounce: %v", err)
 	}
 	after := cases.Now.Add(48 * time.Hour)
 	for _, besides := range [][]time.Time{nil, {cases.Now}, {cases.Now.AddDate(-26, 0, 0)}} {

@@ -255,6 +255,20 @@ func TestSenderWithoutDomain(t *testing.T) {
 	}
 }
 
+// TestHostNotKnown: on such a host Postfix may have added any domain, and we know of none: an address
+// literal in Reply-To, which has no domain, is an address.
+func TestHostNotKnown(t *testing.T) {
+	s := cases.NewCast(t).Table(t).Snapshot()
+	for _, host := range []message.Domain{{}, courseware} {
+		m := mail(app, "a@nobody.example", "student@receiver.example", "From: a@nobody.example", "Reply-To: x@[192.0.2.1]")
+		m.Host = host
+		plan := rewrite.Decide(m, s)
+		if field, _ := plan.Apply(m.Header).Get("Reply-To"); field.Text() != "x@[192.0.2.1]" {
+			t.Errorf("on %q Reply-To is %q\n%s", host, field.Text(), cases.Print(plan))
+		}
+	}
+}
+
 // TestManyReplies: Reply-To takes all authors of a From that is replaced, as far as there is room:
 // 7000 octets, of which each octet of a name may need four.
 func TestManyReplies(t *testing.T) {

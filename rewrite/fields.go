@@ -28,7 +28,7 @@ func (f *facts) replyTo() []Edit {
 	octets := 0
 	for i := range authors {
 		authors[i].Name = clipped(visible(authors[i].Name), maxName)
-		if octets += 4*len(authors[i].Name) + len(authors[i].Address.String()); octets > maxWritten && i > 0 {
+		if octets += 4*len(authors[i].Name) + len(authors[i].Address.String()); octets > maxWritten { // one always fits
 			authors = authors[:i]
 			break
 		}

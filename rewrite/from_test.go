@@ -101,6 +101,8 @@ func TestFromName(t *testing.T) {
 		{"{platform}: {name}!", "Courseware: Ann", "Courseware: Courseware: Ann!"},
 		{"{platform}: {name}!", "Ann!", "Courseware: Ann!!"},
 		{"{platform} {name} {platform}", "Courseware Courseware", "Courseware Courseware Courseware Courseware"},
+		{"{platform}: {name}!", "Ann of the Chess Club!", "Courseware: Ann of the Chess Club!!"},
+		{"{platform}{name}{platform}", "CoursewareCourseware", "CoursewareCoursewareCoursewareCourseware"},
 		{"{name}", "Ann", "Ann"},
 		{"{tenant}", "Ann", "Chess Club"},
 	} {

@@ -44,6 +44,21 @@ func TestOwnBounce(t *testing.T) {
 	}
 }
 
+// TestOwnBounceOfTenantsHost: the mail host's name may lie in a tenant's domain.
+func TestOwnBounceOfTenantsHost(t *testing.T) {
+	s := cases.NewCast(t).Table(t, "ONBEHALF_PLATFORM_SUBMITTERS_LOGINS=root").Snapshot()
+	m := mail(message.Submitter{Local: true}, "", "a@b.example", "From: MAILER-DAEMON@mail.university.example")
+	m.Host = must(message.ParseDomain("mail.university.example"))
+	if plan := rewrite.Decide(m, s); plan.Row != 7 || plan.Action != rewrite.Keep {
+		t.Errorf("the host's own bounce:\n%s", cases.Print(plan))
+	}
+	m = mail(message.Submitter{Local: true}, "MAILER-DAEMON@mail.university.example", "a@b.example")
+	m.Host = must(message.ParseDomain("mail.university.example"))
+	if plan := rewrite.Decide(m, s); plan.Row != rewrite.RowForbidden {
+		t.Errorf("without From, which Postfix always writes:\n%s", cases.Print(plan))
+	}
+}
+
 // TestShadowIsTheSubmitters: whether a forbidden message is refused or only watched is for the
 // tenant to say that hands it in, not for the one whose name it bears.
 func TestShadowIsTheSubmitters(t *testing.T) {

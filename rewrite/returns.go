@@ -71,7 +71,6 @@ func Route(sender, to message.Path, s *tenant.Snapshot, now time.Time, besides .
 	}
 	x, err = mailboxBehind(decoded, s)
 	switch {
-	case err != nil:
 	case Ours(x.To, s):
 		err = ErrLoop
 	case decoded.Classic && !sender.Null():

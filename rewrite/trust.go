@@ -67,7 +67,7 @@ func (f *facts) addsOnly(d message.Domain) bool { return f.completes(d) && !f.pl
 // of which there is one on each host. Any local program may write such a message, but none that
 // is anybody else's.
 func (f *facts) madeByPostfix() bool {
-	if !f.m.Submitter.Local || f.unreadable != "" || len(f.fields) != 1 || len(f.author.Mailboxes) != 1 {
+	if !f.m.Submitter.Local || len(f.fields) != 1 || len(f.author.Mailboxes) != 1 {
 		return false
 	}
 	sender := f.m.Envelope.ReversePath
@@ -77,19 +77,18 @@ func (f *facts) madeByPostfix() bool {
 // isPostfix reports whether an address is one that Postfix writes as itself.
 func (f *facts) isPostfix(a message.Address) bool {
 	itself := strings.EqualFold(a.Local, "MAILER-DAEMON") || strings.EqualFold(a.Local, "double-bounce")
-	return itself && !a.Domain.IsZero() && (a.Domain == f.m.Host || f.completes(a.Domain))
+	return itself && (a.Domain == f.m.Host || f.completes(a.Domain))
 }
 
 // chooseSender puts the author in the place of an envelope sender that nobody chose: of
 // mail of a local program that named none, Postfix makes one of the program's account and
 // the host's name. By SMTP it was chosen. A platform that lists the name sends from it.
 func (f *facts) chooseSender() {
-	sender := f.m.Envelope.ReversePath.Address
-	if !f.m.Submitter.Local || f.unreadable != "" || f.class == ofPlatform || len(f.fields) == 0 {
+	if !f.m.Submitter.Local || f.unreadable != "" || f.class == ofPlatform {
 		return
 	}
 	author := f.author.Mailboxes[0].Address
-	if sender.IsZero() || !f.addsOnly(sender.Domain) || !author.Writable(f.m.Envelope.SMTPUTF8) {
+	if !f.addsOnly(f.m.Envelope.ReversePath.Address.Domain) || !author.Writable(f.m.Envelope.SMTPUTF8) {
 		return
 	}
 	f.m.Envelope.ReversePath = message.PathOf(author)

@@ -79,7 +79,7 @@ func ParseNextHop(s string) (NextHop, error) {
 			return NextHop{}, errNextHop
 		}
 		hop.Addr = addr.Unmap()
-	} else if hop.Name, err = message.ParseDomain(inner); err != nil || allDigits(hop.Name) {
+	} else if hop.Name, err = message.ParseDomain(inner); err != nil || hop.Name.IsNumeric() {
 		return NextHop{}, errNextHop
 	}
 	hop.MX = !bracketed && !hop.Name.IsZero()
@@ -111,12 +111,6 @@ func cutBrackets(s string) (host, port string, bracketed bool) {
 		return "", "", false
 	}
 	return host, port, false
-}
-
-// allDigits reports whether it is a mistyped address, not a name: no top-level domain is a number.
-func allDigits(d message.Domain) bool {
-	name := d.String()
-	return strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "0123456789") == ""
 }
 
 // IsZero reports whether there is none.

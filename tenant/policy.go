@@ -118,8 +118,8 @@ type Platform struct {
 	BouncesTo  message.Address
 	Bounce     message.Domain // bounce addresses are made there
 	SendingIPs []netip.Addr
-	SPFInclude message.Name // what customers include instead of SendingIPs; zero: none
-	Identities []Identity   // of Domain and of FromDomain; all live by definition, RSA before Ed25519
+	SPFInclude message.Domain // what customers include instead of SendingIPs; zero: none
+	Identities []Identity     // of Domain and of FromDomain; all live by definition, RSA before Ed25519
 	Submitters Submitters
 	Trust      Trust
 	Policy     Policy

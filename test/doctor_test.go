@@ -81,7 +81,7 @@ func hospital(t *testing.T) *premises {
 	p.own()
 	p.serveAsNobody()
 	p.await("the first standings", func() bool {
-		_, err := os.Stat(p.folder + "/state/standings.jsonl")
+		_, err := os.Stat(p.folder + "/state/state.db")
 		return err == nil
 	})
 	if output, talk, status := p.run("setup", "--apply"); status != 0 {

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
+	"onbehalf/store"
 	"onbehalf/test/cases"
 	"onbehalf/test/nameserver"
 	"onbehalf/test/peer"
@@ -344,39 +347,92 @@ func (f *faults) folderUnreadable() {
 func (f *faults) diskFull() {
 	f.stop()
 	f.within = []string{"/usr/bin/unshare", "--mount", "--propagation", "private", "sh", "-c",
-		`mount -t tmpfs -o size=64k none "$0" && exec "$@"`, f.state}
+		`mount -t tmpfs -o size=512k none "$0" && exec "$@"`, f.state}
 	f.serve()
 	f.well()
 	ballast := fmt.Sprintf("/proc/%d/root%s/ballast", f.daemon.Process.Pid, f.state)
 	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 		f.t.Fatalf("filling the disk: %v", err)
 	}
-	f.publish(f.key(customer)) // SPF is gone: something moves, and cannot be saved
+	f.publish(f.key(customer)) // SPF is gone: something moves
+	many := f.folder + "/tenants.d/many.yaml"
+	f.must(os.WriteFile(many, manyDomains(1000), 0o600)) // and there is much to save, more than the file has room for
+	f.tryReload("msg=reloaded")
 	f.says("standings cannot be saved")
 	f.arrives(row2)
 	f.status("NOT SAVED")
 	f.must(os.Remove(ballast))
 	f.says("standings can be saved again")
+	f.must(os.Remove(many))
+	f.tryReload("msg=reloaded")
 	f.publishAll()
 	f.free()
 	f.well()
 }
 
-// stateTorn leaves half of the state's file, then one of another program, then one of a newer version.
+// manyDomains returns a tenant with so many domains.
+func manyDomains(count int) []byte {
+	var b strings.Builder
+	b.WriteString("tenants: [{id: many, domains: [")
+	for i := range count {
+		fmt.Fprintf(&b, "d%d.many.example, ", i)
+	}
+	b.WriteString("]}]\n")
+	return []byte(b.String())
+}
+
+// stateTorn leaves half of the state's file, then one of another program, then one of a newer
+// version; and before all, what an older version has saved, and half of that.
 func (f *faults) stateTorn() {
-	path := f.state + "/standings.jsonl"
+	path, old := store.Path(f.state), f.state+"/standings.jsonl"
+	f.stop()
 	whole, err := os.ReadFile(path)
 	f.must(err)
-	for _, text := range [][]byte{whole[:len(whole)/2], []byte("root:x:0:0:root:/root:/bin/bash\n"),
-		bytes.Replace(whole, []byte(`"version":`), []byte(`"version":9`), 1)} {
-		f.stop()
-		f.must(os.WriteFile(path, text, 0o640))
+	const legacy = `{"format":"onbehalf standings","version":1,"written":"2020-01-01T00:00:00Z"}` + "\n" + `{"domain":"gone.example"}` + "\n"
+	aside := func(path string) []byte {
+		names, err := filepath.Glob(path + ".damaged-*")
+		f.must(err)
+		text, err := os.ReadFile(names[len(names)-1])
+		f.must(err)
+		return text
+	}
+	for _, torn := range []struct{ path, text string }{{path, string(whole[:len(whole)/2])}, {path, "root:x:0:0:root:/root:/bin/bash\n"}, {old, legacy}} {
+		f.must(os.WriteFile(torn.path, []byte(torn.text), 0o640))
 		f.serve()
 		f.well() // DNS says it again
-		if aside, err := os.ReadFile(path + ".damaged"); err != nil || !bytes.Equal(aside, text) {
-			f.t.Errorf("the file was not set aside as it was: %v", err)
+		f.stop()
+		if string(aside(torn.path)) != torn.text {
+			f.t.Error("the file was not set aside as it was")
 		}
 	}
+	f.must(os.WriteFile(old, []byte(legacy+`{"domains":1}`), 0o640))
+	f.serve()
+	f.says("standings of an older version are taken over")
+	f.well()
+	f.stop()
+	f.stateNewer(path)
+}
+
+// stateNewer has a state of a newer version, which is left as it is.
+func (f *faults) stateNewer(path string) {
+	db, err := bolt.Open(path, 0o640, nil)
+	f.must(err)
+	f.must(db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte("onbehalf")).Put([]byte("format"), []byte("onbehalf state 2"))
+	}))
+	f.must(db.Close())
+	before, err := os.ReadFile(path)
+	f.must(err)
+	f.serve()
+	f.well()
+	f.status("NOT SAVED")
+	f.stop()
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		f.t.Errorf("it was changed: %v", err)
+	}
+	f.must(os.Remove(path))
+	f.serve()
+	f.well()
 }
 
 // pathTaken puts files where sockets belong.

@@ -2,7 +2,6 @@ package test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"onbehalf/authorize/watch"
 	"onbehalf/message"
 	"onbehalf/rewrite"
+	"onbehalf/store"
 	"onbehalf/tenant"
 	"onbehalf/test/cases"
 	"onbehalf/test/nameserver"
@@ -34,12 +34,12 @@ func TestDayWithoutDNS(t *testing.T) {
 				published = append(published, nameserver.TXT(name, record))
 			}
 			dns := nameserver.Start(t, published...)
-			store := authorize.StoreIn(t.TempDir())
+			state := t.TempDir()
 			clock := time.Duration(0)
 			watch := func(before rewrite.Row, last time.Duration, after rewrite.Row) (log string) {
 				synctest.Test(t, func(t *testing.T) {
 					time.Sleep(clock) // each bubble begins in the same instant
-					w := startWatching(t, cast, dns, store)
+					w := startWatching(t, cast, dns, state)
 					w.expect(before)
 					time.Sleep(last)
 					w.expect(after)
@@ -86,18 +86,27 @@ func (*generation) Rules() authorize.Rules {
 }
 
 // startWatching runs a Watcher until stop.
-func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, store authorize.Store) *watching {
+func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, state string) *watching {
 	w := &watching{t: t, table: cast.Table(t)}
 	client, err := resolve.New(resolve.Options{Servers: []string{dns.Addr}, Timeout: time.Second, MaxPerSecond: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, _, err := store.Load()
-	if err != nil && !errors.Is(err, authorize.ErrNoStore) {
+	log := slog.New(slog.NewTextHandler(&w.log, nil))
+	file, err := store.Open(store.Options{Dir: state, Log: log})
+	if err != nil {
 		t.Fatal(err)
 	}
-	watcher := watch.New(slog.New(slog.NewTextHandler(&w.log, nil)))
-	watcher.Save = store.Save
+	known, err := store.LoadStandings(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watcher := watch.New(log)
+	watcher.Save = func(saved []tenant.Standing, gone []message.Domain) {
+		if err := store.SaveStandings(file, saved, gone); err != nil {
+			t.Error(err)
+		}
+	}
 	source := &generation{cases.Generation{Tenants: w.table, Keys: cast.Keys}, authorize.Observer{DNS: client, Platform: w.table.Platform()}}
 	if err := watcher.Adopt(source, known...); err != nil {
 		t.Fatal(err)
@@ -111,6 +120,9 @@ func startWatching(t *testing.T, cast *cases.Cast, dns *nameserver.Server, store
 	w.stop = func() {
 		cancel()
 		<-ended
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	return w
 }

@@ -111,6 +111,6 @@ func (p printer) changes(all []admin.Change) {
 		p.below(4, "%s", c.Evidence)
 	}
 	if more := len(all) - mostChanges; more > 0 {
-		p.Line("and %d earlier ones: onbehalf status --json, or the log", more)
+		p.Line("and %d earlier ones: onbehalf history", more)
 	}
 }

@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestPrint prints the documents in testdata/*.txtar. A case has status.json or
-// tenant.json, and want, the text; -update writes that.
+// TestPrint prints the documents in testdata/*.txtar. A case has status.json,
+// tenant.json or history.json, and want, the text; -update writes that.
 func TestPrint(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -48,6 +48,8 @@ func checkCase(t *testing.T, path string) {
 		print.Status(&out, decode[admin.Status](t, document.Data))
 	case document.Name == "tenant.json":
 		print.Tenant(&out, decode[admin.Tenant](t, document.Data))
+	case document.Name == "history.json":
+		print.History(&out, decode[admin.History](t, document.Data).Entries, false)
 	default:
 		t.Fatal(want.Name)
 	}

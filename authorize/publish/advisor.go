@@ -47,41 +47,22 @@ func (a Advisor) Tenant(dns resolve.Answers, t *tenant.Tenant) Sheet {
 		}
 	}
 	var domains []message.Domain
-	var paths, policies []Record
 	for _, target := range authorize.Targets(t, a.Keys) {
 		domains = append(domains, target.Domain)
 		j := k.ofTenant(t, target)
 		s.Judged = append(s.Judged, j)
-		for _, i := range j.Items {
-			switch i.Mechanism {
-			case "return_path":
-				paths = append(paths, i.records...)
-			case "dmarc":
-				policies = append(policies, i.records...)
-			default:
-				s.add(i.records...)
-			}
-		}
+		s.addOf("spf", j)
+		s.addOf("dkim", j)
 	}
-	s.add(append(paths, policies...)...)
+	s.addOf("return_path", s.Judged...)
+	s.addOf("dmarc", s.Judged...)
 	s.Absent = k.absent(domains)
-	s.Steps = k.providerSteps(zonesOf(s.Records))
+	s.Steps = k.providerSteps(undone(s.Records))
 	s.OwnServer = k.ownServer(s, t)
 	s.Allow = k.allow(t, s.Judged)
 	s.Unready = k.emptyTargets(s, t)
 	s.Notes = k.notes(s, t)
 	return s
-}
-
-// zonesOf returns the zones of the records that are to be published, each once.
-func zonesOf(records []Record) []message.Domain {
-	var all []message.Domain
-	for _, r := range records {
-		if !r.Done && !slices.Contains(all, r.Zone) {
-			all = append(all, r.Zone)
-		}
-	}
-	return all
 }
 
 // below says what the names below a domain need, which are not listed one by one.
@@ -94,7 +75,7 @@ func (k task) below(t *tenant.Tenant, d message.Domain) string {
 
 // recordBelow is the SPF record for a name below a domain, as long as it has none.
 func (k task) recordBelow(d message.Domain) Record {
-	ours, _ := k.ours("")
+	ours, _ := k.ours(message.Domain{})
 	us := strings.Join(texts(ours), " ")
 	r := newRecord(SPF, "NAME."+d.String(), dmarc.Listed(d), "TXT", record.SPF{Terms: append(slices.Clone(ours), term("~all"))}.String(),
 		"lets the hosts of "+k.Platform.Name+" send for a name below "+d.Unicode())
@@ -116,7 +97,7 @@ func patternText(p tenant.Pattern) string {
 
 // ours returns the terms that name us in an SPF record at the name: an include where
 // there is one to include, else addresses; and the addresses.
-func (k task) ours(name string) (ours, plain []record.Term) {
+func (k task) ours(name message.Domain) (ours, plain []record.Term) {
 	for _, ip := range k.Platform.SendingIPs {
 		kind := "ip4:"
 		if ip = ip.Unmap(); ip.Is6() {
@@ -125,7 +106,7 @@ func (k task) ours(name string) (ours, plain []record.Term) {
 		plain = append(plain, term(kind+ip.String()))
 	}
 	include := k.Platform.SPFInclude
-	if include.String() == name || !k.includable() {
+	if include == name || !k.includable() {
 		return plain, plain
 	}
 	return []record.Term{term("include:" + include.String())}, plain
@@ -141,7 +122,7 @@ func texts(terms []record.Term) []string {
 
 func (k task) tenantSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "~all", mail: true,
+		name: d, end: "~all", mail: true,
 		why: "lets the hosts of " + k.Platform.Name + " send for " + d.Unicode(),
 	})
 }

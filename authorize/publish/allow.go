@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -45,7 +46,11 @@ func (k task) allow(t *tenant.Tenant, judged []Judged) *Allow {
 	for _, d := range a.Domains {
 		if !proven[d] {
 			a.Unproven = append(a.Unproven, d)
-			a.prove(k.proofs(t, d))
+			for _, name := range k.proofs(t, d) {
+				if !slices.Contains(a.Proofs, name) {
+					a.Proofs = append(a.Proofs, name)
+				}
+			}
 		}
 	}
 	a.Notes = k.allowNotes(t, a)
@@ -107,14 +112,6 @@ func (k task) proofs(t *tenant.Tenant, d message.Domain) []string {
 	return all
 }
 
-func (a *Allow) prove(names []string) {
-	for _, name := range names {
-		if !slices.Contains(a.Proofs, name) {
-			a.Proofs = append(a.Proofs, name)
-		}
-	}
-}
-
 // allowNotes are what the platform has to do.
 func (k task) allowNotes(t *tenant.Tenant, a *Allow) []string {
 	var all []string
@@ -122,7 +119,7 @@ func (k task) allowNotes(t *tenant.Tenant, a *Allow) []string {
 	switch c := a.Client; {
 	case c.HELO == "":
 		note("HELO name and certificate of the mail host are not known here (%s), and left out of the letter; on the mail host, as root, %s prints the name and the files, and %s the names in each file",
-			orUnasked(c.Unknown), askClient, askCertificate)
+			cmp.Or(c.Unknown, "Postfix was not asked"), askClient, askCertificate)
 	case c.Unknown != "":
 		note("%s; it is left out of the letter", c.Unknown)
 	}
@@ -136,13 +133,6 @@ func (k task) allowNotes(t *tenant.Tenant, a *Allow) []string {
 		note("a connector of Exchange Online takes public IPv4 addresses only; mail from another address is refused where the connector goes by addresses, so send to %s by IPv4, or use the certificate", a.NextHop)
 	}
 	return all
-}
-
-func orUnasked(reason string) string {
-	if reason == "" {
-		return "Postfix was not asked"
-	}
-	return reason
 }
 
 // public are the addresses that a server on the Internet can see.

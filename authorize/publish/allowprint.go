@@ -4,16 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"strings"
 
 	"onbehalf/tenant"
 )
 
 // print writes for people what the server must allow, in short.
 func (a Allow) print(w io.Writer, id string) {
-	behind := func(margin, text string) {
-		fmt.Fprint(w, strings.Replace(wrap(clean(text), blanks(margin), columns), blanks(margin), margin, 1))
-	}
+	behind := func(margin, text string) { fmt.Fprint(w, hang(text, margin, columns)) }
 	field := func(name, text string) { behind(fmt.Sprintf("  %-6s  ", name), text) }
 	behind("direct    ", fmt.Sprintf("mail for %s goes to %s, which must allow:", listOf(a.Domains), a.NextHop))
 	field("server", productTexts[a.Product])

@@ -21,8 +21,7 @@ import (
 // could sign as the platform. The name may be too long for DNS; then there is none.
 func Alias(selector, tenantID string, platform message.Domain) (string, bool) {
 	name := strings.ToLower(selector) + "." + tenantID + ".dkim." + platform.String()
-	_, valid := dns.IsDomainName(name)
-	return name, valid && len(name) <= 253
+	return name, len(name) <= 253
 }
 
 // key returns one key: as an alias, or where that cannot be, as the key itself. The finding is
@@ -43,7 +42,7 @@ func (k task) key(t *tenant.Tenant, key authorize.WantedKey, f authorize.Finding
 		fmt.Sprintf("points to our DKIM key for %s, so that we can replace the key without asking you again", id.SDID.Unicode()))
 	r.Instead = []Record{txt}
 	switch {
-	case aliased && (published || fits && slices.Contains(answer.Chain, target)):
+	case published, slices.Contains(answer.Chain, target): // by the alias, behind which is more than the name itself
 		r.Done, r.Value, r.Present = true, answer.Chain[1], []string{"CNAME " + answer.Chain[1]}
 		return r
 	case !fits:

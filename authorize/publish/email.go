@@ -1,12 +1,15 @@
 package publish
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/template"
+
+	"onbehalf/keys"
 )
 
 //go:embed letter/*.tmpl
@@ -80,14 +83,9 @@ func (v letterView) HostList() string {
 	return list(hosts)
 }
 
-// Todo are the records to publish, numbered.
-func (v letterView) Todo() (all []recordView) {
-	for _, r := range v.Records {
-		if !r.Done && !r.Unasked && !(r.Optional && r.Value == "") {
-			all = append(all, recordView{r, len(all) + 1})
-		}
-	}
-	return all
+// Todo are the records to publish.
+func (v letterView) Todo() []recordView {
+	return views(v.Records, func(r Record) bool { return !r.Done && !r.Unasked && !(r.Optional && r.Value == "") })
 }
 
 // Asked are the records to ask for when all is published.
@@ -95,28 +93,29 @@ func (v letterView) Asked() []Record {
 	return slices.DeleteFunc(slices.Clone(v.Records), func(r Record) bool { return r.Done || r.Unasked })
 }
 
-func (v letterView) Published() (all []recordView) {
-	for _, r := range v.Records {
-		if r.Done {
-			all = append(all, recordView{Record: r})
-		}
-	}
-	return all
+func (v letterView) Published() []recordView {
+	return views(v.Records, func(r Record) bool { return r.Done })
 }
 
-func (v letterView) EachBelow() (all []recordView) {
-	for _, r := range v.Below {
-		all = append(all, recordView{Record: r})
-	}
-	return all
+func (v letterView) EachBelow() []recordView {
+	return views(v.Below, func(Record) bool { return true })
 }
 
 func (v letterView) Direct() directView { return directView{v.Allow, v.Sheet} }
 
-// recordView is a record in the letter.
+// recordView is a record in the letter, and its place in a list of them.
 type recordView struct {
 	Record
 	Number int
+}
+
+func views(records []Record, wanted func(Record) bool) (all []recordView) {
+	for _, r := range records {
+		if wanted(r) {
+			all = append(all, recordView{r, len(all) + 1})
+		}
+	}
+	return all
 }
 
 var titles = map[Purpose]string{
@@ -131,14 +130,14 @@ func (v recordView) Heading() string { return titles[v.Purpose] }
 func (v recordView) Data() string    { return v.data() }
 func (v recordView) Length() int     { return len(v.Value) }
 
-func (v recordView) Place() string {
-	name, _ := v.place()
-	return clean(name)
-}
+// Place is the name at which the record must stand, as the forms of a DNS program want it.
+func (v recordView) Place() string { return clean(cmp.Or(v.At, v.Relative)) }
 
 func (v recordView) FullName() string {
-	_, explained := v.place()
-	return clean(explained)
+	if v.At != "" {
+		return clean(v.Name + " is an alias of it")
+	}
+	return clean(v.Name)
 }
 
 func (v recordView) Now() (all []string) {
@@ -160,16 +159,12 @@ func (v recordView) Others() (all []recordView) {
 	return all
 }
 
-// Strings shows a value that is longer than a string of DNS as the strings that it is, for the
+// Strings shows a text that is longer than a string of DNS as the strings that it is, for the
 // forms that want those.
 func (v recordView) Strings() string {
-	const longest = 255
-	if v.Type != "TXT" || len(v.Value) <= longest {
+	parts := keys.Strings(v.Value)
+	if v.Type != "TXT" || len(parts) == 1 {
 		return ""
-	}
-	var parts []string
-	for value := range slices.Chunk([]byte(v.Value), longest) {
-		parts = append(parts, `"`+clean(string(value))+`"`)
 	}
 	return strings.Join(parts, " ")
 }

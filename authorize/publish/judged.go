@@ -115,16 +115,6 @@ func (k task) ofPlatform(target authorize.Target) Judged {
 	return j
 }
 
-// recordsOf returns the records for one mechanism of a domain.
-func (j Judged) recordsOf(name string) []Record {
-	for _, i := range j.Items {
-		if i.Mechanism == name {
-			return i.records
-		}
-	}
-	return nil
-}
-
 // standings are what follows from the reports alone.
 func standings(judged []Judged) []tenant.Standing {
 	var all []tenant.Standing

@@ -38,7 +38,7 @@ func (k task) emptyTargets(s Sheet, t *tenant.Tenant) []string {
 	var empty []string
 	for _, id := range k.Keys.Held(t.Identities) {
 		name, _ := Alias(id.Selector, t.ID, k.Platform.Domain)
-		leads := slices.ContainsFunc(s.Records, func(r Record) bool { return r.Type == "CNAME" && r.Value == name })
+		leads := slices.ContainsFunc(s.Records, func(r Record) bool { return r.Value == name })
 		if !leads || slices.Contains(empty, name) {
 			continue
 		}

@@ -44,7 +44,7 @@ func (k task) delegated(name message.Domain, others []string) []Record {
 		mx.remark(fmt.Sprintf("an alias of %s would be simpler, but the name has other records (%s)", k.Platform.Bounce, list(others)))
 	}
 	spf := k.spf(k.passes(name), wantedSPF{
-		name: name.String(), zone: dmarc.Listed(name), domain: name, end: "-all",
+		name: name, end: "-all",
 		why: "lets the hosts of " + k.Platform.Name + " send with this name as envelope sender",
 	})
 	return []Record{mx, spf}
@@ -76,7 +76,7 @@ func (k task) occupants(name string) (target string, others []string, err error)
 // does not stand in the way.
 func (k task) own(name message.Domain) (target string, others []string, err error) {
 	target, others, err = k.occupants(name.String())
-	if err != nil || target == "" && len(others) == 0 || target == k.Platform.Bounce.String() {
+	if target == "" && len(others) == 0 || target == k.Platform.Bounce.String() {
 		return target, others, err
 	}
 	wildTarget, wild, err := k.occupants("onbehalf-wildcard-test." + name.Parent().String())

@@ -26,21 +26,11 @@ func (a Advisor) Own(dns resolve.Answers, tenants []*tenant.Tenant) Sheet {
 		s.Judged = append(s.Judged, k.ofPlatform(target))
 	}
 	home, bounces := s.Judged[0], s.Judged[len(s.Judged)-1]
-	for _, i := range home.Items {
-		if i.Mechanism != "dmarc" {
-			s.add(i.records...)
-		}
-	}
-	for _, other := range s.Judged[1:] {
-		for _, i := range other.Items {
-			if strings.HasPrefix(i.Mechanism, "dkim ") {
-				s.add(i.records...)
-			}
-		}
-	}
-	s.add(home.recordsOf("dmarc")...)
-	s.add(bounces.recordsOf("return_path")...)
-	s.add(bounces.recordsOf("spf")...)
+	s.addOf("spf", home)
+	s.addOf("dkim", s.Judged...)
+	s.addOf("dmarc", home)
+	s.addOf("return_path", bounces)
+	s.addOf("spf", bounces)
 	for _, d := range k.ownDomains()[1:] {
 		s.add(k.ownSPF(d, k.passes(d)))
 	}
@@ -64,7 +54,7 @@ func (k task) bounceMX() Record {
 
 func (k task) bounceSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "-all", plain: true,
+		name: d, end: "-all", plain: true,
 		why: "lets our hosts send with bounce addresses as envelope sender",
 	})
 }
@@ -88,7 +78,7 @@ func (k task) ownDomains() []message.Domain {
 
 func (k task) ownSPF(d message.Domain, f authorize.Finding) Record {
 	return k.spf(f, wantedSPF{
-		name: d.String(), zone: dmarc.Listed(d), domain: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
+		name: d, end: "~all", mail: !k.Platform.OnlyReplies(d),
 		why: "lets our hosts send for " + d.Unicode(),
 	})
 }
@@ -112,33 +102,24 @@ func (k task) include(s *Sheet) {
 	if name.IsZero() {
 		return
 	}
-	zone, ours := k.ownZone(name)
-	if !ours {
+	if !k.isOwn(name) {
 		s.Notes = append(s.Notes, fmt.Sprintf("%s, which tenants include, is outside the platform's domains: make sure that it names each of platform.sending_ips", name))
 		return
 	}
-	domain, _ := message.ParseDomain(name.String()) // zero below an underscore
-	f := authorize.Finding{}
-	if !domain.IsZero() {
-		f = k.passes(domain)
+	f, included := authorize.Finding{}, strings.Contains(name.String(), "_")
+	if !included {
+		f = k.passes(name)
 	}
 	s.add(k.spf(f, wantedSPF{
-		name: name.String(), zone: zone, domain: domain, end: "-all", plain: true,
+		name: name, included: included, end: "-all", plain: true,
 		why: "names our hosts to the SPF records of tenants, which include it",
 	}))
 }
 
-func (k task) ownZone(name message.Name) (message.Domain, bool) {
-	own := []message.Domain{k.Platform.Domain}
-	for _, p := range k.Platform.Domains {
-		own = append(own, p.Domain)
-	}
-	for _, d := range own {
-		if name.Within(d) {
-			return dmarc.Listed(d), true
-		}
-	}
-	return message.Domain{}, false
+// isOwn reports whether a name lies in a domain of the platform's.
+func (k task) isOwn(name message.Domain) bool {
+	return name.Within(k.Platform.Domain) ||
+		slices.ContainsFunc(k.Platform.Domains, func(p tenant.Pattern) bool { return name.Within(p.Domain) })
 }
 
 // targets are the keys of tenants, where their aliases lead.

@@ -63,7 +63,7 @@ func (s Sheet) Print(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	for _, text := range notes {
-		fmt.Fprint(w, strings.Replace(wrap(text, "        ", columns), "        ", "note    ", 1))
+		fmt.Fprint(w, hang(text, "note    ", columns))
 	}
 }
 
@@ -89,8 +89,7 @@ func (s Sheet) summary() string {
 }
 
 func (r Record) print(w io.Writer) {
-	margin := fmt.Sprintf("%-10s", r.State())
-	fmt.Fprint(w, strings.Replace(wrap(r.label()+": "+r.Why, blanks(margin), columns), blanks(margin), margin, 1))
+	fmt.Fprint(w, hang(r.label()+": "+r.Why, fmt.Sprintf("%-10s", r.State()), columns))
 	if r.At == "" {
 		fmt.Fprintf(w, "  name    %s  in zone %s  (%s)\n", r.Relative, r.Zone, r.Name)
 	} else {
@@ -101,7 +100,7 @@ func (r Record) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-6s  %s\n", []string{"now", ""}[min(i, 1)], text)
 	}
 	for _, text := range r.Remarks {
-		fmt.Fprint(w, strings.Replace(wrap(clean(text), "          ", columns), "          ", "  note    ", 1))
+		fmt.Fprint(w, hang(text, "  note    ", columns))
 	}
 }
 
@@ -172,17 +171,14 @@ func (s Sheet) Zone(w io.Writer) {
 	for _, r := range s.Below {
 		fmt.Fprintln(w)
 		comment(w, fmt.Sprintf("%s, for each name: %s", r.label(), r.Why))
-		fmt.Fprintf(w, "; %s. %d IN %s %s\n", r.Name, ttl, r.Type, r.entry())
+		fmt.Fprintln(w, "; "+r.line())
 	}
 }
 
 // line is the record in a master file: a comment where it belongs into the zone of somebody else.
 func (r Record) line() string {
-	if r.At == "" {
-		return fmt.Sprintf("%s. %d IN %s %s", r.Name, ttl, r.Type, r.entry())
-	}
-	line := fmt.Sprintf("%s. %d IN %s %s", clean(r.At), ttl, r.Type, r.entry())
-	if at, err := message.ParseName(r.At); err != nil || !at.Within(r.Zone) {
+	line := fmt.Sprintf("%s. %d IN %s %s", clean(cmp.Or(r.At, r.Name)), ttl, r.Type, r.entry())
+	if at, err := message.ParseName(r.At); r.At != "" && (err != nil || !at.Within(r.Zone)) {
 		line = "; " + strings.NewReplacer("\n", " ", "\t", "").Replace(line)
 	}
 	return line
@@ -199,4 +195,4 @@ func (r Record) entry() string {
 	return r.Value + "."
 }
 
-func comment(w io.Writer, text string) { fmt.Fprint(w, wrap(clean(text), "; ", 100)) }
+func comment(w io.Writer, text string) { fmt.Fprint(w, wrap(text, "; ", 100)) }

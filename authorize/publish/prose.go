@@ -69,12 +69,11 @@ func block(w io.Writer, kind int, lines []string) {
 			fmt.Fprintln(w, "   "+clean(strings.TrimPrefix(line, "    ")))
 		}
 	case advice:
-		fmt.Fprint(w, wrap(clean(text[1:]), "   ", letterColumns))
+		fmt.Fprint(w, wrap(text[1:], "   ", letterColumns))
 	case item:
-		text = clean(text)
 		mark := marker.FindString(text)
-		fmt.Fprint(w, mark+wrap(text[len(mark):], blanks(mark), letterColumns)[len(mark):])
+		fmt.Fprint(w, hang(text[len(mark):], mark, letterColumns))
 	default:
-		fmt.Fprint(w, wrap(clean(text), "", letterColumns))
+		fmt.Fprint(w, wrap(text, "", letterColumns))
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
-
-	"onbehalf/message"
 )
 
 // provider is who runs the DNS of a customer, and how its forms want records.
@@ -30,15 +28,12 @@ var providers = []provider{
 		"under Websites & Domains, DNS Settings, enter the name without the domain, which the form shows after the field, and press Update afterwards, or nothing is published"},
 }
 
-// providerSteps are lines about those that can be who runs the DNS of a domain, by the names of its
+// providerSteps are lines about those that can be who runs the DNS of some records, by the names of its
 // name servers. The product of which they say nothing may run anywhere.
-func (k task) providerSteps(zones []message.Domain) []string {
+func (k task) providerSteps(records []Record) []string {
 	var servers []string
-	for _, zone := range zones {
-		answer, err := k.dns.To(zone.String(), dns.TypeNS)
-		if err != nil {
-			continue
-		}
+	for _, r := range records {
+		answer, _ := k.dns.To(r.Zone.String(), dns.TypeNS)
 		for _, host := range answer.Hosts() {
 			servers = append(servers, "."+host)
 		}

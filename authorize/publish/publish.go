@@ -56,15 +56,6 @@ func newRecord(purpose Purpose, name string, zone message.Domain, kind, value, w
 
 func (r *Record) remark(texts ...string) { r.Remarks = append(r.Remarks, texts...) }
 
-// place is the name at which the record must stand, as a DNS program wants it, and what to say of
-// that.
-func (r Record) place() (name, explained string) {
-	if r.At == "" {
-		return r.Relative, r.Name
-	}
-	return r.At, r.Name + " is an alias of it"
-}
-
 // unanswered notes that DNS did not answer.
 func (r *Record) unanswered(err error) {
 	if failed := new(resolve.Error); errors.As(err, &failed) && failed.Name == r.Name {
@@ -126,6 +117,17 @@ func (s *Sheet) add(records ...Record) {
 		if key := r.Name + " " + r.Type + " " + string(r.Purpose); !s.has[key] {
 			s.has[key] = true
 			s.Records = append(s.Records, r)
+		}
+	}
+}
+
+// addOf puts in the records for a mechanism (spf, dkim, return_path or dmarc) of some domains.
+func (s *Sheet) addOf(mechanism string, judged ...Judged) {
+	for _, j := range judged {
+		for _, i := range j.Items {
+			if strings.HasPrefix(i.Mechanism, mechanism) {
+				s.add(i.records...)
+			}
 		}
 	}
 }

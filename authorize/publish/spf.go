@@ -11,29 +11,30 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/record"
 	"onbehalf/authorize/resolve"
+	"onbehalf/dmarc"
 	"onbehalf/message"
 )
 
 // wantedSPF is an SPF record that should stand at a name, and name us.
 type wantedSPF struct {
-	name   string
-	zone   message.Domain
-	domain message.Domain // the name, if mail can come from it; zero: it is only included
-	end    string         // of a record that is new
-	mail   bool           // the domain's own mail servers may send, too
-	plain  bool           // with addresses, never by include
-	why    string
+	name     message.Domain
+	included bool   // it is only included: no mail can come from the name
+	end      string // of a record that is new
+	mail     bool   // the domain's own mail servers may send, too
+	plain    bool   // with addresses, never by include
+	why      string
 }
 
 // spf returns the merged record: what is there, and us. The finding is about the domain, if mail
 // can come from it.
 func (k task) spf(f authorize.Finding, w wantedSPF) Record {
-	r := newRecord(SPF, w.name, w.zone, "TXT", "", w.why)
+	name, zone := w.name.String(), dmarc.Listed(w.name)
+	r := newRecord(SPF, name, zone, "TXT", "", w.why)
 	ours, plain := k.ours(w.name)
 	if w.plain {
 		ours = plain
 	}
-	answer, err := k.dns.To(w.name, dns.TypeTXT)
+	answer, err := k.dns.To(name, dns.TypeTXT)
 	if err != nil {
 		r.unanswered(err)
 		us := strings.Join(texts(ours), " ")
@@ -61,8 +62,8 @@ func (k task) spf(f authorize.Finding, w wantedSPF) Record {
 	}
 	r.Value = s.String()
 	r.judgeSPF(s, lookUps(k.dns, s))
-	if !r.Done && w.name != w.zone.String() && !w.domain.IsZero() && k.onlyWildcard(w.domain) {
-		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and no longer does when this record is there (RFC 4592): publish the other records of the name (A, MX) as well", w.domain.Parent().Unicode(), w.name))
+	if !r.Done && w.name != zone && !w.included && k.onlyWildcard(w.name) {
+		r.remark(fmt.Sprintf("a wildcard record (*.%s) answers for %s, and no longer does when this record is there (RFC 4592): publish the other records of the name (A, MX) as well", w.name.Parent().Unicode(), name))
 	}
 	return r
 }
@@ -104,7 +105,7 @@ func (w wantedSPF) names(present []string, ours, plain []record.Term, f authoriz
 	switch {
 	case len(present) != 1 || !record.IsSPF(present[0]):
 		return false
-	case w.domain.IsZero():
+	case w.included:
 		return stands(present[0], ours) || stands(present[0], plain)
 	}
 	return f.Verdict == authorize.There
@@ -135,12 +136,12 @@ func (k task) fresh(r *Record, w wantedSPF, ours []record.Term) record.SPF {
 	if !w.mail {
 		return record.SPF{Terms: append(terms, term(w.end))}
 	}
-	answer, err := k.dns.To(w.name, dns.TypeMX)
+	answer, err := k.dns.To(w.name.String(), dns.TypeMX)
 	if err == nil && slices.ContainsFunc(answer.Hosts(), func(host string) bool { return host != "" }) {
 		terms = append(terms, term("mx"))
 		r.remark("there is no SPF record yet; mx names the servers that receive mail for the domain; remove it if they send none")
 	}
-	r.remark("before you publish this, add everything else that sends mail as " + w.domain.Unicode() + ": receivers distrust hosts that it does not name")
+	r.remark("before you publish this, add everything else that sends mail as " + w.name.Unicode() + ": receivers distrust hosts that it does not name")
 	return record.SPF{Terms: append(terms, term(w.end))}
 }
 

@@ -33,4 +33,7 @@ func wrap(text, indent string, columns int) string {
 	return terminal.Wrap(text, indent, indent, columns)
 }
 
-func blanks(s string) string { return strings.Repeat(" ", terminal.Width(s)) }
+// hang is wrap with a margin before the first line, and blanks as wide before the others.
+func hang(text, margin string, columns int) string {
+	return terminal.Wrap(text, margin, strings.Repeat(" ", terminal.Width(margin)), columns)
+}

@@ -70,9 +70,7 @@ func begun(text string) (string, bool) {
 // kinds. What has no width goes: people do not know that it is there.
 func spaced(text string) string {
 	if !utf8.ValidString(text) {
-		if decoded, err := charmap.Windows1252.NewDecoder().String(text); err == nil {
-			text = decoded
-		}
+		text, _ = charmap.Windows1252.NewDecoder().String(text) // each octet is a character
 	}
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -173,45 +172,13 @@ func BenchmarkScan(b *testing.B) {
 // BenchmarkStart is a start with what the last run has saved.
 func BenchmarkStart(b *testing.B) {
 	table, ring := bigHouse(b)
-	store := authorize.StoreIn(b.TempDir())
-	if err := store.Save(lookedAt(b, table, ring)); err != nil {
-		b.Fatal(err)
-	}
+	known := lookedAt(b, table, ring)
 	gen := newTown().generation(table, ring)
 	for b.Loop() {
-		known, _, err := store.Load()
-		if err == nil {
-			err = quietWatcher().Adopt(gen, known...)
-		}
-		if err != nil {
+		if err := quietWatcher().Adopt(gen, known...); err != nil {
 			b.Fatal(err)
 		}
 	}
-}
-
-func BenchmarkStore(b *testing.B) {
-	table, ring := bigHouse(b)
-	known := lookedAt(b, table, ring)
-	s := authorize.StoreIn(b.TempDir())
-	b.Run("save", func(b *testing.B) {
-		for b.Loop() {
-			if err := s.Save(known); err != nil {
-				b.Fatal(err)
-			}
-		}
-		info, err := os.Stat(s.Path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(info.Size())/benchDomains, "octets/domain")
-	})
-	b.Run("load", func(b *testing.B) {
-		for b.Loop() {
-			if _, _, err := s.Load(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }
 
 // BenchmarkMakeRoom is what a message from a new name costs where there are too many, and

@@ -103,6 +103,7 @@ func (w *Watcher) forget(id string, d message.Domain) {
 	if err := w.source.Table().Forget(d); err != nil {
 		w.Log.Error("standing cannot be forgotten", "domain", d.String(), "error", err)
 	}
+	w.save(nil, []message.Domain{d})
 }
 
 // below are the names that only wildcards cover, by tenant. The lock of the Watcher guards it.

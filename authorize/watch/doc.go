@@ -10,7 +10,7 @@
 //	outage.go    when no DNS server answers
 //	discover.go  names that only a wildcard covers, found by their mail
 //	reload.go    what a new generation begins with
-//	persist.go   standings are saved for the next start
+//	persist.go   which standings are to be saved for the next start
 //	changes.go   what has changed, for the log and for status
 //	direct.go    whether DNS proves that mail for a domain may be delivered directly
 //	status.go    how it goes

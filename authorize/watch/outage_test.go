@@ -33,11 +33,11 @@ func TestDayOfSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newTown()
-		store := authorize.StoreIn(t.TempDir())
+		s := new(saver)
 		table, known, states := inEveryState(t, n)
 		for range 2 {
 			w := watchIn(t, n, n.generation(table, nil), known...)
-			w.Save = store.Save
+			s.serves(t, w)
 			w.run()
 			after(12 * time.Hour)
 			for domain, want := range states {
@@ -54,10 +54,7 @@ func TestDayOfSilence(t *testing.T) {
 				t.Errorf("silence was told as %q", lines)
 			}
 			table = tableOf(t, table.Tenants()...)
-			var err error
-			if known, _, err = store.Load(); err != nil {
-				t.Fatal(err)
-			}
+			known = s.standings()
 		}
 	})
 }

@@ -1,73 +1,65 @@
 package watch
 
 import (
-	"context"
-	"log/slog"
-	"sync/atomic"
-	"time"
+	"reflect"
+	"slices"
 
-	"onbehalf/remedy"
+	"onbehalf/message"
+	"onbehalf/tenant"
 )
 
-// How often standings are saved. What matters is saved soon, and the times of lookups now
-// and then; a table that takes long to write is written less often.
-const (
-	saveTick  = time.Second
-	saveCalm  = 10 * time.Minute
-	saveShare = 50 // times the duration of the last save must pass before the next
-)
-
-// persistence says when standings are saved, and knows how that goes.
-type persistence struct {
-	log     *slog.Logger
-	moved   atomic.Bool             // there is something to save that matters
-	unsaved atomic.Pointer[problem] // nil: all is saved
+// save has standings kept for the next start.
+func (w *Watcher) save(saved []tenant.Standing, gone []message.Domain) {
+	if w.Save != nil && len(saved)+len(gone) > 0 {
+		w.Save(saved, gone)
+	}
 }
 
-// problem is why standings cannot be saved. Without one, cause and fix are empty.
-type problem struct{ cause, fix string }
-
-func problemOf(err error) *problem {
-	if err == nil {
+// SaveAll has all that is known kept again, for a Save that has lost it.
+func (w *Watcher) SaveAll() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	table := w.table.Load()
+	if table == nil {
 		return nil
 	}
-	cause, fix := remedy.Of(err, "let the user that the daemon runs as write to the state_dir")
-	return &problem{cause, fix}
+	all, err := table.Standings()
+	w.save(append(all, w.parked...), nil)
+	return err
 }
 
-// run saves until ctx ends.
-func (p *persistence) run(ctx context.Context, save func() error) {
-	ticker := time.NewTicker(saveTick)
-	defer ticker.Stop()
-	last, took := time.Now(), time.Duration(0)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if calm := time.Since(last); calm >= saveCalm || calm >= saveShare*took && p.moved.Load() {
-			took = p.do(save)
-			last = time.Now()
+// saveRound saves in what a generation differs from what was known before it and was parked.
+func (w *Watcher) saveRound(r *round, known, parked []tenant.Standing) {
+	if w.Save == nil {
+		return
+	}
+	var saved []tenant.Standing
+	stays := make(map[message.Domain]bool, len(r.fitted)+len(w.parked))
+	for _, s := range r.fitted {
+		stays[s.Domain] = true
+		if before := r.before[s.Domain]; before == nil || !isSame(*before, s) {
+			saved = append(saved, s)
 		}
 	}
+	for _, s := range w.parked {
+		stays[s.Domain] = true
+	}
+	var gone []message.Domain
+	for _, before := range [][]tenant.Standing{known, parked} {
+		for _, s := range before {
+			if !stays[s.Domain] {
+				gone = append(gone, s.Domain)
+			}
+		}
+	}
+	w.save(saved, gone)
 }
 
-// do saves, and logs it once when that begins to fail. What moves from here on is saved the next
-// time.
-func (p *persistence) do(save func() error) (took time.Duration) {
-	p.moved.Store(false)
-	began, before := time.Now(), p.unsaved.Load()
-	now := problemOf(save())
-	p.unsaved.Store(now)
-	switch {
-	case now != nil && before == nil:
-		p.log.Error("standings cannot be saved; they are kept in memory, and lost at a restart", "error", now.cause, "remedy", now.fix)
-	case now == nil && before != nil:
-		p.log.Info("standings can be saved again")
+// isSame reports whether there is nothing to save. That there are no keys is written in two ways.
+func isSame(a, b tenant.Standing) bool {
+	if !slices.Equal(a.DKIM, b.DKIM) {
+		return false
 	}
-	if now != nil {
-		p.moved.Store(true)
-	}
-	return time.Since(began)
+	a.DKIM, b.DKIM = nil, nil
+	return reflect.DeepEqual(a, b)
 }

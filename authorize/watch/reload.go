@@ -34,9 +34,10 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 		return err
 	}
 	w.record(changesSince(w.table.Load(), table, next.now))
-	w.persistence.moved.Store(true)
 	w.direct = proofsOf(table.Tenants())
+	parked := w.parked
 	w.parked = next.park(known)
+	w.saveRound(next, known, parked)
 	w.source, w.below = source, next.below
 	w.schedule.replace(next.entries, source.MaxPerSecond())
 	if kept := source.Kept(); kept != nil {

@@ -20,17 +20,14 @@ func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, stop := range []time.Duration{0, 10 * time.Minute, 100 * time.Hour} {
 			n := newTown()
-			store := authorize.StoreIn(t.TempDir())
+			s := new(saver)
 			w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil))
-			w.Save = store.Save
+			s.serves(t, w)
 			w.run()
 			after(3 * time.Hour)
 			w.stop()
 			after(stop)
-			known, _, err := store.Load()
-			if err != nil {
-				t.Fatal(err)
-			}
+			known := s.standings()
 			before := make(map[string]time.Time)
 			for i := range domains {
 				before[crowdDomain(i)] = slices.MaxFunc(n.at(crowdDomain(i)), time.Time.Compare)
@@ -395,7 +392,7 @@ func TestAuthorizedForAnAfternoon(t *testing.T) {
 					return n.generation(tableOf(t, tenants(decides, crowd(t, test.others)...)...), ring)
 				}
 				w := watchIn(t, n, generation(tenant.Auto))
-				w.Save = s.save
+				s.serves(t, w)
 				w.run()
 				w.Seen(dom(t, "a.one.example"))
 				after(3 * time.Hour)
@@ -415,7 +412,7 @@ func TestAuthorizedForAnAfternoon(t *testing.T) {
 				}
 				if test.restart {
 					w.stop()
-					w = watchIn(t, n, generation(tenant.Authorized), s.last...)
+					w = watchIn(t, n, generation(tenant.Authorized), s.standings()...)
 					w.Save = s.save
 					w.run()
 				}

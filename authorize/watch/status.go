@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"cmp"
 	"time"
 
 	"onbehalf/authorize"
@@ -19,17 +18,12 @@ type Status struct {
 	Silent      int                // lookups in a row without any answer
 	SilentSince time.Time          // the first of them
 	PausedUntil time.Time          // there were too many of them: then DNS is tried again
-	Unsaved     string             // why standings are not saved; empty: they are
-	UnsavedFix  string             // what to do about that
 	Events      []authorize.Change // the last few, newest first
 }
 
 // Status returns how the watch goes. It holds up nobody, and waits for no reload.
 func (w *Watcher) Status() (Status, error) {
 	s := Status{Events: w.changes.newestFirst()}
-	if p := cmp.Or(problemOf(w.NotSaved), w.persistence.unsaved.Load()); p != nil {
-		s.Unsaved, s.UnsavedFix = p.cause, p.fix
-	}
 	s.Domains, s.Looking, s.Due, s.DueSince = w.schedule.progress()
 	s.Silent, s.SilentSince, s.PausedUntil = w.outage.status()
 	table := w.table.Load()

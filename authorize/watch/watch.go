@@ -17,16 +17,16 @@ import (
 // generation, and Run it.
 type Watcher struct {
 	Log *slog.Logger
-	// Save keeps standings for the next start; nil: they are not kept. It is called by Run alone.
-	Save func([]tenant.Standing) error
-	// NotSaved is why they are not kept where Save is nil, for status; nil: nobody wants them kept.
-	NotSaved error
+	// Save keeps standings for the next start, and those of domains that are gone no longer. Nil:
+	// they are not kept. It waits for nothing, and is called with each standing that has changed.
+	Save func(saved []tenant.Standing, gone []message.Domain)
+	// Changed is called with what has changed, in order, and waits for nothing; nil: nobody asks.
+	Changed func([]authorize.Change)
 
 	// Each of these has a lock of its own, so that status waits for no reload.
-	schedule    *schedule
-	outage      outage
-	changes     changes
-	persistence persistence
+	schedule *schedule
+	outage   outage
+	changes  changes
 
 	wake  chan struct{}
 	seen  chan message.Domain
@@ -42,16 +42,13 @@ type Watcher struct {
 // New makes a Watcher that has nothing to watch yet.
 func New(log *slog.Logger) *Watcher {
 	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(),
-		outage: outage{log: log}, changes: changes{log: log}, persistence: persistence{log: log},
+		outage: outage{log: log}, changes: changes{log: log},
 		wake: make(chan struct{}, 1), seen: make(chan message.Domain, maxSeen)}
 }
 
-// Run looks up what is due until ctx ends. Then it waits for the lookups under way, and saves.
+// Run looks up what is due until ctx ends. Then it waits for the lookups under way.
 func (w *Watcher) Run(ctx context.Context) {
-	var lookups, saving sync.WaitGroup
-	if w.Save != nil {
-		saving.Go(func() { w.persistence.run(ctx, w.save) })
-	}
+	var lookups sync.WaitGroup
 	for ctx.Err() == nil {
 		e, source, wait := w.next()
 		if e != nil {
@@ -61,10 +58,6 @@ func (w *Watcher) Run(ctx context.Context) {
 		w.rest(ctx, wait)
 	}
 	lookups.Wait()
-	saving.Wait()
-	if w.Save != nil {
-		w.persistence.do(w.save)
-	}
 }
 
 // rest waits for some time, or for something to do, and takes note of what Seen has heard of.
@@ -123,14 +116,18 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 		return false
 	}
 	w.below.note(e.target.Tenant, s)
+	w.save([]tenant.Standing{s}, nil)
 	return true
 }
 
-// record logs what has changed, and has it saved soon.
+// record logs what has changed, and reports it.
 func (w *Watcher) record(all []authorize.Change) {
-	if len(all) > 0 {
-		w.changes.add(all)
-		w.persistence.moved.Store(true)
+	if len(all) == 0 {
+		return
+	}
+	w.changes.add(all)
+	if w.Changed != nil {
+		w.Changed(all)
 	}
 }
 
@@ -140,21 +137,6 @@ func (w *Watcher) nudge() {
 	case w.wake <- struct{}{}:
 	default:
 	}
-}
-
-// save saves the table, and what is kept beside it.
-func (w *Watcher) save() error {
-	w.mu.Lock()
-	table, parked := w.table.Load(), w.parked
-	w.mu.Unlock()
-	if table == nil {
-		return nil
-	}
-	all, err := table.Standings()
-	if err != nil {
-		return err
-	}
-	return w.Save(append(all, parked...))
 }
 
 // Next returns when a domain is looked up next: now, if it is its turn or the lookup is under way.

@@ -165,7 +165,7 @@ func TestStop(t *testing.T) {
 		n, s := newTown(), new(saver)
 		n.usual = authorize.Missing
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 100)...), nil))
-		w.Save = s.save
+		s.serves(t, w)
 		w.run()
 		after(10 * time.Minute)
 		n.setAll(authorize.There)
@@ -235,7 +235,7 @@ func TestAllAtOnce(t *testing.T) {
 		return g
 	}
 	w := watchIn(t, n, gen())
-	w.Save = authorize.StoreIn(t.TempDir()).Save
+	new(saver).serves(t, w)
 	w.run()
 	var all sync.WaitGroup
 	for k := range 4 {

@@ -17,6 +17,7 @@ import (
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/disk"
+	"onbehalf/tenant"
 )
 
 // adminClient asks the running daemon.
@@ -117,6 +118,21 @@ func (p *program) askInstead(what, tenant, host string, document any) bool {
 	}
 	p.sayLine("onbehalf: by what the daemon runs with, because the configuration on disk cannot be used here")
 	return true
+}
+
+// standings returns all that the daemon knows of domains.
+func (c adminClient) standings() (all []tenant.Standing, err error) {
+	for after := ""; ; {
+		var page admin.Standings
+		if err := c.get("/standings?after="+url.QueryEscape(after), &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Standings...)
+		if page.Next <= after { // the last page, or an answer that would go round in circles
+			return all, nil
+		}
+		after = page.Next
+	}
 }
 
 // explain says why there is no answer, and what to do about it.

@@ -91,8 +91,8 @@ func words(all ...string) completion {
 	return cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// known returns the tenants of a configuration, as far as it can be read.
-func (p *program) known() []*tenant.Tenant {
+// readable returns the tenants of a configuration, as far as it can be read.
+func (p *program) readable() []*tenant.Tenant {
 	conf, _ := config.Load(p.config, os.Environ())
 	return conf.Tenants
 }
@@ -100,7 +100,7 @@ func (p *program) known() []*tenant.Tenant {
 // tenants offers ids, with their names; domains to who has begun one.
 func (p *program) tenants(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	var all []string
-	for _, t := range p.known() {
+	for _, t := range p.readable() {
 		if strings.HasPrefix(t.ID, begun) {
 			all = append(all, cobra.CompletionWithDesc(t.ID, t.Name))
 		}
@@ -114,7 +114,7 @@ func (p *program) tenants(cmd *cobra.Command, args []string, begun string) ([]st
 // domains offers those of tenants.
 func (p *program) domains(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	var all []string
-	for _, t := range p.known() {
+	for _, t := range p.readable() {
 		for _, d := range t.Domains {
 			if name := d.Domain.String(); strings.HasPrefix(name, strings.ToLower(begun)) && !slices.Contains(all, name) {
 				all = append(all, name)

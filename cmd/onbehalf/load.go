@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
+	"onbehalf/store"
 	"onbehalf/tenant"
 )
 
@@ -48,9 +50,30 @@ func (p *program) needRest() (now *daemon.Generation, whole bool, err error) {
 // recall has what the daemon saved last decide, for a command that is to say what the daemon would.
 // Without it, all tenants with authorization auto look unauthorized, and standard error says so.
 func (p *program) recall(now *daemon.Generation) {
-	if err := now.Recall(); err != nil {
+	known, err := p.known(now)
+	if err == nil {
+		err = now.Recall(known)
+	}
+	if err != nil {
 		fmt.Fprintf(p.err, "onbehalf: what the daemon knows of tenants' DNS is not known here: %v\n", err)
 	}
+}
+
+// known returns the standings that the daemon knows or, while none runs, has saved.
+func (p *program) known(now *daemon.Generation) ([]tenant.Standing, error) {
+	asked := errors.New("the admin socket is off")
+	if !now.Admin.IsZero() {
+		var all []tenant.Standing
+		client := adminClient{socket: now.Admin, listen: now.Listen}
+		if all, asked = client.standings(); asked == nil {
+			return all, nil
+		}
+	}
+	all, err := store.ReadStandings(now.StateDir)
+	if errors.Is(err, store.ErrLocked) {
+		err = fmt.Errorf("%w, and cannot be asked: %w", err, asked)
+	}
+	return all, err
 }
 
 // tenantOf returns the tenant that an argument means: see tenant.Snapshot.Find.

@@ -65,6 +65,11 @@ var examples = map[string]string{
 		onbehalf status
 		# one tenant
 		onbehalf status university`,
+	"history": `
+		# what happened to one tenant in the last month
+		onbehalf history university
+		# all tenants, for a program
+		onbehalf history --since 7d --json`,
 	"selftest": `
 		# two messages to compare in a mailbox of yours
 		onbehalf selftest --to you@example.org --tenant university`,
@@ -91,11 +96,11 @@ var files = []file{
 		[]string{"serve", "check-config", "setup", "doctor", "keygen", "dns", "check"}},
 	{"/etc/onbehalf/srs.secrets", "The secrets of bounce addresses.", []string{"serve", "check-config", "setup", "doctor", "bounce"}},
 	{"/usr/share/onbehalf/onbehalf.yaml", "The example that a new installation begins with. setup replaces a configuration that is the same.", []string{"setup"}},
-	{"/var/lib/onbehalf", "What DNS has shown, kept over a restart.", []string{"serve"}},
+	{"/var/lib/onbehalf", "What DNS has shown, and history, kept over a restart.", []string{"serve"}},
 	{"/var/spool/postfix/onbehalf/milter.sock", "Where Postfix calls; in main.cf it is unix:onbehalf/milter.sock.", []string{"serve", "doctor"}},
 	{"/var/spool/postfix/onbehalf/socketmap.sock", "Where Postfix asks its tables; in main.cf it is socketmap:unix:onbehalf/socketmap.sock:transport and others.",
 		[]string{"serve", "doctor"}},
-	{"/run/onbehalf/admin.sock", "Where onbehalf status asks, for root and the group onbehalf-status.", []string{"serve", "status", "doctor"}},
+	{"/run/onbehalf/admin.sock", "Where onbehalf status and others ask, for root and the group onbehalf-status.", []string{"serve", "status", "history", "doctor"}},
 	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). Only setup --apply and --remove change them, after saving copies: main.cf.onbehalf-TIME.", []string{"setup", "doctor", "selftest"}},
 }
 

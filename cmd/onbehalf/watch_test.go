@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"onbehalf/cmd/onbehalf/daemon"
+	"onbehalf/store"
 )
 
 // TestSecondDaemon: one that is started beside another ends, and leaves what the other has
 // learned as it is.
 func TestSecondDaemon(t *testing.T) {
 	d := startServe(t)
-	file := filepath.Join(d.folder, "standings.jsonl")
+	file := store.Path(d.folder)
 	if !soon(func() bool { _, err := os.Stat(file); return err == nil }) {
 		t.Fatal("nothing was saved")
 	}
@@ -40,7 +40,7 @@ func TestSecondDaemon(t *testing.T) {
 		t.Error("it leaves its socket behind")
 	}
 	if after, err := os.Stat(file); err != nil || !os.SameFile(before, after) {
-		t.Errorf("standings.jsonl is another file now: %v", err)
+		t.Errorf("the state is another file now: %v", err)
 	}
 }
 

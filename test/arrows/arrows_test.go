@@ -35,11 +35,12 @@ var below = map[string][]string{
 	"tenant":    {"dmarc", "message", "remedy"},
 	"rewrite":   {"dmarc", "srs", "tenant", "message", "remedy"},
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
+	"store":     {"tenant", "message", "disk", "clock", "remedy"},
 	"config":    {"dmarc", "tenant", "message", "disk", "remedy"},
 	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
 	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
-	"admin":     {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"admin":     {"store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.

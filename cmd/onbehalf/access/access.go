@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
 
-	"onbehalf/authorize"
 	"onbehalf/config"
 	"onbehalf/disk"
+	"onbehalf/store"
 )
 
 // Permissions, as in one digit of a mode.
@@ -56,7 +56,7 @@ func Files(main string, c *config.Config) []File {
 		seen[key.Path] = true
 	}
 	if c.StateDir != "" {
-		all = append(all, File{c.StateDir, "state_dir", Write | Enter, true}, File{authorize.StoreIn(c.StateDir).Path, "the standings of tenants' domains", Read, true})
+		all = append(all, File{c.StateDir, "state_dir", Write | Enter, true}, File{store.Path(c.StateDir), "the state", Read, true})
 	}
 	return all
 }

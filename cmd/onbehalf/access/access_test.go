@@ -93,7 +93,7 @@ func TestFiles(t *testing.T) {
 	}
 	key := filepath.Join(dir, "key.pem")
 	got := Files(main, &config.Config{TenantsDir: tenants, StateDir: dir, Keys: []config.KeyFile{{Path: key}, {Path: key}}})
-	want := []string{main, filepath.Join(dir, "here"), tenants, filepath.Join(tenants, "a.yaml"), key, dir, filepath.Join(dir, "standings.jsonl")}
+	want := []string{main, filepath.Join(dir, "here"), tenants, filepath.Join(tenants, "a.yaml"), key, dir, filepath.Join(dir, "state.db")}
 	for i, f := range got {
 		if len(got) != len(want) || f.Path != want[i] {
 			t.Fatalf("%+v, want %q", got, want)

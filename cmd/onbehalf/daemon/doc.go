@@ -25,6 +25,7 @@
 //	sockets.go     systemd's sockets or our own, and who answers on them
 //	socketmap.go   answers Postfix's tables
 //	watch.go       has DNS watched; standings and the clock of the last run
+//	recorder.go    keeps what happened; profile.go: what a generation has changed
 //	engine.go      what RSA signatures are made with
 //	garbage.go     how much memory may wait to be collected
 //	log.go         makes the log, and logs findings

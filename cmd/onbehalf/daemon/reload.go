@@ -57,6 +57,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
+	d.recorder.reconfigured()
 	boundMemory(next.Limits.Memory)
 	if next.loader.Engine != before.loader.Engine {
 		d.logEngine(next.loader.Engine)

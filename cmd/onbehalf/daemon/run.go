@@ -17,6 +17,7 @@ import (
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/milter"
+	"onbehalf/store"
 )
 
 // Options are what a daemon is started with.
@@ -39,11 +40,14 @@ type daemon struct {
 	serving atomic.Bool
 	server  *milter.Server
 	watcher *watch.Watcher
-	ending  ending
-	ballast ballast
-	signer  signer
-	history history
-	clock   *clock.Clock
+	store   store.Store
+	// recorder keeps what happened.
+	recorder *recorder
+	ending   ending
+	ballast  ballast
+	signer   signer
+	history  history
+	clock    *clock.Clock
 }
 
 // Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT
@@ -86,6 +90,7 @@ func Run(ctx context.Context, options Options) error {
 	d.logEngine(first.loader.Engine)
 	d.log.Info("serving", "version", options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.Summary())
+	d.recorder.reconfigured() // since the last run
 	go d.reloadEach(reloads)
 	return d.wait(ctx, ends, failed)
 }

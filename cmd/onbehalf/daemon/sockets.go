@@ -138,7 +138,7 @@ func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited 
 func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan error {
 	d.server = &milter.Server{
 		Current: func() milter.Source { return d.current.Load() },
-		Log:     d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen,
+		Log:     d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen, Mail: d.recorder.mail,
 		Limits: milter.Limits{Connections: connections},
 	}
 	d.history.listen = addresses(listeners)

@@ -41,6 +41,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		Daemon:      d.status,
 		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
 		Next:        d.watcher.Next,
+		History:     d.recorder.List,
 		Files:       d.files,
 		LookUp:      d.lookUp,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
@@ -126,8 +127,9 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	s, err := d.watcher.Status()
 	doc.DNS = admin.DNS{
 		Domains: s.Domains, NotLookedUp: s.NotLookedUp, Oldest: s.Oldest, LookingUp: s.Looking, Due: s.Due, DueSince: s.DueSince,
-		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil, Unsaved: s.Unsaved, UnsavedFix: s.UnsavedFix,
+		Unanswered: s.Silent, UnansweredSince: s.SilentSince, PausedUntil: s.PausedUntil,
 	}
+	doc.DNS.Unsaved, doc.DNS.UnsavedFix = d.store.Health().Advice()
 	if err != nil {
 		doc.DNS.Error = err.Error()
 	}

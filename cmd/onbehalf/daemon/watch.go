@@ -2,18 +2,14 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
-	"onbehalf/remedy"
+	"onbehalf/message"
+	"onbehalf/store"
 	"onbehalf/tenant"
 )
 
@@ -23,81 +19,99 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	if err := first.prepare(nil); err != nil {
 		return nil, err
 	}
-	store := authorize.StoreIn(first.StateDir)
-	lock, err := store.Lock()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("another onbehalf uses state_dir %s; stop it first, or give this one its own", first.StateDir)
-	}
-	d.rememberTime(&store)
 	d.watcher = watch.New(d.log)
-	known, unreadable := recall(store, d.log)
-	if err := d.watcher.Adopt(first, known...); err != nil {
+	file, err := store.Open(store.Options{Dir: first.StateDir, Log: d.log, Refill: d.saveAll})
+	if err != nil {
 		return nil, err
 	}
-	if d.watcher.NotSaved = unreadable; unreadable == nil {
-		d.watcher.Save = store.Save
-	}
+	d.store = file
+	d.rememberTime()
+	known := d.recall()
 	ctx, cancel := context.WithCancel(context.Background())
+	recorded := d.record(ctx)
+	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
+	if err := d.watcher.Adopt(first, known...); err != nil {
+		cancel()
+		<-recorded
+		file.Close()
+		return nil, err
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		d.watcher.Run(ctx)
 	}()
+	go d.keepTime(ctx)
 	return func() {
 		cancel()
 		<-ended
-		lock.Close() // nil where state_dir cannot be written to: saving reports that
+		<-recorded
+		d.saveTime()
+		file.Close() // that nothing could be saved is logged
 	}, nil
 }
 
-// rememberTime makes the clock, which goes on from what the store knows, and has the store keep it.
-func (d *daemon) rememberTime(store *authorize.Store) {
-	written, besides := store.Times()
-	d.clock = clock.New(written, besides...)
-	store.Besides = d.clock.Others
+// saveStandings is the watcher's Save.
+func (d *daemon) saveStandings(saved []tenant.Standing, gone []message.Domain) {
+	if err := store.SaveStandings(d.store, saved, gone); err != nil {
+		d.log.Error("a standing cannot be saved", "error", err)
+	}
+}
+
+// saveAll saves all that is known again, after the store has lost it.
+func (d *daemon) saveAll() {
+	if err := d.watcher.SaveAll(); err != nil {
+		d.log.Error("standings cannot be saved again", "error", err)
+	}
+	d.saveTime()
+}
+
+// timeEvery is how often the store gets to know what time it is. A clock that has jumped has done
+// so by much more.
+const timeEvery = 10 * time.Minute
+
+// rememberTime makes the clock, which goes on from what the store knows.
+func (d *daemon) rememberTime() {
+	last := store.LoadTimes(d.store)
+	d.clock = clock.New(last.Written, last.Besides...)
 	if others := d.clock.Others(); len(others) > 0 {
 		d.log.Info("the daemon was down for long, or the clock was set: bounce addresses are good that are so by one of several times",
 			"now", d.clock.Now().Format(time.RFC3339), "besides", fmt.Sprint(others))
 	}
 }
 
-// recall returns the standings of the last run. A damaged or foreign file is set aside: DNS answers
-// again, and until then mail leaves in the platform's name. One that cannot be read may be as good
-// as ever, and must not be saved over: the error says why, and what to do.
-func recall(store authorize.Store, log *slog.Logger) (known []tenant.Standing, unreadable error) {
-	known, written, err := store.Load()
-	switch {
-	case err == nil:
-		log.Info("standings recalled", "domains", len(known), "written", written.Format(time.RFC3339))
-		return known, nil
-	case errors.Is(err, authorize.ErrNoStore):
-		return nil, nil
-	case !errors.Is(err, authorize.ErrDamaged):
-		cause, fix := remedy.Of(err, "let the user that the daemon runs as read and write it")
-		if errors.Is(err, syscall.EISDIR) {
-			fix = "move it away"
+// keepTime has the store keep the clock.
+func (d *daemon) keepTime(ctx context.Context) {
+	ticker := time.NewTicker(timeEvery)
+	defer ticker.Stop()
+	for {
+		d.saveTime()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
-		fix += ", then run: systemctl restart onbehalf"
-		log.Error("standings of the last run cannot be read: all tenants are looked up again, and nothing is saved", "file", store.Path, "error", cause, "remedy", fix)
-		return nil, &remedy.Error{Cause: "standings of the last run cannot be read: " + store.Path + ": " + cause, Fix: fix, Err: err}
 	}
-	aside, failure := store.SetAside()
-	if failure != nil {
-		log.Error("standings of the last run cannot be used: all tenants are looked up again", "error", err, "not_set_aside", failure)
-		return nil, nil
-	}
-	log.Warn("standings of the last run cannot be used: all tenants are looked up again", "error", err, "set_aside", aside)
-	return nil, nil
 }
 
-// Recall puts the standings that the daemon saved last into the table, for a command that is to
-// say what the daemon would. That there are none yet is no error.
-func (g *Generation) Recall() error {
-	saved, _, err := authorize.StoreIn(g.StateDir).Load()
-	if errors.Is(err, authorize.ErrNoStore) {
-		return nil
-	} else if err != nil {
-		return err
+func (d *daemon) saveTime() {
+	store.SaveTimes(d.store, store.Times{Written: time.Now().Round(0), Besides: d.clock.Others()})
+}
+
+// recall returns the standings of the last run.
+func (d *daemon) recall() []tenant.Standing {
+	known, err := store.LoadStandings(d.store)
+	if err != nil {
+		d.log.Error("not all standings of the last run can be read: the other tenants are looked up again", "error", err)
 	}
-	return watch.New(slog.New(slog.DiscardHandler)).Adopt(g, saved...)
+	if written := store.LoadTimes(d.store).Written; len(known) > 0 || !written.IsZero() {
+		d.log.Info("standings recalled", "domains", len(known), "written", written.Format(time.RFC3339))
+	}
+	return known
+}
+
+// Recall puts standings that the daemon knows into the table, for a command that is to say what the
+// daemon would.
+func (g *Generation) Recall(known []tenant.Standing) error {
+	return watch.New(slog.New(slog.DiscardHandler)).Adopt(g, known...)
 }

@@ -1,0 +1,126 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"onbehalf/authorize"
+	"onbehalf/authorize/watch"
+	"onbehalf/store"
+)
+
+// recorder keeps in the store what happened, for onbehalf history.
+type recorder struct {
+	*store.History
+	store store.Store
+
+	configured chan struct{}     // there is another generation
+	profiles   map[string]hashes // by id
+	mailed     sync.Map          // ids of tenants whose first mail is recorded
+}
+
+// pruneEvery is how often history is looked through for what is too old.
+const pruneEvery = time.Minute
+
+// markMail is where the store has the ids of tenants whose first mail is recorded.
+const markMail = "first mail\x00"
+
+// record begins to record what happens, and notes the start.
+func (d *daemon) record(ctx context.Context) (ended <-chan struct{}) {
+	history, err := store.OpenHistory(d.store)
+	if err != nil {
+		d.log.Error("the history of earlier runs cannot be read", "error", err)
+	}
+	r := &recorder{History: history, store: d.store, configured: make(chan struct{}, 1)}
+	d.recorder = r
+	if err := r.store.Walk(store.BucketMarks, store.Range{From: markMail, To: markMail + "\xff"}, func(key string, _ []byte) bool {
+		r.mailed.Store(key[len(markMail):], nil)
+		return true
+	}); err != nil {
+		d.log.Error("it is not known whose first mail is recorded", "error", err)
+	}
+	r.Record(store.Entry{At: time.Now(), Kind: store.KindStart, After: d.options.Version})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.keepHistory(ctx)
+	}()
+	return done
+}
+
+// keepHistory compares each generation with what was there before, and forgets what is too old.
+func (d *daemon) keepHistory(ctx context.Context) {
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.recorder.configured:
+			d.compare()
+		case <-ticker.C:
+			d.prune(ctx)
+		}
+	}
+}
+
+// compare records what the current generation has changed.
+func (d *daemon) compare() {
+	if err := d.recorder.compare(d.current.Load(), time.Now(), breather()); err != nil {
+		d.log.Error("history of the configuration cannot be recorded", "error", err)
+	}
+}
+
+// prune forgets what is too old by each of the times that it may be: a clock that is ahead by
+// mistake must not cost a year of history.
+func (d *daemon) prune(ctx context.Context) {
+	now := slices.MinFunc(append(d.clock.Others(), d.clock.Now()), time.Time.Compare)
+	for ctx.Err() == nil {
+		more, err := d.recorder.Prune(now.Add(-d.current.Load().HistoryKeep))
+		if err != nil {
+			d.log.Error("old history cannot be deleted", "error", err)
+		}
+		if !more || err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second): // mail needs the processor
+		}
+	}
+}
+
+// reconfigured notes that there is another generation.
+func (r *recorder) reconfigured() {
+	select {
+	case r.configured <- struct{}{}:
+	default: // it will be seen when the one before is
+	}
+}
+
+// changed records changes of standings. It is the watcher's Changed.
+func (r *recorder) changed(all []authorize.Change) {
+	entries := make([]store.Entry, len(all))
+	for i, c := range all {
+		entries[i] = store.Entry{At: c.At, Kind: store.KindStanding, Tenant: c.Tenant, Domain: c.Domain.String(), Subject: c.Mechanism,
+			Before: c.Before, After: c.After, Text: c.Evidence}
+		if c.Mechanism == watch.Direct {
+			entries[i].Kind, entries[i].Subject = store.KindOwnership, ""
+		}
+	}
+	r.Record(entries...)
+}
+
+// mail records the first mail of a tenant. It is the milter's Mail.
+func (r *recorder) mail(id string) {
+	if _, known := r.mailed.Load(id); known {
+		return
+	}
+	if _, known := r.mailed.LoadOrStore(id, nil); known {
+		return
+	}
+	r.store.Write(store.Change{Bucket: store.BucketMarks, Key: markMail + id})
+	r.Record(store.Entry{At: time.Now(), Kind: store.KindFirstMail, Tenant: id})
+}

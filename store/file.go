@@ -1,0 +1,226 @@
+package store
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"onbehalf/remedy"
+)
+
+const (
+	fileName = "state.db"
+	fileMode = 0o640
+	tick     = time.Second // between two batches
+
+	maxKey     = 4 << 10
+	maxValue   = 16 << 20
+	maxWaiting = 512 << 20 // bytes that wait while nothing can be saved
+)
+
+// Path returns the file of the state in a state_dir.
+func Path(dir string) string { return filepath.Join(dir, fileName) }
+
+// Options say how a File is opened.
+type Options struct {
+	Dir string // the state_dir
+	Log *slog.Logger
+	// Refill writes all that the program still knows, when the file had to be replaced, or writes
+	// were dropped. It is called by a goroutine of the File, and may be nil.
+	Refill func()
+}
+
+// File is the Store of one host.
+type File struct {
+	Options
+	path string
+	lock *os.File // nil: the folder could not be written to
+
+	saving sync.Mutex // one batch at a time
+
+	opened sync.RWMutex // who reads has it while it does
+	db     *bolt.DB     // nil: none is open
+	// fixed is why nothing will be saved until a restart: what lies there is left alone.
+	fixed error
+
+	mu      sync.Mutex // waits for nothing: messages wait for it
+	waiting pending
+	writing pending // of the batch under way
+	health  Health
+	refill  bool
+
+	batches atomic.Int64 // that were saved
+	suspect atomic.Bool  // reading has found the file damaged
+
+	end   chan struct{}
+	ended sync.WaitGroup
+}
+
+// Write is of Store.
+func (f *File) Write(changes ...Change) {
+	size := 0
+	for _, c := range changes {
+		if c.Bucket == "" || c.Key == "" || len(c.Key) > maxKey || len(c.Value) > maxValue {
+			f.drop(len(changes), "a key or value is empty or too large: report this as a bug of onbehalf")
+			return
+		}
+		size += sizeOf(c)
+	}
+	f.mu.Lock()
+	fits := f.waiting.bytes+f.writing.bytes+size <= maxWaiting
+	if fits {
+		for _, c := range changes {
+			f.waiting.add(c)
+		}
+	}
+	f.mu.Unlock()
+	if !fits {
+		f.drop(len(changes), "too much waits to be saved")
+	}
+}
+
+// drop counts changes that are lost, and logs the first.
+func (f *File) drop(changes int, why string) {
+	f.mu.Lock()
+	first := f.health.Dropped == 0
+	f.health.Dropped += int64(changes)
+	f.refill = true
+	f.mu.Unlock()
+	if first {
+		f.Log.Error("state is lost", "error", why)
+	}
+}
+
+// Health is of Store.
+func (f *File) Health() Health {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.health
+	h.Waiting = f.waiting.count + f.writing.count
+	return h
+}
+
+// Sync is of Store.
+func (f *File) Sync() error {
+	f.saving.Lock()
+	defer f.saving.Unlock()
+	return f.save()
+}
+
+// Close is of Store.
+func (f *File) Close() error {
+	close(f.end)
+	f.ended.Wait()
+	err := f.Sync()
+	f.opened.Lock()
+	defer f.opened.Unlock()
+	if f.db != nil {
+		closeBolt(f.db)
+		f.db, f.fixed = nil, errors.New("the store is closed")
+	}
+	if f.lock != nil {
+		f.lock.Close()
+	}
+	return err
+}
+
+// run saves what waits, again and again.
+func (f *File) run() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-f.end:
+			return
+		case <-ticker.C:
+			f.Sync()
+			f.fillAgain()
+		}
+	}
+}
+
+// fillAgain asks for all that is known, once saving works again after something was lost.
+func (f *File) fillAgain() {
+	f.mu.Lock()
+	due := f.refill && f.health.Problem == nil && f.Refill != nil
+	if due {
+		f.refill = false
+	}
+	f.mu.Unlock()
+	if due {
+		f.Refill()
+	}
+}
+
+// save saves what waits, and notes how that went. The lock saving is held.
+func (f *File) save() error {
+	f.mu.Lock()
+	f.writing, f.waiting = f.waiting, pending{}
+	idle := f.writing.count == 0 && f.health.Problem == nil && !f.suspect.Load()
+	f.mu.Unlock()
+	if idle {
+		return nil
+	}
+	err := f.ready()
+	if err == nil && f.writing.count > 0 {
+		err = put(f.db, f.writing)
+	}
+	f.settle(err)
+	if errors.Is(err, errBroken) {
+		f.suspect.Store(true)
+	}
+	return err
+}
+
+// settle ends a batch: what was not saved waits again.
+func (f *File) settle(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		f.writing = pending{}
+		f.batches.Add(1)
+	} else {
+		f.writing.addAll(f.waiting)
+		f.waiting, f.writing = f.writing, pending{}
+	}
+	f.note(err)
+}
+
+// note keeps why nothing can be saved, and logs it when that begins and ends. The lock mu is held.
+func (f *File) note(err error) {
+	before := f.health.Problem
+	f.health.Problem = err
+	switch {
+	case err == nil && before != nil:
+		f.health.Since = time.Time{}
+		f.Log.Info("standings can be saved again")
+	case err != nil && before == nil:
+		f.health.Since = time.Now()
+		if err != f.fixed { // that was logged at start
+			cause, fix := remedy.Of(err, adviceFor(err))
+			f.Log.Error("standings cannot be saved; they are kept in memory, and lost at a restart", "error", cause, "remedy", fix)
+		}
+	}
+}
+
+// Advice returns why nothing is saved, and what to do about it.
+func (h Health) Advice() (cause, fix string) {
+	if h.Problem == nil {
+		return "", ""
+	}
+	return remedy.Of(h.Problem, adviceFor(h.Problem))
+}
+
+func adviceFor(err error) string {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "make room on the disk of the state_dir"
+	}
+	return "let the user that the daemon runs as write to the state_dir"
+}
