@@ -105,7 +105,7 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	}
 	p.recall(now)
 	host := postfix.Instance("").Hostname(ctx, q.host)
-	c, err := check.New(now.CheckSource(host))
+	c, err := check.New(checkSource(now, host))
 	if err != nil {
 		return err
 	}

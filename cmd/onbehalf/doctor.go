@@ -92,7 +92,7 @@ func checkPlatform(ctx context.Context, now *daemon.Generation, host string) (ch
 	if err != nil {
 		return check.Result{}, err
 	}
-	c, err := check.New(now.CheckSource(host))
+	c, err := check.New(checkSource(now, host))
 	if err != nil {
 		return check.Result{}, err
 	}

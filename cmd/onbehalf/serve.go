@@ -17,7 +17,7 @@ not come to the end of their header, which their clients send again, lets the ot
 seconds at most) and ends.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return daemon.Run(cmd.Context(), daemon.Options{Config: p.config, Version: version, Log: p.err})
+			return daemon.Run(cmd.Context(), daemon.Options{Config: p.config, Version: version, Log: p.err, Check: checkOne})
 		},
 	}
 }
