@@ -14,6 +14,7 @@ type Status struct {
 	Tenants       Tenants   `json:"tenants"`
 	Problems      []Problem `json:"problems"` // the worst first, at most 100
 	ProblemsTotal int       `json:"problems_total"`
+	WaitingTotal  int       `json:"waiting_total"` // of these: only the tenant can do something
 }
 
 // Daemon is what the daemon says about itself.
@@ -172,6 +173,8 @@ type Problem struct {
 	Since     time.Time          `json:"since,omitzero"`
 	Evidence  string             `json:"evidence,omitempty"`
 	Trouble   tenant.LookupError `json:"trouble,omitzero"` // DNS does not answer
+	// Waiting: nothing is wrong here, and mail is safe; the tenant has not published it yet.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // Tenant is the document at /tenants/ID.

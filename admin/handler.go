@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -27,6 +28,8 @@ type Source struct {
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
 	// somebody has asked for that just before.
 	LookNow func(tenant string) ([]message.Domain, time.Duration)
+	// LookUp looks up DNS now, as onbehalf dns and check do, for a tenant; nil: the platform.
+	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// History returns a page of what happened, and where the next page begins.
 	History func(store.Query) (page []store.Entry, next string, err error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
@@ -39,6 +42,7 @@ type Handler struct {
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
+	lookups sync.Mutex // likewise, for a question that has DNS asked
 	summary summary
 }
 
@@ -102,8 +106,37 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 		return h.tenant(id)
 	case isDomain:
 		return h.observation(domain)
+	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
+		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/ID or /observations/DOMAIN")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+}
+
+// lookupTime bounds a lookup, within what a client waits.
+const lookupTime = 20 * time.Second
+
+// lookUp looks up DNS now: for one who asks at a time, because it takes from the lookups that the
+// watch may make a second.
+func (h *Handler) lookUp(r *http.Request) (any, *refusal) {
+	what, called, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	var t *tenant.Tenant
+	if called != "" {
+		var hint string
+		if t, hint = h.source.Table().Snapshot().Find(called); t == nil {
+			return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", called, hint)
+		}
+	}
+	if !h.lookups.TryLock() {
+		return nil, refuse(http.StatusServiceUnavailable, "DNS is being looked up for another question; ask again")
+	}
+	defer h.lookups.Unlock()
+	ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
+	defer cancel()
+	document, err := h.source.LookUp(ctx, what, r.URL.Query().Get("host"), t)
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", err)
+	}
+	return document, nil
 }
 
 func (h *Handler) observation(domain string) (any, *refusal) {
@@ -149,7 +182,7 @@ func (h *Handler) status() (any, *refusal) {
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
-	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
+	doc.Tenants, doc.Problems, doc.ProblemsTotal, doc.WaitingTotal = tenants, found.problems(), found.total, found.waiting
 	return doc, nil
 }
 
@@ -164,35 +197,35 @@ func (h *Handler) post(r *http.Request) (any, *refusal) {
 	case r.Header.Get("Origin") != "":
 		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups")
 	}
-	t := h.source.Table().Snapshot().Tenant(id)
+	t, hint := h.source.Table().Snapshot().Find(id)
 	if t == nil {
-		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
+		return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", id, hint)
 	}
 	if t.Authorization != tenant.Auto {
-		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", id, t.Authorization)
+		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", t.ID, t.Authorization)
 	}
 	at := time.Now()
-	domains, wait := h.source.LookNow(id)
+	domains, wait := h.source.LookNow(t.ID)
 	if wait > 0 {
-		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", id, wait.Truncate(time.Second)+time.Second)
+		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", t.ID, wait.Truncate(time.Second)+time.Second)
 	}
 	return Lookups{At: at, Domains: domains}, nil
 }
 
-func (h *Handler) tenant(id string) (any, *refusal) {
+func (h *Handler) tenant(called string) (any, *refusal) {
 	v := newSurvey(h.source.Table(), time.Now())
-	t := v.snapshot.Tenant(id)
+	t, hint := v.snapshot.Find(called)
 	if t == nil {
-		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
+		return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", called, hint)
 	}
 	doc := v.tenant(t, h.source.Next)
 	if v.err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
 	}
-	doc.Returned = h.source.Returned(id)
+	doc.Returned = h.source.Returned(t.ID)
 	var own []Finding
 	for _, f := range h.source.Findings() {
-		if f.Tenant == id {
+		if f.Tenant == t.ID {
 			own = append(own, f)
 		}
 	}

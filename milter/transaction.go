@@ -186,7 +186,7 @@ func (t *transaction) addField(f message.Field) {
 	t.octets += len(f.Name) + len(f.Value) + 3
 	switch {
 	case t.octets > t.server.Limits.Header:
-		t.tooLarge = fmt.Errorf("header longer than %d octets", t.server.Limits.Header)
+		t.tooLarge = fmt.Errorf("header longer than %d bytes", t.server.Limits.Header)
 		return
 	case len(t.message.Header) >= maxFields:
 		t.tooLarge = fmt.Errorf("header of more than %d fields", maxFields)

@@ -450,7 +450,7 @@ func (f *faults) pathTaken() {
 	f.must(os.WriteFile(admin, nil, 0o600))
 	f.serve()
 	f.arrives(row2)
-	f.status("nobody answers")
+	f.status("no process answers")
 	f.stop()
 	f.must(os.Remove(admin))
 	f.serve()

@@ -15,6 +15,7 @@ import (
 const (
 	mostFindings = 5
 	mostProblems = 20
+	mostWaiting  = 10
 	mostChanges  = 10
 )
 

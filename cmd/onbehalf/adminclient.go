@@ -48,7 +48,7 @@ func (p *program) find(conf *config.Config, findings config.Findings, flag strin
 	return client, nil
 }
 
-// mayAnswer reports whether somebody listens at a socket, or may: perhaps this user may not connect.
+// mayAnswer reports whether a process listens at a socket, or may: perhaps this user may not connect.
 func mayAnswer(s config.Socket) bool {
 	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
 	if err == nil {
@@ -73,9 +73,28 @@ func (c adminClient) get(path string, document any) error {
 	}
 	err = c.explain(err)
 	if c.doubt != "" && !errors.As(err, new(admin.Error)) {
-		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, c.doubt)
+		err = fmt.Errorf("%w\nThat is the default socket; which one the daemon has is not known, because the configuration cannot be read: %s", err, c.doubt)
 	}
 	return err
+}
+
+// askInstead asks the daemon for what a command cannot work out by itself, because the configuration
+// cannot be used here: it may be for others to read, or broken since the daemon has loaded it.
+func (p *program) askInstead(what, tenant, host string, document any) bool {
+	conf, findings := config.Load(p.config, os.Environ())
+	client, err := p.find(conf, findings, "")
+	if err != nil || client.socket.IsZero() {
+		return false
+	}
+	path := "/" + what + "/" + url.PathEscape(tenant) + "?host=" + url.QueryEscape(host)
+	if err := admin.Ask(client.socket.Network, client.socket.Address, path, document); err != nil {
+		if errors.As(err, new(admin.Error)) {
+			p.sayLine("onbehalf: the daemon says: %v", err)
+		}
+		return false
+	}
+	p.sayLine("onbehalf: by what the daemon runs with, because the configuration on disk cannot be used here")
+	return true
 }
 
 // standings returns all that the daemon knows of domains.
@@ -100,7 +119,7 @@ func (c adminClient) explain(err error) error {
 	case errors.As(err, &no) && no.Unready != nil:
 		return no
 	case errors.As(err, &no):
-		return fmt.Errorf("%w; see onbehalf status for when the daemon's configuration was loaded", no)
+		return fmt.Errorf("%w\nThat is by the configuration that the daemon runs with; onbehalf status says when it was loaded", no)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("you may not connect to %s; run this as %s", c.socket, whoMay(c.socket.Address))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
@@ -133,12 +152,12 @@ func (c adminClient) absent() error {
 	}
 	switch {
 	case answers != "":
-		return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
+		return fmt.Errorf("no process answers at %s, but one does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
 			"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured%s", c.socket, answers, state)
 	case held != "":
 		held = ", nor at " + held + ", where connections are taken (systemd does that)"
 	}
-	return notRunning{fmt.Errorf("onbehalf is NOT running: nobody answers at %s%s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s", c.socket, held, state)}
+	return notRunning{fmt.Errorf("onbehalf is NOT running: no process answers at %s%s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s", c.socket, held, state)}
 }
 
 // firstAnswer is how long a daemon may take to answer the first frame of the milter protocol.

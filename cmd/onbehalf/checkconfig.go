@@ -23,7 +23,7 @@ a file that may be truncated, or a key that may not be read, stops a reload.
 
 Root may read everything, and the daemon may not: as root, all is also read as the user that the
 daemon runs as, and what that user may not read is an error, with the command that fixes it.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(user, asJSON, asStart, asReload) },
 	}
 	cmd.Flags().StringVar(&user, "user", "", "as root: the user that the daemon runs as (default, for "+config.DefaultFile+": User= of its unit)")

@@ -29,7 +29,7 @@ message through the socket whose signatures have to verify, and the DNS of the p
 For each it says ok, warning or ERROR, why, and what to do. It writes nothing, changes
 nothing and sends nothing. The message bypasses Postfix; with --smtp another one goes
 through it. Run it as root. Exit status 0 when there is no error.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.runDoctor(cmd.Context(), user, host, asJSON, bySMTP)
 		},

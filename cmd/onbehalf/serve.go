@@ -17,9 +17,9 @@ that cannot be used fails; where systemd holds the sockets, the next one defers 
 until the configuration is right, and onbehalf status shows why. SIGTERM cuts messages that have
 not come to the end of their header, which their clients send again, lets the others finish (30
 seconds at most) and ends.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return daemon.Run(cmd.Context(), daemon.Options{Config: p.config, Version: version, Log: p.err})
+			return daemon.Run(cmd.Context(), daemon.Options{Config: p.config, Version: version, Log: p.err, Check: checkOne})
 		},
 	}
 }

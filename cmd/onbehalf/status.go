@@ -24,13 +24,14 @@ func (p *program) status() *cobra.Command {
 		Short: "Show how the running daemon is: reload, DNS, tenants, problems",
 		Long: `Ask the running daemon, at the socket that admin in the configuration names, how it is:
 what became of the last reload, whether DNS answers, in which ways the tenants' mail
-leaves, what is wrong, and what has changed. With TENANT (an id): each of its domains,
-what DNS has shown and when, and what that means for its mail. Exit status 0 when the
+leaves, what is wrong, and what has changed. With TENANT (an id, a domain or an address): each of
+its domains, what DNS has shown and when, and what that means for its mail. Exit status 0 when the
 daemon answers, however it is.
 
 When the configuration cannot be read, its line "admin:" counts if it can be found, then
 the default socket; --socket says where to ask whatever the configuration says.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[TENANT]"),
+		ValidArgsFunction: once(p.tenants),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return p.runStatus(strings.Join(args, ""), len(args) > 0, options)
 		},

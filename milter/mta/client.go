@@ -113,7 +113,7 @@ func (c *Client) Read() (code byte, data []byte, err error) {
 	}
 	length := binary.BigEndian.Uint32(head[:])
 	if length == 0 || length > 1<<24 {
-		return 0, nil, fmt.Errorf("milter sends a frame of %d octets", length)
+		return 0, nil, fmt.Errorf("milter sends a frame of %d bytes", length)
 	}
 	data = make([]byte, length-1)
 	_, err = io.ReadFull(c.conn, data)

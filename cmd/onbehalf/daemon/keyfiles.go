@@ -110,7 +110,7 @@ func keyFinding(file config.KeyFile, level config.Level, err error) config.Findi
 	if refused := new(remedy.Error); errors.As(err, &refused) {
 		cause, fix = cmp.Or(refused.Path, file.Path)+": "+refused.Cause, refused.Fix
 	}
-	finding := file.Finding(level, cause, fix)
-	finding.Denied = errors.Is(err, fs.ErrPermission)
-	return finding
+	f := file.Finding(level, cause, fix)
+	f.Denied = errors.Is(err, fs.ErrPermission)
+	return f
 }

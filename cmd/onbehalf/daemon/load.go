@@ -15,6 +15,14 @@ func Load(path string) (*Generation, config.Findings) {
 	return loadAfter(nil, path, func(*config.Config) keys.Loader { return keys.Loader{} })
 }
 
+// LoadRest is Load for a command about one tenant, which errors of other tenants do not stop: those
+// are left out, and broken says why.
+func LoadRest(path string) (now *Generation, findings, broken config.Findings) {
+	conf, findings, broken := config.LoadRest(path, os.Environ())
+	now, findings = finish(path, nil, conf, findings, func(*config.Config) keys.Loader { return keys.Loader{} }, runtime.GOMAXPROCS(0), func() {})
+	return now, findings, broken
+}
+
 // loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
 // loader that makes its keys sign fast; commands, which sign nothing, have none.
 func loadAfter(before *Generation, path string, loader func(*config.Config) keys.Loader) (*Generation, config.Findings) {

@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"onbehalf/authorize/resolve"
+	"onbehalf/tenant"
+
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 
 	"onbehalf/admin"
@@ -25,6 +28,8 @@ import (
 
 // Options are what a daemon is started with.
 type Options struct {
+	// Check does what onbehalf check does, for who asks the daemon in its place.
+	Check   func(context.Context, *Generation, *resolve.Client, string, *tenant.Tenant) (any, error)
 	Config  string    // path of the main configuration file
 	Version string    // that it reports
 	Log     io.Writer // gets the log; it may stall, and mail goes on

@@ -119,7 +119,7 @@ func (k keptSocket) status() admin.Socket {
 func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited []net.Listener) {
 	for _, socket := range wanted {
 		if !socket.IsZero() && !slices.ContainsFunc(inherited, func(l net.Listener) bool { return l.Addr().String() == socket.Address }) {
-			d.log.Warn("nobody answers at a socket in "+key+", because systemd hands over others", key, socket.String(),
+			d.log.Warn("no process answers at a socket in "+key+", because systemd hands over others", key, socket.String(),
 				"remedy", "make ListenStream= of "+unit+" the same, or disable that unit; then restart")
 		}
 	}

@@ -84,7 +84,7 @@ func (d *doctor) unready(u admin.Unready) {
 		Fix: "fix that, then reload", Commands: []string{"onbehalf check-config", "systemctl reload onbehalf"}})
 }
 
-func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 
 // runsAs compares the user of the process with the one whose permissions were examined.
 func (d *doctor) runsAs(pid int) {
