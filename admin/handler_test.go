@@ -110,7 +110,7 @@ func TestLookups(t *testing.T) {
 		{"/tenants/one/lookups", "tcp", "evil.example", "", 421, "ask by an IP address"},
 		{"/tenants/asked/lookups", "unix", "", "", 429, "the domains of tenant asked were looked up a moment ago; ask again in 13s"},
 		{"/tenants/byhand/lookups", "unix", "", "", 409, "authorization: authorized"},
-		{"/tenants/two/lookups", "unix", "", "", 404, `no tenant has the id \"two\"`},
+		{"/tenants/two/lookups", "unix", "", "", 404, `there is no tenant \"two\"; there are: one, asked, byhand`},
 		{"/tenants/one", "unix", "", "", 405, "only GET and HEAD"},
 	} {
 		var at net.Addr = &net.UnixAddr{Name: "/x", Net: "unix"}

@@ -75,18 +75,18 @@ func (f Findings) Fatal() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Level == Error })
 }
 
-// Truncated reports whether a file may be truncated. A reload must be refused then, for
+// Truncated reports whether a file may be truncated. A reload must be refused then,
 // because tenants in the missing part would be dropped.
 func (f Findings) Truncated() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Truncated })
 }
 
 // AtReload returns the findings as a reload takes them: a key that may not be read is an error, for
-// a tenant that signs with it would lose its signature.
+// a tenant that signs with it would lose its signature, and so is a file that may be truncated.
 func (f Findings) AtReload() Findings {
 	all := slices.Clone(f)
 	for i := range all {
-		if all[i].Denied && all[i].Level == Fault {
+		if all[i].Denied && all[i].Level == Fault || all[i].Truncated {
 			all[i].Level = Error
 		}
 	}

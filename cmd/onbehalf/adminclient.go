@@ -135,7 +135,7 @@ func (c adminClient) explain(err error) error {
 // notRunning is that there is no daemon.
 type notRunning struct{ error }
 
-// absent says what it means that nobody answers at the admin socket. A connection to the milter's
+// absent says what it means that no process answers at the admin socket. A connection to the milter's
 // says nothing: systemd takes it whether there is a daemon or not, and starts one. So systemd is
 // asked first.
 func (c adminClient) absent() error {
@@ -164,7 +164,7 @@ func (c adminClient) absent() error {
 const firstAnswer = 3 * time.Second
 
 // milter returns the socket in listen at which a milter answers, or one at which connections are
-// taken and nobody answers.
+// taken and no process answers.
 func (c adminClient) milter() (answers, held string) {
 	for _, socket := range c.listen {
 		client, err := mta.DialWithin(socket.Network, socket.Address, firstAnswer)

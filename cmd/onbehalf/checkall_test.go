@@ -16,6 +16,7 @@ cw1._domainkey.courseware.nl TXT "v=DKIM1; k=rsa; p=KEY"
 _dmarc.courseware.nl TXT "v=DMARC1; p=none"
 bounces.courseware.nl MX 10 mail.courseware.nl
 mail.courseware.nl A 80.84.235.70
+70.235.84.80.in-addr.arpa PTR mail.courseware.nl
 bounces.courseware.nl TXT "v=spf1 ip4:80.84.235.70 -all"
 university.example TXT "v=spf1 ip4:80.84.235.70 -all"
 cw1._domainkey.university.example TXT "v=DKIM1; k=rsa; p=KEY"
@@ -106,6 +107,9 @@ func TestCheckWantsWhatDNSShows(t *testing.T) {
 	missed := 0
 	for _, d := range results[0].Domains {
 		for _, m := range d.Mechanisms {
+			if m.Mechanism == "ptr" { // in the zone of whoever provides the address
+				continue
+			}
 			missed++
 			if len(m.Wanted) == 0 {
 				t.Errorf("%s: %s: nothing is wanted", m.Mechanism, m.Text)

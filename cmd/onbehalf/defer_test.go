@@ -244,7 +244,7 @@ func TestStatusOfHeldSocket(t *testing.T) {
 	}
 	defer listener.Close()
 	status, _, talk := d.onbehalf("status")
-	has(t, talk, "onbehalf is NOT running: nobody answers at unix:"+folder+"/admin.sock, nor at unix:"+d.folder+"/milter.sock, where connections are taken",
+	has(t, talk, "onbehalf is NOT running: no process answers at unix:"+folder+"/admin.sock, nor at unix:"+d.folder+"/milter.sock, where connections are taken",
 		"It cannot start with the configuration as it is now:", "error: "+d.folder+"/onbehalf.yaml: oops: there is no such key", "Mail waits: Postfix answers 451")
 	if status != 1 {
 		t.Errorf("status %d", status)
