@@ -24,6 +24,10 @@ func notYAML(err error, octets []byte) (cause, fix string) {
 		if cause, fix := notOfItem(octets); cause != "" {
 			return "is not YAML: " + cause, fix
 		}
+	case strings.Contains(text, "mapping values are not allowed"):
+		if cause, fix := deeperThanValue(octets); cause != "" {
+			return "is not YAML: " + cause, fix
+		}
 	}
 	if before, _, found := strings.Cut(text, "unknown anchor "); found {
 		text = before + "it refers to an anchor that does not exist"
@@ -93,6 +97,29 @@ func notOfItem(octets []byte) (cause, fix string) {
 		if item {
 			open[column] = column + len(text) - len(strings.TrimLeft(behind, " "))
 		}
+	}
+	return "", ""
+}
+
+// keyAndValue is a line that has a key and its value.
+var keyAndValue = regexp.MustCompile(`^[a-z_]+: +[^ |>&#]`)
+
+// deeperThanValue finds the first line with a key that stands deeper than the one above it, which
+// has a value: what is left of an item whose dash was forgotten.
+func deeperThanValue(octets []byte) (cause, fix string) {
+	n, above, aboveColumn, item := 0, "", 0, false
+	for line := range bytes.Lines(octets) {
+		n++
+		text := strings.TrimLeft(string(line), " -")
+		column := len(line) - len(text)
+		if keyAndValue.MatchString(above) && plainKey.MatchString(text) && column > aboveColumn {
+			cause = fmt.Sprintf("line %d is indented deeper than line %d, which has a value", n, n-1)
+			if !item && column == aboveColumn+len("- ") {
+				return cause, missingDash(above, n-1)
+			}
+			return cause, "indent both alike"
+		}
+		above, aboveColumn, item = text, column, bytes.ContainsRune(line[:column], '-')
 	}
 	return "", ""
 }
