@@ -58,6 +58,7 @@ type daemon struct {
 	clock    *clock.Clock
 	refused  atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
 	handed   sockets                       // by systemd, to a daemon that defers mail
+	quiet    quiet                         // of the files that are to be adopted
 	closers  []func()                      // of what runs beside the milter; the last one ends first
 }
 
