@@ -33,9 +33,6 @@ func Path(dir string) string { return filepath.Join(dir, fileName) }
 type Options struct {
 	Dir string // the state_dir
 	Log *slog.Logger
-	// Refill writes all that the program still knows, when the file had to be replaced, or writes
-	// were dropped. It is called by a goroutine of the File, and may be nil.
-	Refill func()
 }
 
 // File is the Store of one host.
@@ -55,7 +52,8 @@ type File struct {
 	waiting pending
 	writing pending // of the batch under way
 	health  Health
-	refill  bool
+	refill  func() // see SetRefill; nil: not set yet
+	lost    bool   // something is, so that refill is to be called
 
 	batches atomic.Int64 // that were saved
 	suspect atomic.Bool  // reading has found the file damaged
@@ -92,7 +90,7 @@ func (f *File) drop(changes int, why string) {
 	f.mu.Lock()
 	first := f.health.Dropped == 0
 	f.health.Dropped += int64(changes)
-	f.refill = true
+	f.lost = true
 	f.mu.Unlock()
 	if first {
 		f.Log.Error("state is lost", "error", why)
@@ -147,16 +145,25 @@ func (f *File) run() {
 	}
 }
 
+// SetRefill sets what writes all that the program still knows, when the file had to be replaced, or
+// writes were dropped, also if that has happened before. It is called by a goroutine of the File.
+func (f *File) SetRefill(refill func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refill = refill
+}
+
 // fillAgain asks for all that is known, once saving works again after something was lost.
 func (f *File) fillAgain() {
 	f.mu.Lock()
-	due := f.refill && f.health.Problem == nil && f.Refill != nil
+	refill := f.refill
+	due := f.lost && f.health.Problem == nil && refill != nil
 	if due {
-		f.refill = false
+		f.lost = false
 	}
 	f.mu.Unlock()
 	if due {
-		f.Refill()
+		refill()
 	}
 }
 

@@ -139,7 +139,7 @@ func (f *File) abandon() {
 	f.db = nil
 	f.setAside(f.path, errBroken)
 	f.mu.Lock()
-	f.refill = true
+	f.lost = true
 	f.mu.Unlock()
 }
 

@@ -19,6 +19,7 @@
 //
 //	run.go         Run: start, wait, stop
 //	defer.go       defers mail while the configuration cannot be used
+//	settle.go      files that somebody is still saving or copying
 //	generation.go  Generation: the configuration, and what was made of it
 //	load.go        Load: from files to a Generation, or to all that is wrong with them
 //	keyfiles.go    reads private keys, each file once

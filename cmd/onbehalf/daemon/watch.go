@@ -18,7 +18,7 @@ import (
 func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	first.prepare(nil)
 	d.watcher = watch.New(d.log)
-	file, err := store.Open(store.Options{Dir: first.StateDir, Log: d.log, Refill: d.saveAll})
+	file, err := store.Open(store.Options{Dir: first.StateDir, Log: d.log})
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +27,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	known := d.recall()
 	ctx, cancel := context.WithCancel(context.Background())
 	recorded := d.record(ctx)
+	file.SetRefill(d.saveAll)
 	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
 	if err := d.watcher.Adopt(first, known...); err != nil {
 		cancel()
@@ -62,6 +63,7 @@ func (d *daemon) saveAll() {
 		d.log.Error("standings cannot be saved again", "error", err)
 	}
 	d.saveTime()
+	d.recorder.refill()
 }
 
 // timeEvery is how often the store gets to know what time it is. A clock that has jumped has done
