@@ -47,6 +47,9 @@ type File struct {
 	db     *bolt.DB     // nil: none is open
 	// fixed is why nothing will be saved until a restart: what lies there is left alone.
 	fixed error
+	stuck error         // why the file that is there cannot be opened
+	retry time.Time     // when that is tried again
+	pause time.Duration // before that
 
 	mu      sync.Mutex // waits for nothing: messages wait for it
 	waiting pending
@@ -117,6 +120,9 @@ func (f *File) Sync() error {
 func (f *File) Close() error {
 	close(f.end)
 	f.ended.Wait()
+	f.saving.Lock()
+	f.retry = time.Time{} // it is the last time
+	f.saving.Unlock()
 	err := f.Sync()
 	f.opened.Lock()
 	defer f.opened.Unlock()
@@ -212,7 +218,7 @@ func (f *File) note(err error) {
 	case err != nil && before == nil:
 		f.health.Since = time.Now()
 		if err != f.fixed { // that was logged at start
-			cause, fix := remedy.Of(err, adviceFor(err))
+			cause, fix := advise(err)
 			f.Log.Error("standings cannot be saved; they are kept in memory, and lost at a restart", "error", cause, "remedy", fix)
 		}
 	}
@@ -223,7 +229,16 @@ func (h Health) Advice() (cause, fix string) {
 	if h.Problem == nil {
 		return "", ""
 	}
-	return remedy.Of(h.Problem, adviceFor(h.Problem))
+	return advise(h.Problem)
+}
+
+// advise returns the cause of an error, with the file that it is about, and the fix.
+func advise(err error) (cause, fix string) {
+	cause, fix = remedy.Of(err, adviceFor(err))
+	if path := pathOf(err); path != "" {
+		cause = path + ": " + cause
+	}
+	return cause, fix
 }
 
 func adviceFor(err error) string {
