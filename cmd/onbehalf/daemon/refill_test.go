@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/clock"
 	"onbehalf/store"
 	"onbehalf/tenant"
 )
@@ -103,6 +104,29 @@ func TestHistoryAfterDamage(t *testing.T) {
 	r.compared("b tenant>removed")
 	if _, found, err := r.file.Get(store.BucketMarks, markMail+"a"); err != nil || !found {
 		t.Errorf("that the first mail is recorded is not known any more: %v", err)
+	}
+}
+
+// TestPruneInSteps: much old history goes in steps, and between two of them the daemon does what else
+// is to be done.
+func TestPruneInSteps(t *testing.T) {
+	r := newRecording(t)
+	d := &daemon{recorder: r.recorder, clock: clock.New(time.Now()), log: slog.New(slog.DiscardHandler)}
+	if next := d.prune(); next != pruneEvery {
+		t.Errorf("without a configuration, after %v", next)
+	}
+	r.conf.HistoryKeep = 24 * time.Hour
+	d.current.Store(r.conf)
+	for range 2500 {
+		r.Record(store.Entry{At: time.Now().Add(-48 * time.Hour), Tenant: "a"})
+	}
+	for step, want := range []time.Duration{pruneNext, pruneNext, pruneEvery} {
+		if next := d.prune(); next != want {
+			t.Errorf("after step %d: %v, want %v", step, next, want)
+		}
+	}
+	if page, _, err := r.List(store.Query{Tenant: "a", Limit: 1}); err != nil || len(page) > 0 {
+		t.Errorf("left: %v, %v", page, err)
 	}
 }
 

@@ -27,7 +27,6 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	known := d.recall()
 	ctx, cancel := context.WithCancel(context.Background())
 	recorded := d.record(ctx)
-	file.SetRefill(d.saveAll)
 	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
 	if err := d.watcher.Adopt(first, known...); err != nil {
 		cancel()
@@ -35,6 +34,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		file.Close()
 		return nil, err
 	}
+	file.SetRefill(d.saveAll) // there is all that it saves
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
