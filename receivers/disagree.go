@@ -1,0 +1,17 @@
+package receivers
+
+// LookAt says what to look at when a receiver finds that mail is not authenticated, and DNS, as this
+// host sees it, has all that it takes.
+func LookAt(tenant string) string {
+	return "Look for a DKIM key that was replaced of late, because the receiver may still have the old one; for a host that forwards the mail, " +
+		"because SPF fails behind it, and DKIM where it changes the message; and for name servers of the domain that do not all answer alike: " +
+		"onbehalf check " + tenant + "."
+}
+
+// AtReceiver names those who disagree, in a sentence that goes on with "disagree".
+func AtReceiver(name string) string {
+	if name == "" {
+		return "receivers"
+	}
+	return "receivers at " + name
+}
