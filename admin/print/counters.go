@@ -79,7 +79,9 @@ func (p printer) sums(all []counters.Day) {
 		add(returned, d.Returned)
 	}
 	var rows []string
-	for _, row := range slices.Sorted(maps.Keys(byRow)) {
+	for _, row := range slices.SortedFunc(maps.Keys(byRow), func(a, b string) int {
+		return cmp.Or(cmp.Compare(total(byRow[b]), total(byRow[a])), strings.Compare(a, b))
+	}) {
 		rows = append(rows, row+": "+numbers(byRow[row]))
 	}
 	p.sum("By row", strings.Join(rows, "; "))
@@ -91,6 +93,13 @@ func add[K ~string](to map[string]int64, from map[K]int64) {
 	for key, n := range from {
 		to[string(key)] += n
 	}
+}
+
+func total(of map[string]int64) (n int64) {
+	for _, one := range of {
+		n += one
+	}
+	return n
 }
 
 // numbers returns numbers of things, the largest first.
