@@ -67,6 +67,7 @@ func (t *transaction) ownerOf(x rewrite.Redirect) Owner {
 // whoever has got a message has such an address.
 type Notification struct {
 	Owner                    // of the bounce address
+	BounceAt message.Domain  // domain of that
 	Mailbox  message.Address // behind it
 	Failures []Failure       // never none
 	Own      bool            // Postfix of this host made it
@@ -109,7 +110,7 @@ func (t *transaction) notifications() (all []Notification) {
 			continue
 		}
 		seen[owner] = true
-		n := Notification{Owner: owner, Mailbox: x.To, Failures: t.failures, Own: t.message.Submitter.Local, At: t.message.Received}
+		n := Notification{Owner: owner, BounceAt: mailbox(message.ParsePath(x.Recipient)).Domain, Mailbox: x.To, Failures: t.failures, Own: t.message.Submitter.Local, At: t.message.Received}
 		if !n.Own {
 			n.Network = networkOf(t.message.Submitter.Client)
 		}

@@ -29,7 +29,7 @@ func (l *ledger) attach(h *harness) {
 	h.CameBack = func(n Notification) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		text := fmt.Sprint(whose(n.Owner), "|", n.Mailbox, "|own ", n.Own, "|", n.Network)
+		text := fmt.Sprint(whose(n.Owner), "|", n.BounceAt, "|", n.Mailbox, "|own ", n.Own, "|", n.Network)
 		for _, f := range n.Failures {
 			text += fmt.Sprint("|", f.Meaning.Class, " ", f.Status, " ", f.Host, " ", f.Delayed)
 		}
@@ -99,12 +99,13 @@ func TestCameBack(t *testing.T) {
 		mail mta.Mail
 		want []string
 	}{
-		"to a tenant":        {notification(h.bounceTo(academy)), []string{"yourorg|" + academy + outside}},
-		"twice":              {notification(h.bounceTo(academy), h.bounceTo(academy), h.bounceTo("x@yourorganisationname.nl")), []string{"yourorg|" + academy + outside}},
-		"to two":             {notification(h.bounceTo(academy), h.bounceTo("a@university.example")), []string{"yourorg|" + academy + outside, "university|a@university.example" + outside}},
-		"overflow":           {notification(h.overflowOf("university")), []string{"university|postmaster@courseware.nl" + outside}},
-		"to no tenant":       {notification(h.bounceTo(student)), []string{"|" + student + outside}},
-		"Postfix's own":      {own, []string{"yourorg|" + academy + "|own true|invalid Prefix" + said}},
+		"to a tenant":        {notification(h.bounceTo(academy)), []string{"yourorg|" + home + "|" + academy + outside}},
+		"at a return path":   {notification(h.bounceAt(academy, "bounce.yourorganisationname.nl", 0)), []string{"yourorg|bounce.yourorganisationname.nl|" + academy + outside}},
+		"twice":              {notification(h.bounceTo(academy), h.bounceTo(academy), h.bounceTo("x@yourorganisationname.nl")), []string{"yourorg|" + home + "|" + academy + outside}},
+		"to two":             {notification(h.bounceTo(academy), h.bounceTo("a@university.example")), []string{"yourorg|" + home + "|" + academy + outside, "university|bounces.courseware.nl|a@university.example" + outside}},
+		"overflow":           {notification(h.overflowOf("university")), []string{"university|bounces.courseware.nl|postmaster@courseware.nl" + outside}},
+		"to no tenant":       {notification(h.bounceTo(student)), []string{"|" + home + "|" + student + outside}},
+		"Postfix's own":      {own, []string{"yourorg|" + home + "|" + academy + "|own true|invalid Prefix" + said}},
 		"letter":             {letter, nil},
 		"to postmaster":      {notification("<postmaster@bounces.courseware.nl>"), nil},
 		"no report":          {bounce(h.bounceTo(academy)), nil},

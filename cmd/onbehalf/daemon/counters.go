@@ -65,16 +65,22 @@ func (d *daemon) cameBack(n milter.Notification) {
 func (d *daemon) authenticated(n milter.Notification) bool {
 	s := d.current.Load().table.Snapshot()
 	t, _ := s.Owner(n.Mailbox.Domain)
-	return t != nil && t.ID == n.Tenant && authenticated(s, t, n.Mailbox, n.At)
+	return t != nil && t.ID == n.Tenant && authenticated(s, t, n)
 }
 
-// authenticated reports whether mail of an author leaves as the tenant's own, by a row that DNS has
-// to bear out.
-func authenticated(s *tenant.Snapshot, t *tenant.Tenant, author message.Address, at time.Time) bool {
-	m := t.Submitters.Letter(author, author, "onbehalf", at)
+// authenticated reports whether the author's mail leaves as the tenant's own, by a row that DNS has to
+// bear out, with the envelope sender that the notification came to. By row 5 it keeps the author's, so
+// that one that comes to a bounce address is about a message of before: that left rewritten. By row 2
+// it gets a bounce address where a recipient is the tenant's own.
+func authenticated(s *tenant.Snapshot, t *tenant.Tenant, n milter.Notification) bool {
+	m := t.Submitters.Letter(n.Mailbox, n.Mailbox, "onbehalf", n.At)
 	m.Envelope.ForwardPaths = nil // mail to anybody
 	p := rewrite.Decide(m, s)
-	return !p.Shadow && rewrite.RowKeyPath <= p.Row && p.Row <= rewrite.RowSPF
+	at := s.Platform().Bounce
+	if p.ReversePath != nil {
+		at = p.ReversePath.Domain
+	}
+	return !p.Shadow && rewrite.RowKeyPath <= p.Row && p.Row <= rewrite.RowPath && n.BounceAt == at
 }
 
 // disagreement records that receivers have begun to disagree about a tenant's mail.
