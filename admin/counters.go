@@ -7,12 +7,13 @@ import (
 	"onbehalf/counters"
 )
 
-// Counters is the document at /counters/TENANT, and a part of that at /tenants/TENANT: what became of
-// the tenant's mail on the last 30 days of UTC, today included. Those of the platform are at
+// Counters is the document at /counters/TENANT, and a part of that at /tenants/TENANT: what became
+// of the tenant's mail on the last 30 days of UTC, today included. Those of the platform are at
 // /counters/(platform), those of what belongs to no tenant at /counters/(unknown).
 type Counters struct {
 	Days []counters.Day `json:"days"` // the earliest first
-	// Last is when the last message of the tenant's own was seen, since history.keep. Absent: none was.
+	// Last is when the last message of the tenant's own was seen, since history.keep. Absent: none
+	// was.
 	Last          time.Time               `json:"last,omitzero"`
 	Disagreements []counters.Disagreement `json:"disagreements,omitempty"` // of the last 7 days
 	Error         string                  `json:"error,omitempty"`         // why there are none, within a Tenant

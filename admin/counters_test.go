@@ -19,8 +19,8 @@ func countersOf(id string) (admin.Counters, error) {
 	return admin.Counters{Days: []counters.Day{{Date: "2026-11-23", Returned: map[counters.Class]int64{counters.Class(id): 1}}}}, nil
 }
 
-// TestCounters: a tenant goes by its names, what is no tenant's by the words for that, and others are
-// not found. One that cannot be read leaves the rest of its tenant's document.
+// TestCounters: a tenant goes by its names, what is no tenant's by the words for that, and others
+// are not found. One that cannot be read leaves the rest of its tenant's document.
 func TestCounters(t *testing.T) {
 	d := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example"), customer(t, "unreadable", "two.example")})
 	for called, id := range map[string]string{"one": "one", "a@one.example": "one", "(platform)": counters.Platform, "(unknown)": counters.Unknown} {

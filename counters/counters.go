@@ -22,8 +22,8 @@ const (
 type Counters struct {
 	store store.Store
 	log   *slog.Logger
-	// Disagree is called when receivers begin to disagree about a tenant's mail, by the goroutine that
-	// saves.
+	// Disagree is called when receivers begin to disagree about a tenant's mail, by the goroutine
+	// that saves.
 	disagree func(tenant string, d Disagreement)
 
 	mu    sync.Mutex // messages wait for it

@@ -291,7 +291,7 @@ func TestKilled(t *testing.T) {
 		}
 		said := make([]byte, 32)
 		n, _ := out.Read(said)
-		time.Sleep(2*time.Second + 500*time.Millisecond) // a slow machine
+		time.Sleep(3 * time.Second) // a slow machine
 		cmd.Process.Kill()
 		cmd.Wait()
 		want, err := strconv.Atoi(strings.TrimSpace(string(said[:n])))
@@ -361,8 +361,8 @@ func claim(receiver, from string) Claim {
 	return c
 }
 
-// TestDisagree: how many notifications it takes. What one network sends, however much on however many
-// days, is one.
+// TestDisagree: how many notifications it takes. What one network sends, however much on however
+// many days, is one.
 func TestDisagree(t *testing.T) {
 	const a, b, c = "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"
 	type said struct {

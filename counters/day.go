@@ -19,7 +19,8 @@ const (
 type Day struct {
 	Date string `json:"date,omitempty"` // of UTC, as in 2026-11-26
 	// Messages are by row of the decision table and by result: done, passed, refused or deferred.
-	// Those of row "return" came to bounce and reply addresses; all others are the tenant's own mail.
+	// Those of row "return" came to bounce and reply addresses; all others are the tenant's own
+	// mail.
 	Messages map[string]map[string]int64 `json:"messages,omitempty"`
 	Refused  map[string]int64            `json:"refused,omitempty"` // the tenant's mail, by reason
 	// Returned are notifications that came back by bounce addresses, by class. One that reports
@@ -27,7 +28,8 @@ type Day struct {
 	Returned map[Class]int64 `json:"returned,omitempty"`
 	Last     time.Time       `json:"last,omitzero"` // message of the tenant's own
 	// Unauthenticated is what receivers said by which the tenant's mail is not authenticated, while
-	// DNS had it that it is; by the receiver's name, empty: none of those that package receivers knows.
+	// DNS had it that it is; by the receiver's name, empty: none of those that package receivers
+	// knows.
 	Unauthenticated map[string]Evidence `json:"unauthenticated,omitempty"`
 }
 

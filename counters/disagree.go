@@ -8,8 +8,8 @@ import (
 )
 
 // Receivers disagree with DNS as this host sees it when they refuse mail as not authenticated whose
-// domain has our records. Notifications come from strangers: whoever has got one message of a tenant
-// has a bounce address of it, and may send there what he likes. So one says nothing. Each of
+// domain has our records. Notifications come from strangers: whoever has got one message of a
+// tenant has a bounce address of it, and may send there what he likes. So one says nothing. Each of
 // Postfix's own counts, because a server said so to this host; those from outside count once for
 // each network, in all days that are looked at, however many it sends.
 const (
@@ -57,8 +57,8 @@ func (e Evidence) and(later Evidence) Evidence {
 // counting is how many notifications count.
 func (e Evidence) counting() int64 { return e.Own + int64(len(e.Networks)) }
 
-// Disagreement is a finding: receivers refuse mail of a tenant as not authenticated, and DNS as this
-// host sees it has it that it is.
+// Disagreement is a finding: receivers refuse mail of a tenant as not authenticated, and DNS as
+// this host sees it has it that it is.
 type Disagreement struct {
 	Receiver string    `json:"receiver,omitempty"` // such as Gmail; empty: not one of those that are known
 	Count    int64     `json:"count"`              // notifications of the last 7 days that count
@@ -70,8 +70,8 @@ type Disagreement struct {
 	Last     time.Time `json:"last"`
 }
 
-// Disagreements returns the findings that days show, the earliest day first, by the receiver's name.
-// Of more days than count, the last ones are looked at.
+// Disagreements returns the findings that days show, the earliest day first, by the receiver's
+// name. Of more days than count, the last ones are looked at.
 func Disagreements(days []Day) (all []Disagreement) {
 	days = days[max(0, len(days)-within):]
 	total := make(map[string]Evidence)

@@ -23,8 +23,8 @@ type Return struct {
 	Tenant  string // whose address it is: id, Platform or Unknown
 	Classes []Class
 	At      time.Time
-	// Claims are those of them, at most one for each receiver, that say that the tenant's mail is not
-	// authenticated while DNS has it that it is.
+	// Claims are those of them, at most one for each receiver, that say that the tenant's mail is
+	// not authenticated while DNS has it that it is.
 	Claims []Claim
 }
 
@@ -33,8 +33,8 @@ type Claim struct {
 	Meaning receivers.Meaning
 	Domain  message.Domain // whose mail should have been
 	Host    message.Domain // that said so; zero: not known
-	// From is who brought the notification: the network of a client, which may have made it up. Zero:
-	// Postfix of this host, to which a receiver said so.
+	// From is who brought the notification: the network of a client, which may have made it up.
+	// Zero: Postfix of this host, to which a receiver said so.
 	From netip.Prefix
 }
 

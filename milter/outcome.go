@@ -63,8 +63,8 @@ func (t *transaction) ownerOf(x rewrite.Redirect) Owner {
 }
 
 // Notification is a delivery status notification that says of recipients that they were not reached
-// (RFC 3464), and that has come by a bounce address of ours. Its words are a stranger's all the same:
-// whoever has got a message has such an address.
+// (RFC 3464), and that has come by a bounce address of ours. Its words are a stranger's all the
+// same: whoever has got a message has such an address.
 type Notification struct {
 	Owner                    // of the bounce address
 	BounceAt message.Domain  // domain of that
@@ -97,8 +97,8 @@ func failures(status *message.StatusReader) (all []Failure) {
 }
 
 // notifications returns one for each owner of a bounce address that the message came by. A bounce
-// has the null sender (RFC 5321 section 4.5.5). Addresses for people, and those of other SRS daemons,
-// whose check codes can be guessed, do not count.
+// has the null sender (RFC 5321 section 4.5.5). Addresses for people, and those of other SRS
+// daemons, whose check codes can be guessed, do not count.
 func (t *transaction) notifications() (all []Notification) {
 	if len(t.failures) == 0 || !t.message.Envelope.ReversePath.Null() {
 		return nil

@@ -1,7 +1,8 @@
 package receivers
 
-// LookAt says what to look at when a receiver finds that mail is not authenticated, and DNS, as this
-// host sees it, has all that it takes. The tenant goes by its id; empty: it is the platform's mail.
+// LookAt says what to look at when a receiver finds that mail is not authenticated, and DNS, as
+// this host sees it, has all that it takes. The tenant goes by its id; empty: it is the platform's
+// mail.
 func LookAt(tenant string) string {
 	command := "onbehalf check"
 	if tenant != "" {

@@ -63,9 +63,10 @@ Diagnostic-Code: smtp; 550 5.7.26 the sender is unauthenticated - gsmtp
 }
 
 // TestCountersAndDisagreement has a real Postfix send mail of a tenant whose key is in DNS to a
-// receiver that takes it for forged. Postfix's notifications come back by the bounce address and are
-// counted; the third is a finding. Those that a stranger makes up are one, however many they are.
-// Whom strangers claim to be is not counted, and what was is there after the daemon was killed.
+// receiver that takes it for forged. Postfix's notifications come back by the bounce address and
+// are counted; the third is a finding. Those that a stranger makes up are one, however many they
+// are. Whom strangers claim to be is not counted, and what was is there after the daemon was
+// killed.
 func TestCountersAndDisagreement(t *testing.T) {
 	p := openPremises(t, countedTenants)
 	p.publish(p.key("university.example"), nameserver.TXT("university.example", "v=spf1 -all"))
@@ -122,7 +123,7 @@ func TestCountersAndDisagreement(t *testing.T) {
 		t.Error("the log does not say so")
 	}
 
-	time.Sleep(2*time.Second + 500*time.Millisecond)
+	time.Sleep(3 * time.Second)
 	p.daemon.Process.Kill()
 	p.daemon.Wait()
 	p.serve()

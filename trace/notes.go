@@ -34,8 +34,8 @@ func (s *Story) anyTry(is func(Try) bool) bool {
 	return slices.ContainsFunc(s.Recipients, func(r Recipient) bool { return slices.ContainsFunc(r.Tries, is) })
 }
 
-// authenticated are the rows of the decision table by which mail leaves with a From that DNS proves.
-// On row 6 the From may be kept, too, without that.
+// authenticated are the rows of the decision table by which mail leaves with a From that DNS
+// proves. On row 6 the From may be kept, too, without that.
 var authenticated = []string{"1", "2", "3", "4", "5", "7"}
 
 // disagrees says that a receiver found no authentication where there should be one, by DNS as this
@@ -52,8 +52,8 @@ func (s *Story) disagrees() string {
 		who, s.Decision.Row, receivers.LookAt(s.Decision.Tenant))
 }
 
-// refusedAsForged returns the name of a receiver that found no authentication, empty: it is not one of
-// those that are known; false: none did.
+// refusedAsForged returns the name of a receiver that found no authentication, empty: it is not one
+// of those that are known; false: none did.
 func (s *Story) refusedAsForged() (who string, found bool) {
 	for _, r := range s.Recipients {
 		for _, t := range r.Tries {

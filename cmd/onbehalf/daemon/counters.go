@@ -60,18 +60,18 @@ func (d *daemon) cameBack(n milter.Notification) {
 	d.counters.Return(r)
 }
 
-// authenticated reports whether mail like that which has come back is authenticated by what DNS shows
-// of the tenant's domain.
+// authenticated reports whether mail like that which has come back is authenticated by what DNS
+// shows of the tenant's domain.
 func (d *daemon) authenticated(n milter.Notification) bool {
 	s := d.current.Load().table.Snapshot()
 	t, _ := s.Owner(n.Mailbox.Domain)
 	return t != nil && t.ID == n.Tenant && authenticated(s, t, n)
 }
 
-// authenticated reports whether the author's mail leaves as the tenant's own, by a row that DNS has to
-// bear out, with the envelope sender that the notification came to. By row 5 it keeps the author's, so
-// that one that comes to a bounce address is about a message of before: that left rewritten. By row 2
-// it gets a bounce address where a recipient is the tenant's own.
+// authenticated reports whether the author's mail leaves as the tenant's own, by a row that DNS has
+// to bear out, with the envelope sender that the notification came to. By row 5 it keeps the
+// author's, so that one that comes to a bounce address is about a message of before: that left
+// rewritten. By row 2 it gets a bounce address where a recipient is the tenant's own.
 func authenticated(s *tenant.Snapshot, t *tenant.Tenant, n milter.Notification) bool {
 	m := t.Submitters.Letter(n.Mailbox, n.Mailbox, "onbehalf", n.At)
 	m.Envelope.ForwardPaths = nil // mail to anybody
