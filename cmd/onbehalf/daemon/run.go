@@ -22,6 +22,7 @@ import (
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/config"
+	"onbehalf/counters"
 	"onbehalf/milter"
 	"onbehalf/store"
 )
@@ -51,6 +52,7 @@ type daemon struct {
 	store   store.Store
 	// recorder keeps what happened.
 	recorder *recorder
+	counters *counters.Counters
 	ending   ending
 	ballast  ballast
 	signer   signer
