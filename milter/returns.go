@@ -51,9 +51,7 @@ func actionOf(r message.Report) string {
 func refusals(status *message.StatusReader) (all []Refusal) {
 	seen := make(map[int]bool)
 	for _, report := range status.Reports {
-		reply := receivers.ParseReply(report.Diagnostic)
-		reply.Host, reply.Status = cmp.Or(report.Remote, status.Reporting), report.Status
-		meaning := receivers.Explain(reply)
+		meaning := meaningOf(status, report)
 		ours := meaning.Class == receivers.Auth || meaning.Class == receivers.Policy
 		if !ours || seen[meaning.Entry] || report.Action != "failed" && report.Action != "delayed" {
 			continue
@@ -62,6 +60,13 @@ func refusals(status *message.StatusReader) (all []Refusal) {
 		all = append(all, Refusal{Meaning: meaning, Finding: findingOf(meaning)})
 	}
 	return all
+}
+
+// meaningOf returns what a receiver said about one recipient.
+func meaningOf(status *message.StatusReader, report message.Report) receivers.Meaning {
+	reply := receivers.ParseReply(report.Diagnostic)
+	reply.Host, reply.Status = cmp.Or(report.Remote, status.Reporting), report.Status
+	return receivers.Explain(reply)
 }
 
 // directSend is the entry of Exchange Online's Reject Direct Send.

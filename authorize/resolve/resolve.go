@@ -29,6 +29,8 @@ type Client struct {
 	servers []string
 	timeout time.Duration // of one attempt
 	limiter *rate.Limiter
+	limit   int // packets a second; 0: any number
+	counts  *Counts
 	good    atomic.Uint32 // index of the server to ask first: the one that answered last
 }
 
@@ -37,13 +39,18 @@ type Options struct {
 	Servers      []string      // host:port; empty: those of /etc/resolv.conf
 	Timeout      time.Duration // of one attempt; 0: 2 s
 	MaxPerSecond int           // packets, evenly spaced; 0: as many as are asked
+	Counts       *Counts       // where questions are counted; nil: by the client alone
 }
 
 const systemConfig = "/etc/resolv.conf"
 
 // New makes a client. The error says that the system names no DNS server.
 func New(o Options) (*Client, error) {
-	c := &Client{servers: o.Servers, timeout: cmp.Or(o.Timeout, usualTime), limiter: rate.NewLimiter(rate.Inf, 1)}
+	c := &Client{servers: o.Servers, timeout: cmp.Or(o.Timeout, usualTime), limiter: rate.NewLimiter(rate.Inf, 1),
+		limit: max(o.MaxPerSecond, 0), counts: o.Counts}
+	if c.counts == nil {
+		c.counts = new(Counts)
+	}
 	if o.MaxPerSecond > 0 {
 		c.limiter.SetLimit(rate.Limit(o.MaxPerSecond))
 	}
@@ -62,6 +69,12 @@ func New(o Options) (*Client, error) {
 	}
 	return c, nil
 }
+
+// Counts returns what was asked.
+func (c *Client) Counts() *Counts { return c.counts }
+
+// Limit returns how many packets a second may be sent; 0: any number.
+func (c *Client) Limit() int { return c.limit }
 
 // Servers returns the servers that are asked, host:port.
 func (c *Client) Servers() []string { return c.servers }
@@ -110,6 +123,7 @@ var (
 func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
 	a := &asking{Client: c, ctx: ctx}
 	answer, err := a.follow(name, qtype)
+	c.counts.note(answer, err)
 	answer.Took, answer.At = a.took, time.Now().UTC().Truncate(time.Second)
 	return answer, err
 }

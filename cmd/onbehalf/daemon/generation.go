@@ -45,24 +45,27 @@ func (g *Generation) Summary() string {
 func (g *Generation) KeyError(path string) error { return g.files[path].err }
 
 // NewResolver returns a client of the DNS servers that the configuration names.
-func (g *Generation) NewResolver() (*resolve.Client, error) {
-	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond})
+func (g *Generation) NewResolver() (*resolve.Client, error) { return g.newResolver(nil) }
+
+func (g *Generation) newResolver(counts *resolve.Counts) (*resolve.Client, error) {
+	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond, Counts: counts})
 }
 
 // prepare makes what the watcher works by. A reload that leaves dns as it was keeps the resolver,
 // and with it the count of questions a second.
 func (g *Generation) prepare(before *Generation) error {
+	var counts *resolve.Counts
 	if before == nil {
 		g.kept = new(authorize.Kept)
 	} else {
-		g.kept = before.kept
+		g.kept, counts = before.kept, before.resolver.Counts()
 	}
 	if before != nil && reflect.DeepEqual(before.DNS, g.DNS) {
 		g.resolver = before.resolver
 		return nil
 	}
 	var err error
-	g.resolver, err = g.NewResolver()
+	g.resolver, err = g.newResolver(counts)
 	return err
 }
 
