@@ -32,13 +32,15 @@ type Daemon struct {
 	Untrusted     Untrusted     `json:"untrusted"`
 	Signing       Signing       `json:"signing"`
 	Log           Log           `json:"log"`
+	Store         Store         `json:"store"`
+	Limits        []Limit       `json:"limits"`
 	DNS           DNS           `json:"dns"`
 	Changes       []Change      `json:"recent_changes"` // of standings, newest first
 }
 
 // Socket is one that the daemon answers on.
 type Socket struct {
-	Name     string    `json:"name"`              // milter, socketmap or admin
+	Name     string    `json:"name"`              // milter, socketmap, admin or metrics
 	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
 	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
 	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
@@ -102,6 +104,46 @@ type Signing struct {
 	Problem   string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	Fallbacks int64  `json:"fallbacks"`         // how often OpenSSL failed and Go signed instead
 }
+
+// Store is how saving goes, since the start.
+type Store struct {
+	Saved   int64 `json:"saved"`   // batches of changes
+	Failed  int64 `json:"failed"`  // tries to save one
+	Waiting int   `json:"waiting"` // changes that are not saved yet
+	Dropped int64 `json:"dropped"` // changes that are lost, because too many waited
+}
+
+// Limit is one that the daemon keeps, and how near it is.
+type Limit struct {
+	Name LimitName `json:"name"`
+	Used float64   `json:"used"` // connections, bytes, or packets a second
+	Most float64   `json:"most"`
+}
+
+// LimitName is what a Limit is of.
+type LimitName string
+
+// The limits.
+const (
+	LimitConnections LimitName = "connections" // limits.connections
+	LimitMemory      LimitName = "memory"      // limits.memory, in bytes
+	LimitDNS         LimitName = "dns"         // dns.max_per_second, over the last ten seconds
+	LimitStore       LimitName = "store"       // bytes of changes that wait to be saved
+)
+
+// LimitNames are all of them.
+var LimitNames = [...]LimitName{LimitConnections, LimitMemory, LimitDNS, LimitStore}
+
+// Share returns how much of the limit is used: 1 is all of it.
+func (l Limit) Share() float64 {
+	if l.Most <= 0 {
+		return 0
+	}
+	return l.Used / l.Most
+}
+
+// NearLimit is the share from which on people are shown a limit.
+const NearLimit = 0.8
 
 // Log is what of the log was lost, since the start.
 type Log struct {

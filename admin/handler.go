@@ -30,6 +30,8 @@ type Source struct {
 	History func(store.Query) (page []store.Entry, next string, err error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
+	// Pages makes the pages beside the documents, from the document at /status.
+	Pages func(status func() (Status, error)) Pages
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
@@ -39,13 +41,27 @@ type Handler struct {
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
 	summary summary
+	pages   Pages
 }
 
 // NewHandler makes a Handler.
-func NewHandler(source Source) *Handler { return &Handler{source: source} }
+func NewHandler(source Source) *Handler {
+	h := &Handler{source: source}
+	if source.Pages != nil {
+		h.pages = source.Pages(h.Status)
+	}
+	return h
+}
+
+// Pages returns the pages that the Handler answers with.
+func (h *Handler) Pages() Pages { return h.pages }
 
 // ServeHTTP is of http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if page, _ := h.pages.page(r); page != nil && !(overInet(r) && !local(r.Host)) {
+		page.ServeHTTP(w, r)
+		return
+	}
 	document, no := h.answer(r)
 	if no != nil {
 		write(w, r, no.status, Error{no.text})
@@ -67,7 +83,7 @@ func refuse(status int, format string, args ...any) *refusal {
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	switch {
 	case overInet(r) && !local(r.Host):
-		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+		return nil, misdirected(r)
 	case r.Method == http.MethodPost:
 		return h.post(r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -81,7 +97,11 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
 	switch {
 	case r.URL.Path == "/status":
-		return h.status()
+		doc, err := h.Status()
+		if err != nil {
+			return nil, refuse(http.StatusInternalServerError, "%v", err)
+		}
+		return doc, nil
 	case r.URL.Path == "/files":
 		h.turn.Lock()
 		defer h.turn.Unlock()
@@ -95,7 +115,7 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 	case isDomain:
 		return h.observation(domain)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/ID or /observations/DOMAIN")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/ID, /observations/DOMAIN, /metrics, /healthz or /readyz")
 }
 
 func (h *Handler) observation(domain string) (any, *refusal) {
@@ -130,7 +150,8 @@ func (h *Handler) standings(after string) (any, *refusal) {
 	return doc, nil
 }
 
-func (h *Handler) status() (any, *refusal) {
+// Status returns the document at /status.
+func (h *Handler) Status() (Status, error) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
@@ -139,7 +160,7 @@ func (h *Handler) status() (any, *refusal) {
 	doc.cut()
 	tenants, found, err := h.summary.of(table, doc.Now)
 	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
+		return Status{}, err
 	}
 	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
 	return doc, nil
@@ -205,6 +226,16 @@ func (d *Daemon) cut() {
 
 func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
+}
+
+func misdirected(r *http.Request) *refusal {
+	return refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+}
+
+// overLoopback reports whether a request came to a loopback address.
+func overLoopback(r *http.Request) bool {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return at != nil && at.IP.IsLoopback()
 }
 
 // overInet reports whether a web browser could have sent the request.

@@ -16,6 +16,7 @@ type history struct {
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.
 	socketmap string
 	sockets   []keptSocket                 // all that are answered on
+	lost      []admin.Socket               // those that could not be opened at start
 	last      atomic.Pointer[admin.Reload] // nil: none yet
 	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }
@@ -34,6 +35,6 @@ func (h *history) remember(r admin.Reload) {
 // begin notes the start.
 func (h *history) begin(first *Generation, findings config.Findings) {
 	h.started = time.Now()
-	h.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
+	h.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits, Metrics: first.Metrics}
 	h.remember(admin.Reload{At: h.started, OK: true, Findings: toAdmin(findings)})
 }

@@ -46,6 +46,7 @@ type daemon struct {
 	ending   ending
 	ballast  ballast
 	signer   signer
+	proof    proof
 	history  history
 	clock    *clock.Clock
 }
@@ -85,7 +86,8 @@ func Run(ctx context.Context, options Options) error {
 	defer endWatch()
 	failed := d.serveMilter(sockets.milter, first.Limits.Connections)
 	defer d.serveSocketmap(sockets.socketmap, first.Socketmap)()
-	defer d.serveAdmin(sockets.admin, first.Admin)()
+	d.server.Counts.Tally.Follow(first.Metrics.Tenants)
+	defer d.serveAdmin(sockets.admin, first)()
 	d.logFindings(findings)
 	d.logEngine(first.loader.Engine)
 	d.log.Info("serving", "version", options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)

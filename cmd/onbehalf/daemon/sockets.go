@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"onbehalf/admin"
 	"onbehalf/config"
@@ -38,6 +39,7 @@ const (
 	milterName    = "milter"
 	socketmapName = "socketmap"
 	adminName     = "admin"
+	metricsName   = "metrics" // never systemd's
 	// formerName is what systemd calls the sockets of onbehalf.socket where that sets no name.
 	formerName = "onbehalf.socket"
 )
@@ -170,6 +172,7 @@ func (d *daemon) openBeside(key string, inherited net.Listener, wanted config.So
 	if err != nil {
 		level, remedy := openRemedy(key, wanted, err)
 		d.log.Log(context.Background(), level, "no "+key+" socket: "+lost, key, wanted.String(), "error", err, "remedy", remedy)
+		d.history.lost = append(d.history.lost, admin.Socket{Name: key, Address: wanted.String(), Problem: err.Error(), Since: time.Now()})
 		return nil
 	}
 	return listener

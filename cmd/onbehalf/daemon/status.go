@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,13 +31,38 @@ func toAdmin(findings config.Findings) []admin.Finding {
 }
 
 // serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
-// handed over, or one that is opened.
-func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop func()) {
-	listener := d.openBeside("admin", inherited, socket, "onbehalf status will not work, mail goes on")
-	if listener == nil {
-		return func() {}
+// handed over, or one that is opened; and at the one for scrapers.
+func (d *daemon) serveAdmin(inherited net.Listener, first *Generation) (stop func()) {
+	handler := d.answers()
+	beside := []struct {
+		name     string
+		listener net.Listener // nil: there is none
+		handler  http.Handler
+	}{
+		{adminName, d.openBeside("admin", inherited, first.Admin, "onbehalf status will not work, mail goes on"), handler},
+		{metricsName, d.openBeside(metricsName, nil, first.Metrics.Listen, "no scraper is answered, mail goes on"), handler.Pages()},
 	}
-	handler := admin.NewHandler(admin.Source{
+	for _, one := range beside {
+		if one.listener != nil {
+			d.keep(one.name, one.listener) // before anybody can ask
+		}
+	}
+	var servers []*http.Server
+	for _, one := range beside {
+		if one.listener != nil {
+			servers = append(servers, admin.ServeAs(one.name, one.listener, one.handler, d.log))
+		}
+	}
+	return func() {
+		for _, server := range servers {
+			server.Close()
+		}
+	}
+}
+
+// answers returns who answers at the admin socket.
+func (d *daemon) answers() *admin.Handler {
+	return admin.NewHandler(admin.Source{
 		Table:       func() *tenant.Table { return d.current.Load().table },
 		Daemon:      d.status,
 		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
@@ -46,10 +72,8 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		LookNow:     d.watcher.LookNow,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Pages:       d.pages,
 	})
-	d.keep(adminName, listener) // before anybody can ask
-	server := admin.Serve(listener, handler, d.log)
-	return func() { server.Close() }
 }
 
 // files tries what the configuration on disk names.
@@ -97,15 +121,17 @@ func (d *daemon) status() admin.Daemon {
 		Messages: messages(&d.server.Counts), Untrusted: admin.Untrusted(d.server.Untrusted()),
 		Signing: d.signingStatus(),
 		Log:     d.out.Dropped(),
+		Store:   d.storeStatus(),
 	}
+	doc.Limits = d.limits(doc.Connections)
 	d.dnsStatus(&doc)
 	return doc
 }
 
 func (d *daemon) socketStatus() []admin.Socket {
-	all := make([]admin.Socket, len(d.history.sockets))
-	for i, one := range d.history.sockets {
-		all[i] = one.status()
+	all := slices.Clone(d.history.lost)
+	for _, one := range d.history.sockets {
+		all = append(all, one.status())
 	}
 	return all
 }
