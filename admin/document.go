@@ -14,6 +14,8 @@ type Status struct {
 	Tenants       Tenants   `json:"tenants"`
 	Problems      []Problem `json:"problems"` // the worst first, at most 100
 	ProblemsTotal int       `json:"problems_total"`
+	// ProblemsBy counts all of them.
+	ProblemsBy map[ProblemKind]int `json:"problems_by_kind"`
 }
 
 // Daemon is what the daemon says about itself.
@@ -103,6 +105,9 @@ type Signing struct {
 	Version   string `json:"version,omitempty"` // of OpenSSL
 	Problem   string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	Fallbacks int64  `json:"fallbacks"`         // how often OpenSSL failed and Go signed instead
+	// Failed is why a message that the platform's keys signed within the last minute does not
+	// verify; empty: it does.
+	Failed string `json:"failed,omitempty"`
 }
 
 // Store is how saving goes, since the start.
@@ -112,38 +117,6 @@ type Store struct {
 	Waiting int   `json:"waiting"` // changes that are not saved yet
 	Dropped int64 `json:"dropped"` // changes that are lost, because too many waited
 }
-
-// Limit is one that the daemon keeps, and how near it is.
-type Limit struct {
-	Name LimitName `json:"name"`
-	Used float64   `json:"used"` // connections, bytes, or packets a second
-	Most float64   `json:"most"`
-}
-
-// LimitName is what a Limit is of.
-type LimitName string
-
-// The limits.
-const (
-	LimitConnections LimitName = "connections" // limits.connections
-	LimitMemory      LimitName = "memory"      // limits.memory, in bytes
-	LimitDNS         LimitName = "dns"         // dns.max_per_second, over the last ten seconds
-	LimitStore       LimitName = "store"       // bytes of changes that wait to be saved
-)
-
-// LimitNames are all of them.
-var LimitNames = [...]LimitName{LimitConnections, LimitMemory, LimitDNS, LimitStore}
-
-// Share returns how much of the limit is used: 1 is all of it.
-func (l Limit) Share() float64 {
-	if l.Most <= 0 {
-		return 0
-	}
-	return l.Used / l.Most
-}
-
-// NearLimit is the share from which on people are shown a limit.
-const NearLimit = 0.8
 
 // Log is what of the log was lost, since the start.
 type Log struct {

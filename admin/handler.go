@@ -163,6 +163,7 @@ func (h *Handler) Status() (Status, error) {
 		return Status{}, err
 	}
 	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
+	doc.ProblemsBy = found.byKind()
 	return doc, nil
 }
 

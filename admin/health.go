@@ -14,11 +14,10 @@ type Check struct {
 	Text string // what was found, on one line
 }
 
-// Readiness says what the daemon does of what it must, by what it says of itself and what came of
-// signing a message (nil: its signatures verify). A reload that was refused leaves it ready, by the
-// configuration before.
-func Readiness(d Daemon, signing error) []Check {
-	return []Check{readyConfiguration(d), readySigning(signing), readySockets(d.Sockets), readyDNS(d.DNS)}
+// Readiness says what the daemon does of what it must, by what it says of itself. A reload that
+// was refused leaves it ready, by the configuration before.
+func Readiness(d Daemon) []Check {
+	return []Check{readyConfiguration(d), readySigning(d.Signing), readySockets(d.Sockets), readyDNS(d.DNS)}
 }
 
 func readyConfiguration(d Daemon) Check {
@@ -33,9 +32,9 @@ func readyConfiguration(d Daemon) Check {
 	return c
 }
 
-func readySigning(err error) Check {
-	if err != nil {
-		return Check{"signing", false, "the platform's key does not sign: " + err.Error()}
+func readySigning(s Signing) Check {
+	if s.Failed != "" {
+		return Check{"signing", false, "the platform's key does not sign: " + s.Failed}
 	}
 	return Check{"signing", true, "the platform's key signs, and the signature verifies"}
 }

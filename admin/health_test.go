@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,28 +19,27 @@ func TestReadiness(t *testing.T) {
 	}
 	tests := map[string]struct {
 		change func(*admin.Daemon)
-		key    error
 		failed string // check; empty: none
 		text   string
 	}{
-		"all is well":        {func(*admin.Daemon) {}, nil, "", "the platform's key signs"},
-		"reload accepted":    {func(d *admin.Daemon) { d.Reload = &admin.Reload{OK: true} }, nil, "", "the last reload was accepted"},
-		"reload refused":     {func(d *admin.Daemon) { d.Reload = &admin.Reload{} }, nil, "", "the last reload was REFUSED"},
-		"no signature":       {func(*admin.Daemon) {}, errors.New("no key"), "signing", "does not sign: no key"},
-		"socket gone":        {func(d *admin.Daemon) { d.Sockets[0].Problem = "removed" }, nil, "sockets", "milter at : removed"},
-		"scraper's own":      {func(d *admin.Daemon) { d.Sockets[1].Problem = "taken" }, nil, "", "all can be reached"},
-		"DNS not needed":     {func(d *admin.Daemon) { d.DNS = admin.DNS{} }, nil, "", "not needed"},
-		"DNS not asked yet":  {func(d *admin.Daemon) { d.DNS.Oldest = time.Time{} }, nil, "dns", "has not answered yet"},
-		"one lookup is lost": {func(d *admin.Daemon) { d.DNS.Unanswered = 1 }, nil, "", "answers"},
-		"DNS dead":           {func(d *admin.Daemon) { d.DNS.Unanswered, d.DNS.PausedUntil = 12, noon }, nil, "dns", "does not answer (12 lookups)"},
-		"DNS lies":           {func(d *admin.Daemon) { d.DNS.Denied = domain(t, "courseware.nl") }, nil, "dns", "is not believed"},
-		"table torn":         {func(d *admin.Daemon) { d.DNS.Error = "torn" }, nil, "dns", "torn"},
+		"all is well":        {func(*admin.Daemon) {}, "", "the platform's key signs"},
+		"reload accepted":    {func(d *admin.Daemon) { d.Reload = &admin.Reload{OK: true} }, "", "the last reload was accepted"},
+		"reload refused":     {func(d *admin.Daemon) { d.Reload = &admin.Reload{} }, "", "the last reload was REFUSED"},
+		"no signature":       {func(d *admin.Daemon) { d.Signing.Failed = "no key" }, "signing", "does not sign: no key"},
+		"socket gone":        {func(d *admin.Daemon) { d.Sockets[0].Problem = "removed" }, "sockets", "milter at : removed"},
+		"scraper's own":      {func(d *admin.Daemon) { d.Sockets[1].Problem = "taken" }, "", "all can be reached"},
+		"DNS not needed":     {func(d *admin.Daemon) { d.DNS = admin.DNS{} }, "", "not needed"},
+		"DNS not asked yet":  {func(d *admin.Daemon) { d.DNS.Oldest = time.Time{} }, "dns", "has not answered yet"},
+		"one lookup is lost": {func(d *admin.Daemon) { d.DNS.Unanswered = 1 }, "", "answers"},
+		"DNS dead":           {func(d *admin.Daemon) { d.DNS.Unanswered, d.DNS.PausedUntil = 12, noon }, "dns", "does not answer (12 lookups)"},
+		"DNS lies":           {func(d *admin.Daemon) { d.DNS.Denied = domain(t, "courseware.nl") }, "dns", "is not believed"},
+		"table torn":         {func(d *admin.Daemon) { d.DNS.Error = "torn" }, "dns", "torn"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			d, failed, texts := good(), "", ""
 			test.change(&d)
-			for _, c := range admin.Readiness(d, test.key) {
+			for _, c := range admin.Readiness(d) {
 				if !c.OK {
 					failed += c.Name
 				}

@@ -20,6 +20,7 @@ const (
 // the latest first.
 type worst struct {
 	total  int
+	kinds  [len(ProblemKinds)]int
 	listed []*Problem // the worst first
 }
 
@@ -52,6 +53,7 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 // that was noted first stands first.
 func (w *worst) note(p Problem, selector string) {
 	w.total++
+	w.kinds[p.weight()]++
 	if len(w.listed) == maxListed && compare(w.listed[maxListed-1], &p) <= 0 {
 		return
 	}
@@ -76,7 +78,27 @@ func compare(a, b *Problem) int {
 	return cmp.Or(cmp.Compare(a.weight(), b.weight()), b.when().Compare(a.when()))
 }
 
-// weight is the less, the worse the problem is.
+// ProblemKind is what makes a problem one.
+type ProblemKind string
+
+// ProblemKinds are all of them, the worst first.
+var ProblemKinds = [...]ProblemKind{
+	"platform",   // it concerns everyone
+	"warning",    // soon, mail will no longer rely on it
+	"unanswered", // DNS does not answer about it
+	"pending",    // it is not there, and mail would leave in a better way with it
+}
+
+// byKind returns how many there are of each kind.
+func (w *worst) byKind() map[ProblemKind]int {
+	all := make(map[ProblemKind]int)
+	for i, kind := range ProblemKinds {
+		all[kind] = w.kinds[i]
+	}
+	return all
+}
+
+// weight is the place of its kind, the less, the worse the problem is.
 func (p *Problem) weight() int {
 	switch {
 	case p.Tenant == "":

@@ -78,6 +78,8 @@ func ofMessages() []family {
 			func(s admin.Status) float64 { return float64(s.Untrusted.Messages) }),
 		one(counter, "fragile_signatures_total", "Messages that were signed, and whose signature later hosts may break.",
 			func(s admin.Status) float64 { return float64(s.Messages.Fragile) }),
+		one(gauge, "signing_failing", "Whether the platform's keys fail to sign a message so that it verifies: 1 or 0. It is tried every 30 seconds.",
+			func(s admin.Status) float64 { return number(s.Signing.Failed != "") }),
 		one(counter, "signing_fallbacks_total", "Signatures that OpenSSL failed at, and Go made.",
 			func(s admin.Status) float64 { return float64(s.Signing.Fallbacks) }),
 	}
@@ -173,7 +175,11 @@ func ofTenants() []family {
 		one(gauge, "tenants_shadow", "Tenants in mode shadow: plans are logged only.", func(s admin.Status) float64 { return float64(s.Tenants.Shadow) }),
 		one(gauge, "tenants_not_looked_up", "Tenants with a domain of which DNS has said nothing yet.",
 			func(s admin.Status) float64 { return float64(s.Tenants.NotLookedUp) }),
-		one(gauge, "problems", "Mechanisms of domains that should be better than they are.", func(s admin.Status) float64 { return float64(s.ProblemsTotal) }),
+		shown(gauge, "problems", "Mechanisms of domains that should be better than they are, by kind.", func(s scrape, to series) {
+			for _, kind := range admin.ProblemKinds {
+				to.put(float64(s.Status.ProblemsBy[kind]), string(kind))
+			}
+		}, "kind"),
 	}
 }
 

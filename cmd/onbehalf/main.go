@@ -59,6 +59,9 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(talk)
 	err := root.ExecuteContext(context.Background())
+	if isMonitor(args) {
+		return monitorExit(out, err)
+	}
 	if err != nil && err != errSaid {
 		fmt.Fprintln(talk, term.CleanLines("onbehalf: "+err.Error()))
 	}

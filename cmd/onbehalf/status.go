@@ -25,6 +25,9 @@ leaves, what is wrong, and what has changed. With TENANT (an id): each of its do
 what DNS has shown and when, and what that means for its mail. Exit status 0 when the
 daemon answers, however it is.
 
+With --check, one line for a monitor such as Nagios, and its exit status: 0 OK, 1 WARNING,
+2 CRITICAL, 3 UNKNOWN (it could not be found out).
+
 When the configuration cannot be read, its line "admin:" counts if it can be found, then
 the default socket; --socket says where to ask whatever the configuration says.`,
 		Args: cobra.MaximumNArgs(1),
@@ -33,6 +36,8 @@ the default socket; --socket says where to ask whatever the configuration says.`
 		},
 	}
 	cmd.Flags().BoolVar(&options.json, "json", false, "print the daemon's answer as JSON")
+	cmd.Flags().BoolVar(&options.check, "check", false, "one line and exit status for a monitor: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	cmd.MarkFlagsMutuallyExclusive("check", "json")
 	cmd.Flags().StringVar(&options.socket, "socket", "", "the daemon's admin socket: unix:PATH or inet:HOST:PORT")
 	return cmd
 }
@@ -40,10 +45,14 @@ the default socket; --socket says where to ask whatever the configuration says.`
 // statusOptions are the flags of status.
 type statusOptions struct {
 	json   bool
+	check  bool
 	socket string
 }
 
 func (p *program) runStatus(id string, ofTenant bool, options statusOptions) error {
+	if options.check {
+		return p.checkStatus(ofTenant, options.socket)
+	}
 	conf, findings := config.Load(p.config, os.Environ())
 	client, err := p.find(conf, findings, options.socket)
 	if err != nil {

@@ -16,7 +16,7 @@ type history struct {
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.
 	socketmap string
 	sockets   []keptSocket                 // all that are answered on
-	lost      []admin.Socket               // those that could not be opened at start
+	lost      []admin.Socket               // those that should have been opened at start, and could not
 	last      atomic.Pointer[admin.Reload] // nil: none yet
 	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }

@@ -18,7 +18,7 @@ func (d *daemon) pages(status func() (admin.Status, error)) admin.Pages {
 
 // ready says what the daemon does of what it must.
 func (d *daemon) ready() []admin.Check {
-	return admin.Readiness(d.status(), d.proof.signs(d.current.Load()))
+	return admin.Readiness(d.status())
 }
 
 // limits says how near the daemon is to what it may use.

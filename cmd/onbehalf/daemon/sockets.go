@@ -172,7 +172,9 @@ func (d *daemon) openBeside(key string, inherited net.Listener, wanted config.So
 	if err != nil {
 		level, remedy := openRemedy(key, wanted, err)
 		d.log.Log(context.Background(), level, "no "+key+" socket: "+lost, key, wanted.String(), "error", err, "remedy", remedy)
-		d.history.lost = append(d.history.lost, admin.Socket{Name: key, Address: wanted.String(), Problem: err.Error(), Since: time.Now()})
+		if level == slog.LevelError {
+			d.history.lost = append(d.history.lost, admin.Socket{Name: key, Address: wanted.String(), Problem: err.Error(), Since: time.Now()})
+		}
 		return nil
 	}
 	return listener
