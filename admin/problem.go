@@ -83,10 +83,11 @@ type ProblemKind string
 
 // ProblemKinds are all of them, the worst first.
 var ProblemKinds = [...]ProblemKind{
-	"platform",   // it concerns everyone
-	"warning",    // soon, mail will no longer rely on it
-	"unanswered", // DNS does not answer about it
-	"pending",    // it is not there, and mail would leave in a better way with it
+	"platform-warning", // soon, the mail of all tenants will no longer rely on it
+	"platform",         // it concerns everyone
+	"warning",          // soon, mail will no longer rely on it
+	"unanswered",       // DNS does not answer about it
+	"pending",          // it is not there, and mail would leave in a better way with it
 }
 
 // byKind returns how many there are of each kind.
@@ -101,14 +102,16 @@ func (w *worst) byKind() map[ProblemKind]int {
 // weight is the place of its kind, the less, the worse the problem is.
 func (p *Problem) weight() int {
 	switch {
-	case p.Tenant == "":
+	case p.Tenant == "" && p.State == tenant.Warning:
 		return 0
-	case p.State == tenant.Warning:
+	case p.Tenant == "":
 		return 1
-	case p.Trouble != tenant.LookupError{}:
+	case p.State == tenant.Warning:
 		return 2
+	case p.Trouble != tenant.LookupError{}:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // when returns the instant since which the problem is known.
