@@ -57,6 +57,8 @@ func readyDNS(d DNS) Check {
 	switch {
 	case d.Error != "":
 		c.Text = d.Error
+	case d.NoServer != "" && d.Domains > 0:
+		c.Text = "there is no server to ask: " + d.NoServer
 	case d.Domains == 0:
 		c.OK, c.Text = true, "not needed: no tenant has authorization: auto"
 	case !d.Denied.IsZero():
@@ -88,7 +90,7 @@ func (p Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no = misdirected(r)
 	}
 	if no != nil {
-		write(w, r, no.status, Error{no.text})
+		write(w, r, no.status, Error{Text: no.text})
 		return
 	}
 	page.ServeHTTP(w, r)

@@ -33,6 +33,7 @@ func TestReadiness(t *testing.T) {
 		"one lookup is lost": {func(d *admin.Daemon) { d.DNS.Unanswered = 1 }, "", "answers"},
 		"DNS dead":           {func(d *admin.Daemon) { d.DNS.Unanswered, d.DNS.PausedUntil = 12, noon }, "dns", "does not answer (12 lookups)"},
 		"DNS lies":           {func(d *admin.Daemon) { d.DNS.Denied = domain(t, "courseware.nl") }, "dns", "is not believed"},
+		"no server":          {func(d *admin.Daemon) { d.DNS.NoServer = "resolv.conf is empty" }, "dns", "there is no server to ask: resolv.conf is empty"},
 		"table torn":         {func(d *admin.Daemon) { d.DNS.Error = "torn" }, "dns", "torn"},
 	}
 	for name, test := range tests {
@@ -63,7 +64,8 @@ func TestPages(t *testing.T) {
 	pages := pagesOf(admin.Check{Name: "dns", OK: true, Text: "answers"})
 	desk := newDesk(t, nil)
 	both := admin.NewHandler(admin.Source{
-		Table: func() *tenant.Table { return desk.table }, Daemon: func() admin.Daemon { return desk.daemon },
+		Unready: func() *admin.Unready { return nil },
+		Table:   func() *tenant.Table { return desk.table }, Daemon: func() admin.Daemon { return desk.daemon },
 		Pages: func(func() (admin.Status, error)) admin.Pages { return pages },
 	})
 	for _, test := range []struct {

@@ -136,6 +136,9 @@ func (j *judgement) dns(s Status) {
 	} else if late := s.Now.Sub(d.DueSince); !d.DueSince.IsZero() && late >= dueWarns {
 		j.note(Warning, "overdue lookups: %d, the first by %s; raise dns.max_per_second", d.Due, late.Truncate(time.Minute))
 	}
+	if d.NoServer != "" && d.Domains > 0 {
+		j.note(Warning, "there is no DNS server to ask: %s", d.NoServer)
+	}
 	if d.Error != "" {
 		j.note(Warning, "what DNS says is not known: %s", d.Error)
 	}

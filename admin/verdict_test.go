@@ -49,6 +49,7 @@ func TestJudge(t *testing.T) {
 		{"one lookup is lost", func(s *admin.Status) { s.DNS.Unanswered, s.DNS.UnansweredSince = 1, ago(time.Hour) }, "", admin.Fine, ""},
 		{"a little late", func(s *admin.Status) { s.DNS.Due, s.DNS.DueSince = 3, ago(10*time.Minute) }, "", admin.Fine, ""},
 		{"lookups overdue", func(s *admin.Status) { s.DNS.Due, s.DNS.DueSince = 3, ago(time.Hour) }, "", admin.Warning, "overdue lookups: 3, the first by 1h0m0s; raise dns.max_per_second"},
+		{"no DNS server", func(s *admin.Status) { s.DNS.NoServer, s.DNS.Domains = "resolv.conf is empty", 1 }, "", admin.Warning, "there is no DNS server to ask: resolv.conf is empty"},
 		{"table torn", func(s *admin.Status) { s.DNS.Error = "torn" }, "", admin.Warning, "what DNS says is not known: torn"},
 		{"platform loses a key", problem(t, "", tenant.Warning), "", admin.Critical, "dkim cw1 of the platform's one.example is gone"},
 		{"platform lacks a key", problem(t, "", tenant.Pending), "", admin.Warning, "dkim cw1 of the platform's one.example is missing"},

@@ -38,7 +38,7 @@ func TestBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := &milter.Server{Current: func() milter.Source { return &cases.Generation{Tenants: table, Keys: cast.Keys} }, Log: slog.New(slog.DiscardHandler)}
-	status := admin.NewHandler(admin.Source{Table: func() *tenant.Table { return table }, Daemon: func() admin.Daemon { return admin.Daemon{} }}).Status
+	status := admin.NewHandler(admin.Source{Unready: func() *admin.Unready { return nil }, Table: func() *tenant.Table { return table }, Daemon: func() admin.Daemon { return admin.Daemon{} }}).Status
 	s := source()
 	s.Tally, s.Status = &server.Counts.Tally, status
 	before := count(t, s)

@@ -95,6 +95,8 @@ func signatures(s scrape, to series) {
 func ofDaemon() []family {
 	return []family{
 		counted("build_info", "The version that runs. Always 1.", func(s scrape, to series) { to.put(1, s.Version, runtime.Version()) }, "version", "goversion").as(gauge),
+		counted("ready", "Whether there is a configuration to decide mail by: 1, or 0 while all mail is deferred.",
+			func(s scrape, to series) { to.put(number(s.Ready)) }).as(gauge),
 		shown(gauge, "connections", "Connections of Postfix to the milter, by what they are busy with.", func(s scrape, to series) {
 			c := s.Status.Connections
 			to.put(float64(c.Open-c.InMessage), "idle")

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -61,14 +62,15 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 // Collect is of prometheus.Collector.
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	status, err := c.source.Status()
-	s := scrape{Source: c.source, Status: status}
+	s := scrape{Source: c.source, Status: status, Ready: !errors.Is(err, admin.ErrUnready)}
 	for i := range c.families {
 		f := &c.families[i]
-		if f.ofStatus && err != nil {
-			to <- prometheus.NewInvalidMetric(f.desc, err)
-			continue
+		if err == nil || !f.ofStatus {
+			f.collect(s, series{f, to})
 		}
-		f.collect(s, series{f, to})
+	}
+	if err != nil && !errors.Is(err, admin.ErrUnready) { // that is known, and no line in the log for each scrape
+		to <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(err), err)
 	}
 }
 
@@ -76,6 +78,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 type scrape struct {
 	Source
 	Status admin.Status
+	Ready  bool // there is a configuration to decide mail by
 }
 
 // series is where the values of a family go.

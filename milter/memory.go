@@ -54,7 +54,13 @@ func (t *transaction) hold(n int) bool {
 }
 
 // Memory returns what messages under way hold together, and what they may, in octets.
-func (s *Server) Memory() (held, limit int64) { return s.budget.held.Load(), memoryOf(s.Current()) }
+func (s *Server) Memory() (held, limit int64) {
+	limit = DefaultMemory
+	if now := s.Current(); now != nil {
+		limit = memoryOf(now)
+	}
+	return s.budget.held.Load(), limit
+}
 
 // release returns what the message holds to the budget.
 func (t *transaction) release() {

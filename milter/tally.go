@@ -40,7 +40,7 @@ var Results = [...]string{string(done), string(passed), string(refused), string(
 var Refusals = [...]string{"forbidden", "unknown", "unreadable", "too-many", "too-large", "unsignable", "return", "loop", "other"}
 
 // Deferrals are why a message is deferred.
-var Deferrals = [...]string{"memory", "signing", "connection"}
+var Deferrals = [...]string{"memory", "signing", "connection", "configuration"}
 
 // RecipientRefusals are why a recipient of ours is refused.
 var RecipientRefusals = [...]string{"forged", "expired", "gone", "spelling", "classic", "guessing", "network", "letters", "other"}
@@ -95,6 +95,12 @@ func (y *Tally) count(t *transaction) {
 		}
 	}
 	y.Messages.Add(time.Since(t.started))
+}
+
+// unready counts a message for which there is nothing to decide by.
+func (y *Tally) unready() {
+	y.messages[rewrite.RowUndecided][place(rewrite.Actions[:], rewrite.Refuse)][place(Results[:], string(deferred))].Add(1)
+	y.deferrals[place(Deferrals[:], "configuration")].Add(1)
 }
 
 func (t *transaction) whyRefused() string {

@@ -69,9 +69,13 @@ func (p *program) checkStatus(ofTenant bool, socket string) error {
 	}
 }
 
-// unanswered says why there is no status: where nobody listens, the daemon does not run, unless the
+// unanswered says why there is no status: the daemon has no configuration to decide mail by; where
+// nobody listens, the daemon does not run, unless the
 // socket is but a guess because the configuration could not be read.
 func (c adminClient) unanswered(err error, guess bool) error {
+	if no := (admin.Error{}); errors.As(err, &no) && no.Unready != nil {
+		return verdict{admin.Verdict{Level: admin.Critical, Text: no.Error() + "; onbehalf status shows what is wrong"}}
+	}
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 	if err = c.explain(err); !gone || guess {
 		return err

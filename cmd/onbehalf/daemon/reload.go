@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -15,8 +16,16 @@ import (
 // reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
 // SIGTERM must not wait for it.
 func (d *daemon) reloadEach(requests <-chan os.Signal) {
-	for range requests {
-		d.reload()
+	d.awaitConfiguration(requests)
+	follow := time.NewTicker(followEvery)
+	defer follow.Stop()
+	for {
+		select {
+		case <-requests:
+			d.reload()
+		case <-follow.C:
+			d.followServers()
+		}
 	}
 }
 
@@ -46,10 +55,8 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "fix the errors above, then reload again; onbehalf check-config shows them too")
 		return "reload refused, the old configuration stays; " + before.Summary()
 	}
-	err := next.prepare(before)
-	if err == nil {
-		err = d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
-	}
+	next.prepare(before)
+	err := d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
 		return "reload refused: " + err.Error()
@@ -60,6 +67,9 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.server.Counts.Tally.Follow(next.Metrics.Tenants)
 	d.recorder.reconfigured()
 	boundMemory(next.Limits.Memory)
+	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
+		d.logServers()
+	}
 	if next.loader.Engine != before.loader.Engine {
 		d.logEngine(next.loader.Engine)
 	}

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
 	"onbehalf/message"
 	"onbehalf/milter"
+	"onbehalf/store"
 	"onbehalf/tenant"
 )
 
@@ -31,45 +33,50 @@ func toAdmin(findings config.Findings) []admin.Finding {
 }
 
 // serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
-// handed over, or one that is opened; and at the one for scrapers.
-func (d *daemon) serveAdmin(inherited net.Listener, first *Generation) (stop func()) {
-	handler := d.answers()
-	beside := []struct {
-		name     string
-		listener net.Listener // nil: there is none
-		handler  http.Handler
-	}{
-		{adminName, d.openBeside("admin", inherited, first.Admin, "onbehalf status will not work, mail goes on"), handler},
-		{metricsName, d.openBeside(metricsName, nil, first.Metrics.Listen, "no scraper is answered, mail goes on"), handler.Pages()},
+// handed over, or one that is opened; and at the one for scrapers. It does not where it does
+// already.
+func (d *daemon) serveAdmin(inherited net.Listener, conf *config.Config) {
+	if d.handler == nil {
+		d.handler = d.newHandler()
 	}
-	for _, one := range beside {
-		if one.listener != nil {
-			d.keep(one.name, one.listener) // before anybody can ask
-		}
+	begin := []func(){
+		d.openHTTP(adminName, inherited, conf.Admin, d.handler, "onbehalf status will not work, mail goes on"),
+		d.openHTTP(metricsName, nil, conf.Metrics.Listen, d.handler.Pages(), "no scraper is answered, mail goes on"),
 	}
-	var servers []*http.Server
-	for _, one := range beside {
-		if one.listener != nil {
-			servers = append(servers, admin.ServeAs(one.name, one.listener, one.handler, d.log))
-		}
-	}
-	return func() {
-		for _, server := range servers {
-			server.Close()
-		}
+	for _, serve := range begin {
+		serve()
 	}
 }
 
-// answers returns who answers at the admin socket.
-func (d *daemon) answers() *admin.Handler {
+// openHTTP opens a socket, and returns what begins to answer there: when all are known, for one
+// that answers may be asked about all.
+func (d *daemon) openHTTP(name string, inherited net.Listener, wanted config.Socket, h http.Handler, lost string) (serve func()) {
+	if d.history.keeps(name) {
+		return func() {}
+	}
+	listener := d.openBeside(name, inherited, wanted, lost)
+	if listener == nil {
+		return func() {}
+	}
+	d.keep(name, listener)
+	return func() {
+		server := admin.ServeAs(name, listener, h, d.log)
+		d.closers = append(d.closers, func() { server.Close() })
+	}
+}
+
+// newHandler makes who answers at the admin socket.
+func (d *daemon) newHandler() *admin.Handler {
 	return admin.NewHandler(admin.Source{
+		Unready:     d.unready,
 		Table:       func() *tenant.Table { return d.current.Load().table },
 		Daemon:      d.status,
 		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
-		Next:        d.watcher.Next,
-		History:     d.recorder.List,
+		Next:        func(domain message.Domain) time.Time { return d.watcher.Next(domain) },
+		History:     func(q store.Query) ([]store.Entry, string, error) { return d.recorder.List(q) },
 		Files:       d.files,
-		LookNow:     d.watcher.LookNow,
+		LookNow:     func(id string) ([]message.Domain, time.Duration) { return d.watcher.LookNow(id) },
+		LookUp:      d.lookUp,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 		Pages:       d.pages,
@@ -105,14 +112,10 @@ func returned(r milter.Returned) admin.Returned {
 // status returns the daemon's part of a status.
 func (d *daemon) status() admin.Daemon {
 	now, good := d.current.Load(), d.history.good.Load()
-	file, err := filepath.Abs(d.options.Config)
-	if err != nil {
-		file = d.options.Config
-	}
 	doc := admin.Daemon{
 		Version: d.options.Version, PID: os.Getpid(), Started: d.history.started,
 		Configuration: admin.Configuration{
-			File: file, Loaded: good.At, Summary: now.Summary(), Findings: good.Findings,
+			File: absolute(d.options.Config), Loaded: good.At, Summary: now.Summary(), Findings: good.Findings,
 			NeedRestart: needRestart(&d.history.opened, now.Config),
 		},
 		Listen: d.history.listen, Socketmap: d.history.socketmap,
@@ -126,6 +129,14 @@ func (d *daemon) status() admin.Daemon {
 	doc.Limits = d.limits(doc.Connections)
 	d.dnsStatus(&doc)
 	return doc
+}
+
+// absolute names a file for who stands in another folder.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
 }
 
 func (d *daemon) socketStatus() []admin.Socket {
@@ -159,6 +170,9 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	doc.DNS.Unsaved, doc.DNS.UnsavedFix = d.store.Health().Advice()
 	if err != nil {
 		doc.DNS.Error = err.Error()
+	}
+	if none := d.current.Load().dns.none; none != nil {
+		doc.DNS.NoServer = none.Error()
 	}
 	doc.Changes = []admin.Change{}
 	for _, e := range s.Events {
