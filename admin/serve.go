@@ -44,7 +44,7 @@ func ServeAs(name string, l net.Listener, h http.Handler, log *slog.Logger) *htt
 	gate := &socket.Gate{Limit: maxConnections, Log: log}
 	go func() {
 		if err := server.Serve(gate.At(l)); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the "+name+" socket no longer answers; mail goes on", "error", err, "remedy", "systemctl restart onbehalf")
+			log.Error("a socket beside the milter's no longer answers; mail goes on", "socket", name, "error", err, "remedy", "systemctl restart onbehalf")
 		}
 	}()
 	return server

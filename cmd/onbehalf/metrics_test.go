@@ -156,3 +156,34 @@ func TestMetricsTaken(t *testing.T) {
 		})
 	}
 }
+
+// TestMetricsWithoutConfiguration: a daemon that can only defer mail says so to scrapers, load
+// balancers and monitors, at sockets that stay when it can do more.
+func TestMetricsWithoutConfiguration(t *testing.T) {
+	address := free(t)
+	t.Setenv("ONBEHALF_METRICS_LISTEN", "inet:"+address)
+	u := startUnconfigured(t, breakMain(t))
+	mail := letter("a@university.example")
+	u.deferred(u.dial(mail), mail)
+	status, text := fetch(t, "tcp", address, "/readyz")
+	if status != 503 || !strings.HasPrefix(text, "FAILED configuration: NOT READY") {
+		t.Errorf("%d: %s", status, text)
+	}
+	if status, _ := fetch(t, "tcp", address, "/healthz"); status != 200 {
+		t.Errorf("/healthz: %d", status)
+	}
+	_, page := fetch(t, "tcp", address, "/metrics")
+	for _, want := range []string{"onbehalf_ready 0\n", `onbehalf_deferrals_total{reason="configuration"} 1`, `onbehalf_messages_total{action="refuse",result="deferred",row="undecided"} 1`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	u.check(t, 2, "CRITICAL: NOT READY")
+	if status := u.reload(u.config()); !strings.Contains(status, "STATUS=ok: 2 tenants") {
+		t.Fatal(status)
+	}
+	u.check(t, 0, "OK: ")
+	if _, page := fetch(t, "tcp", address, "/metrics"); !strings.Contains(page, "onbehalf_ready 1\n") || !strings.Contains(page, `onbehalf_socket_up{socket="metrics"} 1`) {
+		t.Error(page)
+	}
+}

@@ -41,11 +41,11 @@ func TestCheckStatus(t *testing.T) {
 	}
 	d.command.Process.Signal(syscall.SIGTERM)
 	<-d.ended
-	d.check(t, 2, "CRITICAL: onbehalf is not running: nobody answers at unix:")
+	d.check(t, 2, "CRITICAL: onbehalf is NOT running: no process answers at unix:")
 	if err := os.Remove(d.folder + "/onbehalf.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	d.check(t, 2, "CRITICAL: onbehalf is not running") // ONBEHALF_ADMIN still says where
+	d.check(t, 2, "CRITICAL: onbehalf is NOT running") // ONBEHALF_ADMIN still says where
 }
 
 // TestCheckCannotTell: what is wrong with the question is no fault of the daemon's.
