@@ -101,4 +101,8 @@ type Health struct {
 	Since   time.Time // when that was noticed
 	Waiting int       // changes that are not saved yet
 	Dropped int64     // since the start: changes that there was no room for
+	Saved   int64     // since the start: batches of changes that were saved
+	Failed  int64     // since the start: tries to save that failed
+	Held    int64     // bytes of memory that the changes need which are not saved yet
+	Limit   int64     // of those; 0: there is none
 }

@@ -30,6 +30,9 @@ its domains, what DNS has shown and when, what that means for its mail, and how 
 on each of the last 30 days; with "(platform)" or "(unknown)", the mail of the platform, or of no
 tenant, on those days. Exit status 0 when the daemon answers, however it is.
 
+With --check, one line for a monitor such as Nagios, and its exit status: 0 OK, 1 WARNING,
+2 CRITICAL, 3 UNKNOWN (it could not be found out).
+
 When the configuration cannot be read, its line "admin:" counts if it can be found, then
 the default socket; --socket says where to ask whatever the configuration says.`,
 		Args:              takes("[TENANT]"),
@@ -39,6 +42,8 @@ the default socket; --socket says where to ask whatever the configuration says.`
 		},
 	}
 	cmd.Flags().BoolVar(&options.json, "json", false, "print the daemon's answer as JSON")
+	cmd.Flags().BoolVar(&options.check, "check", false, "one line and exit status for a monitor: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	cmd.MarkFlagsMutuallyExclusive("check", "json")
 	cmd.Flags().StringVar(&options.socket, "socket", "", "the daemon's admin socket: unix:PATH or inet:HOST:PORT")
 	return cmd
 }
@@ -46,10 +51,14 @@ the default socket; --socket says where to ask whatever the configuration says.`
 // statusOptions are the flags of status.
 type statusOptions struct {
 	json   bool
+	check  bool
 	socket string
 }
 
 func (p *program) runStatus(id string, ofTenant bool, options statusOptions) error {
+	if options.check {
+		return p.checkStatus(ofTenant, options.socket)
+	}
 	conf, findings := config.Load(p.config, os.Environ())
 	client, err := p.find(conf, findings, options.socket)
 	if err != nil {

@@ -43,6 +43,7 @@ var below = map[string][]string{
 	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
 	"admin":     {"counters", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"metrics":   {"admin", "milter", "receivers", "rewrite"},
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
@@ -242,6 +243,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/milter", "onbehalf/receivers", ""},
 		{"onbehalf/socketmap", "onbehalf/socket", ""},
 		{"onbehalf/milter/mta", "onbehalf/milter", ""},
+		{"onbehalf/milter", "onbehalf/metrics", "arrows point down only"},
+		{"onbehalf/metrics", "onbehalf/milter", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/milter/mta", ""},
 		{"onbehalf/cmd/onbehalf/demo", "onbehalf/config", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/cmd/onbehalf/daemon", ""},
