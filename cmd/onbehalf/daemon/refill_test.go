@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"onbehalf/clock"
+	"onbehalf/counters"
 	"onbehalf/store"
 	"onbehalf/tenant"
 )
@@ -111,7 +112,8 @@ func TestHistoryAfterDamage(t *testing.T) {
 // is to be done.
 func TestPruneInSteps(t *testing.T) {
 	r := newRecording(t)
-	d := &daemon{recorder: r.recorder, clock: clock.New(time.Now()), log: slog.New(slog.DiscardHandler)}
+	log := slog.New(slog.DiscardHandler)
+	d := &daemon{recorder: r.recorder, clock: clock.New(time.Now()), log: log, counters: counters.New(r.file, log, nil)}
 	if next := d.prune(); next != pruneEvery {
 		t.Errorf("without a configuration, after %v", next)
 	}
