@@ -125,7 +125,7 @@ func (d *daemon) notifyRefused(asked bool, before string) {
 
 // tryStart begins to decide mail, if the configuration is right now. A request adopts what a start
 // would. Unasked, only what a reload would take is adopted, and only when its files have settled:
-// with half a file tenants are missing, so that their mail is refused and their standings forgotten.
+// with half of them tenants are missing, whose mail is refused and whose standings are forgotten.
 func (d *daemon) tryStart(asked bool) (started bool) {
 	first, findings := loadAfter(nil, d.options.Config, d.loader)
 	if first != nil && !asked {

@@ -92,8 +92,8 @@ func texts[T fmt.Stringer](all []T) []string {
 }
 
 // compare records how a generation differs from the one that was there before. A store that never
-// had a profile, or has lost some, takes them as they are: nobody knows what changed. An error about
-// one tenant does not keep the others from being compared.
+// had a profile, or has lost some, takes them as they are: it is not known what changed. An error
+// about one tenant does not keep the others from being compared.
 func (r *recorder) compare(now *Generation, at time.Time, pause func()) error {
 	lost := r.lost.Swap(false)
 	if lost {
@@ -217,7 +217,7 @@ func (r *recorder) update(id string, next profile, entry store.Entry, record boo
 }
 
 // stored returns a profile that the store should have; false: it has none that can be read, so that
-// nobody knows what changed.
+// it is not known what changed.
 func (r *recorder) stored(id string) (last profile, found bool, err error) {
 	text, found, err := r.store.Get(store.BucketProfiles, id)
 	if err != nil {
