@@ -139,14 +139,14 @@ func (f *File) openAgain() error {
 	if f.stuck != nil && time.Now().Before(f.retry) && f.isThere() {
 		return f.stuck
 	}
-	f.stuck = f.openAny()
-	if f.stuck == nil || !f.isThere() {
-		f.pause = 0
-		return f.stuck
+	err := f.openAny()
+	if err == nil || f.db != nil || !f.isThere() { // of one that can be read, ready asks access(2)
+		f.stuck, f.pause = nil, 0
+		return err
 	}
 	f.pause = min(max(2*f.pause, tick), longest)
-	f.retry = time.Now().Add(f.pause)
-	return f.stuck
+	f.stuck, f.retry = err, time.Now().Add(f.pause)
+	return err
 }
 
 func (f *File) isThere() bool {
