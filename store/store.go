@@ -77,6 +77,9 @@ const (
 	BucketByTenant  Bucket = "history by tenant" // history.go: an index of that
 	BucketProfiles  Bucket = "profiles"          // what a tenant's configuration was, by id
 	BucketMarks     Bucket = "marks"             // what has happened once, by kind and tenant
+
+	BucketEvents     Bucket = "events"            // package events: by number
+	BucketDeliveries Bucket = "events to deliver" // package events: by sink and number
 )
 
 // Change is one key's new value.
