@@ -25,6 +25,7 @@ type (
 		SRS        rawSRS      `yaml:"srs"`
 		DNS        rawDNS      `yaml:"dns"`
 		History    rawHistory  `yaml:"history"`
+		Events     rawEvents   `yaml:"events"`
 		rawTenants
 	}
 	rawLog struct {
@@ -91,6 +92,11 @@ type (
 	}
 	rawHistory struct {
 		Keep duration `yaml:"keep"`
+	}
+	rawEvents struct {
+		Webhook switchable `yaml:"webhook"`
+		Secret  switchable `yaml:"secret"`
+		Command []string   `yaml:"command"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {

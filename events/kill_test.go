@@ -3,8 +3,10 @@ package events
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,29 +14,47 @@ import (
 	"time"
 
 	"onbehalf/store"
+	"onbehalf/tenant"
 )
 
 // killDir names the state of a process that this test starts again as itself.
 const killDir = "ONBEHALF_EVENTS_KILL_DIR"
 
-// TestKilledDeliverer is the process that TestKill kills.
-func TestKilledDeliverer(t *testing.T) {
+// TestMain is also the process that TestKill kills: with a state in the environment it is no test.
+func TestMain(m *testing.M) {
 	dir := os.Getenv(killDir)
 	if dir == "" {
-		return // it is a test of its own only as a part of TestKill
+		os.Exit(m.Run())
 	}
-	s, err := store.Open(store.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	if err := deliverForever(dir, os.Getenv("RECEIVER")); err != nil {
+		fmt.Fprintln(os.Stderr, "level=ERROR", err)
+		os.Exit(1)
+	}
+}
+
+func deliverForever(dir, to string) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	s, err := store.Open(store.Options{Dir: dir, Log: log})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	o, err := Open(s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	o, err := Open(s, log)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	o.Use(hook(t, os.Getenv("RECEIVER")))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	where, err := url.Parse(to)
+	if err != nil {
+		return err
+	}
+	key, err := base64.StdEncoding.DecodeString(secretText[len("whsec_"):])
+	if err != nil {
+		return err
+	}
+	o.Use(NewWebhook(where, []tenant.Secret{tenant.NewSecret(key)}, "onbehalf/test", nil))
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	o.Run(ctx)
+	return nil
 }
 
 // TestKill: a daemon that is killed at any time between an answer and its note delivers each event at
@@ -52,7 +72,7 @@ func TestKill(t *testing.T) {
 	runs := 0
 	for ; runs < 6; runs++ {
 		var out bytes.Buffer
-		child := exec.Command(os.Args[0], "-test.run=^TestKilledDeliverer$", "-test.v")
+		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), killDir+"="+dir, "RECEIVER="+r.URL)
 		child.Stdout, child.Stderr = &out, &out
 		if err := child.Start(); err != nil {
