@@ -7,6 +7,8 @@
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/ID     a Tenant: each domain, what DNS says about it, and what that means for mail
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
+//	GET /events         the last events (events.Page); its parameters: events.go
+//	POST /events/test   Tests: what receivers of events answered to a test
 //	GET /standings      Standings: what DNS says about all domains, a page at a time
 //	GET /files          Files: which files of the configuration the daemon may not use
 //	GET /observations/DOMAIN  what DNS answered last about a domain (authorize.Observation)
@@ -33,6 +35,6 @@
 //   - serve.go: HTTP on a socket, and its bounds; handler.go: a question, and its answer
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
-//   - history.go: what happened
+//   - history.go: what happened; events.go: what people must know
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -47,6 +47,7 @@ func (c *Command) run(ctx context.Context, body []byte, limit time.Duration) Ans
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var said firstBytes
+	begun := time.Now()
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
 	cmd.Dir, cmd.Env = "/", environment
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(append(body, '\n')), &said, &said
@@ -58,7 +59,7 @@ func (c *Command) run(ctx context.Context, body []byte, limit time.Duration) Ans
 	var exited *exec.ExitError
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		a.OK, a.Text = false, fmt.Sprintf("it did not end in %s, and was killed", limit)
+		a.OK, a.Text = false, fmt.Sprintf("it did not end in %s, and was killed", time.Since(begun).Round(100*time.Millisecond))
 	case errors.Is(err, exec.ErrWaitDelay):
 		a.OK, a.Text = true, "exit status 0, with a process left behind"
 	case errors.As(err, &exited):

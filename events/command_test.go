@@ -53,7 +53,7 @@ func TestCommandFails(t *testing.T) {
 		"cat >/dev/null; echo 'no\033[2J disk' >&2; exit 3": "exit status 3: no?[2J disk",
 		"exec <&-; yes | head -c 100000; exit 1":            "exit status 1: y y y",
 		"kill -9 $$":                                        "signal: killed",
-		"(sleep 2; touch " + mark + ") & sleep 60":          "it did not end in 500ms, and was killed",
+		"(sleep 2; touch " + mark + ") & sleep 60":          "it did not end in ",
 	} {
 		begun := time.Now()
 		a := NewCommand([]string{script(t, text)}).run(t.Context(), []byte("{}"), 500*time.Millisecond)

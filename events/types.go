@@ -61,6 +61,15 @@ func NewTenantMoved(at time.Time, tenant, domain, before, after, why string, wor
 	return made(TenantMoved, severity, at, data)
 }
 
+// NewTenantReconfigured says the same where it follows from a change of the configuration.
+func NewTenantReconfigured(at time.Time, tenant, domain, before, after string, worse bool) Event {
+	e := NewTenantMoved(at, tenant, domain, before, after, "its configuration was changed: onbehalf history "+tenant+" says how", worse)
+	if worse {
+		e.Data.Fix = "if that was not meant, correct the tenant's configuration, then systemctl reload onbehalf"
+	}
+	return e
+}
+
 // NewTenantWarning says that mail of a tenant's domain is about to leave by another row, because
 // DNS no longer shows a mechanism that it relies on. Due is when, at the earliest.
 func NewTenantWarning(at time.Time, tenant, domain, mechanism, before, after string, due time.Time, why string) Event {
@@ -107,8 +116,8 @@ func NewReloadRefused(at time.Time, why string) Event {
 }
 
 // NewKeyUnreadable says that a key cannot be used, so that its tenant's mail is not signed by it.
-func NewKeyUnreadable(at time.Time, tenant, path, why string) Event {
-	return made(KeyUnreadable, Error, at, Data{Tenant: tenant, Path: path, Reason: why, Fix: "fix the file, then systemctl reload onbehalf; onbehalf check-config says how"})
+func NewKeyUnreadable(at time.Time, tenant, path, why, fix string) Event {
+	return made(KeyUnreadable, Error, at, Data{Tenant: tenant, Path: path, Reason: why, Fix: fix + "; then systemctl reload onbehalf"})
 }
 
 // NewOutageBegan says that DNS is not asked or believed for now. Denied is a domain whose records

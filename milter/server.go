@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -41,9 +42,14 @@ type Server struct {
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
 	Seen func(message.Domain) // nil: not called
 	// Mail is called with the id of the tenant whose mail a message was that has left, and must not wait.
-	Mail   func(tenant string) // nil: not called
-	Limits Limits
-	Counts Counts
+	Mail func(tenant string) // nil: not called
+	// Forbidden is called with each message that was decided by row 10, and must not wait.
+	Forbidden func(Forbidden) // nil: not called
+	// Guessing is called with the network of a client whose recipients are refused because too many
+	// from there do not exist, for each of them, and must not wait.
+	Guessing func(netip.Prefix) // nil: not called
+	Limits   Limits
+	Counts   Counts
 
 	decided   decided
 	headless  headless
@@ -98,6 +104,12 @@ func (s *Server) init() {
 	if s.Mail == nil {
 		s.Mail = func(string) {}
 	}
+	if s.Forbidden == nil {
+		s.Forbidden = func(Forbidden) {}
+	}
+	if s.Guessing == nil {
+		s.Guessing = func(netip.Prefix) {}
+	}
 	s.strangers = newStrangers(s.Limits)
 	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log
 }
@@ -107,6 +119,9 @@ func (s *Server) Serve(listener net.Listener) error {
 	s.once.Do(s.init)
 	return s.gate.Serve(listener, s.converse)
 }
+
+// MemoryHeld returns how many octets messages of all connections hold, of Source.MessageMemory.
+func (s *Server) MemoryHeld() int64 { return s.budget.held.Load() }
 
 // Connections returns how many there are, and how many had to go.
 func (s *Server) Connections() socket.Counts {

@@ -26,6 +26,9 @@ const (
 	maxWaiting = 512 << 20 // bytes that wait while nothing can be saved
 )
 
+// MaxBytes is how much may wait while nothing can be saved. Beyond that, Writes are dropped.
+const MaxBytes = maxWaiting
+
 // Path returns the file of the state in a state_dir.
 func Path(dir string) string { return filepath.Join(dir, fileName) }
 
@@ -105,6 +108,7 @@ func (f *File) Health() Health {
 	defer f.mu.Unlock()
 	h := f.health
 	h.Waiting = f.waiting.count + f.writing.count
+	h.Bytes = int64(f.waiting.bytes + f.writing.bytes)
 	return h
 }
 

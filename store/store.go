@@ -103,4 +103,5 @@ type Health struct {
 	Since   time.Time // when that was noticed
 	Waiting int       // changes that are not saved yet
 	Dropped int64     // since the start: changes that there was no room for
+	Bytes   int64     // that those in Waiting take, of MaxBytes
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -37,6 +38,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 		if fault := recover(); fault != nil {
 			status = "reload failed, the old configuration stays; " + before.Summary()
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
+			d.notices.refused(nil, errors.New("a fault of onbehalf, which the log shows"))
 		}
 	}()
 	next, findings := loadAfter(before, d.options.Config, d.loader)
@@ -44,6 +46,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.logFindings(findings)
 	if !Reloadable(next, findings) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "fix the errors above, then reload again; onbehalf check-config shows them too")
+		d.notices.refused(findings, nil)
 		return "reload refused, the old configuration stays; " + before.Summary()
 	}
 	err := next.prepare(before)
@@ -52,12 +55,15 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	}
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
+		d.notices.refused(nil, err)
 		return "reload refused: " + err.Error()
 	}
 	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
 	d.recorder.reconfigured()
+	d.notices.use(next)
+	d.notices.reconfigured(before, next)
 	boundMemory(next.Limits.Memory)
 	if next.loader.Engine != before.loader.Engine {
 		d.logEngine(next.loader.Engine)

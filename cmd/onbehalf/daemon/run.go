@@ -43,11 +43,13 @@ type daemon struct {
 	store   store.Store
 	// recorder keeps what happened.
 	recorder *recorder
-	ending   ending
-	ballast  ballast
-	signer   signer
-	history  history
-	clock    *clock.Clock
+	// notices has people hear of what they must know.
+	notices *notices
+	ending  ending
+	ballast ballast
+	signer  signer
+	history history
+	clock   *clock.Clock
 }
 
 // Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT
@@ -91,6 +93,7 @@ func Run(ctx context.Context, options Options) error {
 	d.log.Info("serving", "version", options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)
 	d.notify("READY=1\nSTATUS=" + first.Summary())
 	d.recorder.reconfigured() // since the last run
+	defer d.watchLimits()()
 	go d.reloadEach(reloads)
 	return d.wait(ctx, ends, failed)
 }

@@ -139,6 +139,7 @@ func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan e
 	d.server = &milter.Server{
 		Current: func() milter.Source { return d.current.Load() },
 		Log:     d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen, Mail: d.recorder.mail,
+		Forbidden: d.notices.forbid, Guessing: d.notices.guess,
 		Limits: milter.Limits{Connections: connections},
 	}
 	d.history.listen = addresses(listeners)

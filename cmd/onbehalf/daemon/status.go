@@ -44,6 +44,8 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop 
 		History:     d.recorder.List,
 		Files:       d.files,
 		LookNow:     d.watcher.LookNow,
+		Events:      d.notices.List,
+		TryEvents:   d.notices.Try,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
@@ -97,6 +99,7 @@ func (d *daemon) status() admin.Daemon {
 		Messages: messages(&d.server.Counts), Untrusted: admin.Untrusted(d.server.Untrusted()),
 		Signing: d.signingStatus(),
 		Log:     d.out.Dropped(),
+		Events:  d.notices.Status(),
 	}
 	d.dnsStatus(&doc)
 	return doc

@@ -28,11 +28,12 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	d.rememberTime()
 	known := d.recall()
 	ctx, cancel := context.WithCancel(context.Background())
-	recorded := d.record(ctx)
-	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
+	recorded, delivered := d.record(ctx), d.openNotices(ctx, first)
+	d.watcher.Save, d.watcher.Changed, d.watcher.Outage = d.saveStandings, d.changed, d.notices.outage
 	if err := d.watcher.Adopt(first, known...); err != nil {
 		cancel()
 		<-recorded
+		<-delivered
 		file.Close()
 		return nil, err
 	}
@@ -46,6 +47,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		cancel()
 		<-ended
 		<-recorded
+		<-delivered
 		d.saveTime()
 		file.Close() // that nothing could be saved is logged
 	}, nil
