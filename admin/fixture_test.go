@@ -95,7 +95,9 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 func (d *desk) handler() *admin.Handler {
 	t := d.t
 	return admin.NewHandler(admin.Source{
-		History: historyOf,
+		History:   historyOf,
+		Events:    eventsOf,
+		TryEvents: tryEvents,
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},
