@@ -5,12 +5,13 @@
 // with JSON documents:
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
-//	GET /tenants/ID     a Tenant: each domain, what DNS says about it, and what that means for mail
+//	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
 //	GET /events         the last events (events.Page); its parameters: events.go
 //	POST /events/test   Tests: what receivers of events answered to a test
 //	GET /standings      Standings: what DNS says about all domains, a page at a time
 //	GET /files          Files: which files of the configuration the daemon may not use
+//	GET /dns/TENANT, /check/TENANT  what dns and check look up; without TENANT: of the platform
 //	GET /observations/DOMAIN  what DNS answered last about a domain (authorize.Observation)
 //
 // All else is an Error with the status code that HTTP has for it. `onbehalf status`

@@ -15,6 +15,7 @@ type Status struct {
 	Tenants       Tenants   `json:"tenants"`
 	Problems      []Problem `json:"problems"` // the worst first, at most 100
 	ProblemsTotal int       `json:"problems_total"`
+	WaitingTotal  int       `json:"waiting_total"` // of these: only the tenant can do something
 }
 
 // Daemon is what the daemon says about itself.
@@ -127,6 +128,7 @@ type DNS struct {
 	// Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
 	Denied     message.Domain `json:"denied,omitzero"`
 	NextLookup time.Time      `json:"next_lookup,omitzero"`  // of any domain; absent: none is to come
+	NoServer   string         `json:"no_server,omitempty"`   // why there is no DNS server to ask; empty: there is one
 	Unsaved    string         `json:"unsaved,omitempty"`     // why standings are not saved; empty: they are
 	UnsavedFix string         `json:"unsaved_fix,omitempty"` // what to do about that
 	Error      string         `json:"error,omitempty"`       // why this is not all
@@ -173,6 +175,8 @@ type Problem struct {
 	Since     time.Time          `json:"since,omitzero"`
 	Evidence  string             `json:"evidence,omitempty"`
 	Trouble   tenant.LookupError `json:"trouble,omitzero"` // DNS does not answer
+	// Waiting: nothing is wrong here, and mail is safe; the tenant has not published it yet.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // Tenant is the document at /tenants/ID.
@@ -261,7 +265,21 @@ type Standings struct {
 	Next      string            `json:"next,omitempty"` // ask for those after this domain; empty: there are none
 }
 
+// Unready is a daemon that has no configuration to decide mail by, so that it defers all.
+type Unready struct {
+	Version       string    `json:"version"`
+	PID           int       `json:"pid"`
+	Started       time.Time `json:"started"`
+	File          string    `json:"file"`             // main file of the configuration
+	Tried         time.Time `json:"tried"`            // when it was last tried to use it
+	Reason        string    `json:"reason,omitempty"` // why the daemon cannot work by it; empty: the findings are
+	Findings      []Finding `json:"findings"`         // at most 100
+	FindingsTotal int       `json:"findings_total"`
+	Deferred      int64     `json:"deferred"` // messages, since the start
+}
+
 // Error is the document of an answer that is none.
 type Error struct {
-	Text string `json:"error"`
+	Text    string   `json:"error"`
+	Unready *Unready `json:"unready,omitempty"` // why nothing can be answered
 }

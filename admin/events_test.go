@@ -69,7 +69,7 @@ func TestEventQuestions(t *testing.T) {
 // TestOneTestAtATime: who asks while a test is under way is refused, and does not wait.
 func TestOneTestAtATime(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
-	h := admin.NewHandler(admin.Source{TryEvents: func(context.Context) []events.Tried {
+	h := admin.NewHandler(admin.Source{Unready: func() *admin.Unready { return nil }, TryEvents: func(context.Context) []events.Tried {
 		begun <- struct{}{}
 		<-end
 		return nil

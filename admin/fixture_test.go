@@ -75,9 +75,10 @@ func standing(t testing.TB, name string, spf, key, path tenant.State) tenant.Sta
 
 // desk is a handler, and what it answers from.
 type desk struct {
-	t      testing.TB
-	table  *tenant.Table
-	daemon admin.Daemon
+	t       testing.TB
+	table   *tenant.Table
+	daemon  admin.Daemon
+	unready *admin.Unready
 }
 
 func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standing) *desk {
@@ -98,6 +99,7 @@ func (d *desk) handler() *admin.Handler {
 		History:   historyOf,
 		Events:    eventsOf,
 		TryEvents: tryEvents,
+		Unready:   func() *admin.Unready { return d.unready },
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},

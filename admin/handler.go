@@ -19,6 +19,7 @@ import (
 // Source is where a Handler finds its answers. Its funcs are called for each
 // question, by many goroutines.
 type Source struct {
+	Unready  func() *Unready                // why nothing but Files can be answered, with all findings; nil: all can
 	Table    func() *tenant.Table           // the current one
 	Daemon   func() Daemon                  // with all findings: the Handler cuts them to size
 	Findings func() []Finding               // all of the current configuration
@@ -28,6 +29,8 @@ type Source struct {
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
 	// somebody has asked for that just before.
 	LookNow func(tenant string) ([]message.Domain, time.Duration)
+	// LookUp looks up DNS now, as onbehalf dns and check do, for a tenant; nil: the platform.
+	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// History returns a page of what happened, and where the next page begins.
 	History func(store.Query) (page []store.Entry, next string, err error)
 	// Events returns the last events, or those after a place that a page has said.
@@ -45,6 +48,7 @@ type Handler struct {
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
+	lookups sync.Mutex // likewise, for a question that has DNS asked
 	summary summary
 }
 
@@ -55,7 +59,7 @@ func NewHandler(source Source) *Handler { return &Handler{source: source} }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document, no := h.answer(r)
 	if no != nil {
-		write(w, r, no.status, Error{no.text})
+		write(w, r, no.status, Error{no.text, no.unready})
 		return
 	}
 	write(w, r, http.StatusOK, document)
@@ -63,36 +67,43 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // refusal is an answer that is none.
 type refusal struct {
-	status int
-	text   string
+	status  int
+	text    string
+	unready *Unready
 }
 
 func refuse(status int, format string, args ...any) *refusal {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
 }
 
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	switch {
 	case overInet(r) && !local(r.Host):
 		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
-	case r.Method == http.MethodPost:
-		return h.post(r)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case r.Method != http.MethodPost && r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here")
+	case r.URL.Path == "/files" && r.Method != http.MethodPost:
+		h.turn.Lock()
+		defer h.turn.Unlock()
+		return h.source.Files(), nil
+	}
+	if why := h.source.Unready(); why != nil {
+		why.Findings, why.FindingsTotal = firstFew(why.Findings)
+		return nil, &refusal{http.StatusServiceUnavailable, why.Status(), why}
+	}
+	if r.Method == http.MethodPost {
+		return h.post(r)
 	}
 	return h.get(r)
 }
 
+// get returns what is asked for, of a daemon that decides mail.
 func (h *Handler) get(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
 	switch {
 	case r.URL.Path == "/status":
 		return h.status()
-	case r.URL.Path == "/files":
-		h.turn.Lock()
-		defer h.turn.Unlock()
-		return h.source.Files(), nil
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
 	case r.URL.Path == "/events":
@@ -103,8 +114,37 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 		return h.tenant(id)
 	case isDomain:
 		return h.observation(domain)
+	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
+		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /events, /files, /standings, /tenants/ID or /observations/DOMAIN")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /events, /files, /standings, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+}
+
+// lookupTime bounds a lookup, within what a client waits.
+const lookupTime = 20 * time.Second
+
+// lookUp looks up DNS now: for one who asks at a time, because it takes from the lookups that the
+// watch may make a second.
+func (h *Handler) lookUp(r *http.Request) (any, *refusal) {
+	what, called, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	var t *tenant.Tenant
+	if called != "" {
+		var hint string
+		if t, hint = h.source.Table().Snapshot().Find(called); t == nil {
+			return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", called, hint)
+		}
+	}
+	if !h.lookups.TryLock() {
+		return nil, refuse(http.StatusServiceUnavailable, "DNS is being looked up for another question; ask again")
+	}
+	defer h.lookups.Unlock()
+	ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
+	defer cancel()
+	document, err := h.source.LookUp(ctx, what, r.URL.Query().Get("host"), t)
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "%v", err)
+	}
+	return document, nil
 }
 
 func (h *Handler) observation(domain string) (any, *refusal) {
@@ -150,7 +190,7 @@ func (h *Handler) status() (any, *refusal) {
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
 	}
-	doc.Tenants, doc.Problems, doc.ProblemsTotal = tenants, found.problems(), found.total
+	doc.Tenants, doc.Problems, doc.ProblemsTotal, doc.WaitingTotal = tenants, found.problems(), found.total, found.waiting
 	return doc, nil
 }
 
@@ -167,35 +207,35 @@ func (h *Handler) post(r *http.Request) (any, *refusal) {
 	case r.URL.Path == testPath:
 		return h.tryEvents(r.Context())
 	}
-	t := h.source.Table().Snapshot().Tenant(id)
+	t, hint := h.source.Table().Snapshot().Find(id)
 	if t == nil {
-		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
+		return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", id, hint)
 	}
 	if t.Authorization != tenant.Auto {
-		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", id, t.Authorization)
+		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", t.ID, t.Authorization)
 	}
 	at := time.Now()
-	domains, wait := h.source.LookNow(id)
+	domains, wait := h.source.LookNow(t.ID)
 	if wait > 0 {
-		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", id, wait.Truncate(time.Second)+time.Second)
+		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", t.ID, wait.Truncate(time.Second)+time.Second)
 	}
 	return Lookups{At: at, Domains: domains}, nil
 }
 
-func (h *Handler) tenant(id string) (any, *refusal) {
+func (h *Handler) tenant(called string) (any, *refusal) {
 	v := newSurvey(h.source.Table(), time.Now())
-	t := v.snapshot.Tenant(id)
+	t, hint := v.snapshot.Find(called)
 	if t == nil {
-		return nil, refuse(http.StatusNotFound, "no tenant has the id %q", id)
+		return nil, refuse(http.StatusNotFound, "there is no tenant %.80q%s", called, hint)
 	}
 	doc := v.tenant(t, h.source.Next)
 	if v.err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
 	}
-	doc.Returned = h.source.Returned(id)
+	doc.Returned = h.source.Returned(t.ID)
 	var own []Finding
 	for _, f := range h.source.Findings() {
-		if f.Tenant == id {
+		if f.Tenant == t.ID {
 			own = append(own, f)
 		}
 	}

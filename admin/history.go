@@ -12,7 +12,7 @@ import (
 
 // History is the document at /history, the latest first. The question may have parameters:
 //
-//	tenant  id; absent: all tenants, the platform and the daemon
+//	tenant  id, domain or address; absent: all tenants, the platform and the daemon
 //	since   a time as in RFC 3339; absent: all that is kept
 //	before  what the page before said is next; absent: the first page
 //	limit   entries on a page, 1 to 500; absent: 500
@@ -27,6 +27,9 @@ func (h *Handler) history(values url.Values) (any, *refusal) {
 	q, err := queryOf(values)
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "%v", err)
+	}
+	if t, _ := h.source.Table().Snapshot().Find(q.Tenant); t != nil {
+		q.Tenant = t.ID // one that is no longer configured goes by its id alone
 	}
 	page, next, err := h.source.History(q)
 	switch {

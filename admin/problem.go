@@ -19,8 +19,9 @@ const (
 // platform, then what may soon be lost, what DNS does not answer about, and what is not there, each
 // the latest first.
 type worst struct {
-	total  int
-	listed []*Problem // the worst first
+	total   int
+	waiting int        // of total
+	listed  []*Problem // the worst first
 }
 
 // take notes what should be better in a standing, given how mail of its domain leaves.
@@ -30,7 +31,7 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 	note := func(mechanism, selector string, m *tenant.Mechanism, missed bool) {
 		troubled := m.LookupError != tenant.LookupError{}
 		if m.State == tenant.Warning || troubled || missed && m.State == tenant.Pending {
-			w.note(Problem{id, s.Domain, mechanism, m.State, m.Since, m.Evidence, m.LookupError}, selector)
+			w.note(Problem{Tenant: id, Domain: s.Domain, Mechanism: mechanism, State: m.State, Since: m.Since, Evidence: m.Evidence, Trouble: m.LookupError}, selector)
 		}
 	}
 	unsigned := delivery != Signed
@@ -44,7 +45,7 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 		note("return_path", "", &s.ReturnPath, unsigned && delivery != BySPF)
 	}
 	if s.DMARC.LookupError != (tenant.LookupError{}) {
-		w.note(Problem{id, s.Domain, "dmarc", tenant.State(s.DMARC.Policy), time.Time{}, s.DMARC.Evidence, s.DMARC.LookupError}, "")
+		w.note(Problem{Tenant: id, Domain: s.Domain, Mechanism: "dmarc", State: tenant.State(s.DMARC.Policy), Evidence: s.DMARC.Evidence, Trouble: s.DMARC.LookupError}, "")
 	}
 }
 
@@ -52,6 +53,9 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 // that was noted first stands first.
 func (w *worst) note(p Problem, selector string) {
 	w.total++
+	if p.Waiting = p.weight() == waiting; p.Waiting {
+		w.waiting++
+	}
 	if len(w.listed) == maxListed && compare(w.listed[maxListed-1], &p) <= 0 {
 		return
 	}
@@ -86,8 +90,11 @@ func (p *Problem) weight() int {
 	case p.Trouble != tenant.LookupError{}:
 		return 2
 	}
-	return 3
+	return waiting
 }
+
+// waiting is the weight of what only the tenant can do something about.
+const waiting = 3
 
 // when returns the instant since which the problem is known.
 func (p *Problem) when() time.Time {

@@ -157,6 +157,9 @@ func TestWorstFirst(t *testing.T) {
 	if len(s.Problems) != 100 || s.ProblemsTotal != 1+2*60+1 {
 		t.Errorf("%d of %d problems", len(s.Problems), s.ProblemsTotal)
 	}
+	if s.WaitingTotal != 2*60-1 || s.Problems[2].Waiting || !s.Problems[3].Waiting {
+		t.Errorf("%d wait for their tenants: %+v", s.WaitingTotal, s.Problems[:4])
+	}
 	for i, want := range []string{"courseware.nl spf pending", "n30.example spf warning", "n40.example dmarc absent"} {
 		p := s.Problems[i]
 		if got := fmt.Sprint(p.Domain, " ", p.Mechanism, " ", p.State); got != want {

@@ -84,12 +84,22 @@ type Finding struct {
 func (f Finding) String() string { return f.Text }
 
 // String returns the word that JSON has.
-func (v Verdict) String() string {
-	return [...]string{"unanswered", "there", "missing", "broken"}[v]
-}
+func (v Verdict) String() string { return verdicts[v] }
+
+var verdicts = [...]string{"unanswered", "there", "missing", "broken"}
 
 // MarshalText is String.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no verdict", text)
+	}
+	*v = Verdict(i)
+	return nil
+}
 
 func finding(v Verdict, reason Reason, found []string, remedy, format string, args ...any) Finding {
 	return Finding{v, reason, shown(fmt.Sprintf(format, args...)), shown(remedy), shownAll(found)}

@@ -76,14 +76,14 @@ func (l *lookup) receiveSPF(o *Opinion, a Arrival) {
 func (l *lookup) receiveDKIM(o *Opinion, a Arrival) {
 	verifications, err := dkim.VerifyWithOptions(strings.NewReader(string(a.Octets)), &dkim.VerifyOptions{LookupTXT: l.lookupTXT})
 	if err != nil {
-		o.Signatures = []Verified{{Result: "fail", Cause: shown(err.Error())}}
+		o.Signatures = []Verified{{Result: "fail", Cause: VerifyCause(err)}}
 		return
 	}
 	for i, v := range verifications {
 		one := Verified{Result: "pass", Selector: selectorOf(a.Octets, i)}
 		one.Domain, _ = message.ParseDomain(v.Domain)
 		if v.Err != nil {
-			one.Result, one.Cause = "fail", shown(v.Err.Error())
+			one.Result, one.Cause = "fail", VerifyCause(v.Err)
 			if dkim.IsTempFail(v.Err) {
 				one.Result = "temperror"
 			}

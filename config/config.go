@@ -92,16 +92,25 @@ func LoadBeside(path string, env []string, pause func()) (*Config, Findings) {
 }
 
 func load(path string, env []string, processors int, pause func()) (*Config, Findings) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause}
+	conf, findings, rest := loadWithout(nil, path, env, processors, pause)
+	return conf, findings.limited(rest)
+}
+
+// loadWithout is load without what is left out; rest counts the findings that were not kept.
+func loadWithout(left *leftOut, path string, env []string, processors int, pause func()) (conf *Config, findings Findings, rest counts) {
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause, left: left}
 	l.load(path, env)
-	var findings Findings
-	var rest counts
 	for _, d := range l.documents {
+		if left != nil && d.rank > 0 && d.isFull(Error) { // not all of its tenants with errors are named
+			left.items[itemOf{d.file, ""}] = true
+		}
 		for level, kept := range d.findings.byLevel() {
-			rest[level] += d.counts[level] - kept
+			if !left.inFile(d.file) {
+				rest[level] += d.counts[level] - kept
+			}
 		}
 		findings = append(findings, d.findings...)
 	}
 	findings.Sort()
-	return l.config, findings.limited(rest)
+	return l.config, findings, rest
 }

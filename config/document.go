@@ -20,6 +20,7 @@ type document struct {
 	rank     int               // among the files
 	octets   []byte            // of the file
 	root     *yaml.Node        // nil: freed, see tree
+	schema   *schema           // of the whole file
 	spoilt   map[string]bool   // paths that a finding has made void
 	env      map[string]string // main file: keys that the environment gave, and by which variable
 	findings Findings
@@ -171,10 +172,20 @@ func (d *document) find(path string) (*yaml.Node, position) {
 		label, value := d.child(n, step)
 		if label != nil {
 			at.line, at.column = label.Line, label.Column
+		} else {
+			at.line, at.column = end(n) // behind a key that was spelled wrongly
 		}
 		n = value
 	}
 	return n, at
+}
+
+// end returns where the last thing in a node stands.
+func end(n *yaml.Node) (line, column int) {
+	for len(n.Content) > 0 {
+		n = n.Content[len(n.Content)-1]
+	}
+	return n.Line, n.Column
 }
 
 // tree returns the file as YAML has it, parsed again if it was freed.

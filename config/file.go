@@ -66,11 +66,8 @@ func (d *document) parse(octets []byte) bool {
 	case errors.Is(err, io.EOF):
 		return d.isEmpty()
 	case err != nil:
-		remedy := "check the indentation and the quotes there and just above"
-		if strings.Contains(err.Error(), "UTF-8") {
-			remedy = "save it as UTF-8"
-		}
-		d.fail("", syntax(err), remedy)
+		cause, fix := notYAML(err, octets)
+		d.fail("", cause, fix)
 		return false
 	}
 	if len(first.Content) == 0 {
@@ -81,7 +78,8 @@ func (d *document) parse(octets []byte) bool {
 	case err == nil:
 		d.spoil("", &second, "has a second YAML document", "remove the line --- and merge what is below it")
 	case !errors.Is(err, io.EOF):
-		d.spoil("", &second, syntax(err), "remove what follows the end of the configuration")
+		cause, _ := notYAML(err, octets)
+		d.spoil("", &second, cause, "remove what follows the end of the configuration")
 	}
 	return d.isMapping()
 }
@@ -104,6 +102,8 @@ func (d *document) isMapping() bool {
 		return true
 	case d.root.Kind == yaml.MappingNode, isNull(d.root):
 		return d.isEmpty()
+	case d.root.Kind == yaml.SequenceNode && d.rank > 0:
+		d.fail("", "is a list without a key", "write `tenants:` above it, in a line of its own")
 	default:
 		d.fail("", "does not contain keys and values", "write lines like key: value")
 	}
@@ -113,13 +113,4 @@ func (d *document) isMapping() bool {
 func (d *document) isEmpty() bool {
 	d.fail("", "is empty", "write the configuration, or remove the file")
 	return false
-}
-
-// syntax returns what the parser says. Of an alias it quotes the name, which may be anything.
-func syntax(err error) string {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if before, _, found := strings.Cut(text, "unknown anchor "); found {
-		text = before + "it refers to an anchor that does not exist"
-	}
-	return "is not YAML: " + text
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -24,6 +25,16 @@ func (l Level) String() string { return [...]string{"error", "fault", "warning"}
 // MarshalText is String.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
+// UnmarshalText reads what MarshalText has written.
+func (l *Level) UnmarshalText(text []byte) error {
+	for *l = Error; *l <= Warning; *l++ {
+		if l.String() == string(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no level of a finding", text)
+}
+
 // Finding is one thing that is wrong with the configuration. It never holds a
 // secret or a key.
 type Finding struct {
@@ -35,7 +46,7 @@ type Finding struct {
 	Remedy    string `json:"remedy,omitempty"`
 	Truncated bool   `json:"truncated,omitempty"` // the file may be truncated: a start may risk it, a reload must not
 	More      int    `json:"more,omitempty"`      // it stands for so many that are not kept
-	Denied    bool   `json:"-"`                   // permission was denied to the user of this process: another one may read it
+	Denied    bool   `json:"denied,omitempty"`    // permission was denied to the user of this process: another one may read it
 	at        position
 }
 
@@ -64,10 +75,22 @@ func (f Findings) Fatal() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Level == Error })
 }
 
-// Truncated reports whether a file may be truncated. A reload must be refused then, for
+// Truncated reports whether a file may be truncated. A reload must be refused then,
 // because tenants in the missing part would be dropped.
 func (f Findings) Truncated() bool {
 	return slices.ContainsFunc(f, func(one Finding) bool { return one.Truncated })
+}
+
+// AtReload returns the findings as a reload takes them: a key that may not be read is an error, for
+// a tenant that signs with it would lose its signature, and so is a file that may be truncated.
+func (f Findings) AtReload() Findings {
+	all := slices.Clone(f)
+	for i := range all {
+		if all[i].Denied && all[i].Level == Fault || all[i].Truncated {
+			all[i].Level = Error
+		}
+	}
+	return all
 }
 
 // Sort puts findings into the order of the files, and within a file into the order

@@ -27,6 +27,7 @@ type loader struct {
 	unsigned   bool                      // platform.dkim names no key
 	host       *host                     // this one; nil: not looked at yet
 	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
+	left       *leftOut                  // nil: nothing is left out
 }
 
 // document adds a file.
@@ -45,6 +46,7 @@ func (l *loader) load(path string, env []string) {
 	var raw rawFile
 	tenants := l.readMain(main, env, &raw)
 	tenants = append(tenants, l.readTenantsDir(main, &raw)...)
+	tenants = l.left.remove(tenants)
 
 	l.general(main, &raw)
 	l.platform(main, &raw)

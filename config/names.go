@@ -24,6 +24,9 @@ func parseDomain(s string) (message.Domain, error) {
 	if strings.Contains(s, "@") {
 		return message.Domain{}, remedy.New("write its domain alone", "%s is an address", Quoted(s))
 	}
+	if meant := pasted(s); meant != "" {
+		return message.Domain{}, remedy.New("write "+meant, "%s is not a domain name alone", Quoted(s))
+	}
 	if err := oddCharacter(s); err != nil {
 		return message.Domain{}, err
 	}
@@ -38,6 +41,21 @@ func parseDomain(s string) (message.Domain, error) {
 		return message.Domain{}, remedy.New("no top-level domain is a number", "%s is not a domain", Quoted(s))
 	}
 	return d, nil
+}
+
+// pasted returns the domain in a text as zone files and browsers have it: with a dot at its end, or
+// in a web address. Empty: it is another text.
+func pasted(s string) string {
+	name := s
+	if _, rest, web := strings.Cut(s, "://"); web {
+		name, _, _ = strings.Cut(rest, "/")
+		name, _, _ = strings.Cut(name, ":")
+	}
+	name = strings.TrimSuffix(name, ".")
+	if d, err := message.ParseDomain(name); err == nil && name != s {
+		return d.Unicode()
+	}
+	return ""
 }
 
 // oddCharacter returns an error for a character that word processors put into names, such as a

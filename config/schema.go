@@ -127,7 +127,11 @@ func (s *schema) readNull(d *document, path string, n *yaml.Node) (any, bool) {
 	case list:
 		d.spoil(path, n, "is empty", "write [] for none, or write the list")
 	default:
-		d.spoil(path, n, "is empty", "write a value, or remove the key")
+		fix := "write a value, or remove the key"
+		if strings.HasSuffix(path, "].id") {
+			fix = "write an id like yourorg, in quotes if it is a word of YAML's: \"null\""
+		}
+		d.spoil(path, n, "is empty", fix)
 	}
 	return nil, false
 }
@@ -137,19 +141,26 @@ func (s *schema) readRecord(d *document, path string, n *yaml.Node) (any, bool) 
 		d.spoil(path, n, "is "+s.what(n), s.wanted(n))
 		return nil, false
 	}
+	if path == "" {
+		d.schema = s
+	}
 	values := make(map[string]any, len(n.Content)/2)
 	lines := make([]int, len(s.order)) // where each key of ours stands
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		label, value := n.Content[i], n.Content[i+1]
 		inner, known := s.keys[label.Value]
 		if !known || label.Kind != yaml.ScalarNode {
-			s.unknownKey(d, path, label)
+			s.unknownKey(d, path, label, behindList(n, i))
 			continue
 		}
 		at := join(path, label)
 		before := &lines[slices.Index(s.order, label.Value)]
 		if *before > 0 {
-			d.spoil(at, label, "appears twice, in lines "+strconv.Itoa(*before)+" and "+strconv.Itoa(label.Line), "keep one")
+			fix := "keep one"
+			if i > 0 && label.Value == n.Content[0].Value && strings.HasSuffix(path, "]") {
+				fix += ", or " + missingDash(label.Value, label.Line)
+			}
+			d.spoil(at, label, "appears twice, in lines "+strconv.Itoa(*before)+" and "+strconv.Itoa(label.Line), fix)
 			continue
 		}
 		*before = label.Line
@@ -160,12 +171,40 @@ func (s *schema) readRecord(d *document, path string, n *yaml.Node) (any, bool) 
 	return values, true
 }
 
-func (s *schema) unknownKey(d *document, path string, label *yaml.Node) {
+// behindList reports whether the key at a place in a mapping stands exactly below the dashes of the
+// list before it.
+func behindList(n *yaml.Node, i int) bool {
+	return i >= 2 && n.Content[i-1].Kind == yaml.SequenceNode && n.Content[i-1].Style&yaml.FlowStyle == 0 &&
+		n.Content[i-1].Column == n.Content[i].Column
+}
+
+func (s *schema) unknownKey(d *document, path string, label *yaml.Node, behindList bool) {
 	if d.isFull(Error) { // and looking for a key like it takes long
 		d.counts[Error]++
 		return
 	}
-	d.spoil(join(path, label), label, "there is no such key", s.nearest(label.Value))
+	fix := s.nearest(label.Value)
+	if places := d.elsewhere(path, label.Value); behindList {
+		fix = missingDash(label.Value, label.Line)
+	} else if len(places) > 0 {
+		fix = "did you mean " + strings.Join(places, " or ") + "?"
+	}
+	d.spoil(join(path, label), label, "there is no such key", fix)
+}
+
+// elsewhere returns where a key belongs that stands in a wrong place of the file, or of a tenant.
+func (d *document) elsewhere(path, key string) []string {
+	top := d.schema
+	if strings.HasPrefix(path, "tenants[") {
+		top = top.keys["tenants"].elem
+	}
+	var all []string
+	for _, name := range top.order {
+		if inner := top.keys[name]; inner.kind == record && inner.keys[key] != nil {
+			all = append(all, name+"."+key)
+		}
+	}
+	return all
 }
 
 // join returns the path of a key, spelled so that nothing odd gets into a message.

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"onbehalf/tenant"
 )
 
 // What a value is and what it should have been, in words.
@@ -24,6 +26,12 @@ func (s *schema) wanted(n *yaml.Node) string {
 	case record:
 		return "write a mapping with keys like " + s.order[0] + ": ..."
 	case list:
+		if s.elem.kind == record && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
+			return "write a list: " + missingDash(n.Content[0].Value, n.Content[0].Line)
+		}
+		if n.Kind == yaml.ScalarNode && s.elem.kind == record {
+			return "write a list: " + s.elem.example(n.Value)
+		}
 		if n.Kind == yaml.ScalarNode && s.elem.kind == text {
 			return "write a list: [" + bare(n.Value) + "]"
 		}
@@ -32,6 +40,14 @@ func (s *schema) wanted(n *yaml.Node) string {
 		return "write true or false"
 	}
 	return "write a single value"
+}
+
+// example returns a list of one record that has a value at the key that it most likely is for.
+func (s *schema) example(value string) string {
+	if s.keys["selector"] != nil { // dkim: school.pem
+		return "[{selector: s1, key: " + bare(value) + "}]"
+	}
+	return "[{" + s.order[0] + ": ..., ...}]"
 }
 
 // typeError returns, in words, what YAML has read a scalar as.
@@ -94,33 +110,9 @@ func near(written string, words []string) string {
 		return ""
 	}
 	for _, word := range words {
-		if far := distance(written, word); far < least+1 && far < len(word) {
+		if far := tenant.Distance(written, word); far < least+1 && far < len(word) {
 			best, least = word, far-1
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, drop, replace or swap with their neighbour
-// to turn a into b.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			differ := 1
-			if a[i] == b[j] {
-				differ = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

@@ -68,7 +68,7 @@ func cutLocal(s string) (local, rest string, err error) {
 	case local == "":
 		return "", "", fmt.Errorf("%q is not an address: no local part", clip(s))
 	case len(QuoteLocal(local)) > maxLocal:
-		return "", "", fmt.Errorf("local part is longer than %d octets", maxLocal)
+		return "", "", fmt.Errorf("local part is longer than %d bytes", maxLocal)
 	case !utf8.ValidString(local):
 		return "", "", errors.New("local part is neither ASCII nor UTF-8")
 	case strings.IndexFunc(local, unicode.IsControl) >= 0:

@@ -48,7 +48,7 @@ const maxFrom = 32 << 10
 // adds reports whether it adds the domain to words without one.
 func ParseCompletedFrom(value string, adds func(Domain) bool) (Author, error) {
 	if len(value) > maxFrom {
-		return Author{}, fmt.Errorf("it is longer than %d octets", maxFrom)
+		return Author{}, fmt.Errorf("it is longer than %d bytes", maxFrom)
 	}
 	text := strings.Trim(unfold(value), " \t")
 	switch {

@@ -106,7 +106,7 @@ func ReadHeader(r *bufio.Reader) (Header, error) {
 			break
 		}
 		if total += len(line); total > maxHeader {
-			return nil, fmt.Errorf("header is longer than %d octets", maxHeader)
+			return nil, fmt.Errorf("header is longer than %d bytes", maxHeader)
 		}
 		if text[0] == ' ' || text[0] == '\t' {
 			if len(h) == 0 {
@@ -149,7 +149,7 @@ func peekLine(r *bufio.Reader) ([]byte, error) {
 			return peeked, err
 		}
 		if n >= r.Size() {
-			return nil, fmt.Errorf("header line is longer than %d octets", r.Size())
+			return nil, fmt.Errorf("header line is longer than %d bytes", r.Size())
 		}
 	}
 }

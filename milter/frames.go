@@ -44,7 +44,7 @@ func (f *frameReader) read(frame []byte) ([]byte, error) {
 	}
 	length := binary.BigEndian.Uint32(head)
 	if length == 0 || uint64(length) > uint64(f.limits.Frame) {
-		return nil, fmt.Errorf("frame of %d octets; at least 1 and at most %d are taken", length, f.limits.Frame)
+		return nil, fmt.Errorf("frame of %d bytes; at least 1 and at most %d are taken", length, f.limits.Frame)
 	}
 	frame = append(frame[:0], head...)
 	if more := int(length) - freeFrame - f.taken; more > 0 {

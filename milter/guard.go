@@ -191,7 +191,7 @@ func (g *guard) check(command library.Code, data []byte) error {
 		return g.takeOffer(data)
 	case library.CodeMacro:
 		if len(data) == 0 || len(data) > maxMacros {
-			return fmt.Errorf("malformed D frame of %d octets", len(data))
+			return fmt.Errorf("malformed D frame of %d bytes", len(data))
 		}
 	case library.CodeConn:
 		if !isClient(data) { // the library would answer some that are to have no reply

@@ -26,11 +26,11 @@ func TestBadFrames(t *testing.T) {
 		octets []byte
 		logged string
 	}{
-		"no octets":              {raw("\x00\x00\x00\x00"), "frame of 0 octets"},
-		"2 GiB":                  {raw("\x7f\xff\xff\xffB"), "frame of 2147483647 octets"},
-		"4 GiB":                  {raw("\xff\xff\xff\xffB"), "frame of 4294967295 octets"},
-		"one octet too many":     {raw("\x00\x04\x00\x01B"), "frame of 262145 octets"},
-		"HTTP":                   {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "frame of 1195725856 octets"},
+		"no octets":              {raw("\x00\x00\x00\x00"), "frame of 0 bytes"},
+		"2 GiB":                  {raw("\x7f\xff\xff\xffB"), "frame of 2147483647 bytes"},
+		"4 GiB":                  {raw("\xff\xff\xff\xffB"), "frame of 4294967295 bytes"},
+		"one octet too many":     {raw("\x00\x04\x00\x01B"), "frame of 262145 bytes"},
+		"HTTP":                   {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "frame of 1195725856 bytes"},
 		"no negotiation":         {frames(stages[1]), "the first frame is not a negotiation"},
 		"question first":         {frames("U", stages[0]), "the first frame is not a negotiation"},
 		"short negotiation":      {frames(stages[0][:9]), "malformed negotiation"},

@@ -20,6 +20,9 @@ func Reply(plan rewrite.Plan) string {
 	case rewrite.RowTooMany:
 		return "550 5.6.0 " + plan.Reason + " (" + plan.Detail + "); send each field once"
 	case rewrite.RowForbidden:
+		if plan.ByNetwork {
+			return "550 5.7.1 " + plan.Detail + "; send it from a host that belongs to the address in From, or use another From"
+		}
 		return "550 5.7.1 " + plan.Detail + "; use the login that belongs to the address in From, or another From"
 	case rewrite.RowUnreadable:
 		return "550 5.6.0 the author of this message cannot be read (" + plan.Detail + "); send one From field like: From: \"Name\" <name@example.org>"
@@ -36,6 +39,9 @@ const maxRefused = 20
 
 // busy answers when other messages have all the memory. It is soon free again.
 const busy = "too much mail at once; try again soon"
+
+// unready answers while there is nothing to decide by.
+const unready = "this mail host waits for its configuration to be repaired; the sender keeps the message and tries again"
 
 // refusedRecipient answers for an address of ours that leads nowhere.
 func refusedRecipient(err error) library.Response {

@@ -34,6 +34,8 @@ type Source interface {
 // Server answers Postfix on any number of listeners. Set its fields before the
 // first Serve. The zero Limits are the defaults.
 type Server struct {
+	// Current returns what a message is decided by. Nil: there is nothing yet, and the message is
+	// deferred, at the first command at which Postfix can be answered so.
 	Current func() Source
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now

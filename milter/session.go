@@ -54,6 +54,7 @@ type session struct {
 	refused int // recipients, so far
 
 	transaction *transaction // nil between messages
+	unready     bool         // of the message since MAIL: there is nothing to decide by, so it is deferred
 }
 
 const (
@@ -74,9 +75,22 @@ func (s *session) Connect(_, family string, port uint16, addr net.IP, _ *library
 // MailFrom begins a message. The login is known here and nowhere later.
 func (s *session) MailFrom(string, *library.Modifier) (library.Response, error) {
 	s.end()
-	s.transaction = begin(s, s.guard.macro("{auth_authen}"))
+	source := s.server.Current()
+	if s.unready = source == nil; s.unready {
+		s.server.Counts.Deferred.Add(1)
+		return s.goOnUnless(library.OptNoMailReply)
+	}
+	s.transaction = begin(s, source, s.guard.macro("{auth_authen}"))
 	s.noteQueueID()
 	return s.goOnUnless(library.OptNoMailReply)
+}
+
+// withoutTransaction answers for a command of no message that is decided about.
+func (s *session) withoutTransaction() (library.Response, error) {
+	if s.unready {
+		return s.say(refusal("451", "4.7.1", unready))
+	}
+	return s.say(goOn)
 }
 
 // noteQueueID keeps what Postfix calls the message by, at any stage at which it says so.
@@ -89,8 +103,11 @@ func (s *session) noteQueueID() {
 // RcptTo notes a recipient, or refuses one that has the form of a bounce address and
 // leads nowhere. Postfix reports only those that it accepts itself.
 func (s *session) RcptTo(string, *library.Modifier) (library.Response, error) {
-	if s.transaction == nil {
+	switch {
+	case s.transaction == nil && s.local: // Postfix would keep the message for ever, see transaction.addRecipient
 		return s.say(goOn)
+	case s.transaction == nil:
+		return s.withoutTransaction()
 	}
 	s.noteQueueID()
 	to, resolved := message.ParsePath(s.guard.address), message.ParsePath(s.guard.macro("{rcpt_addr}"))
@@ -142,7 +159,7 @@ func (s *session) say(r library.Response) (library.Response, error) {
 // ends here.
 func (s *session) Headers(textproto.MIMEHeader, *library.Modifier) (library.Response, error) {
 	if s.transaction == nil {
-		return s.say(goOn)
+		return s.withoutTransaction()
 	}
 	s.noteQueueID()
 	if answer := s.transaction.decide(); answer != nil {
@@ -154,7 +171,10 @@ func (s *session) Headers(textproto.MIMEHeader, *library.Modifier) (library.Resp
 
 // Body is the end of the message: the plan is carried out.
 func (s *session) Body(*library.Modifier) (library.Response, error) {
-	if s.transaction == nil {
+	switch {
+	case s.unready:
+		return s.withoutTransaction()
+	case s.transaction == nil:
 		return s.say(deferral("message without an envelope"))
 	}
 	defer s.end()
@@ -171,6 +191,7 @@ func (s *session) Abort(*library.Modifier) error {
 
 // end drops the message under way, with its signature.
 func (s *session) end() {
+	s.unready = false
 	if s.transaction != nil {
 		s.transaction.close()
 		s.transaction = nil

@@ -311,8 +311,8 @@ func TestLimits(t *testing.T) {
 		mail  mta.Mail
 		reply string
 	}{
-		"header":           {long(400), "552 5.3.4 header longer than 4000 octets"},
-		"endless header":   {long(4000), "552 5.3.4 header longer than 4000 octets"},
+		"header":           {long(400), "552 5.3.4 header longer than 4000 bytes"},
+		"endless header":   {long(4000), "552 5.3.4 header longer than 4000 bytes"},
 		"recipients":       {many, "552 5.3.4 more than 3 recipients"},
 		"long recipients":  {vast, "552 5.3.4 more than 3 recipients"},
 		"header in shadow": {shadow, ""},
@@ -320,7 +320,7 @@ func TestLimits(t *testing.T) {
 		"stranger's header":             {from("203.0.113.5", long(400)), ""},
 		"stranger's endless header":     {from("203.0.113.5", long(4000)), ""},
 		"stranger's recipients":         {from("203.0.113.5", many), ""},
-		"header of a stranger's bounce": {from("203.0.113.5", returned), "552 5.3.4 header longer than 4000 octets"},
+		"header of a stranger's bounce": {from("203.0.113.5", returned), "552 5.3.4 header longer than 4000 bytes"},
 	} {
 		one := client
 		if c.mail.Client != good().Client {

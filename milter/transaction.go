@@ -46,9 +46,9 @@ type transaction struct {
 const usualFields = 32
 
 // begin takes the facts of the connection and of MAIL.
-func begin(s *session, login string) *transaction {
+func begin(s *session, source Source, login string) *transaction {
 	sender, smtputf8 := s.guard.path()
-	t := &transaction{server: s.server, guard: s.guard, source: s.server.Current(), started: time.Now()}
+	t := &transaction{server: s.server, guard: s.guard, source: source, started: time.Now()}
 	t.snapshot = t.source.Table().Snapshot()
 	t.message = message.Message{
 		Envelope:  message.Envelope{ReversePath: message.ParsePath(sender), SMTPUTF8: smtputf8},
@@ -186,7 +186,7 @@ func (t *transaction) addField(f message.Field) {
 	t.octets += len(f.Name) + len(f.Value) + 3
 	switch {
 	case t.octets > t.server.Limits.Header:
-		t.tooLarge = fmt.Errorf("header longer than %d octets", t.server.Limits.Header)
+		t.tooLarge = fmt.Errorf("header longer than %d bytes", t.server.Limits.Header)
 		return
 	case len(t.message.Header) >= maxFields:
 		t.tooLarge = fmt.Errorf("header of more than %d fields", maxFields)

@@ -15,6 +15,8 @@
 //	needs.go        settings that it must have
 //	ours.go         our tables in its settings, and the services that read them
 //	set.go          setting, checking and reloading
+//	save.go         copies of main.cf and master.cf from before a change
+//	remove.go       what takes onbehalf out of Postfix again
 //	finding.go      what is wrong, as data; the settings of needs.go judged
 //	dangers.go      settings that let mail bypass onbehalf, break signatures or lose bounces
 //	risks.go        most of them, as a table

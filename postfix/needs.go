@@ -151,8 +151,11 @@ func relayRecipients(c Configuration, w Wanted) string {
 	case w.delivers():
 		return extend(now, c.element(name, w))
 	}
-	return extend(now, "inline:{ { @"+w.Bounce+" = OK } }")
+	return extend(now, boundTo(w.Bounce))
 }
+
+// boundTo is the table that has every address at the bounce domain.
+func boundTo(bounce string) string { return "inline:{ { @" + bounce + " = OK } }" }
 
 // otherRelays returns what else is in relay_domains.
 func (c Configuration) otherRelays(w Wanted) []string {

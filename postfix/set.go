@@ -19,6 +19,17 @@ func (i Instance) Set(ctx context.Context, changes []Change, say func(format str
 	return nil
 }
 
+// Remove makes removals, as Set makes changes.
+func (i Instance) Remove(ctx context.Context, removals []Removal, say func(format string, args ...any)) error {
+	for _, r := range removals {
+		if _, err := i.run(ctx, "postconf", r.args()...); err != nil {
+			return fmt.Errorf("%s could not be changed: %w; what was said before is done; fix this, and run it again", r.Name, err)
+		}
+		say("ran %s", r.Line())
+	}
+	return nil
+}
+
 // Names lists the settings that changes are about.
 func Names(changes []Change) string {
 	if len(changes) == 0 {

@@ -131,7 +131,9 @@ func (f *facts) refuse(row Row, reason, detail string) Plan {
 // of the tenant that the message claims to be from.
 func (f *facts) forbid(why string) Plan {
 	f.policy = f.policyOf(f.bound)
-	return f.refuse(RowForbidden, "submitter may not send as this author", why)
+	p := f.refuse(RowForbidden, "submitter may not send as this author", why)
+	p.ByNetwork = f.byNetwork
+	return p
 }
 
 // keep lets the message leave as its author's own.

@@ -35,6 +35,7 @@ type facts struct {
 	chosen     *message.Address // takes the place of an envelope sender that nobody chose
 	forbidden  string           // why the submitter may not send this; empty: it may
 	ownBounce  bool             // Postfix itself made the message
+	byNetwork  bool             // what forbids it is the network, not a login
 
 	class  senderClass
 	tenant *tenant.Tenant // of the author; of an unreadable one: of the submitter
@@ -139,7 +140,7 @@ func (f *facts) readAuthor() {
 		case len(author.Mailboxes) > maxAuthors: // which are asked about all the same: may the submitter use them?
 			f.unreadable = fmt.Sprintf("From: it holds more than %d mailboxes", maxAuthors)
 		case author.Repaired && len(f.standardFrom()) > maxWritten:
-			f.unreadable = fmt.Sprintf("From: written in standard form it would be longer than %d octets", maxWritten)
+			f.unreadable = fmt.Sprintf("From: written in standard form it would be longer than %d bytes", maxWritten)
 		}
 	default:
 		f.unreadable = fmt.Sprintf("there are %d From fields", len(f.fields))
@@ -198,10 +199,16 @@ func (f *facts) forbidsFrom(d message.Domain, bound *tenant.Tenant) string {
 	switch {
 	case f.ownBounce:
 		return ""
+	case bound != nil && owner != bound && f.m.Submitter.Login == "":
+		f.byNetwork = true
+		return fmt.Sprintf("the network of %s may only send as tenant %s, not from %s", f.m.Submitter.Client.Unmap(), bound.ID, d)
 	case bound != nil && owner != bound:
 		return fmt.Sprintf("the submitter may only send as tenant %s, not from %s", bound.ID, d)
 	case class == ofNoTenant || who.IsZero() || who.Include(f.m.Submitter):
 		return ""
+	}
+	if f.byNetwork = len(who.Logins) == 0; f.byNetwork {
+		return fmt.Sprintf("only clients in its own networks may send from %s", d)
 	}
 	return fmt.Sprintf("only its own submitters may send from %s", d)
 }

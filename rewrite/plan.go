@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ type Plan struct {
 	Detail string `json:"detail,omitempty"` // what in this message; may quote it
 	Tenant string `json:"tenant,omitempty"` // id; empty: no tenant's
 	Bound  string `json:"bound,omitempty"`  // id of the tenant that the submitter is bound to
+	// ByNetwork: row 10 follows from the network that the message comes from, not from a login.
+	ByNetwork bool `json:"by_network,omitempty"`
 	// ReversePath takes the place of the envelope sender; nil: that one stays.
 	ReversePath *message.Address `json:"reverse_path,omitempty"`
 	Edits       []Edit           `json:"edits,omitempty"` // in the order to send
@@ -77,6 +80,17 @@ func (r Row) String() string {
 
 // MarshalText is String.
 func (r Row) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (r *Row) UnmarshalText(text []byte) error {
+	for one := range Row(len(rowNames)) {
+		if one.String() == string(text) {
+			*r = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no row", text)
+}
 
 // Action is the plan in one word.
 type Action string

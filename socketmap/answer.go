@@ -12,6 +12,15 @@ import (
 // notFound keeps its blank: Postfix reads a word and a blank (socketmap_table(5)).
 const notFound = "NOTFOUND "
 
+// unready is the answer while nothing is known. Postfix asks for "*" to see whether a table has a
+// default, and remembers a failure of that.
+func unready(request string) string {
+	if _, key, _ := strings.Cut(request, " "); key == "*" {
+		return notFound
+	}
+	return "TEMP the daemon waits for a configuration that it can use"
+}
+
 // Names of the maps, as a setting of Postfix has them behind the socket.
 const (
 	Transport       = "transport"

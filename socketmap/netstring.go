@@ -53,7 +53,7 @@ func readLength(r *bufio.Reader) (int, error) {
 			return 0, halfway(err)
 		case c == ':' && digits > 0:
 			if length > maxRequest {
-				return 0, fmt.Errorf("request of %d octets; at most %d are taken", length, maxRequest)
+				return 0, fmt.Errorf("request of %d bytes; at most %d are taken", length, maxRequest)
 			}
 			return length, nil
 		case c < '0' || c > '9' || digits == maxDigits || digits == 1 && length == 0:

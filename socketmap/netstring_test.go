@@ -33,7 +33,7 @@ func TestReadRequest(t *testing.T) {
 		{"blank", " 1:x,", "", false, errMalformed},
 		{"leading zero", "01:x,", "", false, errMalformed},
 		{"too many digits", "1000000:", "", false, errMalformed},
-		{"too much", "131073:", "", false, errors.New("request of 131073 octets; at most 131072 are taken")},
+		{"too much", "131073:", "", false, errors.New("request of 131073 bytes; at most 131072 are taken")},
 		{"no comma", "1:x\n", "", false, errMalformed},
 		{"cut in the length", "1", "", false, io.ErrUnexpectedEOF},
 		{"cut in the text", "5:ab", "", false, io.ErrUnexpectedEOF},

@@ -25,8 +25,11 @@ import (
 type Server struct {
 	// Current returns what to answer from; nil: nothing is known, and nothing is found.
 	Current func() *tenant.Snapshot
-	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// Ready reports whether Current says anything yet. Until then Postfix waits with the mail that
+	// it asks about: what is not found would be refused (a bounce), or go elsewhere. Nil: it does.
+	Ready func() bool
+	Log   *slog.Logger
+	Now   func() time.Time // nil: time.Now
 	// Besides returns the other times that it may be, on a host whose clock has jumped.
 	Besides func() []time.Time // nil: no other
 	Limits  Limits
@@ -134,6 +137,9 @@ func (s *Server) answer(request string) (answer string) {
 			s.Log.Error("socketmap lookup failed and found nothing; mail goes on", "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
+	if s.Ready != nil && !s.Ready() {
+		return unready(request)
+	}
 	snapshot := s.Current()
 	if snapshot == nil {
 		return notFound

@@ -17,15 +17,17 @@ const narrowest = 40
 
 // Printer prints for people. All that it is given is cleaned.
 type Printer struct {
-	out     io.Writer
-	columns int
-	colour  bool
+	out      io.Writer
+	complete func(string) string // see Completed; nil: prose is complete
+	columns  int
+	colour   bool
 }
 
 // New returns a printer. On a terminal it uses the terminal's width, and has colour unless
 // NO_COLOR is set (no-color.org) or the terminal is a dumb one.
 func New(out io.Writer) *Printer {
-	p := &Printer{out: out, columns: Columns}
+	out, complete := behind(out)
+	p := &Printer{out: out, complete: complete, columns: Columns}
 	if !IsTerminal(out) {
 		return p
 	}
@@ -38,14 +40,26 @@ func New(out io.Writer) *Printer {
 
 // IsTerminal reports whether a file is a terminal. /dev/null is none.
 func IsTerminal(end any) bool {
+	if c, is := end.(Completed); is {
+		end = c.Writer
+	}
 	file, is := end.(*os.File)
 	return is && xterm.IsTerminal(int(file.Fd()))
 }
 
 // Line prints one line, however wide it is: a title, or what is to be copied.
 func (p *Printer) Line(format string, args ...any) {
-	fmt.Fprintln(p.out, strings.TrimRight(Clean(fmt.Sprintf(format, args...)), " "))
+	p.line(p.prose(Clean(fmt.Sprintf(format, args...))))
 }
+
+func (p *Printer) prose(text string) string {
+	if p.complete == nil {
+		return text
+	}
+	return p.complete(text)
+}
+
+func (p *Printer) line(clean string) { fmt.Fprintln(p.out, strings.TrimRight(clean, " ")) }
 
 // Blank prints an empty line.
 func (p *Printer) Blank() { fmt.Fprintln(p.out) }
@@ -63,7 +77,7 @@ func (p *Printer) Text(format string, args ...any) { p.Behind("", "", fmt.Sprint
 
 // Behind prints prose; the first line begins with first, the others with rest.
 func (p *Printer) Behind(first, rest, text string) {
-	io.WriteString(p.out, Wrap(text, Clean(first), Clean(rest), p.columns))
+	io.WriteString(p.out, Wrap(p.prose(text), Clean(first), Clean(rest), p.columns))
 }
 
 // Item prints text beside a label that is padded to so many columns, or below a label that is too
@@ -115,7 +129,7 @@ func (p *Printer) row(cells []string, widths []int) {
 	for i, cell := range cells {
 		b.WriteString(Pad(Clean(cell), widths[i]) + "  ")
 	}
-	p.Line("%s", b.String())
+	p.line(b.String())
 }
 
 // Style is how text is painted: parameters of SGR (ECMA-48 section 8.3.117).

@@ -14,7 +14,7 @@ func NewProgress(out io.Writer) Progress {
 	if !IsTerminal(out) {
 		return Progress{}
 	}
-	return Progress{out}
+	return Progress{Verbatim(out)}
 }
 
 // erase goes to the first column and clears the line (ECMA-48 section 8.3.41).

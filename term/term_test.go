@@ -2,6 +2,7 @@ package term
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -142,4 +143,22 @@ func FuzzWrap(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCompleted: prose is completed before it is wrapped, once; what is somebody's data is not.
+func TestCompleted(t *testing.T) {
+	var out strings.Builder
+	w := Completed{Writer: &out, Complete: func(text string) string { return strings.ReplaceAll(text, "ask", "ask --again") }}
+	p := New(w)
+	p.Line("ask")
+	p.Text("%s ask", strings.Repeat("x", 70))
+	p.Item("a", 4, "ask")
+	p.Lines("ask\n")
+	p.Table(nil, [][]string{{"ask"}}, nil)
+	fmt.Fprintln(w, "ask")
+	fmt.Fprintln(Verbatim(w), "ask")
+	want := "ask --again\n" + strings.Repeat("x", 70) + " ask\n--again\na   ask --again\nask\nask\nask --again\nask\n"
+	if out.String() != want {
+		t.Errorf("%q\nwant\n%q", out.String(), want)
+	}
 }

@@ -417,7 +417,7 @@ func TestDoctor(t *testing.T) {
 	t.Run("daemon stopped", func(t *testing.T) {
 		p.stop()
 		d := p.doctor()
-		d.finds(t, "error", "the daemon does not answer", "onbehalf is not running")
+		d.finds(t, "error", "the daemon does not answer", "onbehalf is NOT running")
 		d.finds(t, "ok", "user nobody can read all 6 files and folders", "by mode and owner, because no daemon was there to ask")
 		d.finds(t, "error", "milter.sock is not there", "systemctl restart onbehalf")
 		d.finds(t, "error", "no message could be handed in")

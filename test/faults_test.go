@@ -45,6 +45,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"A tenant's key is gone", (*faults).tenantKeyGone},
 		{"The platform's key is gone", (*faults).platformKeyGone},
+		{"The configuration cannot be used at a start", (*faults).unconfigured},
 		{"A file or folder cannot be read", (*faults).folderUnreadable},
 		{"The disk is full", (*faults).diskFull},
 		{"The state file is torn or foreign", (*faults).stateTorn},
@@ -52,6 +53,7 @@ func TestFaults(t *testing.T) {
 		{"OpenSSL cannot be used", (*faults).opensslGone},
 		{"DNS does not answer", (*faults).dnsDead},
 		{"DNS denies everything", (*faults).dnsDenies},
+		{"No DNS server is named", (*faults).noServer},
 		{"No file descriptors are left", (*faults).noDescriptors},
 		{"The clock jumps", (*faults).clockJumps},
 		{"The daemon is killed", (*faults).killed},
@@ -74,6 +76,7 @@ func TestFaults(t *testing.T) {
 func openFaults(t *testing.T) *faults {
 	peer.Need(t, "/usr/bin/setpriv", "/usr/bin/unshare", "/usr/bin/prlimit")
 	p := &premises{t: t, sink: postfix.StartSink(t), folder: shortDir(t)}
+	p.dns = addressOfDNS() // see noServer
 	f := &faults{watched: &watched{premises: p}, parent: t, state: filepath.Join(p.folder, "state")}
 	t.Setenv("ONBEHALF_STATE_DIR", f.state)
 	if err := os.Mkdir(f.state, 0o700); err != nil {
@@ -447,7 +450,7 @@ func (f *faults) pathTaken() {
 	f.must(os.WriteFile(admin, nil, 0o600))
 	f.serve()
 	f.arrives(row2)
-	f.status("nobody answers")
+	f.status("no process answers")
 	f.stop()
 	f.must(os.Remove(admin))
 	f.serve()

@@ -39,7 +39,7 @@ var moments = []moment{
 // killed kills the daemon while nothing happens, and then at each moment of a message.
 func (f *faults) killed() {
 	f.kill()
-	f.status("onbehalf is not running")
+	f.status("onbehalf is NOT running")
 	f.deferred()
 	f.serve()
 	f.well()

@@ -224,3 +224,80 @@ func TestSetupMerges(t *testing.T) {
 		t.Error("the second time main.cf changed")
 	}
 }
+
+// TestSetupRemove: what --apply did is undone, in main.cf to the letter, and in a second instance
+// too; milters of others stay where they are, and mail flows without us.
+func TestSetupRemove(t *testing.T) {
+	p := newcomer(t, "smtp_line_length_limit = 998\n")
+	second := secondInstance(t, p)
+	p.postconf("multi_instance_directories = " + second)
+	before, _ := p.mainCF()
+	if output, talk, status := p.run(append(answers, "--apply")...); status != 0 || !strings.Contains(talk, "saved "+p.postfix.ConfigDir+"/main.cf.onbehalf-") {
+		t.Fatalf("exit status %d\n%s%s", status, output, talk)
+	}
+	applied, _ := p.mainCF()
+
+	output, talk, status := p.run("setup", "--remove")
+	if now, _ := p.mainCF(); status != 0 || now != applied || !strings.Contains(talk, "Nothing was changed") {
+		t.Fatalf("without agreement: exit status %d\n%s%s", status, output, talk)
+	}
+	for _, line := range []string{"postconf -c " + p.postfix.ConfigDir + " -X 'smtpd_milters'", "postconf -c " + p.postfix.ConfigDir + " -e 'smtp_line_length_limit = 998'",
+		"postconf -c " + second + " -P 'smtp/inet/smtpd_milters=inet:127.0.0.1:2'"} {
+		if !strings.Contains(output, "\n"+line+"\n") {
+			t.Errorf("%q is not shown in\n%s", line, output)
+		}
+	}
+
+	// The configuration may be gone by then.
+	if err := os.Rename(p.config, p.config+".old"); err != nil {
+		t.Fatal(err)
+	}
+	output, talk, status = p.run("setup", "--remove", "--yes")
+	if status != 0 || !strings.Contains(talk, "ran postfix reload") {
+		t.Fatalf("exit status %d\n%s%s", status, output, talk)
+	}
+	if got := p.setting("smtpd_milters") + p.setting("non_smtpd_milters"); got != "" {
+		t.Errorf("Postfix still calls %s", got)
+	}
+	if err := os.Rename(p.config+".old", p.config); err != nil {
+		t.Fatal(err)
+	}
+	if output, talk, status = p.run("setup", "--remove", "--yes"); status != 0 {
+		t.Fatalf("with the bounce domain known: exit status %d\n%s%s", status, output, talk)
+	}
+	if now, _ := p.mainCF(); now != before {
+		t.Errorf("main.cf was\n%s\nand is\n%s", before, now)
+	}
+	if out, err := exec.Command("postconf", "-c", second, "-P", "smtp/inet/smtpd_milters").Output(); err != nil || strings.TrimSpace(string(out)) != "smtp/inet/smtpd_milters = inet:127.0.0.1:2" {
+		t.Errorf("the second instance has %s (%v)", out, err)
+	}
+	output, talk, status = p.run("setup", "--remove", "--yes")
+	if status != 0 || strings.Contains(talk, "ran ") || !strings.Contains(output, "nothing of onbehalf is in it") {
+		t.Errorf("a second time: exit status %d\n%s%s", status, output, talk)
+	}
+	reply := postfix.Dial(t, p.postfix.SMTPAddr).Send("academy@yourorganisationname.nl", []string{"student@receiver.example"},
+		[]byte("From: "+own+"\r\nTo: student@receiver.example\r\nSubject: x\r\n\r\nx\r\n"))
+	if !reply.OK() {
+		t.Fatalf("%s\n%s", reply, p.postfix.Log())
+	}
+	if from, _ := take(t, p.sink.Wait(t, 1)[0]).header.Get("From"); from.Text() != own {
+		t.Errorf("it left from %s", from.Text())
+	}
+}
+
+// secondInstance makes the configuration of another Postfix, which calls onbehalf beside another
+// milter.
+func secondInstance(t *testing.T, p *premises) (folder string) {
+	t.Helper()
+	folder = shortDir(t)
+	for name, text := range map[string]string{
+		"main.cf": "queue_directory = " + p.postfix.QueueDir + "\nmulti_instance_enable = yes\n",
+		"master.cf": "smtp inet n - n - - smtpd\n  -o smtpd_milters=unix:onbehalf/milter.sock,inet:127.0.0.1:2\n" +
+			"cleanup unix n - n - 0 cleanup\nsmtp unix - - n - - smtp\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}

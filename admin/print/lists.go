@@ -1,6 +1,7 @@
 package print
 
 import (
+	"slices"
 	"strings"
 
 	"onbehalf/admin"
@@ -8,23 +9,40 @@ import (
 	"onbehalf/tenant"
 )
 
+// problems prints what is wrong, and apart from that what only tenants can do something about.
 func (p printer) problems(s admin.Status) {
-	p.Blank()
-	if len(s.Problems) == 0 {
-		p.Line("Problems: none")
-		return
+	first := slices.IndexFunc(s.Problems, func(one admin.Problem) bool { return one.Waiting }) // the others stand before
+	if first < 0 {
+		first = len(s.Problems)
 	}
-	shown := s.Problems[:min(len(s.Problems), mostProblems)]
+	p.Blank()
+	if wrong := s.ProblemsTotal - s.WaitingTotal; wrong == 0 {
+		p.Line("Problems: none")
+	} else {
+		p.Line("Problems: %d", wrong)
+		p.list(s.Problems[:first], mostProblems, wrong)
+	}
+	if s.WaitingTotal > 0 {
+		p.Blank()
+		p.Line("Waiting for tenants to publish: %d", s.WaitingTotal)
+		p.list(s.Problems[first:], mostWaiting, s.WaitingTotal)
+	}
+}
+
+// list prints the first of some problems.
+func (p printer) list(all []admin.Problem, most, total int) {
+	shown := all[:min(len(all), most)]
 	var rows [][]string
 	for _, one := range shown {
 		rows = append(rows, []string{owner(one.Tenant), one.Domain.Unicode(), one.Mechanism, stateOf(one), p.since(one)})
 	}
-	p.Line("Problems: %d", s.ProblemsTotal)
-	p.Table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
-		p.below(4, "%s", shown[i].Evidence)
-		p.trouble(4, shown[i].Trouble)
-	})
-	if more := s.ProblemsTotal - len(shown); more > 0 {
+	if len(rows) > 0 {
+		p.Table([]string{"TENANT", "DOMAIN", "MECHANISM", "STATE", "SINCE"}, rows, func(i int) {
+			p.below(4, "%s", shown[i].Evidence)
+			p.trouble(4, shown[i].Trouble)
+		})
+	}
+	if more := total - len(shown); more > 0 {
 		p.Line("and %d more: onbehalf status --json, or onbehalf status TENANT", more)
 	}
 }

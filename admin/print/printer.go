@@ -63,7 +63,7 @@ func count(n int, thing string) string {
 }
 
 // stamp returns an instant as the clock on the wall has it.
-func stamp(at time.Time) string { return at.Local().Format("2006-01-02 15:04") }
+func stamp(at time.Time) string { return at.Local().Format("2006-01-02 15:04 MST") }
 
 // unicodeOf returns a domain as people write it, with what stands before it ("*.").
 func unicodeOf(name string) string {

@@ -16,6 +16,7 @@ import (
 const (
 	mostFindings = 5
 	mostProblems = 20
+	mostWaiting  = 10
 	mostChanges  = 10
 )
 
@@ -39,6 +40,22 @@ func Status(out io.Writer, s admin.Status) {
 	p.events(s.Events)
 	p.problems(s)
 	p.changes(s.Changes)
+}
+
+// Unready prints why a daemon decides no mail.
+func Unready(out io.Writer, u admin.Unready) {
+	p := printer{term.New(out), time.Now()}
+	p.Line("onbehalf %s is NOT READY, pid %d, since %s: all mail is deferred", u.Version, u.PID, stamp(u.Started))
+	p.Blank()
+	if u.Reason != "" {
+		p.Item("Reason", beside, "%s", u.Reason)
+	} else {
+		p.Item("Configuration", beside, "cannot be used, tried %s: %s", p.ago(u.Tried), u.File)
+	}
+	p.findings(u.Findings, "error")
+	p.Item("Mail", beside, "Postfix is answered 451 4.7.1: senders keep their mail and try again, and what is in the queue of Postfix leaves as before, "+
+		"unless it asks the tables of socketmap; %s deferred since the start", count(int(u.Deferred), "message"))
+	p.Item("Do", beside, "fix that; the daemon tries again every few seconds, and at once after: systemctl reload onbehalf")
 }
 
 // sockets says where Postfix is answered, and what became of the files of sockets.
@@ -97,7 +114,7 @@ func (p printer) reload(r *admin.Reload) {
 	case r.OK:
 		p.Item("Last reload", beside, "%s, loaded in %d ms", p.ago(r.At), r.Milliseconds)
 	default:
-		p.Item("Last reload", beside, "REFUSED %s, the configuration above stays in use", p.ago(r.At))
+		p.Item("Last reload", beside, "REFUSED %s (%s), the configuration above stays in use", p.ago(r.At), stamp(r.At))
 		if len(r.Findings) == 0 {
 			p.below(beside+2, "%s", r.Result)
 		}
@@ -123,6 +140,8 @@ func (p printer) dns(d admin.DNS) {
 		p.Item("DNS", beside, "not known: %s", d.Error)
 	case d.Domains == 0:
 		p.Item("DNS", beside, "nothing to look up: no tenant has authorization: auto")
+	case d.NoServer != "":
+		p.Item("DNS", beside, "NO SERVER TO ASK: %s. All standings stay as they are; it is looked again every few seconds", d.NoServer)
 	case !d.Denied.IsZero():
 		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, nor other domains that had some, the platform's among them. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
 			stamp(d.UnansweredSince), d.Denied.Unicode())

@@ -109,7 +109,9 @@ func (k task) ofPlatform(target authorize.Target) Judged {
 	if org := dmarc.Listed(d); org == dmarc.Listed(k.Platform.Domain) {
 		policy = []Record{k.dmarc(org)}
 	}
-	j.add(Item{Mechanism: "dmarc", Finding: j.Policy, Optional: true}, policy, nil)
+	if j.Policy.Verdict == authorize.There || d != k.Platform.Bounce || d == k.Platform.FromDomain || k.Platform.Owns(d) {
+		j.add(Item{Mechanism: "dmarc", Finding: j.Policy, Optional: true}, policy, nil)
+	} // else no author has an address there, and no receiver asks for its policy
 	return j
 }
 

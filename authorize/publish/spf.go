@@ -159,7 +159,7 @@ func (r *Record) judgeSPF(s record.SPF, lookUps int) {
 		r.remark(fmt.Sprintf("it needs %s DNS lookups, and receivers stop at %d: hosts named near its end are not found; remove what is no longer used", atMost(lookUps), maxLookUps))
 	}
 	if n := len(s.String()); n > maxOctets {
-		r.remark(fmt.Sprintf("it has %d octets, and more than %d may be lost on the way; remove what is no longer used, or name networks instead of addresses", n, maxOctets))
+		r.remark(fmt.Sprintf("it has %d bytes, and more than %d may be lost on the way; remove what is no longer used, or name networks instead of addresses", n, maxOctets))
 	}
 }
 

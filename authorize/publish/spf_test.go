@@ -146,7 +146,7 @@ func TestSPFWithAddresses(t *testing.T) {
 	if strings.Count(r.Value, "ip4:") != 100 {
 		t.Error(r.Value)
 	}
-	compare(t, r.Remarks, []string{"octets, and more than 450"})
+	compare(t, r.Remarks, []string{"bytes, and more than 450"})
 }
 
 func TestSPFThatPasses(t *testing.T) {

@@ -22,6 +22,9 @@ type asking struct {
 // exchange asks one server after the other, the one that answered last first, until
 // one returns an answer that means something.
 func (a *asking) exchange(name string, qtype uint16) (*dns.Msg, error) {
+	if len(a.servers) == 0 {
+		return nil, a.reason
+	}
 	question := new(dns.Msg).SetQuestion(dns.Fqdn(name), qtype)
 	question.SetEdns0(udpSize, false)
 	first := int(a.good.Load())

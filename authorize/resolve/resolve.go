@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
+
+	"onbehalf/disk"
+	"onbehalf/remedy"
 )
 
 // Bounds of one question.
@@ -27,6 +31,7 @@ const (
 // Client asks the DNS servers it was made with. It may be used by many goroutines.
 type Client struct {
 	servers []string
+	reason  error         // why there are none; nil: there are
 	timeout time.Duration // of one attempt
 	limiter *rate.Limiter
 	good    atomic.Uint32 // index of the server to ask first: the one that answered last
@@ -39,9 +44,13 @@ type Options struct {
 	MaxPerSecond int           // packets, evenly spaced; 0: as many as are asked
 }
 
-const systemConfig = "/etc/resolv.conf"
+// SystemConfig names the servers of the system (resolv.conf(5)).
+const SystemConfig = "/etc/resolv.conf"
 
-// New makes a client. The error says that the system names no DNS server.
+// maxSystemConfig bounds it, in bytes.
+const maxSystemConfig = 1 << 20
+
+// New makes a client. The error says that the system names no DNS server, and why.
 func New(o Options) (*Client, error) {
 	c := &Client{servers: o.Servers, timeout: cmp.Or(o.Timeout, usualTime), limiter: rate.NewLimiter(rate.Inf, 1)}
 	if o.MaxPerSecond > 0 {
@@ -50,20 +59,30 @@ func New(o Options) (*Client, error) {
 	if len(c.servers) > 0 {
 		return c, nil
 	}
-	system, err := dns.ClientConfigFromFile(systemConfig)
+	text, err := disk.Read(SystemConfig, maxSystemConfig)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; name the DNS servers in dns.servers", systemConfig, err)
+		cause, _ := remedy.Of(err, "")
+		return nil, fmt.Errorf("%s: %s; name the DNS servers in dns.servers", SystemConfig, cause)
+	}
+	system, err := dns.ClientConfigFromReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; name the DNS servers in dns.servers", SystemConfig, err)
 	}
 	for _, server := range system.Servers {
 		c.servers = append(c.servers, net.JoinHostPort(server, system.Port))
 	}
 	if len(c.servers) == 0 {
-		return nil, fmt.Errorf("%s names no server; name the DNS servers in dns.servers", systemConfig)
+		return nil, fmt.Errorf("%s names no server; name the DNS servers in dns.servers", SystemConfig)
 	}
 	return c, nil
 }
 
-// Servers returns the servers that are asked, host:port.
+// Without makes a client that has no server to ask, for a reason. No question is answered.
+func Without(reason error) *Client {
+	return &Client{reason: reason, limiter: rate.NewLimiter(rate.Inf, 1)}
+}
+
+// Servers returns the servers that are asked, host:port; none: see Without.
 func (c *Client) Servers() []string { return c.servers }
 
 // Answer is a definitive answer to one question.

@@ -49,6 +49,12 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	return nil
 }
 
+// Retry has all domains that DNS did not answer about looked up now: others may be asked.
+func (w *Watcher) Retry() {
+	w.schedule.again()
+	w.nudge()
+}
+
 // known returns what the next generation begins with.
 func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
 	all, err := w.source.Table().Standings()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,14 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
-	"onbehalf/disk"
+	"onbehalf/milter/mta"
 	"onbehalf/tenant"
 )
 
@@ -25,12 +23,13 @@ type adminClient struct {
 	socket config.Socket
 	listen []config.Socket // where it answers Postfix
 	doubt  string          // why socket is but a guess; empty: it is none
+	other  bool            // it is not the daemon that the package's unit runs
 }
 
 // find finds out where to ask the daemon: at the socket that a flag names, else at the one in the
 // configuration or, where that cannot be read, in what is left of it.
 func (p *program) find(conf *config.Config, findings config.Findings, flag string) (adminClient, error) {
-	client := adminClient{socket: conf.Admin, listen: conf.Listen}
+	client := adminClient{socket: conf.Admin, listen: conf.Listen, other: p.config != config.DefaultFile}
 	switch {
 	case flag != "":
 		var err error
@@ -42,36 +41,14 @@ func (p *program) find(conf *config.Config, findings config.Findings, flag strin
 		return adminClient{}, fmt.Errorf("the admin socket is off in %s; write admin: %s there, and systemctl restart onbehalf", p.config, config.DefaultAdmin)
 	default:
 		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
-		if named := p.salvage(); !named.IsZero() && mayAnswer(named) {
+		if named := config.NamedAdmin(p.config, os.Environ()); mayAnswer(named) {
 			client.socket = named
 		}
 	}
 	return client, nil
 }
 
-// salvage returns the admin socket that the environment or a line of a configuration names that
-// cannot be read as a whole; zero: none is found.
-func (p *program) salvage() config.Socket {
-	texts := []string{os.Getenv("ONBEHALF_ADMIN")}
-	file, _, err := disk.Open(p.config, config.MaxFile)
-	if err == nil {
-		defer file.Close()
-		for lines := bufio.NewScanner(file); lines.Scan(); {
-			if value, found := strings.CutPrefix(lines.Text(), "admin:"); found {
-				value, _, _ = strings.Cut(value, " #")
-				texts = append(texts, strings.Trim(value, " \t\r\"'"))
-			}
-		}
-	}
-	for _, text := range texts {
-		if s, err := config.ParseSocket(filepath.Dir(p.config), text); err == nil {
-			return s
-		}
-	}
-	return config.Socket{}
-}
-
-// mayAnswer reports whether somebody listens at a socket, or may: perhaps this user may not connect.
+// mayAnswer reports whether a process listens at a socket, or may: perhaps this user may not connect.
 func mayAnswer(s config.Socket) bool {
 	conn, err := net.DialTimeout(s.Network, s.Address, time.Second)
 	if err == nil {
@@ -95,10 +72,29 @@ func (c adminClient) get(path string, document any) error {
 		return nil
 	}
 	err = c.explain(err)
-	if c.doubt != "" {
-		err = fmt.Errorf("%w\nThat is where most daemons answer; the configuration does not tell: %s", err, c.doubt)
+	if c.doubt != "" && !errors.As(err, new(admin.Error)) {
+		err = fmt.Errorf("%w\nThat is the default socket; which one the daemon has is not known, because the configuration cannot be read: %s", err, c.doubt)
 	}
 	return err
+}
+
+// askInstead asks the daemon for what a command cannot work out by itself, because the configuration
+// cannot be used here: it may be for others to read, or broken since the daemon has loaded it.
+func (p *program) askInstead(what, tenant, host string, document any) bool {
+	conf, findings := config.Load(p.config, os.Environ())
+	client, err := p.find(conf, findings, "")
+	if err != nil || client.socket.IsZero() {
+		return false
+	}
+	path := "/" + what + "/" + url.PathEscape(tenant) + "?host=" + url.QueryEscape(host)
+	if err := admin.Ask(client.socket.Network, client.socket.Address, path, document); err != nil {
+		if errors.As(err, new(admin.Error)) {
+			p.sayLine("onbehalf: the daemon says: %v", err)
+		}
+		return false
+	}
+	p.sayLine("onbehalf: by what the daemon runs with, because the configuration on disk cannot be used here")
+	return true
 }
 
 // standings returns all that the daemon knows of domains.
@@ -120,16 +116,14 @@ func (c adminClient) standings() (all []tenant.Standing, err error) {
 func (c adminClient) explain(err error) error {
 	var no admin.Error
 	switch {
+	case errors.As(err, &no) && no.Unready != nil:
+		return no
 	case errors.As(err, &no):
-		return fmt.Errorf("%w; see onbehalf status for when the daemon's configuration was loaded", no)
+		return fmt.Errorf("%w\nThat is by the configuration that the daemon runs with; onbehalf status says when it was loaded", no)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("you may not connect to %s; run this as %s", c.socket, whoMay(c.socket.Address))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		if busy := c.answersPostfix(); busy != "" {
-			return fmt.Errorf("nobody answers at %s, but somebody does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
-				"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured", c.socket, busy)
-		}
-		return fmt.Errorf("onbehalf is not running: nobody answers at %s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended", c.socket)
+		return c.absent()
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -138,15 +132,51 @@ func (c adminClient) explain(err error) error {
 	return fmt.Errorf("no answer at %s: %w", c.socket, err)
 }
 
-// answersPostfix returns a socket of the milter at which somebody answers.
-func (c adminClient) answersPostfix() string {
+// notRunning is that there is no daemon.
+type notRunning struct{ error }
+
+// absent says what it means that no process answers at the admin socket. A connection to the milter's
+// says nothing: systemd takes it whether there is a daemon or not, and starts one. So systemd is
+// asked first.
+func (c adminClient) absent() error {
+	state, stopped := "", false
+	if !c.other {
+		state, stopped = unitState()
+	}
+	if state != "" {
+		state = "\nsystemd says: " + state
+	}
+	answers, held := "", ""
+	if !stopped {
+		answers, held = c.milter()
+	}
+	switch {
+	case answers != "":
+		return fmt.Errorf("no process answers at %s, but one does at %s: the daemon runs without an admin socket, or with another one than the configuration now names; "+
+			"journalctl -u onbehalf says why, and systemctl restart onbehalf takes what is configured%s", c.socket, answers, state)
+	case held != "":
+		held = ", nor at " + held + ", where connections are taken (systemd does that)"
+	}
+	return notRunning{fmt.Errorf("onbehalf is NOT running: no process answers at %s%s; systemctl start onbehalf starts it, journalctl -u onbehalf says why it ended%s", c.socket, held, state)}
+}
+
+// firstAnswer is how long a daemon may take to answer the first frame of the milter protocol.
+const firstAnswer = 3 * time.Second
+
+// milter returns the socket in listen at which a milter answers, or one at which connections are
+// taken and no process answers.
+func (c adminClient) milter() (answers, held string) {
 	for _, socket := range c.listen {
-		if conn, err := net.DialTimeout(socket.Network, socket.Address, time.Second); err == nil {
-			conn.Close()
-			return socket.String()
+		client, err := mta.DialWithin(socket.Network, socket.Address, firstAnswer)
+		if err == nil {
+			client.Close()
+			return socket.String(), ""
+		}
+		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+			held = socket.String()
 		}
 	}
-	return ""
+	return "", held
 }
 
 // whoMay names who may connect to a socket: owner and group of it or, when even that

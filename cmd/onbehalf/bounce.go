@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/daemon"
-	"onbehalf/config"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 )
@@ -25,37 +24,60 @@ func (p *program) bounce() *cobra.Command {
 
 func (p *program) bounceEncode() *cobra.Command {
 	var tenantID string
-	var classic bool
+	var classic, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "encode ADDRESS",
-		Short: "Print the bounce address that leads to ADDRESS",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID, classic) },
+		Use:               "encode ADDRESS",
+		Short:             "Print the bounce address that leads to ADDRESS",
+		Args:              takes("ADDRESS"),
+		ValidArgsFunction: once(p.addresses),
+		RunE:              func(_ *cobra.Command, args []string) error { return p.runEncode(args[0], tenantID, classic, asJSON) },
 	}
 	cmd.Flags().BoolVar(&classic, "classic", false, "as another SRS daemon with the first secret would make it")
-	cmd.Flags().StringVar(&tenantID, "tenant", "", "id of the tenant whose bounces_to takes what does not fit into an address (default: the one whose domain it is)")
+	cmd.Flags().StringVar(&tenantID, "tenant", "", "the tenant (id, domain or address) whose bounces_to takes what does not fit into an address (default: the one whose domain it is)")
+	bounceJSON(cmd, &asJSON)
 	return cmd
 }
 
-func (p *program) runEncode(text, tenantID string, classic bool) error {
+// bounceJSON adds --json.
+func bounceJSON(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print both addresses as JSON")
+}
+
+// showBounce prints an address or, as JSON, what leads to what.
+func (p *program) showBounce(show, bounce, address message.Address, asJSON bool) error {
+	if asJSON {
+		return printJSON(p.out, struct {
+			Bounce  message.Address `json:"bounce"`
+			Address message.Address `json:"address"`
+		}{bounce, address})
+	}
+	_, err := fmt.Fprintln(p.out, show)
+	return err
+}
+
+func (p *program) runEncode(text, tenantID string, classic, asJSON bool) error {
 	path, now, err := p.needFor(text)
 	if err != nil {
 		return err
 	}
-	if tenantID != "" && now.Table().Snapshot().Tenant(tenantID) == nil {
-		return fmt.Errorf("there is no tenant %s", config.Quoted(tenantID))
+	if tenantID != "" {
+		named, err := tenantOf(now, tenantID)
+		if err != nil {
+			return err
+		}
+		tenantID = named.ID
 	}
 	codec := rewrite.NewCodec(now.Platform.SRS, time.Now())
 	if classic {
-		fmt.Fprintln(p.out, codec.ClassicBounce(path.Address, now.Platform.Bounce))
-		return nil
+		bounce := codec.ClassicBounce(path.Address, now.Platform.Bounce)
+		return p.showBounce(bounce, bounce, path.Address, asJSON)
 	}
 	snapshot := now.Table().Snapshot()
 	if owner, _ := snapshot.Owner(path.Address.Domain); owner != nil && tenantID == "" {
 		tenantID = owner.ID
 	}
-	fmt.Fprintln(p.out, codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot.TakesBounces))
-	return nil
+	bounce := codec.BounceAt(path, tenantID, now.Platform.Bounce, true, snapshot.TakesBounces)
+	return p.showBounce(bounce, bounce, path.Address, asJSON)
 }
 
 // needFor reads an address, with or without angle brackets, and loads.
@@ -65,20 +87,23 @@ func (p *program) needFor(text string) (message.Path, *daemon.Generation, error)
 		_, err := message.ParseAddress(path.Verbatim)
 		return path, nil, misuse("%q: %w", text, err)
 	}
-	now, err := p.need()
+	now, _, err := p.needRest()
 	return path, now, err
 }
 
 func (p *program) bounceDecode() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "decode ADDRESS",
 		Short: "Print the address that a bounce address leads to",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return p.runDecode(args[0]) },
+		Args:  takes("ADDRESS"),
+		RunE:  func(_ *cobra.Command, args []string) error { return p.runDecode(args[0], asJSON) },
 	}
+	bounceJSON(cmd, &asJSON)
+	return cmd
 }
 
-func (p *program) runDecode(text string) error {
+func (p *program) runDecode(text string, asJSON bool) error {
 	path, now, err := p.needFor(text)
 	if err != nil {
 		return err
@@ -91,6 +116,5 @@ func (p *program) runDecode(text string) error {
 		return fmt.Errorf("%s is no address of ours: %s is neither the bounce domain (%s) nor a tenant's return path, and the address is no reply address",
 			text, path.Address.Domain, now.Platform.Bounce)
 	}
-	fmt.Fprintln(p.out, x.To)
-	return nil
+	return p.showBounce(x.To, path.Address, x.To, asJSON)
 }

@@ -58,7 +58,7 @@ _dmarc.courseware.nl fails`))
 	for content, want := range map[string]string{
 		`[]`:                        "has no observation of what is asked for",
 		`[{"tenant":"university"}]`: "contains no observation",
-		`{"tenant":"university"}`:   "is not the output of onbehalf check --json",
+		`{"tenant":"university"}`:   "is not the output of check --json",
 		`[{"tenant":"","observation":{"answers":[{"name":"x.nl","type":"A","records":[{"data":"x"}]}]}}]`: `answer to "x.nl" "A"`,
 	} {
 		if err := os.WriteFile(saved, []byte(content), 0o600); err != nil {

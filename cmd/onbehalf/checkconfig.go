@@ -11,6 +11,7 @@ import (
 
 func (p *program) checkConfig() *cobra.Command {
 	var asJSON, asStart, asReload bool
+	var user string
 	cmd := &cobra.Command{
 		Use:   "check-config",
 		Short: "Say all that is wrong with the configuration",
@@ -18,24 +19,36 @@ func (p *program) checkConfig() *cobra.Command {
 as at start and reload. An error stops both. A fault leaves out one tenant's key and
 stops nobody else. Exit status 0 when there is neither; warnings then go to standard
 error. With --start or --reload the answer is what the daemon would do: a fault stops neither,
-a file that may be truncated stops a reload.`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(asJSON, asStart, asReload) },
+a file that may be truncated, or a key that may not be read, stops a reload.
+
+Root may read everything, and the daemon may not: as root, all is also read as the user that the
+daemon runs as, and what that user may not read is an error, with the command that fixes it.`,
+		Args: takes(),
+		RunE: func(*cobra.Command, []string) error { return p.runCheckConfig(user, asJSON, asStart, asReload) },
 	}
+	cmd.Flags().StringVar(&user, "user", "", "as root: the user that the daemon runs as (default, for "+config.DefaultFile+": User= of its unit)")
 	cmd.Flags().BoolVar(&asStart, "start", false, "answer as a start would")
 	cmd.Flags().BoolVar(&asReload, "reload", false, "answer as a reload would")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return cmd
 }
 
-func (p *program) runCheckConfig(asJSON, asStart, asReload bool) error {
+func (p *program) runCheckConfig(user string, asJSON, asStart, asReload bool) error {
 	now, findings := daemon.Load(p.config)
-	sound := now != nil && !hasFault(findings)
+	denied, err := p.deniedTo(user)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, denied...)
+	if asReload || !asStart {
+		findings = findings.AtReload()
+	}
+	sound := now != nil && !findings.Fatal()
 	switch {
 	case asReload: // the stricter of the two
 		sound = daemon.Reloadable(now, findings)
-	case asStart:
-		sound = now != nil
+	case !asStart:
+		sound = sound && !hasFault(findings)
 	}
 	if asJSON {
 		err := printJSON(p.out, map[string]any{"ok": sound, "findings": append(config.Findings{}, findings...)})

@@ -52,7 +52,7 @@ func TestCheckNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, out, talk = d.onbehalf("check", "university", "--now")
-	if status != 1 || out != "" || !strings.Contains(talk, "onbehalf is not running") {
+	if status != 1 || out != "" || !strings.Contains(talk, "onbehalf is NOT running") {
 		t.Errorf("without a daemon: %d %s%s", status, out, talk)
 	}
 }

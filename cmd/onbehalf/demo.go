@@ -14,7 +14,7 @@ func (p *program) demo() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Show on this machine, without root or network, what onbehalf does",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			self, err := os.Executable()
 			if err != nil {

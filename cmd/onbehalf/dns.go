@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onbehalf/authorize"
 	"onbehalf/authorize/publish"
-	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/message"
 	"onbehalf/postfix"
+	"onbehalf/tenant"
+	"onbehalf/term"
 )
 
 // dnsTime is how long it may take to see what is published now.
@@ -30,12 +30,13 @@ func (p *program) dns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dns [TENANT]",
 		Short: "Show the DNS records that a tenant, or the platform, must publish",
-		Long: `Show the DNS records that the tenant of that id must publish so that its mail can leave
-in its own name; without an id, those of the platform itself. Each is shown with what
+		Long: `Show the DNS records that TENANT (an id, a domain or an address) must publish so that its
+mail can leave in its own name; without it, those of the platform itself. Each is shown with what
 DNS has there now; an SPF record is shown merged with the one that is there, for there can
 be only one. Nothing is changed. Exit status 0 when the records were printed, also where
 DNS did not answer: standard error then says for which names.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[TENANT]"),
+		ValidArgsFunction: once(p.tenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.asZone && q.asText || q.asZone && q.asJSON || q.asText && q.asJSON {
 				return misuse("--zone, --text and --json exclude each other")
@@ -54,27 +55,23 @@ DNS did not answer: standard error then says for which names.`,
 }
 
 func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error {
-	now, err := p.need()
-	if err != nil {
-		return err
+	host := postfix.Instance("").Hostname(ctx, q.host)
+	load := p.need // a zone file without the keys of some tenants would take them out of DNS
+	if ofTenant {
+		load = func() (*daemon.Generation, error) { now, _, err := p.needRest(); return now, err }
 	}
-	advisor, err := advisorOf(now, postfix.Instance("").Hostname(ctx, q.host), q.mailHost)
-	if err != nil {
-		return err
-	}
-	t := now.Table().Snapshot().Tenant(q.tenant)
-	if ofTenant && t == nil {
-		return noTenant(q.tenant, now)
-	}
-	if ofTenant && len(t.Direct.Domains) > 0 {
-		advisor.Client = clientOf(ctx)
-	}
-	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet {
-		if !ofTenant {
-			return advisor.Own(answers, now.Tenants)
+	var sheet publish.Sheet
+	now, err := load()
+	switch {
+	case err == nil:
+		sheet, err = p.sheet(ctx, now, q, host, ofTenant)
+	case q.mailHost != "": // which the daemon is not asked
+	case p.askInstead("dns", q.tenant, host, &sheet):
+		err = nil
+		if sheet.Allow != nil {
+			sheet.Allow.Client = clientOf(ctx)
 		}
-		return advisor.Tenant(answers, t)
-	})
+	}
 	if err != nil {
 		return err
 	}
@@ -86,6 +83,25 @@ func (p *program) runDNS(ctx context.Context, q dnsOptions, ofTenant bool) error
 		return fmt.Errorf("there is no letter yet: %s", reason)
 	}
 	return p.showRecords(sheet, q)
+}
+
+// sheet works out what is to be published.
+func (p *program) sheet(ctx context.Context, now *daemon.Generation, q dnsOptions, host string, ofTenant bool) (publish.Sheet, error) {
+	advisor, err := advisorOf(now, host, q.mailHost)
+	if err != nil {
+		return publish.Sheet{}, err
+	}
+	if !ofTenant {
+		return p.observed(ctx, now, advisor, nil)
+	}
+	t, err := tenantOf(now, q.tenant)
+	if err != nil {
+		return publish.Sheet{}, err
+	}
+	if len(t.Direct.Domains) > 0 {
+		advisor.Client = clientOf(ctx)
+	}
+	return p.observed(ctx, now, advisor, t)
 }
 
 func (p *program) showRecords(sheet publish.Sheet, q dnsOptions) error {
@@ -122,7 +138,7 @@ func clientOf(ctx context.Context) publish.Client {
 
 // advisorOf makes what works the records out.
 func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.Advisor, err error) {
-	advisor = publish.Advisor{Platform: now.Platform, Tenants: now.Tenants, Keys: now.Ring(), Hostname: host}
+	advisor = now.Advisor(host)
 	if mailHost != "" {
 		if advisor.MailHost, err = message.ParseDomain(mailHost); err != nil {
 			return advisor, misuse("--mail-host: %w", err)
@@ -131,17 +147,19 @@ func advisorOf(now *daemon.Generation, host, mailHost string) (advisor publish.A
 	return advisor, nil
 }
 
-// observed observes all that the advice needs, as far as that can be within dnsTime, and returns
-// the advice.
-func observed(ctx context.Context, now *daemon.Generation, advise func(resolve.Answers) publish.Sheet) (publish.Sheet, error) {
+// observed observes all that the advice about a tenant (nil: the platform) needs, as far as that can
+// be within dnsTime, and returns the advice.
+func (p *program) observed(ctx context.Context, now *daemon.Generation, a publish.Advisor, t *tenant.Tenant) (publish.Sheet, error) {
 	client, err := now.NewResolver()
 	if err != nil {
 		return publish.Sheet{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dnsTime)
 	defer cancel()
-	o, _ := authorize.Observe(ctx, client, now.Platform, nil, func(answers resolve.Answers) { advise(answers) })
-	return advise(o), nil
+	progress := term.NewProgress(p.err)
+	progress.Show("looking up DNS, for %s at most ...", dnsTime)
+	defer progress.Done()
+	return now.Sheet(ctx, client, a, t), nil
 }
 
 // sayUnanswered names what DNS did not answer.

@@ -39,7 +39,11 @@ import (
 //
 // KEY stands for the one public key of the tests, SERVER for the DNS server.
 func TestDNS(t *testing.T) {
-	paths, err := filepath.Glob("testdata/dns/*.txtar")
+	cases, err := filepath.Abs("testdata/dns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(cases + "/*.txtar")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no case (%v)", err)
 	}
@@ -55,6 +59,7 @@ func TestDNS(t *testing.T) {
 			}
 			server := serveZone(t, withKey(t, parts["zone"]))
 			config := install(t, server, parts["platform"], parts["config"])
+			t.Chdir(filepath.Dir(config)) // whose name would be wrapped with the text that repeats it
 			standIn(t, filepath.Dir(config), parts["postconf"], strings.Fields(parts["names"]))
 			got := ""
 			for line := range strings.Lines(string(archive.Comment)) {
@@ -73,7 +78,11 @@ func TestDNS(t *testing.T) {
 
 func runDNS(config string, args ...string) string {
 	var out, talk bytes.Buffer
-	status := run(append([]string{"dns", "--config", config}, args...), nil, &out, &talk)
+	name := config
+	if here, err := os.Getwd(); err == nil && here == filepath.Dir(config) {
+		name = filepath.Base(config)
+	}
+	status := run(append([]string{"dns", "--config", name}, args...), nil, &out, &talk)
 	said := ""
 	for line := range strings.Lines(talk.String()) {
 		if !strings.HasPrefix(line, "warning: ") {
@@ -262,6 +271,7 @@ func TestDocumentedDirect(t *testing.T) {
 	}
 	_, want, found := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "\ndirect ")
 	want, _, ended := strings.Cut(want, "= 0\n")
+	want = strings.ReplaceAll(want, " --config onbehalf.yaml", "") // nobody needs it for the usual file
 	if !found || !ended || !strings.Contains(string(page), "\ndirect "+want) {
 		t.Errorf("docs/direct.md does not show:\ndirect %s", want)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"onbehalf/cmd/onbehalf/setup"
 )
 
 // docs writes the sources of the man pages, from what the commands say of themselves. It is
@@ -18,14 +20,16 @@ func (p *program) docs() *cobra.Command {
 		Use:    "docs TEMPLATE FOLDER",
 		Short:  "Write the sources of the man pages",
 		Hidden: true,
-		Args:   cobra.ExactArgs(2),
+		Args:   takes("TEMPLATE", "FOLDER"),
 		RunE:   func(cmd *cobra.Command, args []string) error { return writeDocs(cmd.Root(), args[0], args[1]) },
 	}
 }
 
-// Lines of the template that the list of commands, and what manual prints, take the place of.
+// Lines of the template that the list of commands, the next steps, and what manual prints take the
+// place of.
 const (
 	commandsHere = "@commands@\n"
+	nextHere     = "@next@\n"
 	manualHere   = "@manual@\n"
 )
 
@@ -35,7 +39,7 @@ func writeDocs(root *cobra.Command, template, folder string) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range []string{commandsHere, manualHere} {
+	for _, line := range []string{commandsHere, nextHere, manualHere} {
 		if !bytes.Contains(overview, []byte(line)) {
 			return fmt.Errorf("%s: no line %q", template, line)
 		}
@@ -52,7 +56,7 @@ func writeDocs(root *cobra.Command, template, folder string) error {
 			return err
 		}
 	}
-	page := strings.NewReplacer(commandsHere, list.String(), manualHere, manual("")).Replace(string(overview))
+	page := strings.NewReplacer(commandsHere, list.String(), nextHere, "```\n"+setup.NextSteps()+"```\n", manualHere, manual("")).Replace(string(overview))
 	return writePage(folder, "onbehalf", []byte(page))
 }
 

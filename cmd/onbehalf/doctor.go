@@ -19,7 +19,7 @@ import (
 
 func (p *program) doctor() *cobra.Command {
 	var asJSON, bySMTP bool
-	user, host := "onbehalf", ""
+	user, host := defaultUser, ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Prove that the installation works, and say how to fix what does not",
@@ -29,7 +29,7 @@ message through the socket whose signatures have to verify, and the DNS of the p
 For each it says ok, warning or ERROR, why, and what to do. It writes nothing, changes
 nothing and sends nothing. The message bypasses Postfix; with --smtp another one goes
 through it. Run it as root. Exit status 0 when there is no error.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.runDoctor(cmd.Context(), user, host, asJSON, bySMTP)
 		},
@@ -75,7 +75,7 @@ func (p *program) installation(ctx context.Context, user, host string) doctor.In
 	}
 	in.Postfix, in.Unread = postfix.Instance("").Read(ctx)
 	in.Host = cmp.Or(host, in.Postfix.Hostname())
-	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen}
+	client := adminClient{socket: in.Config.Admin, listen: in.Config.Listen, other: p.config != config.DefaultFile}
 	if client.socket.IsZero() {
 		client.socket, client.doubt = config.DefaultAdmin, firstError(findings)
 	}

@@ -38,7 +38,8 @@ func (p *program) explain() *cobra.Command {
 		Long: `Show the plan for a message, why it is that, and the header as the receiver will see
 it below the signatures. The message is read from FILE or standard input; a header is
 enough. Nothing is changed and nothing is sent.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[FILE]"),
+		ValidArgsFunction: once(anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.fromGiven = cmd.Flags().Changed("from")
 			q.file = strings.Join(args, "")
@@ -55,7 +56,7 @@ enough. Nothing is changed and nothing is sent.`,
 }
 
 func (p *program) runExplain(ctx context.Context, q explainOptions) error {
-	now, err := p.need()
+	now, _, err := p.needRest()
 	if err != nil {
 		return err
 	}
@@ -93,23 +94,74 @@ type explanation struct {
 	Refused map[string]string `json:"refused,omitempty"`
 }
 
-func (p *program) readQuestion(ctx context.Context, q explainOptions) (message.Message, error) {
-	in := p.in
-	if q.file != "" && q.file != "-" {
-		file, err := os.Open(q.file)
+// readable refuses recipients that Postfix would refuse before anything of ours is asked. It takes
+// odder envelope senders.
+func (q explainOptions) readable() error {
+	for _, to := range q.to {
+		if err := wellFormed(to); err != nil {
+			return misuse("--rcpt: %w", err)
+		}
+	}
+	return nil
+}
+
+// wellFormed says what is wrong with an address. Postmaster alone, and the address of a host in
+// brackets, are right in SMTP (RFC 5321 sections 4.1.1.3 and 4.1.3).
+func wellFormed(text string) error {
+	path := message.ParsePath(text)
+	if path.Readable() || strings.EqualFold(path.Verbatim, "postmaster") || strings.HasSuffix(path.Verbatim, "]") {
+		return nil
+	}
+	_, err := message.ParseAddress(path.Verbatim)
+	return fmt.Errorf("%q: %w", text, err)
+}
+
+// readHeader reads a message from a file, a pipe or, without a name, from standard input.
+func (p *program) readHeader(name string) (message.Header, error) {
+	in, shown := p.in, name
+	if name == "" || name == "-" {
+		shown = "standard input"
+	}
+	defer p.waits("a message from " + shown)()
+	if shown == name {
+		file, err := os.Open(name)
 		if err != nil {
-			return message.Message{}, err
+			return nil, err
 		}
 		defer file.Close()
 		in = file
 	}
-	header, err := message.ReadHeader(message.NewReader(in))
+	return message.ReadHeader(message.NewReader(in))
+}
+
+// patience is how long a command waits for its input without a word.
+const patience = time.Second
+
+// waits says what the command waits for, unless stop is called before long.
+func (p *program) waits(what string) (stop func()) {
+	said := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(said)
+		p.sayLine("onbehalf: waiting for %s; Ctrl-C ends this", term.Clean(what))
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
+}
+
+func (p *program) readQuestion(ctx context.Context, q explainOptions) (message.Message, error) {
+	header, err := p.readHeader(q.file)
 	if err != nil {
 		return message.Message{}, err
 	}
 	client, err := netip.ParseAddr(q.client)
 	if err != nil {
 		return message.Message{}, misuse("--client: %q is not an IP address", q.client)
+	}
+	if err := q.readable(); err != nil {
+		return message.Message{}, err
 	}
 	host := postfix.Instance("").Hostname(ctx, q.host)
 	m := message.Message{Header: header, Received: time.Now()}

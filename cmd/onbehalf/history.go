@@ -14,6 +14,7 @@ import (
 	"onbehalf/admin/print"
 	"onbehalf/config"
 	"onbehalf/store"
+	"onbehalf/term"
 )
 
 // historyOptions are what history is asked.
@@ -33,9 +34,10 @@ func (p *program) history() *cobra.Command {
 		Long: `Ask the running daemon what happened, the latest first: each change of what DNS says
 about a domain, with the evidence; each change of the configuration, of a tenant or
 its keys; when direct delivery was proven and when it no longer was; a tenant's first
-mail; and the daemon's starts. With TENANT (an id), of that tenant alone, also when it is no longer
-configured. History is kept for history.keep.`,
-		Args: cobra.MaximumNArgs(1),
+mail; and the daemon's starts. With TENANT (an id, a domain or an address), of that
+tenant alone; by its id also when it is no longer configured. History is kept for history.keep.`,
+		Args:              takes("[TENANT]"),
+		ValidArgsFunction: once(p.tenants),
 		RunE: func(_ *cobra.Command, args []string) error {
 			q.tenant, q.ofTenant = strings.Join(args, ""), len(args) > 0
 			return p.runHistory(q)
@@ -81,11 +83,12 @@ func (p *program) runHistory(q historyOptions) error {
 func (p *program) showHistory(q historyOptions) func(page []store.Entry, last bool) error {
 	count := 0
 	if q.json {
+		out := term.Verbatim(p.out)
 		return func(page []store.Entry, last bool) error {
 			for _, e := range page {
 				text, err := json.Marshal(e)
 				if err == nil {
-					_, err = fmt.Fprintf(p.out, "%s%s", listMark(count), admin.Escape(text))
+					_, err = fmt.Fprintf(out, "%s%s", listMark(count), admin.Escape(text))
 				}
 				if err != nil {
 					return err
@@ -93,7 +96,7 @@ func (p *program) showHistory(q historyOptions) func(page []store.Entry, last bo
 				count++
 			}
 			if last {
-				fmt.Fprintln(p.out, listEnd(count))
+				fmt.Fprintln(out, listEnd(count))
 			}
 			return nil
 		}

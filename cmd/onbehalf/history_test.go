@@ -192,7 +192,7 @@ func TestHistoryAnswers(t *testing.T) {
 		{[]string{"yourorg", "--json"}, 0, "[]\n"},
 		{[]string{"--since", "soon"}, 2, `--since: "soon" is not a duration like 12h or 90d`},
 		{[]string{"--since", "-1h"}, 2, "is not a duration"},
-		{[]string{"a", "b"}, 2, "accepts at most 1"},
+		{[]string{"a", "b"}, 2, "one argument too many"},
 	} {
 		status, out, talk := d.onbehalf(append([]string{"history"}, test.args...)...)
 		if status != test.status || !strings.Contains(out+talk, test.text) {

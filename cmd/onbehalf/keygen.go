@@ -18,20 +18,21 @@ import (
 func (p *program) keygen() *cobra.Command {
 	var domain, selector, algorithm, folder string
 	var bits int
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "keygen --domain D --selector S",
 		Short: "Make a DKIM key and print the DNS record to publish",
 		Long: `Make a DKIM key in keys_dir, as DOMAIN-SELECTOR.pem with mode 0640 and the group of
 that folder, and print the DNS record to publish. A file that is there is never
 overwritten.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(*cobra.Command, []string) error {
 			d, err := message.ParseDomain(domain)
 			if err != nil {
 				return misuse("--domain: %w", err)
 			}
 			id := tenant.Identity{SDID: d, Selector: selector, Algorithm: tenant.Algorithm(algorithm)}
-			return p.runKeygen(id, bits, folder)
+			return p.runKeygen(id, bits, folder, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&domain, "domain", "", "the domain that signs (d=)")
@@ -39,12 +40,13 @@ overwritten.`,
 	cmd.Flags().StringVar(&algorithm, "type", string(tenant.RSA), "rsa or ed25519")
 	cmd.Flags().IntVar(&bits, "bits", 0, "size of an RSA key (default 2048)")
 	cmd.Flags().StringVar(&folder, "keys-dir", "", "where to put the key (default: keys_dir of the configuration)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the key's file and record as JSON")
 	cmd.MarkFlagRequired("domain")
 	cmd.MarkFlagRequired("selector")
 	return cmd
 }
 
-func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
+func (p *program) runKeygen(id tenant.Identity, bits int, folder string, asJSON bool) error {
 	if !tenant.ValidSelector(id.Selector) {
 		return misuse("--selector: %s is not made of letters, digits and inner hyphens; choose one like cw1", config.Quoted(id.Selector))
 	}
@@ -66,9 +68,21 @@ func (p *program) runKeygen(id tenant.Identity, bits int, folder string) error {
 	if err := giveToGroup(path); err != nil { // the key is made all the same
 		fmt.Fprintf(p.err, "onbehalf: %v; give the file to the daemon's group yourself\n", err)
 	}
+	if asJSON {
+		return printJSON(p.out, madeKey{path, id, id.String(), "TXT", record})
+	}
 	fmt.Fprintf(p.err, "made %s; name it in the configuration as\n  dkim: [{selector: %s, key: %s}]\nand publish:\n", path, id.Selector, filepath.Base(path))
 	fmt.Fprintln(p.out, keys.ZoneLine(id, record))
 	return nil
+}
+
+// madeKey is what --json prints.
+type madeKey struct {
+	File string `json:"file"` // path
+	tenant.Identity
+	Name  string `json:"name"` // of the record, absolute, without a final dot
+	Type  string `json:"type"`
+	Value string `json:"value"`
 }
 
 // keysDir returns keys_dir of a configuration that need not be whole yet: the first

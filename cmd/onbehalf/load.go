@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
@@ -16,10 +16,35 @@ import (
 func (p *program) need() (*daemon.Generation, error) {
 	now, findings := daemon.Load(p.config)
 	if now == nil {
-		daemon.PrintFindings(p.err, findings)
-		return nil, fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
+		return nil, p.unusable(findings)
 	}
 	return now, nil
+}
+
+// unusable prints what is wrong, and returns the error. That this user may not read the files is
+// nothing to fix: whoever reads the keys can sign as everybody.
+func (p *program) unusable(findings config.Findings) error {
+	denied := slices.ContainsFunc(findings, func(f config.Finding) bool { return f.Denied })
+	if denied && !slices.ContainsFunc(findings, func(f config.Finding) bool { return f.Level == config.Error && !f.Denied }) {
+		return fmt.Errorf("you may not read all of the configuration in %s; run this as root", p.config)
+	}
+	daemon.PrintFindings(p.err, findings)
+	return fmt.Errorf("the configuration is not usable; fix the errors above, then: onbehalf check-config --config %s", p.config)
+}
+
+// needRest loads for a command that is about one tenant, or one message. Other tenants that have
+// errors do not stop it; standard error says which they are, and whole is false.
+func (p *program) needRest() (now *daemon.Generation, whole bool, err error) {
+	const most = 5
+	now, findings, broken := daemon.LoadRest(p.config)
+	if now == nil {
+		return nil, false, p.unusable(findings)
+	}
+	daemon.PrintFindings(p.err, broken[:min(len(broken), most)])
+	if len(broken) > 0 {
+		p.sayLine("onbehalf: what has these errors is left out here, and no reload takes the configuration; onbehalf check-config shows all that is wrong")
+	}
+	return now, len(broken) == 0, nil
 }
 
 // recall has what the daemon saved last decide, for a command that is to say what the daemon would.
@@ -51,19 +76,11 @@ func (p *program) known(now *daemon.Generation) ([]tenant.Standing, error) {
 	return all, err
 }
 
-// noTenant names those that there are, if they are few.
-func noTenant(id string, now *daemon.Generation) error {
-	const most = 20
-	if len(now.Tenants) == 0 {
-		return fmt.Errorf("there is no tenant %s, nor any other", config.Quoted(id))
+// tenantOf returns the tenant that an argument means: see tenant.Snapshot.Find.
+func tenantOf(now *daemon.Generation, text string) (*tenant.Tenant, error) {
+	found, hint := now.Table().Snapshot().Find(text)
+	if found == nil {
+		return nil, fmt.Errorf("there is no tenant %s%s", config.Quoted(text), hint)
 	}
-	var ids []string
-	for _, t := range now.Tenants {
-		ids = append(ids, t.ID)
-	}
-	known := strings.Join(ids[:min(len(ids), most)], ", ")
-	if len(ids) > most {
-		known += fmt.Sprintf(" and %d more", len(ids)-most)
-	}
-	return fmt.Errorf("there is no tenant %s; there are: %s", config.Quoted(id), known)
+	return found, nil
 }

@@ -12,10 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/doctor"
 	"onbehalf/config"
 	"onbehalf/term"
@@ -58,18 +61,29 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(talk)
-	err := root.ExecuteContext(context.Background())
-	if err != nil && err != errSaid {
-		fmt.Fprintln(talk, term.CleanLines("onbehalf: "+err.Error()))
-	}
+	cmd, err := root.ExecuteContextC(context.Background())
 	switch {
 	case err == nil:
 		return exitFine
-	case p.running && !errors.As(err, new(usageError)):
-		return exitNo
+	case !p.running || errors.As(err, new(usageError)):
+		fmt.Fprintln(talk, term.CleanLines(seeHelp(cmd, err)))
+		return exitUsage
+	case err != errSaid:
+		fmt.Fprintln(p.err, daemon.Priority(p.err, slog.LevelError)+term.CleanLines("onbehalf: "+err.Error()))
 	}
-	fmt.Fprintln(talk, "Run 'onbehalf help' for usage.")
-	return exitUsage
+	return exitNo
+}
+
+// seeHelp says which command was used wrongly, and where its usage stands.
+func seeHelp(cmd *cobra.Command, err error) string {
+	text, see := cmd.CommandPath()+": "+err.Error(), "see "+cmd.CommandPath()+" --help"
+	switch {
+	case strings.Contains(text, "\n"):
+		return text + "\n" + see
+	case strings.HasSuffix(text, "?"):
+		return text + " (" + see + ")"
+	}
+	return text + "; " + see
 }
 
 func (p *program) root() *cobra.Command {
@@ -79,17 +93,23 @@ func (p *program) root() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
 		RunE:          needsCommand,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			err := cmd.ValidateRequiredFlags()
 			p.running = err == nil
+			if cmd.Name() != "serve" { // whose log goes elsewhere
+				p.repeatConfig(cmd.Root())
+			}
 			return err
 		},
 	}
 	root.SetVersionTemplate(versionLine() + "\n")
 	root.PersistentFlags().StringVar(&p.config, "config", config.DefaultFile, "main configuration file")
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.history(), p.events(), p.trace(), p.demo(), p.docs(), p.version())
 	addExamples(root)
+	p.addCompletions(root)
 	return root
 }
 
@@ -100,6 +120,13 @@ func hostFlag(cmd *cobra.Command, host *string) {
 
 // needsCommand is the RunE of a command that only has subcommands.
 func needsCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		hint := ""
+		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+			hint = "; did you mean " + strings.Join(like, " or ") + "?"
+		}
+		return misuse("unknown command %s%s", config.Quoted(args[0]), hint)
+	}
 	cmd.SetOut(cmd.ErrOrStderr())
 	cmd.Help()
 	return misuse("a command is missing")

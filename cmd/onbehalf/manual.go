@@ -28,7 +28,9 @@ var examples = map[string]string{
 		# for scripts
 		onbehalf setup --yes --name Courseware --domain courseware.nl --sending-ip 80.84.235.70
 		# show the settings that Postfix lacks, and make them
-		onbehalf setup --apply`,
+		onbehalf setup --apply
+		# show what takes it out of Postfix again, and do it
+		onbehalf setup --remove`,
 	"doctor": `
 		# as root, after each change to the host
 		onbehalf doctor
@@ -52,6 +54,8 @@ var examples = map[string]string{
 	"check": `
 		# the platform and all tenants
 		onbehalf check
+		# a line for each that lacks something; exit status 1 when that is on our side
+		onbehalf check --brief --problems
 		# what is still missing at one tenant
 		onbehalf check university
 		# the same, and have the daemon look now
@@ -114,7 +118,7 @@ var files = []file{
 	{"/var/spool/postfix/onbehalf/socketmap.sock", "Where Postfix asks its tables; in main.cf it is socketmap:unix:onbehalf/socketmap.sock:transport and others.",
 		[]string{"serve", "doctor"}},
 	{"/run/onbehalf/admin.sock", "Where onbehalf status and others ask, for root and the group onbehalf-status.", []string{"serve", "status", "history", "events", "doctor"}},
-	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). setup --apply alone changes main.cf.", []string{"setup", "doctor", "selftest", "trace"}},
+	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). Only setup --apply and --remove change them, after saving copies: main.cf.onbehalf-TIME.", []string{"setup", "doctor", "selftest", "trace"}},
 	{"/var/log/mail.log, /var/log/maillog, /var/log/mail, /var/log/syslog, /var/log/messages", "With their rotated ones, where Postfix's lines are not in the journal.", []string{"trace"}},
 }
 

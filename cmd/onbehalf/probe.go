@@ -18,19 +18,19 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 			return misuse("--mail-host: %w", err)
 		}
 	}
-	now, err := p.need()
+	now, _, err := p.needRest()
 	if err != nil {
 		return err
 	}
 	p.recall(now)
 	s := now.Table().Snapshot()
-	t := s.Tenant(id)
-	if t == nil {
-		return noTenant(id, now)
+	t, err := tenantOf(now, id)
+	if err != nil {
+		return err
 	}
 	if t.Direct.NextHop.IsZero() || len(t.Direct.Domains) == 0 {
 		return misuse("tenant %s has no direct.next_hop, so there is no server to probe; write direct: {domains: [...], next_hop: \"[HOST]:25\"} "+
-			"into the tenant's entry", id)
+			"into the tenant's entry", t.ID)
 	}
 	client, err := now.NewResolver()
 	if err != nil {

@@ -24,11 +24,11 @@ the Postfix of this host: one as the platform, one on behalf of a tenant. Print 
 onbehalf is expected to make of each, what to look for at the receiver, and what each
 outcome means. Nothing is sent if Postfix or onbehalf would not treat them like the
 application's mail. Exit status 0 when Postfix accepted both.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSelftest(cmd.Context(), q) },
 	}
 	cmd.Flags().StringVar(&q.to, "to", "", "the mailbox to look into")
-	cmd.Flags().StringVar(&q.tenant, "tenant", "", "id of the tenant (default: the first in the configuration)")
+	cmd.Flags().StringVar(&q.tenant, "tenant", "", "the tenant: its id, a domain or an address (default: the first in the configuration)")
 	cmd.Flags().StringVar(&q.from, "from", "", "the tenant's address to send as (default: its bounces_to, else its postmaster)")
 	cmd.Flags().StringVar(&q.smtp, "smtp", "127.0.0.1:25", "where Postfix listens")
 	hostFlag(cmd, &q.host)
@@ -71,8 +71,8 @@ func (p *program) runSelftest(ctx context.Context, q selftestOptions) error {
 		q.tenant = all[0].ID
 		p.sayLine("testing with tenant %s, the first of %d; choose another by --tenant", q.tenant, len(all))
 	}
-	if r.Tenant = s.Tenant(q.tenant); r.Tenant == nil {
-		return noTenant(q.tenant, now)
+	if r.Tenant, err = tenantOf(now, q.tenant); err != nil {
+		return err
 	}
 	r.Host = postfix.Instance("").Hostname(ctx, q.host)
 	t, err := selftest.New(r, s)

@@ -230,7 +230,7 @@ func TestSelftestSays(t *testing.T) {
 			"spf=pass (bounces.courseware.nl)", "dkim=pass (courseware.nl)", "dmarc=pass (courseware.nl)",
 			"is still from postmaster@yourorganisationname.nl", "journalctl -g '4cB1Xyz|4cB2Xyz'", "80.84.235.70"}},
 		{"own", "university", "", []string{
-			"Expected: row 2 key-spf, keep", "dkim=pass (university.example)", "dmarc=pass (university.example)", "onbehalf dns university", "relies on"}},
+			"Expected: row 2 key-spf, keep", "dkim=pass (university.example)", "dmarc=pass (university.example)", "/onbehalf.yaml university", "relies on"}},
 		{"kept", "yourorg", "ONBEHALF_POLICY_REWRITE_FROM=never", []string{
 			"Expected: row 6 on-behalf, keep", "dmarc=fail or none (yourorganisationname.nl)", "rewrite_from lets From stay"}},
 		{"shadow", "yourorg", "ONBEHALF_POLICY_MODE=shadow", []string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/authorize/publish"
-	"onbehalf/authorize/resolve"
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/cmd/onbehalf/setup"
 	"onbehalf/config"
@@ -26,6 +26,8 @@ type setupOptions struct {
 	example    string
 	mailHost   string
 	apply, yes bool
+	asJSON     bool
+	remove     bool
 
 	host setup.Host
 }
@@ -39,9 +41,21 @@ func (p *program) setup() *cobra.Command {
 publish and the settings that Postfix needs. On a terminal it asks what the options do
 not say. A configuration that somebody has written or changed is never overwritten, nor are
 keys; a second run changes nothing. With --apply the settings are then made in Postfix
-by postconf, each as it was shown, and no other.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSetup(cmd.Context(), q) },
+by postconf, each as it was shown, and no other; main.cf and master.cf are saved before.
+
+With --remove it shows what takes onbehalf out of Postfix again, of every instance of this
+host, and does that when somebody agrees (--yes: at once). Milters and tables of others stay;
+what --apply has changed gets back what it was. The configuration, keys and secrets stay.`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case q.remove && (q.apply || q.asJSON):
+				return misuse("--remove goes with neither --apply nor --json")
+			case q.remove:
+				return p.runRemove(cmd.Context(), q.yes)
+			}
+			return p.runSetup(cmd.Context(), q)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&q.given.Name, "name", "", "name of the platform, which recipients read")
@@ -55,6 +69,8 @@ by postconf, each as it was shown, and no other.`,
 	flags.StringVar(&q.given.SPFInclude, "spf-include", "", "name that tenants include in SPF, or \"none\" to give them addresses (default spf.DOMAIN)")
 	flags.StringVar(&q.mailHost, "mail-host", "", "name of the host that bounces come to, for its MX record (default: what DNS says, else the name of this machine)")
 	flags.BoolVar(&q.apply, "apply", false, "make the settings in Postfix after showing them")
+	flags.BoolVar(&q.remove, "remove", false, "take onbehalf out of Postfix again")
+	flags.BoolVar(&q.asJSON, "json", false, "print what was found and done as JSON")
 	flags.BoolVar(&q.yes, "yes", false, "ask nothing: take the defaults, and yes for an answer")
 	flags.StringVar(&q.example, "example", setup.Example, "the example that the package brought: a configuration that is the same may be overwritten")
 	return cmd
@@ -68,19 +84,14 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	var instance postfix.Instance
 	there, unread := instance.Read(ctx)
 	q.host = setup.ThisHost(there)
+	if talk != nil && len(q.given.SendingIPs) == 0 {
+		q.host.AskDNS(ctx)
+	}
 	paths, err := setup.PathsOf(p.config, there.Queue())
 	if err != nil {
 		return err
 	}
-	state, err := setup.Look(paths.Config, q.example)
-	switch {
-	case err != nil:
-		return err
-	case state == setup.Own:
-		err = p.keepConfig(q, paths)
-	default:
-		err = p.writeConfig(q, paths, talk)
-	}
+	written, err := p.configuration(q, paths, talk)
 	if err != nil {
 		return err
 	}
@@ -88,12 +99,19 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := p.platformRecords(ctx, now, q); err != nil {
+	doc := setup.Document{Config: paths.Config, Written: written}
+	out := p.out
+	if q.asJSON {
+		out = io.Discard
+	}
+	if doc.DNS, err = p.platformRecords(ctx, now, q); err != nil {
 		return err
 	}
+	fmt.Fprintln(out, "DNS records to publish.")
+	doc.DNS.Print(out)
 	deploy := setup.Deploy{
 		Wanted: setup.WantedOf(now.Config), Sockets: []config.Socket{now.Listen[0]},
-		Instance: instance, Postfix: there, Unread: unread, Apply: q.apply, Talk: talk, Out: p.out, Say: p.sayLine, Talking: p.err,
+		Instance: instance, Postfix: there, Unread: unread, Apply: q.apply, Talk: talk, Out: out, Say: p.sayLine, Talking: p.err,
 	}
 	if len(deploy.Direct) > 0 && !now.Socketmap.IsZero() {
 		deploy.Sockets = append(deploy.Sockets, now.Socketmap)
@@ -102,28 +120,55 @@ func (p *program) runSetup(ctx context.Context, q setupOptions) error {
 	if err != nil {
 		return err
 	}
-	deploy.Steps(outcome, now.Platform.Policy.Mode == tenant.Shadow, paths)
-	return nil
+	shadow := now.Platform.Policy.Mode == tenant.Shadow
+	if !q.asJSON {
+		deploy.Steps(outcome, shadow, paths)
+		return nil
+	}
+	doc.Postfix, doc.Next = deploy.Document(ctx), setup.NextOf(outcome, shadow, paths)
+	doc.Postfix.Outcome = outcome.String()
+	return printJSON(p.out, doc)
 }
 
-// platformRecords prints what the platform has to publish, as onbehalf dns does.
-func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q setupOptions) error {
+// runRemove takes onbehalf out of Postfix. A configuration that does not load is taken as far as it
+// can be read: what the package brings is found without it.
+func (p *program) runRemove(ctx context.Context, yes bool) error {
+	conf, _ := config.Load(p.config, os.Environ())
+	r := setup.Remove{Wanted: setup.WantedOf(conf), Milters: setup.MiltersOf(conf), Yes: yes, Out: term.New(p.out), Seen: term.IsTerminal(p.out), Say: p.sayLine, Talking: p.err}
+	if term.IsTerminal(p.in) {
+		r.Talk = setup.NewTalk(p.in, p.err)
+	}
+	return r.Run(ctx)
+}
+
+// configuration writes the configuration, or follows the one that is there.
+func (p *program) configuration(q setupOptions, paths setup.Paths, talk *setup.Talk) (written bool, err error) {
+	state, err := setup.Look(paths.Config, q.example)
+	switch {
+	case err != nil:
+		return false, err
+	case state == setup.Own:
+		return false, p.keepConfig(q, paths)
+	}
+	return true, p.writeConfig(q, paths, talk)
+}
+
+// platformRecords returns what the platform has to publish, as onbehalf dns shows it.
+func (p *program) platformRecords(ctx context.Context, now *daemon.Generation, q setupOptions) (publish.Sheet, error) {
 	advisor, err := advisorOf(now, q.host.Name, q.mailHost)
 	if err != nil {
-		return err
+		return publish.Sheet{}, err
 	}
-	sheet, err := observed(ctx, now, func(answers resolve.Answers) publish.Sheet { return advisor.Own(answers, now.Tenants) })
+	sheet, err := p.observed(ctx, now, advisor, nil)
 	if err != nil {
-		return err
+		return sheet, err
 	}
 	if len(sheet.Unanswered()) > 0 {
 		p.sayUnanswered(sheet)
 		p.sayLine("onbehalf: when DNS answers, onbehalf dns shows the records again, with what is there.")
 	}
 	p.sayLine("")
-	fmt.Fprintln(p.out, "DNS records to publish.")
-	sheet.Print(p.out)
-	return nil
+	return sheet, nil
 }
 
 // keepConfig follows a configuration that somebody has written. What is asked for must be

@@ -48,7 +48,7 @@ func TestInheritedSocket(t *testing.T) {
 	path := t.TempDir() + "/s"
 	file := inherit(t, path)
 	first := handOver(t, "onbehalf.socket", file)
-	if !first.saysSoon(`listen=[unix:`+path+`]`) || !first.saysSoon("nobody answers at a socket in listen") {
+	if !first.saysSoon(`listen=[unix:`+path+`]`) || !first.saysSoon("no process answers at a socket in listen") {
 		t.Errorf("the log does not say where the daemon listens:\n%s", first.said())
 	}
 	if _, err := os.Stat(first.folder + "/milter.sock"); err == nil {
@@ -153,7 +153,7 @@ func TestInheritedElsewhere(t *testing.T) {
 	if got := look(t, path, "transport *"); got != "NOTFOUND " {
 		t.Errorf("the socketmap answers %q", got)
 	}
-	if !d.saysSoon("nobody answers at a socket in socketmap") || !strings.Contains(d.said(), "ListenStream= of onbehalf-socketmap.socket") {
+	if !d.saysSoon("no process answers at a socket in socketmap") || !strings.Contains(d.said(), "ListenStream= of onbehalf-socketmap.socket") {
 		t.Errorf("the log does not name the other socket:\n%s", d.said())
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -11,7 +12,9 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/admin/print"
+	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
+	"onbehalf/term"
 )
 
 func (p *program) status() *cobra.Command {
@@ -21,13 +24,14 @@ func (p *program) status() *cobra.Command {
 		Short: "Show how the running daemon is: reload, DNS, tenants, problems",
 		Long: `Ask the running daemon, at the socket that admin in the configuration names, how it is:
 what became of the last reload, whether DNS answers, in which ways the tenants' mail
-leaves, what is wrong, and what has changed. With TENANT (an id): each of its domains,
-what DNS has shown and when, and what that means for its mail. Exit status 0 when the
+leaves, what is wrong, and what has changed. With TENANT (an id, a domain or an address): each of
+its domains, what DNS has shown and when, and what that means for its mail. Exit status 0 when the
 daemon answers, however it is.
 
 When the configuration cannot be read, its line "admin:" counts if it can be found, then
 the default socket; --socket says where to ask whatever the configuration says.`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              takes("[TENANT]"),
+		ValidArgsFunction: once(p.tenants),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return p.runStatus(strings.Join(args, ""), len(args) > 0, options)
 		},
@@ -50,14 +54,42 @@ func (p *program) runStatus(id string, ofTenant bool, options statusOptions) err
 		return err
 	}
 	if ofTenant {
-		return answer(p, client, "/tenants/"+url.PathEscape(id), options.json, print.Tenant)
+		return p.unready(answer(p, client, "/tenants/"+url.PathEscape(id), options.json, print.Tenant), options.json)
 	}
-	return answer(p, client, "/status", options.json, func(out io.Writer, s admin.Status) {
+	return p.unready(answer(p, client, "/status", options.json, func(out io.Writer, s admin.Status) {
 		print.Status(out, s)
 		if why := refusable(findings); why != "" && (s.Reload == nil || s.Reload.OK) {
 			fmt.Fprintf(p.err, "\nThe configuration on disk would be refused now: %s\nonbehalf check-config shows all that is wrong.\n", why)
 		}
-	})
+	}), options.json)
+}
+
+// meanwhile is what becomes of mail while no daemon runs.
+const meanwhile = "Mail waits: Postfix answers 451, at once or after 30 seconds, senders keep their mail and try again, and what is in the queue of Postfix leaves as before."
+
+// unready says, of an answer that is none because no mail is decided, what is wrong with the
+// configuration, and what becomes of mail.
+func (p *program) unready(err error, asJSON bool) error {
+	var no admin.Error
+	switch {
+	case errors.As(err, &no) && no.Unready != nil && asJSON:
+		if err := printJSON(p.out, no); err != nil {
+			return err
+		}
+		return errSaid
+	case errors.As(err, &no) && no.Unready != nil:
+		print.Unready(p.out, *no.Unready)
+		return errSaid
+	case errors.As(err, new(notRunning)):
+		fmt.Fprintln(p.err, term.CleanLines("onbehalf: "+err.Error()))
+		if stops := p.stopsStart(); len(stops) > 0 {
+			fmt.Fprintln(p.err, "It cannot start with the configuration as it is now:")
+			daemon.PrintFindings(p.err, stops)
+		}
+		fmt.Fprintln(p.err, meanwhile)
+		return errSaid
+	}
+	return err
 }
 
 // answer gets a document and prints it.
@@ -71,6 +103,24 @@ func answer[T any](p *program, client adminClient, path string, asJSON bool, say
 		return nil
 	}
 	return printJSON(p.out, document)
+}
+
+// stopsStart returns the errors that a daemon could not start with. What may not be read by who
+// asks is none, what the daemon's user may not read is one; only root can find that out.
+func (p *program) stopsStart() (stops config.Findings) {
+	_, findings := daemon.Load(p.config)
+	for _, f := range findings {
+		if f.Level == config.Error && !f.Denied {
+			stops = append(stops, f)
+		}
+	}
+	denied, _ := p.deniedTo("")
+	for _, f := range denied {
+		if f.Level == config.Error {
+			stops = append(stops, f)
+		}
+	}
+	return stops
 }
 
 // refusable returns the first finding that a reload would be refused for; empty: none. What may

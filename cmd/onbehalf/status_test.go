@@ -241,7 +241,7 @@ func TestStatusAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &one); err != nil || status != 0 || one.Domains[0].Row != "6 on-behalf" || one.Domains[0].Standing.SPF.State != tenant.Pending {
 		t.Errorf("status %d, %v: %s", status, err, out)
 	}
-	if status, out, talk := d.onbehalf("status", "nobody"); status != 1 || out != "" || !strings.Contains(talk, `no tenant has the id "nobody"`) {
+	if status, out, talk := d.onbehalf("status", "nobody"); status != 1 || out != "" || !strings.Contains(talk, `there is no tenant "nobody"`) {
 		t.Errorf("status %d: %s%s", status, out, talk)
 	}
 }
@@ -319,7 +319,7 @@ func TestAdminSocket(t *testing.T) {
 	}
 	d.command.Process.Kill()
 	<-d.ended
-	if status, _, talk := d.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is not running: nobody answers at unix:"+d.socket()) {
+	if status, _, talk := d.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is NOT running: no process answers at unix:"+d.socket()) {
 		t.Errorf("status %d: %s", status, talk)
 	}
 	next := startServe(t)
@@ -331,7 +331,7 @@ func TestAdminSocket(t *testing.T) {
 	if _, err := os.Stat(d.socket()); !os.IsNotExist(err) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if status, _, talk := next.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is not running") {
+	if status, _, talk := next.onbehalf("status"); status != 1 || !strings.Contains(talk, "onbehalf is NOT running") {
 		t.Errorf("status %d: %s", status, talk)
 	}
 }
@@ -344,7 +344,7 @@ func TestAdminSocketFails(t *testing.T) {
 	d.send("a@university.example")
 	has(t, d.said(), "level=WARN", "no admin socket", "remedy=\"create "+folder+"/gone")
 	status, _, talk := d.onbehalf("status")
-	has(t, talk, "nobody answers at unix:"+folder+"/gone/admin.sock, but somebody does at unix:"+d.folder+"/milter.sock")
+	has(t, talk, "no process answers at unix:"+folder+"/gone/admin.sock, but one does at unix:"+d.folder+"/milter.sock")
 	if status != 1 {
 		t.Errorf("status %d", status)
 	}
@@ -377,7 +377,7 @@ func TestStatusGuesses(t *testing.T) {
 	}
 	d := &running{t: t, folder: t.TempDir()}
 	status, _, talk := d.onbehalf("status")
-	has(t, talk, "onbehalf is not running: nobody answers at unix:/run/onbehalf/admin.sock", "the configuration does not tell: "+d.folder+"/onbehalf.yaml: does not exist")
+	has(t, talk, "onbehalf is NOT running: no process answers at unix:/run/onbehalf/admin.sock", "the configuration cannot be read: "+d.folder+"/onbehalf.yaml: does not exist")
 	if status != 1 {
 		t.Errorf("status %d", status)
 	}
@@ -482,7 +482,7 @@ func TestStatusWithBrokenConfiguration(t *testing.T) {
 	}
 	d.onbehalf("status", "--socket", "unix:"+folder+"/gone.sock")
 	status, _, talk = d.onbehalf("status", "--socket", "unix:"+folder+"/gone.sock")
-	has(t, talk, "nobody answers at unix:"+folder+"/gone.sock")
+	has(t, talk, "no process answers at unix:"+folder+"/gone.sock")
 	if status != 1 {
 		t.Errorf("status %d", status)
 	}
@@ -546,10 +546,10 @@ func TestStatusExplains(t *testing.T) {
 		want string
 	}{
 		{&url.Error{Op: "Get", URL: "x", Err: syscall.EACCES}, "you may not connect to unix:" + path + "; run this as root, as user "},
-		{&url.Error{Op: "Get", URL: "x", Err: syscall.ECONNREFUSED}, "onbehalf is not running: nobody answers at unix:" + path},
+		{&url.Error{Op: "Get", URL: "x", Err: syscall.ECONNREFUSED}, "onbehalf is NOT running: no process answers at unix:" + path},
 		{&url.Error{Op: "Get", URL: "x", Err: context.DeadlineExceeded}, "no answer at unix:" + path + ": context deadline exceeded"},
 		{admin.ErrStranger, "no answer at unix:" + path + ": what answers is not onbehalf"},
-		{admin.Error{Text: "no tenant has the id \"x\""}, "no tenant has the id \"x\"; "},
+		{admin.Error{Text: "there is no tenant \"x\""}, "there is no tenant \"x\"\nThat is by"},
 	} {
 		if got := a.explain(test.err).Error(); !strings.HasPrefix(got, test.want) {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)

@@ -16,6 +16,7 @@ import (
 // Client is a connection to a milter.
 type Client struct {
 	conn         net.Conn
+	patience     time.Duration // bounds each read and write
 	leadingSpace bool
 	noReply      map[byte]bool // commands that the milter does not answer
 }
@@ -38,13 +39,22 @@ const patience = 30 * time.Second
 // Dial connects to a milter ("unix" or "tcp") and negotiates as Postfix does.
 func Dial(network, address string) (*Client, error) { return DialOffer(network, address, Postfix) }
 
+// DialWithin is Dial for who does not wait as long as Postfix for an answer.
+func DialWithin(network, address string, patience time.Duration) (*Client, error) {
+	return dial(network, address, Postfix, patience)
+}
+
 // DialOffer is Dial for a mail server that can do less.
 func DialOffer(network, address string, offer Offer) (*Client, error) {
+	return dial(network, address, offer, patience)
+}
+
+func dial(network, address string, offer Offer, patience time.Duration) (*Client, error) {
 	conn, err := net.DialTimeout(network, address, patience)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{conn: conn, noReply: make(map[byte]bool)}
+	c := &Client{conn: conn, patience: patience, noReply: make(map[byte]bool)}
 	if err := c.negotiate(offer); err != nil {
 		conn.Close()
 		return nil, err
@@ -89,21 +99,21 @@ func (c *Client) Write(command byte, data []byte) error {
 
 // WriteRaw sends octets as they are, for tests of what no mail server sends.
 func (c *Client) WriteRaw(octets []byte) error {
-	c.conn.SetWriteDeadline(time.Now().Add(patience))
+	c.conn.SetWriteDeadline(time.Now().Add(c.patience))
 	_, err := c.conn.Write(octets)
 	return err
 }
 
 // Read takes one frame from the milter.
 func (c *Client) Read() (code byte, data []byte, err error) {
-	c.conn.SetReadDeadline(time.Now().Add(patience))
+	c.conn.SetReadDeadline(time.Now().Add(c.patience))
 	var head [5]byte
 	if _, err := io.ReadFull(c.conn, head[:]); err != nil {
 		return 0, nil, err
 	}
 	length := binary.BigEndian.Uint32(head[:])
 	if length == 0 || length > 1<<24 {
-		return 0, nil, fmt.Errorf("milter sends a frame of %d octets", length)
+		return 0, nil, fmt.Errorf("milter sends a frame of %d bytes", length)
 	}
 	data = make([]byte, length-1)
 	_, err = io.ReadFull(c.conn, data)

@@ -107,16 +107,104 @@ func testBooted(t *testing.T, r *root) {
 		becomes active systemctl is-active onbehalf
 		install_deb ./old.deb`)
 
-	t.Log("a configuration that is fixed starts by itself, with mail waiting")
+	t.Log("a restart with a bad configuration fails, and mail is deferred at once; when it is fixed, a reload is enough")
 	r.run(t, `echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml
 		fails systemctl restart onbehalf
-		load waiting 1 & waiting=$!
-		sleep 5
-		is activating systemctl is-active onbehalf
+		becomes active systemctl is-active onbehalf
+		case $(systemctl show -P StatusText onbehalf) in "NOT READY"*oops*) ;; *) fail "$(systemctl status onbehalf)" ;; esac
+		onbehalf status >status && fail "$(cat status)"
+		grep -q "NOT READY" status && grep -q "oops: there is no such key" status || fail "$(cat status)"
+		began=$(date +%s%3N)
+		fails smtp-source -S refused -f $platform -t sink@sink.example -m 1 127.0.0.1:25
+		took=$(($(date +%s%3N) - began))
+		[ $took -lt 3000 ] || fail "451 took $took ms"
 		fails systemctl reload onbehalf
+		is active systemctl is-active onbehalf
+		fails systemctl restart onbehalf
+		becomes active systemctl is-active onbehalf
+		load waiting 1 & waiting=$!
+		sleep 1
 		cp good /etc/onbehalf/onbehalf.yaml
+		systemctl reload onbehalf
 		wait $waiting
+		arrived 1
+		onbehalf status >status || fail "$(cat status)"`)
+
+	t.Log("a configuration that is fixed is used by itself, too; a service that does not run is said not to")
+	r.run(t, `echo "oops: 1" >>/etc/onbehalf/onbehalf.yaml
+		fails systemctl restart onbehalf
+		cp good /etc/onbehalf/onbehalf.yaml
+		load waiting 1
+		arrived 1
+		systemctl stop onbehalf.service 2>/dev/null
+		began=$(date +%s)
+		fails onbehalf status
+		onbehalf status 2>&1 | grep -q "onbehalf is NOT running" || fail "$(onbehalf status 2>&1)"
+		onbehalf status 2>&1 | grep -q "onbehalf.service is inactive" || fail "$(onbehalf status 2>&1)"
+		[ $(($(date +%s) - began)) -lt 20 ]
+		systemctl start onbehalf`)
+
+	t.Log("nothing but systemctl stop ends it")
+	r.run(t, `before=$(systemctl show -P MainPID onbehalf)
+		kill -TERM $before
+		sleep 1
+		becomes active systemctl is-active onbehalf
+		[ "$(systemctl show -P MainPID onbehalf)" != "$before" ]
+		load again 1
 		arrived 1`)
+
+	t.Log("the journal has each line's priority, the facility mail, and the queue id in front")
+	r.run(t, `journalctl -u onbehalf -o cat | grep -q "^[0-9A-F]*: msg=message " || fail "$(journalctl -u onbehalf -o cat | tail)"
+		is "" sh -c "journalctl -o cat _COMM=onbehalf | grep -e '^<' -e 'time='"
+		journalctl -q -u onbehalf -o cat -p warning >warnings
+		grep -q "oops: there is no such key" warnings || fail "$(cat warnings)"
+		fails grep -e result=done -e msg=serving -e msg=reloaded warnings
+		is 2 sh -c "journalctl -u onbehalf -o export _COMM=onbehalf | sed -n 's/^SYSLOG_FACILITY=//p' | sort -u"`)
+
+	t.Log("root sees what the daemon may not read; a key that it may not read has a reload refused, and status shows it")
+	r.run(t, `chgrp root /etc/onbehalf/keys/courseware.nl-cw1.pem
+		fails onbehalf check-config
+		onbehalf check-config | grep -q "permission denied for user onbehalf; run: chgrp onbehalf /etc/onbehalf/keys/courseware.nl-cw1.pem" || fail "$(onbehalf check-config)"
+		fails systemctl reload onbehalf
+		onbehalf status | tr -s " \n" " " >status
+		grep -q "Last reload REFUSED" status || fail "$(cat status)"
+		grep -q "permission denied for user onbehalf" status || fail "$(cat status)"
+		load kept 1
+		arrived 1
+		chgrp onbehalf /etc/onbehalf/keys/courseware.nl-cw1.pem
+		onbehalf check-config >/dev/null
+		systemctl reload onbehalf`)
+
+	t.Log("sockets that are disabled stay away, and the daemon opens its own")
+	r.run(t, `systemctl disable --now onbehalf.socket 2>/dev/null
+		systemctl restart onbehalf
+		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
+		is "disabled disabled" xargs -n2 <<<$(systemctl is-enabled onbehalf.socket onbehalf-socketmap.socket)
+		systemctl stop onbehalf
+		systemctl start default.target
+		becomes active systemctl is-active onbehalf
+		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
+		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/milter.sock
+		load own 1
+		arrived 1
+		systemctl enable onbehalf.socket 2>/dev/null
+		systemctl restart onbehalf
+		is "active active" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
+		load held 1
+		arrived 1`)
+
+	t.Log("without a DNS server it starts, and asks when there is one")
+	r.run(t, `rm -f /etc/resolv.conf
+		echo "tenants: [{id: watched, domains: [watched.example]}]" >/etc/onbehalf/tenants.d/watched.yaml
+		systemctl restart onbehalf
+		load silent 1
+		arrived 1
+		journalctl -u onbehalf -o cat -p err | grep -q "there is no DNS server to ask" || fail "$(journalctl -u onbehalf -o cat | tail)"
+		echo "nameserver 127.0.0.1" >/etc/resolv.conf
+		sleep 3
+		journalctl -u onbehalf -o cat | tail -n 20 | grep -q "DNS servers of the system"
+		rm /etc/onbehalf/tenants.d/watched.yaml
+		systemctl reload onbehalf`)
 
 	t.Log("the sandbox of the unit lets OpenSSL sign; where there is none, Go does")
 	r.run(t, `onbehalf status >status; grep -q "RSA by OpenSSL 3" status || fail "$(cat status)"

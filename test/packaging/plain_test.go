@@ -82,10 +82,10 @@ func testRemoval(t *testing.T, r *root) {
 		test ! -e /usr/sbin/onbehalf`), "Postfix still calls it", "smtp/inet/smtpd_milters")
 
 	t.Log("the commands that it has printed take it out of Postfix")
-	r.run(t, `grep "^  postconf -e " removal >commands
+	r.run(t, `grep "^  postconf " removal >commands
 		echo "  postfix reload" | diff - <(sed -n "/postconf -P/,\$p" removal | sed -n 2p)
 		. ./commands
-		postconf -P "smtp/inet/smtpd_milters="
+		is "smtp/inet/smtpd_milters =" postconf -P smtp/inet/smtpd_milters
 		is "" sh -c "postconf -n | grep onbehalf/"
 		is "{ inet:127.0.0.1:1, connect_timeout=1s }, inet:127.0.0.1:2" postconf -h smtpd_milters
 		is "" postconf -h transport_maps

@@ -12,6 +12,7 @@
 //	alignment.go  what is published and does not count
 //	saved.go      observations in a file
 //	print.go      a Result for people
+//	summary.go    a Result in a line, and many of them in numbers
 //
 // What is printed here is pasted into tickets: it contains no bounce or reply address, because
 // anybody who has one can use it.
@@ -19,7 +20,6 @@ package check
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"onbehalf/authorize"
@@ -81,6 +81,7 @@ type Result struct {
 	Authorization tenant.Authorization `json:"authorization,omitempty"`
 	Domains       []DomainResult       `json:"domains"`
 	Fine          bool                 `json:"fine"` // all that is wanted is there
+	Ours          bool                 `json:"ours"` // something is wrong that the platform's administrator has to fix
 	// Observation is what DNS answered, of which all the rest follows.
 	Observation authorize.Observation `json:"observation"`
 }
@@ -95,9 +96,7 @@ type DomainResult struct {
 // fine reports whether all that is wanted is there. What DNS does not say is not.
 func (d DomainResult) fine() bool {
 	refused := d.Today != nil && d.Today.Trouble != ""
-	return !refused && !slices.ContainsFunc(d.Items, func(i publish.Item) bool {
-		return i.Verdict != authorize.There && (!i.Optional || i.Verdict == authorize.Unanswered)
-	})
+	return !refused && len(d.open()) == 0
 }
 
 // Observe asks DNS for all that a check of one tenant needs; nil: of the platform.
@@ -169,6 +168,7 @@ func (o *ofOne) check(r Result, judged []publish.Judged, samples map[message.Dom
 		d.Items = append(d.Items, o.unaligned(j.Report)...)
 		r.Domains = append(r.Domains, d)
 		r.Fine = r.Fine && d.fine()
+		r.Ours = r.Ours || d.ours(o.tenant == nil)
 	}
 	return r
 }

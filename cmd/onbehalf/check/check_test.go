@@ -42,7 +42,7 @@ func TestFine(t *testing.T) {
 		{"its message is refused", func(h *harness) {
 			h.tenants[0].Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 			h.add("two", "two.example").Submitters.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/30")}
-		}, false, "but the submitter may only send as tenant two"},
+		}, false, "but the network of 198.51.100.0 may only send as tenant two"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHarness(t)

@@ -50,8 +50,7 @@ func unicodeName(d message.Domain) string {
 var titles = map[string]string{"spf": "SPF", "return_path": "return path", "dmarc": "DMARC", "ptr": "PTR", "helo": "HELO"}
 
 func printItem(out *term.Printer, i publish.Item) {
-	title := cmp.Or(titles[i.Mechanism], strings.Replace(i.Mechanism, "dkim", "DKIM", 1))
-	Line(out, title, word(i)+": "+i.Text)
+	Line(out, title(i), word(i)+": "+i.Text)
 	if i.Verdict == authorize.There {
 		return
 	}

@@ -28,9 +28,9 @@ func ReadSaved(path string) (Saved, error) {
 	}
 	switch err := json.Unmarshal(text, &results); {
 	case errors.As(err, new(*json.UnmarshalTypeError)), errors.As(err, new(*json.SyntaxError)): // whose texts speak of Go
-		return nil, fmt.Errorf("%s is not the output of onbehalf check --json", path)
+		return nil, fmt.Errorf("%s is not the output of check --json", path)
 	case err != nil:
-		return nil, fmt.Errorf("%s is not the output of onbehalf check --json: %w", path, err)
+		return nil, fmt.Errorf("%s is not the output of check --json: %w", path, err)
 	}
 	saved := make(Saved)
 	for _, r := range results {

@@ -5,6 +5,9 @@
 // and has touched nothing. It takes over the standings of the last run, has DNS watched, answers
 // Postfix, and says READY to systemd.
 //
+// A start that fails while systemd holds the sockets is tried again, and meanwhile all mail is
+// deferred, with the reason in the log and in onbehalf status.
+//
 // A reload (SIGHUP) loads another Generation beside the one in use. When anything is wrong with it,
 // all stays as it was. Else the watcher adopts it, with the standings, and one pointer is swapped:
 // messages under way keep the generation that was current at their MAIL.
@@ -15,6 +18,7 @@
 // the log is written out. Whatever goes on, the process ends after 34 s.
 //
 //	run.go         Run: start, wait, stop
+//	defer.go       defers mail while the configuration cannot be used
 //	generation.go  Generation: the configuration, and what was made of it
 //	load.go        Load: from files to a Generation, or to all that is wrong with them
 //	keyfiles.go    reads private keys, each file once
@@ -26,9 +30,11 @@
 //	socketmap.go   answers Postfix's tables
 //	watch.go       has DNS watched; standings and the clock of the last run
 //	recorder.go    keeps what happened; profile.go: what a generation has changed
+//	servers.go     whose DNS is asked, also when the system names others
 //	engine.go      what RSA signatures are made with
 //	garbage.go     how much memory may wait to be collected
 //	log.go         makes the log, and logs findings
+//	journal.go     lines as systemd's journal wants them
 //	logwriter.go   a log that never waits for its reader
 //	history.go     what is remembered of the start and of reloads
 //	status.go      answers at the admin socket

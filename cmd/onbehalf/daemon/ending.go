@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -49,7 +50,7 @@ func (d *daemon) awaitEnd() (asked <-chan string, cancel func()) {
 			return
 		}
 		if !d.serving.Load() {
-			fmt.Fprintf(d.options.Log, "onbehalf: ended before it served anybody: %s\n", s)
+			fmt.Fprintf(d.options.Log, "%sonbehalf: ended before it served anybody: %s\n", Priority(d.options.Log, slog.LevelWarn), s)
 			os.Exit(0)
 		}
 		time.AfterFunc(stopTime, d.endHard)

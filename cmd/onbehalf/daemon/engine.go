@@ -25,7 +25,7 @@ func (d *daemon) loader(conf *config.Config) keys.Loader {
 	if s.engine == nil || s.name != conf.Engine {
 		s.name, s.engine = conf.Engine, keys.OpenEngine(conf.Engine, d.engineFailed)
 	}
-	if s.checked == nil {
+	if s.checked == nil && conf.StateDir != "" { // empty: the configuration could not be read
 		path := filepath.Join(conf.StateDir, "keys.checked")
 		var err error
 		if s.checked, err = keys.ReadChecked(path); err == nil {

@@ -13,7 +13,7 @@ import (
 // PrintFindings prints each finding as a line with its level.
 func PrintFindings(w io.Writer, findings config.Findings) {
 	for _, f := range findings {
-		fmt.Fprintln(w, term.CleanLines(fmt.Sprintf("%s: %s", f.Level, f)))
+		fmt.Fprintln(w, Priority(w, levelOf(f))+term.CleanLines(fmt.Sprintf("%s: %s", f.Level, f)))
 	}
 }
 

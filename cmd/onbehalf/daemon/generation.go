@@ -22,8 +22,8 @@ type Generation struct {
 	files  map[string]keyFile // by path
 	loader keys.Loader        // that the ring's keys came by
 
-	resolver *resolve.Client // nil until the daemon watches by it
-	kept     *authorize.Kept // likewise: what DNS answered last
+	dns  servers         // empty until the daemon watches by them
+	kept *authorize.Kept // likewise: what DNS answered last
 }
 
 // Summary says what was loaded, in the words that check-config promises.
@@ -51,19 +51,17 @@ func (g *Generation) NewResolver() (*resolve.Client, error) {
 
 // prepare makes what the watcher works by. A reload that leaves dns as it was keeps the resolver,
 // and with it the count of questions a second.
-func (g *Generation) prepare(before *Generation) error {
+func (g *Generation) prepare(before *Generation) {
 	if before == nil {
 		g.kept = new(authorize.Kept)
 	} else {
 		g.kept = before.kept
 	}
 	if before != nil && reflect.DeepEqual(before.DNS, g.DNS) {
-		g.resolver = before.resolver
-		return nil
+		g.dns = before.dns
+		return
 	}
-	var err error
-	g.resolver, err = g.NewResolver()
-	return err
+	g.dns = g.findServers()
 }
 
 // The methods below make it a milter.Source and a watch.Source, where their contracts stand.
@@ -82,11 +80,11 @@ func (g *Generation) MessageMemory() int64 { return g.Limits.Memory }
 
 // Look is of watch.Source.
 func (g *Generation) Look(ctx context.Context, t authorize.Target) authorize.Report {
-	return authorize.Observer{DNS: g.resolver, Platform: g.Platform, Kept: g.kept}.Look(ctx, t)
+	return authorize.Observer{DNS: g.dns.client, Platform: g.Platform, Kept: g.kept}.Look(ctx, t)
 }
 
 // Resolver is of watch.Source.
-func (g *Generation) Resolver() any { return g.resolver }
+func (g *Generation) Resolver() any { return g.dns.client }
 
 // Rules is of watch.Source.
 func (g *Generation) Rules() authorize.Rules {

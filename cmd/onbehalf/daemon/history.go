@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 type history struct {
 	started time.Time
 	opened  config.Config // what a reload does not change: see needRestart
-	listen  []string      // sockets that the milter answers on
+	// deferring is what was opened for a daemon that began without a configuration; nil: it had
+	// one.
+	deferring *config.Config
+	listen    []string // sockets that the milter answers on
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.
 	socketmap string
 	sockets   []keptSocket                 // all that are answered on
@@ -33,7 +37,18 @@ func (h *history) remember(r admin.Reload) {
 
 // begin notes the start.
 func (h *history) begin(first *Generation, findings config.Findings) {
-	h.started = time.Now()
-	h.opened = config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
-	h.remember(admin.Reload{At: h.started, OK: true, Findings: toAdmin(findings)})
+	opened := config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
+	if h.deferring != nil { // these were opened before it was known what they should be
+		opened.Log, opened.Limits.Connections = h.deferring.Log, h.deferring.Limits.Connections
+		if h.keeps(adminName) {
+			opened.Admin = h.deferring.Admin
+		}
+	}
+	h.opened = opened
+	h.remember(admin.Reload{At: time.Now(), OK: true, Findings: toAdmin(findings)})
+}
+
+// keeps reports whether a socket of that name is answered on.
+func (h *history) keeps(name string) bool {
+	return slices.ContainsFunc(h.sockets, func(one keptSocket) bool { return one.name == name })
 }

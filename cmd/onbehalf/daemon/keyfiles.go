@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"sync"
 	"syscall"
@@ -105,9 +106,11 @@ func addKey(ring *keys.Ring, file *config.KeyFile, read keyFile) config.Findings
 }
 
 func keyFinding(file config.KeyFile, level config.Level, err error) config.Finding {
-	var refused *remedy.Error
-	if !errors.As(err, &refused) {
-		return file.Finding(level, err.Error(), "")
+	cause, fix := err.Error(), ""
+	if refused := new(remedy.Error); errors.As(err, &refused) {
+		cause, fix = cmp.Or(refused.Path, file.Path)+": "+refused.Cause, refused.Fix
 	}
-	return file.Finding(level, cmp.Or(refused.Path, file.Path)+": "+refused.Cause, refused.Fix)
+	f := file.Finding(level, cause, fix)
+	f.Denied = errors.Is(err, fs.ErrPermission)
+	return f
 }

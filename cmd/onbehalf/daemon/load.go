@@ -15,6 +15,14 @@ func Load(path string) (*Generation, config.Findings) {
 	return loadAfter(nil, path, func(*config.Config) keys.Loader { return keys.Loader{} })
 }
 
+// LoadRest is Load for a command about one tenant, which errors of other tenants do not stop: those
+// are left out, and broken says why.
+func LoadRest(path string) (now *Generation, findings, broken config.Findings) {
+	conf, findings, broken := config.LoadRest(path, os.Environ())
+	now, findings = finish(path, nil, conf, findings, func(*config.Config) keys.Loader { return keys.Loader{} }, runtime.GOMAXPROCS(0), func() {})
+	return now, findings, broken
+}
+
 // loadAfter loads again what another generation (nil: none) was loaded from. A daemon has a
 // loader that makes its keys sign fast; commands, which sign nothing, have none.
 func loadAfter(before *Generation, path string, loader func(*config.Config) keys.Loader) (*Generation, config.Findings) {
@@ -39,6 +47,9 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 	findings = append(findings, ed25519Alone(conf)...)
 	findings = append(findings, pathConflicts(conf)...)
 	findings = append(findings, directUnserved(path, conf)...)
+	if before != nil {
+		findings = findings.AtReload()
+	}
 	findings.Sort()
 	findings = findings.Limited()
 	if findings.Fatal() {
@@ -51,8 +62,8 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 	return now, findings
 }
 
-// Reloadable reports whether a reload takes what was loaded. A start may risk a file that
-// may be truncated; a reload has something to lose.
+// Reloadable reports whether a reload takes what was loaded, by the findings of a reload. A start
+// may risk a file that may be truncated, or that may not be read; a reload has something to lose.
 func Reloadable(next *Generation, findings config.Findings) bool {
-	return next != nil && !findings.Truncated()
+	return next != nil && !findings.Truncated() && !findings.Fatal()
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"onbehalf/authorize/watch"
@@ -22,7 +23,8 @@ import (
 type notices struct {
 	*events.Outbox
 	*daemon
-	hook      *events.Webhook // nil: none
+	hook      *events.Webhook            // nil: none
+	now       atomic.Pointer[Generation] // that was used last
 	forbidden daily
 	guessing  daily
 }
@@ -51,6 +53,7 @@ func (d *daemon) openNotices(ctx context.Context, first *Generation) (ended <-ch
 
 // use has events go where a generation says, and notes which of its keys cannot be used.
 func (n *notices) use(g *Generation) {
+	n.now.Store(g)
 	before := n.hook
 	n.hook = nil
 	var sinks []events.Sink
@@ -123,8 +126,8 @@ func (n *notices) keys(g *Generation) {
 	n.Notice(fresh...)
 }
 
-// refused notices a reload that was refused. What it found may be long; the first error says most.
-func (n *notices) refused(findings config.Findings, err error) {
+// reloadRefused notices a reload that was refused. What it found may be long; the first error says most.
+func (n *notices) reloadRefused(findings config.Findings, err error) {
 	why := "the configuration may be truncated"
 	for _, f := range findings {
 		if f.Level == config.Error {

@@ -77,9 +77,13 @@ func (d *daemon) compare() {
 // prune forgets what is too old by each of the times that it may be: a clock that is ahead by
 // mistake must not cost a year of history.
 func (d *daemon) prune(ctx context.Context) {
+	generation := d.current.Load()
+	if generation == nil {
+		return // it is about to begin
+	}
 	now := slices.MinFunc(append(d.clock.Others(), d.clock.Now()), time.Time.Compare)
 	for ctx.Err() == nil {
-		more, err := d.recorder.Prune(now.Add(-d.current.Load().HistoryKeep))
+		more, err := d.recorder.Prune(now.Add(-generation.HistoryKeep))
 		if err != nil {
 			d.log.Error("old history cannot be deleted", "error", err)
 		}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -16,8 +17,16 @@ import (
 // reloadEach reloads beside signals and mail: with a million tenants it takes a while, and a
 // SIGTERM must not wait for it.
 func (d *daemon) reloadEach(requests <-chan os.Signal) {
-	for range requests {
-		d.reload()
+	d.awaitConfiguration(requests)
+	follow := time.NewTicker(followEvery)
+	defer follow.Stop()
+	for {
+		select {
+		case <-requests:
+			d.reload()
+		case <-follow.C:
+			d.followServers()
+		}
 	}
 }
 
@@ -38,7 +47,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 		if fault := recover(); fault != nil {
 			status = "reload failed, the old configuration stays; " + before.Summary()
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
-			d.notices.refused(nil, errors.New("a fault of onbehalf, which the log shows"))
+			d.notices.reloadRefused(nil, errors.New("a fault of onbehalf, which the log shows"))
 		}
 	}()
 	next, findings := loadAfter(before, d.options.Config, d.loader)
@@ -46,16 +55,14 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.logFindings(findings)
 	if !Reloadable(next, findings) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "fix the errors above, then reload again; onbehalf check-config shows them too")
-		d.notices.refused(findings, nil)
+		d.notices.reloadRefused(findings, nil)
 		return "reload refused, the old configuration stays; " + before.Summary()
 	}
-	err := next.prepare(before)
-	if err == nil {
-		err = d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
-	}
+	next.prepare(before)
+	err := d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
-		d.notices.refused(nil, err)
+		d.notices.reloadRefused(nil, err)
 		return "reload refused: " + err.Error()
 	}
 	d.warnOfRestart(next)
@@ -65,6 +72,9 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.notices.use(next)
 	d.notices.reconfigured(before, next)
 	boundMemory(next.Limits.Memory)
+	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
+		d.logServers()
+	}
 	if next.loader.Engine != before.loader.Engine {
 		d.logEngine(next.loader.Engine)
 	}

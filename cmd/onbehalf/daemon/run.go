@@ -8,20 +8,28 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"onbehalf/authorize/resolve"
+	"onbehalf/tenant"
+
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 
+	"onbehalf/admin"
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
+	"onbehalf/config"
 	"onbehalf/milter"
 	"onbehalf/store"
 )
 
 // Options are what a daemon is started with.
 type Options struct {
+	// Check does what onbehalf check does, for who asks the daemon in its place.
+	Check   func(context.Context, *Generation, *resolve.Client, string, *tenant.Tenant) (any, error)
 	Config  string    // path of the main configuration file
 	Version string    // that it reports
 	Log     io.Writer // gets the log; it may stall, and mail goes on
@@ -50,52 +58,115 @@ type daemon struct {
 	signer  signer
 	history history
 	clock   *clock.Clock
+	refused atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
+	handed  sockets                       // by systemd, to a daemon that defers mail
+	closers []func()                      // of what runs beside the milter; the last one ends first
 }
 
-// Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM, SIGINT
-// or the end of ctx, when messages that have come to the end of their header have finished. An
-// error says why it could not start, or which socket failed. A signal before it serves, and an end
-// that takes too long, exit the process.
+// Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM,
+// SIGINT or the end of ctx, when messages that have come to the end of their header have
+// finished. An error says why it could not start, or which socket failed. Where systemd holds the
+// sockets, a daemon that cannot start answers at them all the same, and defers mail (defer.go). A
+// signal before it serves, and an end that takes too long, exit the process.
 func Run(ctx context.Context, options Options) error {
 	reloads := make(chan os.Signal, 1) // one that has not begun yet will see all that is there
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
 	signal.Ignore(syscall.SIGPIPE) // it would end a daemon whose log is not read any more
 	d := &daemon{options: options, ballast: newBallast()}
+	d.history.started = time.Now()
 	ends, cancel := d.awaitEnd()
 	defer cancel()
 	sdnotify.SdNotify(false, "STATUS=loading the configuration") // a failure shows at READY=1
 	first, findings := loadAfter(nil, options.Config, d.loader)
-	if first == nil {
-		PrintFindings(options.Log, findings)
-		return errors.New("not started: fix the errors above; onbehalf check-config shows them too")
-	}
-	d.openLog(first.Log)
-	defer d.out.Close()
-	d.current.Store(first)
-	boundMemory(first.Limits.Memory)
-	d.history.begin(first, findings)
-	sockets, err := d.openSockets(first.Listen) // first: if another daemon has them, nothing of its is touched
-	if err != nil {
-		return err
-	}
-	endWatch, err := d.watch(first)
-	if err != nil {
+	sockets, err := inherit()
+	if err != nil || first == nil && len(sockets.milter) == 0 {
 		sockets.close()
+		return errors.Join(err, d.notStarted(first, findings))
+	}
+	failed, err := d.begin(first, findings, sockets)
+	if err != nil {
 		return err
 	}
-	defer endWatch()
-	failed := d.serveMilter(sockets.milter, first.Limits.Connections)
-	defer d.serveSocketmap(sockets.socketmap, first.Socketmap)()
-	defer d.serveAdmin(sockets.admin, first.Admin)()
-	d.logFindings(findings)
-	d.logEngine(first.loader.Engine)
-	d.log.Info("serving", "version", options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)
-	d.notify("READY=1\nSTATUS=" + first.Summary())
-	d.recorder.reconfigured() // since the last run
-	defer d.watchLimits()()
+	defer d.close()
 	go d.reloadEach(reloads)
 	return d.wait(ctx, ends, failed)
+}
+
+// notStarted says what is wrong with a configuration that did not load, and returns that there is
+// no start with it; nil: it did load.
+func (d *daemon) notStarted(first *Generation, findings config.Findings) error {
+	if first != nil {
+		return nil
+	}
+	PrintFindings(d.options.Log, findings)
+	return errors.New("not started: fix the errors above; onbehalf check-config shows them too")
+}
+
+// begin begins to serve by a first generation. Where there is none, or it cannot be served by,
+// and systemd holds the sockets, it begins to defer mail. The result is where a socket that fails
+// says so.
+func (d *daemon) begin(first *Generation, findings config.Findings, sockets sockets) (failed <-chan error, err error) {
+	handed := len(sockets.milter) > 0
+	if first == nil {
+		return d.beginToDefer(findings, nil, sockets)
+	}
+	d.openLog(first.Log)
+	if !handed { // first: if another daemon has them, nothing of its is touched
+		sockets.milter, err = openAll(first.Listen)
+	}
+	if err == nil {
+		err = d.adopt(first, findings)
+	}
+	if err != nil && handed {
+		return d.beginToDefer(findings, err, sockets)
+	}
+	if err != nil {
+		sockets.close()
+		d.out.Close()
+		return nil, err
+	}
+	d.current.Store(first)
+	failed = d.serveMilter(sockets.milter, first.Limits.Connections)
+	d.serveBeside(sockets, first.Config)
+	d.closers = append(d.closers, d.watchLimits())
+	d.begun(first, findings, sockets, handed)
+	return failed, nil
+}
+
+// adopt makes ready what a first generation works by.
+func (d *daemon) adopt(first *Generation, findings config.Findings) error {
+	endWatch, err := d.watch(first)
+	if err != nil {
+		return err
+	}
+	d.closers = append([]func(){endWatch}, d.closers...) // when nothing answers any more
+	boundMemory(first.Limits.Memory)
+	d.history.begin(first, findings)
+	forgetRefusal()
+	return nil
+}
+
+// begun says that mail is decided from here on.
+func (d *daemon) begun(first *Generation, findings config.Findings, sockets sockets, handed bool) {
+	if handed {
+		d.warnOfIdle("listen", "onbehalf.socket", first.Listen, sockets.milter)
+	}
+	d.warnOfSocketmap(sockets.socketmap, first.Socketmap)
+	d.logFindings(findings)
+	d.logEngine(first.loader.Engine)
+	d.logServers()
+	d.log.Info("serving", "version", d.options.Version, "config", first.Summary(), "listen", fmt.Sprint(d.history.listen), "socketmap", d.history.socketmap)
+	d.notify("READY=1\nSTATUS=" + first.Summary())
+	d.recorder.reconfigured() // since the last run
+}
+
+// close ends what runs beside the milter, and the log.
+func (d *daemon) close() {
+	for _, end := range slices.Backward(d.closers) {
+		end()
+	}
+	d.out.Close()
 }
 
 func (d *daemon) wait(ctx context.Context, ends <-chan string, failed <-chan error) error {

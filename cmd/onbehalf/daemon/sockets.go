@@ -7,12 +7,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"onbehalf/admin"
 	"onbehalf/config"
+	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/socket"
 )
@@ -42,26 +45,15 @@ const (
 	formerName = "onbehalf.socket"
 )
 
-// openSockets returns the sockets that systemd hands over: they outlive the daemon, so that no
+// inherit returns the sockets that systemd hands over: they outlive the daemon, so that no
 // connection is lost over a restart. Only when there are none for the milter are those in listen
 // opened, all of them or none.
-func (d *daemon) openSockets(listen []config.Socket) (s sockets, err error) {
+func inherit() (s sockets, err error) {
 	handed, err := socket.Inherited()
 	for name, listeners := range handed {
 		err = errors.Join(err, s.take(name, listeners))
 	}
-	if err == nil && len(s.milter) > 0 {
-		d.warnOfIdle("listen", "onbehalf.socket", listen, s.milter)
-		return s, nil
-	}
-	if err == nil {
-		s.milter, err = openAll(listen)
-	}
-	if err != nil {
-		s.close()
-		return sockets{}, err
-	}
-	return s, nil
+	return s, err
 }
 
 // take finds out what sockets are for by their name, and by nothing else: a milter's client that
@@ -128,7 +120,7 @@ func (k keptSocket) status() admin.Socket {
 func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited []net.Listener) {
 	for _, socket := range wanted {
 		if !socket.IsZero() && !slices.ContainsFunc(inherited, func(l net.Listener) bool { return l.Addr().String() == socket.Address }) {
-			d.log.Warn("nobody answers at a socket in "+key+", because systemd hands over others", key, socket.String(),
+			d.log.Warn("no process answers at a socket in "+key+", because systemd hands over others", key, socket.String(),
 				"remedy", "make ListenStream= of "+unit+" the same, or disable that unit; then restart")
 		}
 	}
@@ -137,9 +129,17 @@ func (d *daemon) warnOfIdle(key, unit string, wanted []config.Socket, inherited 
 // serveMilter answers Postfix on all of them, and returns where each that fails says so.
 func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan error {
 	d.server = &milter.Server{
-		Current: func() milter.Source { return d.current.Load() },
-		Log:     d.log, Now: d.clock.Now, Besides: d.clock.Others, Seen: d.watcher.Seen, Mail: d.recorder.mail,
-		Forbidden: d.notices.forbid, Guessing: d.notices.guess,
+		Current: func() milter.Source {
+			if now := d.current.Load(); now != nil {
+				return now
+			}
+			return nil
+		},
+		Log: d.log, // the others are there when a generation is
+		Now: func() time.Time { return d.clock.Now() }, Besides: func() []time.Time { return d.clock.Others() },
+		Seen:      func(domain message.Domain) { d.watcher.Seen(domain) },
+		Mail:      func(id string) { d.recorder.mail(id) },
+		Forbidden: func(f milter.Forbidden) { d.notices.forbid(f) }, Guessing: func(network netip.Prefix) { d.notices.guess(network) },
 		Limits: milter.Limits{Connections: connections},
 	}
 	d.history.listen = addresses(listeners)
@@ -159,6 +159,16 @@ func addresses(listeners []net.Listener) []string {
 		all = append(all, config.Socket{Network: l.Addr().Network(), Address: l.Addr().String()}.String())
 	}
 	return all
+}
+
+// serveBeside begins to answer at the sockets of socketmap and admin, where it does not yet.
+func (d *daemon) serveBeside(handed sockets, conf *config.Config) {
+	if d.history.socketmap == "" {
+		d.serveSocketmap(handed.socketmap, conf.Socketmap)
+	}
+	if !d.history.keeps(adminName) {
+		d.serveAdmin(handed.admin, conf.Admin)
+	}
 }
 
 // openBeside opens a socket that mail does not depend on, unless systemd handed it over. When

@@ -2,17 +2,21 @@ package daemon
 
 import (
 	"cmp"
+	"context"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/milter"
+	"onbehalf/store"
 	"onbehalf/tenant"
 )
 
@@ -31,27 +35,29 @@ func toAdmin(findings config.Findings) []admin.Finding {
 
 // serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
 // handed over, or one that is opened.
-func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) (stop func()) {
+func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) {
 	listener := d.openBeside("admin", inherited, socket, "onbehalf status will not work, mail goes on")
 	if listener == nil {
-		return func() {}
+		return
 	}
 	handler := admin.NewHandler(admin.Source{
+		Unready:     d.unready,
 		Table:       func() *tenant.Table { return d.current.Load().table },
 		Daemon:      d.status,
 		Findings:    func() []admin.Finding { return d.history.good.Load().Findings },
-		Next:        d.watcher.Next,
-		History:     d.recorder.List,
+		Next:        func(domain message.Domain) time.Time { return d.watcher.Next(domain) },
+		History:     func(q store.Query) ([]store.Entry, string, error) { return d.recorder.List(q) },
 		Files:       d.files,
-		LookNow:     d.watcher.LookNow,
-		Events:      d.notices.List,
-		TryEvents:   d.notices.Try,
+		LookNow:     func(id string) ([]message.Domain, time.Duration) { return d.watcher.LookNow(id) },
+		LookUp:      d.lookUp,
+		Events:      func(after string, most int) (events.Page, error) { return d.notices.List(after, most) },
+		TryEvents:   func(ctx context.Context) []events.Tried { return d.notices.Try(ctx) },
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	d.keep(adminName, listener) // before anybody can ask
 	server := admin.Serve(listener, handler, d.log)
-	return func() { server.Close() }
+	d.closers = append(d.closers, func() { server.Close() })
 }
 
 // files tries what the configuration on disk names.
@@ -83,14 +89,10 @@ func returned(r milter.Returned) admin.Returned {
 // status returns the daemon's part of a status.
 func (d *daemon) status() admin.Daemon {
 	now, good := d.current.Load(), d.history.good.Load()
-	file, err := filepath.Abs(d.options.Config)
-	if err != nil {
-		file = d.options.Config
-	}
 	doc := admin.Daemon{
 		Version: d.options.Version, PID: os.Getpid(), Started: d.history.started,
 		Configuration: admin.Configuration{
-			File: file, Loaded: good.At, Summary: now.Summary(), Findings: good.Findings,
+			File: absolute(d.options.Config), Loaded: good.At, Summary: now.Summary(), Findings: good.Findings,
 			NeedRestart: needRestart(&d.history.opened, now.Config),
 		},
 		Listen: d.history.listen, Socketmap: d.history.socketmap,
@@ -103,6 +105,14 @@ func (d *daemon) status() admin.Daemon {
 	}
 	d.dnsStatus(&doc)
 	return doc
+}
+
+// absolute names a file for who stands in another folder.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
 }
 
 func (d *daemon) socketStatus() []admin.Socket {
@@ -136,6 +146,9 @@ func (d *daemon) dnsStatus(doc *admin.Daemon) {
 	doc.DNS.Unsaved, doc.DNS.UnsavedFix = d.store.Health().Advice()
 	if err != nil {
 		doc.DNS.Error = err.Error()
+	}
+	if none := d.current.Load().dns.none; none != nil {
+		doc.DNS.NoServer = none.Error()
 	}
 	doc.Changes = []admin.Change{}
 	for _, e := range s.Events {

@@ -16,9 +16,7 @@ import (
 // watch begins to look into DNS, with what was known when the daemon last ended. The
 // func that it returns ends that, and saves.
 func (d *daemon) watch(first *Generation) (stop func(), err error) {
-	if err := first.prepare(nil); err != nil {
-		return nil, err
-	}
+	first.prepare(nil)
 	d.watcher = watch.New(d.log)
 	file, err := store.Open(store.Options{Dir: first.StateDir, Log: d.log, Refill: d.saveAll})
 	if err != nil {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +24,12 @@ func (d *doctor) daemon() {
 		return
 	}
 	var s admin.Status
-	if err := d.Ask(&s); err != nil {
+	err := d.Ask(&s)
+	if no := new(admin.Error); errors.As(err, no) && no.Unready != nil {
+		d.unready(*no.Unready)
+		return
+	}
+	if err != nil {
 		d.add(Finding{Level: Error, What: "the daemon does not answer at its admin socket", Why: strings.ReplaceAll(err.Error(), "\n", ". "), Fix: "see whether it runs, and why not",
 			Commands: []string{"systemctl status onbehalf.service onbehalf.socket", "journalctl -u onbehalf -n 50"}})
 		return
@@ -38,6 +44,9 @@ func (d *doctor) daemon() {
 	d.signing(s.Signing)
 	d.listens(s.Listen)
 	d.listensForTables(s.Socketmap)
+	if s.DNS.NoServer != "" && s.DNS.Domains > 0 {
+		d.add(Finding{Level: Error, What: "the daemon has no DNS server to ask", Why: "tenants keep the standing that they have", Fix: s.DNS.NoServer})
+	}
 	d.untrusted(s.Untrusted)
 	if denied := s.DNS.Denied; !denied.IsZero() {
 		d.add(Finding{Level: Warning, What: "DNS denies records that were there a while ago, and the daemon does not believe it since " + when(s.DNS.UnansweredSince),
@@ -63,7 +72,19 @@ func (d *doctor) untrusted(u admin.Untrusted) {
 		Fix: "if that client is an application server of yours, add it to trust.networks and reload (on a new host: onbehalf setup --trust NETWORK); a gateway that passes on mail of strangers must not be there"})
 }
 
-func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+// unready is about a daemon that decides no mail.
+func (d *doctor) unready(u admin.Unready) {
+	why := u.Reason
+	for _, f := range u.Findings {
+		if why == "" && f.Level == config.Error.String() {
+			why = f.Text
+		}
+	}
+	d.add(Finding{Level: Error, What: fmt.Sprintf("the daemon runs since %s, process %d, and is NOT READY: all mail is deferred (451 4.7.1)", when(u.Started), u.PID), Why: why,
+		Fix: "fix that, then reload", Commands: []string{"onbehalf check-config", "systemctl reload onbehalf"}})
+}
+
+func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 
 // runsAs compares the user of the process with the one whose permissions were examined.
 func (d *doctor) runsAs(pid int) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
+	"onbehalf/authorize"
 	"onbehalf/keys"
 	"onbehalf/message"
 	"onbehalf/milter/mta"
@@ -133,13 +134,13 @@ func (d *doctor) verify(octets string) (good map[string]bool, faults []string) {
 		answer := d.answer(id)
 		verified, err := dkim.VerifyWithOptions(strings.NewReader(octets), &dkim.VerifyOptions{LookupTXT: answer})
 		if err != nil {
-			return good, []string{err.Error()}
+			return good, []string{authorize.VerifyCause(err)}
 		}
 		for _, v := range verified {
 			if v.Err == nil {
 				good[id.String()] = true
 			} else if !strings.Contains(v.Err.Error(), notAsked) {
-				faults = append(faults, v.Err.Error())
+				faults = append(faults, authorize.VerifyCause(v.Err))
 			}
 		}
 	}

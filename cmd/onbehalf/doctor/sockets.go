@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"onbehalf/config"
 	"onbehalf/milter/mta"
@@ -34,7 +35,7 @@ func (d *doctor) socket(socket config.Socket) (answers bool) {
 	if socket.Network == "unix" && !d.stands(socket) {
 		return false
 	}
-	client, err := mta.Dial(socket.Network, socket.Address)
+	client, err := mta.DialWithin(socket.Network, socket.Address, firstAnswer)
 	switch {
 	case err == nil:
 		client.Close()
@@ -48,6 +49,9 @@ func (d *doctor) socket(socket config.Socket) (answers bool) {
 	return true
 }
 
+// firstAnswer is how long a daemon may take to answer the first frame.
+const firstAnswer = 3 * time.Second
+
 // refused says that nothing answers at a socket, if that is why.
 func (d *doctor) refused(socket config.Socket, err error) bool {
 	switch {
@@ -56,6 +60,10 @@ func (d *doctor) refused(socket config.Socket, err error) bool {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		d.add(Finding{Level: Error, What: "nothing answers at " + socket.String(),
 			Why: "onbehalf is not running, or listens elsewhere; Postfix has mail come back later (451)",
+			Fix: "start it, and see why it ended", Commands: startCommands})
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.add(Finding{Level: Error, What: "nothing answers at " + socket.String() + ", where connections are taken",
+			Why: "onbehalf is NOT running, and systemd holds its socket; Postfix waits 30 seconds at each connection, and then has mail come back later (451)",
 			Fix: "start it, and see why it ended", Commands: startCommands})
 	default:
 		return false

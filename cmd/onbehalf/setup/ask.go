@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"onbehalf/term"
 )
 
 // ErrLeft says that a person has ended the talk: what is not agreed on is not done.
@@ -20,9 +22,15 @@ type Talk struct {
 // NewTalk makes a conversation.
 func NewTalk(in io.Reader, out io.Writer) *Talk { return &Talk{bufio.NewReader(in), out} }
 
+// say prints prose in lines that fit the terminal.
+func (t *Talk) say(format string, args ...any) { term.New(t.out).Text(format, args...) }
+
+// show prints what is to be agreed on.
+func (t *Talk) show(line string) { term.New(t.out).Line("%s", line) }
+
 // Ask gets the answers that are not given, each until it is right.
 func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
-	fmt.Fprintln(t.out, "A few questions; Enter accepts the value in brackets, Ctrl-D stops and changes nothing.")
+	t.say("A few questions; Enter accepts the value in brackets, Ctrl-D stops and changes nothing.")
 	a := given
 	for _, q := range questions {
 		if q.get(given) != "" {
@@ -30,7 +38,8 @@ func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
 		}
 		if q.offered {
 			q.set(&a, q.standard(a, host))
-			fmt.Fprintf(t.out, "\n%s: %s (or --%s): %s.\n", q.title, q.get(a), q.Flag, q.why)
+			fmt.Fprintln(t.out)
+			t.say("%s: %s (or --%s): %s.", q.title, q.get(a), q.Flag, q.why)
 			continue
 		}
 		if err := t.ask(q, &a, host); err != nil {
@@ -42,13 +51,15 @@ func (t *Talk) Ask(given Answers, host Host) (Answers, error) {
 
 // ask gets one answer, which config must accept beside those before it.
 func (t *Talk) ask(q question, a *Answers, host Host) error {
-	fmt.Fprintf(t.out, "\n%s: %s.\n", q.title, q.why)
+	fmt.Fprintln(t.out)
+	t.say("%s: %s.", q.title, q.why)
 	standard := q.standard(*a, host)
 	if q.hint != nil {
-		if hint := q.hint(host); hint != "" {
-			fmt.Fprintln(t.out, hint)
+		for line := range strings.Lines(q.hint(host)) {
+			t.say("%s", line)
 		}
 	}
+	doubted := "" // an answer that is taken when it is given twice
 	for {
 		prompt := "> "
 		if standard != "" {
@@ -62,7 +73,12 @@ func (t *Talk) ask(q question, a *Answers, host Host) error {
 			value = standard
 		}
 		if value == "" {
-			fmt.Fprintln(t.out, "This has no default; write one.")
+			t.say("This has no default; write one.")
+			continue
+		}
+		if hidden := q.hidden(value); hidden != "" && value != doubted {
+			doubted = value
+			t.say("Receivers do not see %s: it is a private address. Write the one that they see, or the same again if you know better.", hidden)
 			continue
 		}
 		if t.accept(q, a, value, host) {
@@ -80,13 +96,13 @@ func (t *Talk) accept(q question, a *Answers, value string, host Host) bool {
 	_, findings := try(whole)
 	wrong, warnings := whole.about(q, findings)
 	for _, text := range wrong {
-		fmt.Fprintf(t.out, "That does not work: %s.\n", text)
+		t.say("That does not work: %s.", text)
 	}
 	if len(wrong) > 0 {
 		return false
 	}
 	for _, text := range warnings {
-		fmt.Fprintf(t.out, "Taken, with a warning: %s.\n", text)
+		t.say("Taken, with a warning: %s.", text)
 	}
 	*a = trial
 	return true
@@ -116,7 +132,7 @@ func (t *Talk) Agree(text string, standard bool) (bool, error) {
 		case strings.EqualFold(value, "n") || strings.EqualFold(value, "no"):
 			return false, nil
 		}
-		fmt.Fprintln(t.out, "Answer y or n.")
+		t.say("Answer y or n.")
 	}
 }
 

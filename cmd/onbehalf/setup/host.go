@@ -1,9 +1,11 @@
 package setup
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"onbehalf/authorize/publish"
 	"onbehalf/postfix"
@@ -20,6 +22,38 @@ func ThisHost(p postfix.Configuration) Host {
 		}
 	}
 	return h
+}
+
+// nameTime bounds the lookup of this host's own name.
+const nameTime = 3 * time.Second
+
+// AskDNS looks up the name of a host that has no public address of its own: receivers may see the
+// one that DNS has for it.
+func (h *Host) AskDNS(ctx context.Context) {
+	if h.Name == "" || len(h.Public()) > 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, nameTime)
+	defer cancel()
+	all, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", h.Name)
+	for _, addr := range all {
+		if addr = addr.Unmap(); publish.Public(addr) {
+			h.Named = append(h.Named, addr)
+		}
+	}
+}
+
+// offered returns the addresses that a person is offered: those of this host, else those that DNS
+// has for its name.
+func (h Host) offered() []string {
+	if public := h.Public(); len(public) > 0 {
+		return public
+	}
+	var all []string
+	for _, addr := range h.Named {
+		all = append(all, addr.String())
+	}
+	return all
 }
 
 // loopback is what trust.networks has by default.
@@ -51,10 +85,14 @@ func (h Host) clients() string {
 
 // noAddress says why no sending address is offered.
 func (h Host) noAddress() string {
-	if why := h.Behind(); why != "" {
+	switch why := h.Behind(); {
+	case why == "":
+		return ""
+	case len(h.Named) > 0:
+		return "Offered is what DNS has for " + h.Name + ": " + why + "."
+	default:
 		return "None is offered: " + why + "."
 	}
-	return ""
 }
 
 // Public returns the addresses that receivers may see.

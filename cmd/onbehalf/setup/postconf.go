@@ -125,11 +125,21 @@ func (d Deploy) apply(ctx context.Context, changes []postfix.Change) (Outcome, e
 		d.Say("\nonbehalf does not answer at %s yet: %v.\nFrom when Postfix calls it until it is started, mail is answered 451, come back later.", where, down)
 	}
 	if d.Talk != nil {
+		if !term.IsTerminal(d.Out) { // who is asked does not see what was shown there
+			for _, c := range changes {
+				d.Talk.show(d.Postfix.Here(c.Line()))
+			}
+		}
 		yes, err := d.Talk.Agree(fmt.Sprintf("\nRun these %d lines on %s/main.cf?", len(changes), d.Postfix.Folder()), down == nil)
 		if err != nil || !yes {
 			return Open, err
 		}
 	}
+	copies, err := postfix.Save(d.Postfix.Folder(), time.Now())
+	if err != nil {
+		return Open, err
+	}
+	d.Say("saved %s", strings.Join(copies, ", "))
 	if err := d.Instance.Set(ctx, changes, d.Say); err != nil {
 		return Open, err
 	}
@@ -188,16 +198,5 @@ func (d Deploy) Steps(outcome Outcome, shadow bool, paths Paths) {
 	out := term.New(d.Out)
 	out.Blank()
 	out.Heading("Next:")
-	out.Item("  1.", 5, "Publish the DNS records above (onbehalf dns --zone prints a zone file). onbehalf check says when all of them are there.")
-	out.Item("  2.", 5, "systemctl restart onbehalf%s", map[Outcome]string{
-		Open:    "; then onbehalf setup --apply, or the postconf lines above and postfix reload.",
-		Waiting: "; then postfix reload.",
-		Set:     ", if it does not run with this configuration yet.",
-	}[outcome])
-	out.Item("  3.", 5, "Add your tenants to %s or to files in %s; onbehalf check-config; systemctl reload onbehalf; onbehalf selftest --to ADDRESS.", paths.Config, paths.Tenants)
-	if shadow {
-		out.Blank()
-		out.Text("The mode is shadow: mail leaves as it did before, and the log (journalctl -u onbehalf) says what would become of it. " +
-			"When that is what you expect, write mode: enforce and reload. From then on mail of domains that belong to no tenant leaves in the platform's name, too (policy.unknown_domain).")
-	}
+	show(out, left(outcome, shadow, paths))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"onbehalf/authorize/publish"
 	"onbehalf/dmarc"
 	"onbehalf/message"
 )
@@ -31,6 +32,7 @@ type Host struct {
 	Addrs    []netip.Addr
 	Networks []netip.Prefix // other than loopback, whose clients Postfix lets send without a login
 	Logins   []string       // services of Postfix where clients log in
+	Named    []netip.Addr   // of its name in DNS, where it has no public address of its own
 }
 
 // questions are asked in this order. The defaults of domain and networks are for people, who see
@@ -53,7 +55,7 @@ var questions = []question{
 		func(a Answers, _ Host) string { return "postmaster@" + a.Domain }, false, nil},
 	{"sending-ip", "platform.sending_ips", "Sending addresses", "the IP addresses that receivers see this host's mail come from",
 		func(a Answers) string { return join(a.SendingIPs) }, func(a *Answers, s string) { a.SendingIPs = split(s) },
-		func(_ Answers, h Host) string { return join(h.Public()) }, false, Host.noAddress},
+		func(_ Answers, h Host) string { return join(h.offered()) }, false, Host.noAddress},
 	{"selector", "platform.dkim", "Selectors", "names of the RSA and the Ed25519 key in DNS, below _domainkey",
 		func(a Answers) string { return join(a.Selectors) }, func(a *Answers, s string) { a.Selectors = split(s) },
 		func(Answers, Host) string { return "ob1, ob2" }, false, nil},
@@ -63,6 +65,20 @@ var questions = []question{
 	{"spf-include", "platform.spf_include", "Name for SPF", "tenants include it; addresses can change",
 		func(a Answers) string { return a.SPFInclude }, func(a *Answers, s string) { a.SPFInclude = s },
 		func(a Answers, _ Host) string { return "spf." + a.Domain }, true, nil},
+}
+
+// hidden returns the first address in an answer that receivers on the Internet cannot see; empty:
+// there is none, or these are no addresses.
+func (q question) hidden(value string) string {
+	if q.Flag != "sending-ip" {
+		return ""
+	}
+	for _, text := range split(value) {
+		if addr, err := netip.ParseAddr(text); err == nil && !publish.Public(addr) {
+			return text
+		}
+	}
+	return ""
 }
 
 // NoInclude is the answer that tenants get addresses in place of a name.
@@ -89,8 +105,11 @@ func (a Answers) Complete(h Host) (whole Answers, missing []string) {
 			continue
 		}
 		value := q.standard(a, h)
-		if q.Flag == "trust" {
+		switch q.Flag {
+		case "trust":
 			value = NoNetwork
+		case "sending-ip":
+			value = join(h.Public()) // what DNS says of a name is for a person to see first
 		}
 		if value == "" || q.Flag == "domain" {
 			missing = append(missing, "--"+q.Flag)

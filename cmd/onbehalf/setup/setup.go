@@ -23,6 +23,8 @@
 //	files.go      folders, keys, secret and configuration, made
 //	wanted.go     what Postfix has to know
 //	postconf.go   Postfix's settings, shown and made
+//	remove.go     the way back
+//	next.go       the next steps, here and wherever they are printed
 package setup
 
 import (
