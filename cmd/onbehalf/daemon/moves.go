@@ -33,7 +33,7 @@ func (n *notices) eventsOf(before tenant.Standing, all []authorize.Change) (foun
 	if !before.LookedUp() { // it moves from what was not known
 		return found
 	}
-	now := n.now.Load()
+	now := n.generation()
 	for _, id := range of {
 		own := slices.DeleteFunc(slices.Clone(all), func(c authorize.Change) bool { return c.Tenant != id || c.Mechanism == watch.Direct })
 		found = append(found, movesOf(now, id, before, own)...)

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"onbehalf/authorize/watch"
@@ -23,8 +22,8 @@ import (
 type notices struct {
 	*events.Outbox
 	*daemon
-	hook      *events.Webhook            // nil: none
-	now       atomic.Pointer[Generation] // that was used last
+	hook      *events.Webhook // nil: none
+	first     *Generation     // until there is a current one
 	forbidden daily
 	guessing  daily
 }
@@ -41,7 +40,7 @@ func (d *daemon) openNotices(ctx context.Context, first *Generation) (ended <-ch
 	if err != nil {
 		d.log.Error("not all events of earlier runs can be read; those are not delivered", "error", err)
 	}
-	d.notices = &notices{Outbox: outbox, daemon: d, forbidden: daily{most: mostForbidden}, guessing: daily{most: mostGuessing}}
+	d.notices = &notices{Outbox: outbox, daemon: d, first: first, forbidden: daily{most: mostForbidden}, guessing: daily{most: mostGuessing}}
 	d.notices.use(first)
 	done := make(chan struct{})
 	go func() {
@@ -51,9 +50,13 @@ func (d *daemon) openNotices(ctx context.Context, first *Generation) (ended <-ch
 	return done
 }
 
+// generation returns the one that DNS is watched for.
+func (n *notices) generation() *Generation {
+	return cmp.Or(n.current.Load(), n.first)
+}
+
 // use has events go where a generation says, and notes which of its keys cannot be used.
 func (n *notices) use(g *Generation) {
-	n.now.Store(g)
 	before := n.hook
 	n.hook = nil
 	var sinks []events.Sink
