@@ -6,6 +6,7 @@
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
+//	GET /counters/TENANT  Counters: what became of its mail, day by day
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
 //	GET /events         the last events (events.Page); its parameters: events.go
 //	POST /events/test   Tests: what receivers of events answered to a test
@@ -37,5 +38,6 @@
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
 //   - history.go: what happened; events.go: what people must know
+//   - counters.go: how much mail there was
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -50,8 +50,13 @@ type Server struct {
 	// Guessing is called with the network of a client whose recipients are refused because too many
 	// from there do not exist, for each of them, and must not wait.
 	Guessing func(netip.Prefix) // nil: not called
-	Limits   Limits
-	Counts   Counts
+	// Counted is called with what became of each message, and must not wait.
+	Counted func(Outcome) // nil: not called
+	// CameBack is called with each notification that came by a bounce address, and must not wait.
+	CameBack func(Notification) // nil: not called
+
+	Limits Limits
+	Counts Counts
 
 	decided   decided
 	headless  headless
@@ -111,6 +116,12 @@ func (s *Server) init() {
 	}
 	if s.Guessing == nil {
 		s.Guessing = func(netip.Prefix) {}
+	}
+	if s.Counted == nil {
+		s.Counted = func(Outcome) {}
+	}
+	if s.CameBack == nil {
+		s.CameBack = func(Notification) {}
 	}
 	s.strangers = newStrangers(s.Limits)
 	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log

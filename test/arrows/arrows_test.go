@@ -38,11 +38,12 @@ var below = map[string][]string{
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
 	"store":     {"tenant", "message", "disk", "clock", "remedy"},
 	"events":    {"store", "tenant", "message", "disk", "clock", "remedy", "term"},
+	"counters":  {"store", "rewrite", "message", "receivers"},
 	"config":    {"dmarc", "tenant", "message", "disk", "remedy"},
 	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
 	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
-	"admin":     {"events", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"admin":     {"counters", "events", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.

@@ -22,6 +22,7 @@ import (
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/config"
+	"onbehalf/counters"
 	"onbehalf/milter"
 	"onbehalf/store"
 )
@@ -52,15 +53,16 @@ type daemon struct {
 	// recorder keeps what happened.
 	recorder *recorder
 	// notices has people hear of what they must know.
-	notices *notices
-	ending  ending
-	ballast ballast
-	signer  signer
-	history history
-	clock   *clock.Clock
-	refused atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
-	handed  sockets                       // by systemd, to a daemon that defers mail
-	closers []func()                      // of what runs beside the milter; the last one ends first
+	notices  *notices
+	counters *counters.Counters
+	ending   ending
+	ballast  ballast
+	signer   signer
+	history  history
+	clock    *clock.Clock
+	refused  atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
+	handed   sockets                       // by systemd, to a daemon that defers mail
+	closers  []func()                      // of what runs beside the milter; the last one ends first
 }
 
 // Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM,

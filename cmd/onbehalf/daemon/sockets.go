@@ -137,8 +137,9 @@ func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan e
 		},
 		Log: d.log, // the others are there when a generation is
 		Now: func() time.Time { return d.clock.Now() }, Besides: func() []time.Time { return d.clock.Others() },
-		Seen:      func(domain message.Domain) { d.watcher.Seen(domain) },
-		Mail:      func(id string) { d.recorder.mail(id) },
+		Seen:    func(domain message.Domain) { d.watcher.Seen(domain) },
+		Mail:    func(id string) { d.recorder.mail(id) },
+		Counted: d.counted, CameBack: d.cameBack,
 		Forbidden: func(f milter.Forbidden) { d.notices.forbid(f) }, Guessing: func(network netip.Prefix) { d.notices.guess(network) },
 		Limits: milter.Limits{Connections: connections},
 	}

@@ -53,6 +53,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) {
 		Events:      func(after string, most int) (events.Page, error) { return d.notices.List(after, most) },
 		TryEvents:   func(ctx context.Context) []events.Tried { return d.notices.Try(ctx) },
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
+		Counters:    d.countersOf,
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	d.keep(adminName, listener) // before anybody can ask
