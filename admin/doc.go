@@ -8,6 +8,8 @@
 //	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
 //	GET /counters/TENANT  Counters: what became of its mail, day by day
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
+//	GET /events         the last events (events.Page); its parameters: events.go
+//	POST /events/test   Tests: what receivers of events answered to a test
 //	GET /standings      Standings: what DNS says about all domains, a page at a time
 //	GET /files          Files: which files of the configuration the daemon may not use
 //	GET /metrics, /healthz, /readyz   for monitoring, and no documents: health.go
@@ -37,6 +39,7 @@
 //   - health.go: metrics and health, here and at metrics.listen
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
-//   - history.go: what happened; counters.go: how much mail there was
+//   - history.go: what happened; events.go: what people must know
+//   - counters.go: how much mail there was
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -3,6 +3,7 @@ package admin
 import (
 	"time"
 
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/receivers"
 	"onbehalf/tenant"
@@ -21,24 +22,25 @@ type Status struct {
 
 // Daemon is what the daemon says about itself.
 type Daemon struct {
-	Version       string        `json:"version"`
-	PID           int           `json:"pid"`
-	Started       time.Time     `json:"started"`
-	Now           time.Time     `json:"now"` // its clock, when it was asked
-	Listen        []string      `json:"listen"`
-	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
-	Sockets       []Socket      `json:"sockets"`
-	Connections   Connections   `json:"connections"`
-	Configuration Configuration `json:"configuration"`
-	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
-	Messages      Messages      `json:"messages"`
-	Untrusted     Untrusted     `json:"untrusted"`
-	Signing       Signing       `json:"signing"`
-	Log           Log           `json:"log"`
-	Store         Store         `json:"store"`
-	Limits        []Limit       `json:"limits"`
-	DNS           DNS           `json:"dns"`
-	Changes       []Change      `json:"recent_changes"` // of standings, newest first
+	Version       string          `json:"version"`
+	PID           int             `json:"pid"`
+	Started       time.Time       `json:"started"`
+	Now           time.Time       `json:"now"` // its clock, when it was asked
+	Listen        []string        `json:"listen"`
+	Socketmap     string          `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
+	Sockets       []Socket        `json:"sockets"`
+	Connections   Connections     `json:"connections"`
+	Configuration Configuration   `json:"configuration"`
+	Reload        *Reload         `json:"reload,omitempty"` // the last one; absent: none since the start
+	Messages      Messages        `json:"messages"`
+	Untrusted     Untrusted       `json:"untrusted"`
+	Signing       Signing         `json:"signing"`
+	Log           Log             `json:"log"`
+	Store         Store           `json:"store"`
+	Limits        []Limit         `json:"limits"`
+	Events        []events.Status `json:"events"` // how deliveries go, one for each receiver
+	DNS           DNS             `json:"dns"`
+	Changes       []Change        `json:"recent_changes"` // of standings, newest first
 }
 
 // Socket is one that the daemon answers on.

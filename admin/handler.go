@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/store"
 	"onbehalf/tenant"
@@ -34,6 +35,10 @@ type Source struct {
 	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// History returns a page of what happened, and where the next page begins.
 	History func(store.Query) (page []store.Entry, next string, err error)
+	// Events returns the last events, or those after a place that a page has said.
+	Events func(after string, most int) (events.Page, error)
+	// TryEvents sends a test event to each receiver.
+	TryEvents func(context.Context) []events.Tried
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
 	// Pages makes the pages beside the documents, from the document at /status.
@@ -43,6 +48,7 @@ type Source struct {
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
 type Handler struct {
 	source Source
+	trying sync.Mutex // one test of events at a time
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
@@ -123,6 +129,8 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 		return doc, nil
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
+	case r.URL.Path == "/events":
+		return h.events(r.URL.Query())
 	case r.URL.Path == "/standings":
 		return h.standings(r.URL.Query().Get("after"))
 	case isTenant:
@@ -134,7 +142,7 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
 		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /metrics, /healthz, /readyz, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /events, /metrics, /healthz, /readyz, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
 }
 
 // lookupTime bounds a lookup, within what a client waits.
@@ -219,16 +227,18 @@ func (h *Handler) Status() (Status, error) {
 	return doc, nil
 }
 
-// post has a tenant looked up. Where a web browser could reach us, one that does (it names the page
+// post has a tenant looked up, or a test event sent. Where a web browser could reach us, one that does (it names the page
 // that it was sent by, in Origin) is refused: any page could have sent it.
 func (h *Handler) post(r *http.Request) (any, *refusal) {
 	path, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	id, isLookups := strings.CutSuffix(path, "/lookups")
 	switch {
-	case !isTenant || !isLookups:
-		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups alone")
+	case r.URL.Path != testPath && (!isTenant || !isLookups):
+		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups and "+testPath+" alone")
 	case r.Header.Get("Origin") != "":
-		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups")
+		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups or tests")
+	case r.URL.Path == testPath:
+		return h.tryEvents(r.Context())
 	}
 	t, hint := h.source.Table().Snapshot().Find(id)
 	if t == nil {

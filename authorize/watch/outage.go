@@ -16,7 +16,8 @@ import (
 // A resolver that denies what was there a while ago stops the round at once (doubt.go). Then the
 // platform is the probe, because of most others it proves nothing that they have no records.
 type outage struct {
-	log *slog.Logger
+	log     *slog.Logger
+	changed func(Outage)
 
 	mu        sync.Mutex
 	count     int            // lookups in a row
@@ -26,6 +27,14 @@ type outage struct {
 	liveliest message.Domain // that last had an answer; zero: none had, or it was a probe since
 	showed    time.Time      // DNS had a record of some domain
 	denied    message.Domain // has records, which DNS denies; zero: it denies none
+}
+
+// Outage is the begin or the end of one.
+type Outage struct {
+	Ended  bool
+	Since  time.Time      // of the first lookup without an answer
+	Denied message.Domain // had records, which DNS denies; zero: there is no answer
+	Fix    string         // what the operator can do; empty when it has ended
 }
 
 const (
@@ -96,6 +105,7 @@ func (o *outage) end(e *entry, now time.Time) (ended bool) {
 	sure := !o.until.IsZero()
 	if sure {
 		o.log.Warn("DNS answers again", "outage", now.Sub(o.since).Round(time.Second))
+		o.changed(Outage{Ended: true, Since: o.since})
 	}
 	o.count, o.since, o.until, o.probe = 0, time.Time{}, time.Time{}, nil
 	o.denied, o.liveliest = message.Domain{}, e.target.Domain
@@ -110,10 +120,13 @@ func (o *outage) deny(e *entry, now time.Time) {
 	o.denied, o.until = e.target.Domain, now.Add(probeEvery)
 	o.log.Error("DNS denies records that were there a while ago, the platform's own among them; that is not believed, and all standings stay as they are",
 		"domain", o.denied.String(), "since", o.since, "remedy", remedyOfDenial)
+	o.changed(Outage{Since: o.since, Denied: o.denied, Fix: remedyOfDenial})
 }
 
 // remedyOfDenial is for the operator: whichever it is, no tenant can fix it.
 const remedyOfDenial = "ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong"
+
+const remedyOfSilence = "check the servers in dns.servers, or those of /etc/resolv.conf"
 
 // probed notes that a probe had no answer, or none to believe. Where the platform's own name servers
 // are dead, it cannot show that the denial is over, and others are asked.
@@ -123,7 +136,8 @@ func (o *outage) probed(says sign, now time.Time) {
 	}
 	if o.until.IsZero() {
 		o.log.Error("no answer from DNS, all standings stay as they are", "lookups", o.count, "since", o.since,
-			"remedy", "check the servers in dns.servers, or those of /etc/resolv.conf")
+			"remedy", remedyOfSilence)
+		o.changed(Outage{Since: o.since, Fix: remedyOfSilence})
 	}
 	o.probe, o.until = nil, now.Add(probeEvery)
 }

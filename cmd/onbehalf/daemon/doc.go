@@ -24,6 +24,9 @@
 //	keyfiles.go    reads private keys, each file once
 //	findings.go    what is wrong with a configuration only as a whole
 //	reload.go      another Generation, or all as it was; what needs a restart
+//	notices.go     who must know: events, and where they go
+//	moves.go       what a change of DNS or of the configuration means for a tenant's mail
+//	limits.go      limits that are nearly reached, and state that is not saved
 //	breather.go    a reload leaves the processor to mail
 //	ending.go      signals that end, and how long that may take
 //	sockets.go     systemd's sockets or our own, and who answers on them

@@ -52,6 +52,8 @@ type daemon struct {
 	store   store.Store
 	// recorder keeps what happened.
 	recorder *recorder
+	// notices has people hear of what they must know.
+	notices  *notices
 	counters *counters.Counters
 	ending   ending
 	ballast  ballast
@@ -131,6 +133,7 @@ func (d *daemon) begin(first *Generation, findings config.Findings, sockets sock
 	d.current.Store(first)
 	failed = d.serveMilter(sockets.milter, first.Limits.Connections)
 	d.serveBeside(sockets, first.Config)
+	d.closers = append(d.closers, d.watchLimits())
 	d.begun(first, findings, sockets, handed)
 	return failed, nil
 }
