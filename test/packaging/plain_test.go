@@ -47,7 +47,7 @@ func testPlain(t *testing.T, r *root) {
 		rm -r /run/onbehalf /var/lib/onbehalf /var/spool/postfix/onbehalf # as after a boot, with new volumes
 		onbehalf serve 2>log &
 		for _ in $(seq 50); do [ ! -S /var/spool/postfix/onbehalf/milter.sock ] || break; sleep 0.1; done
-		is "onbehalf onbehalf 0007" sh -c "stat -c '%U %G' /proc/$! | tr '\n' ' '; sed -n 's/^Umask:.//p' /proc/$!/status"
+		is "onbehalf onbehalf 0027" sh -c "stat -c '%U %G' /proc/$! | tr '\n' ' '; sed -n 's/^Umask:.//p' /proc/$!/status"
 		mode "2750 onbehalf:postfix" /var/spool/postfix/onbehalf
 		mode "2750 onbehalf:onbehalf-status" /run/onbehalf
 		mode "750 onbehalf:onbehalf" /var/lib/onbehalf
