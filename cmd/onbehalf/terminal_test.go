@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTerminal returns a terminal to write to, and what it shows.
-func openTerminal(t *testing.T) (terminal *os.File, shown func() string) {
+// openTerminal returns a terminal, and what it shows. What is typed there is the end of the input.
+func openTerminal(t *testing.T, columns uint16) (terminal *os.File, shown func() string) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -28,8 +28,15 @@ func openTerminal(t *testing.T) (terminal *os.File, shown func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
 	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
+		t.Fatal(err)
+	}
+	const endOfInput = "\x04" // ^D
+	if _, err := io.WriteString(screen, endOfInput); err != nil {
 		t.Fatal(err)
 	}
 	all := make(chan []byte)
@@ -58,7 +65,7 @@ func TestShowsHowFar(t *testing.T) {
 		"check --brief --problems": {"looking up the platform ...", "looking up tenant 1 of 32, ", fmt.Sprintf("looking up tenant %d of %[1]d, school29 ...", many+2)},
 		"dns school7":              {"looking up DNS, for "},
 	} {
-		terminal, shown := openTerminal(t)
+		terminal, shown := openTerminal(t, 80)
 		var out bytes.Buffer
 		begun := time.Now()
 		run(append(strings.Fields(command), "--config", config), nil, &out, terminal)
@@ -79,6 +86,25 @@ func TestShowsHowFar(t *testing.T) {
 		}
 		if strings.HasPrefix(command, "check") && !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "tenants 32 all published ") {
 			t.Errorf("no summary:\n%s", out.String()[max(0, out.Len()-500):])
+		}
+	}
+}
+
+// TestPromptsFitTheTerminal: setup asks in lines that a narrow terminal has room for.
+func TestPromptsFitTheTerminal(t *testing.T) {
+	const columns = 50
+	t.Setenv("MAIL_CONFIG", t.TempDir())
+	t.Setenv("ONBEHALF_DNS_SERVERS", "127.0.0.1:1")
+	folder := t.TempDir()
+	terminal, shown := openTerminal(t, columns)
+	status := run([]string{"setup", "--config", folder + "/onbehalf.yaml", "--domain", "courseware.nl", "--sending-ip", "80.84.235.70"}, terminal, io.Discard, terminal)
+	screen := strings.ReplaceAll(shown(), "\r\n", "\n")
+	if status != exitNo || !strings.Contains(screen, "Name of the platform") || !strings.Contains(screen, "left; nothing more was done") {
+		t.Errorf("status %d: %q", status, screen)
+	}
+	for line := range strings.Lines(screen) {
+		if len(strings.TrimRight(line, "\n")) > columns {
+			t.Errorf("%q is wider than %d", line, columns)
 		}
 	}
 }
