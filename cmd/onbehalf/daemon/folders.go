@@ -76,7 +76,7 @@ func (f folder) groupOf(who *access.User, log *slog.Logger) int {
 		}
 	}
 	own := access.GroupName(int(who.GID))
-	log.Warn("this host has no group "+f.group+", so "+f.path+" gets group "+own,
+	log.Warn("a folder of sockets gets another group, because this host does not have its own", "folder", f.path, "wanted", f.group, "group", own,
 		"remedy", "put those that are to connect at its sockets into group "+own+", or make the group, remove the folder, and restart")
 	return int(who.GID)
 }

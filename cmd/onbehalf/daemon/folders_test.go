@@ -95,7 +95,7 @@ func TestFolderOfAMissingGroup(t *testing.T) {
 	var said strings.Builder
 	path := filepath.Join(t.TempDir(), "a", "b")
 	err := makeFolders([]folder{{path, 0o750 | fs.ModeSetgid, "no-such-group"}}, &access.User{Name: "nobody", UID: 65534, GID: 65534}, slog.New(slog.NewTextHandler(&said, nil)))
-	if err != nil || !strings.Contains(said.String(), "this host has no group no-such-group") {
+	if err != nil || !strings.Contains(said.String(), "wanted=no-such-group group=nogroup") {
 		t.Errorf("%v; %s", err, &said)
 	}
 	info, err := os.Stat(path)
