@@ -6,6 +6,7 @@
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
+//	GET /counters/TENANT  Counters: what became of its mail, day by day
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
 //	GET /standings      Standings: what DNS says about all domains, a page at a time
 //	GET /files          Files: which files of the configuration the daemon may not use
@@ -34,6 +35,6 @@
 //   - serve.go: HTTP on a socket, and its bounds; handler.go: a question, and its answer
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
-//   - history.go: what happened
+//   - history.go: what happened; counters.go: how much mail there was
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -188,6 +188,7 @@ type Tenant struct {
 	Direct        *Direct              `json:"direct,omitempty"` // absent: nothing is delivered directly
 	Findings      []Finding            `json:"findings"`         // what is wrong with its configuration; at most 100
 	FindingsTotal int                  `json:"findings_total"`
+	Counters      Counters             `json:"counters"`
 	Returned      Returned             `json:"returned"`
 	Now           time.Time            `json:"now"`
 }

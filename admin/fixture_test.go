@@ -111,6 +111,7 @@ func (d *desk) handler() *admin.Handler {
 			}
 			return []message.Domain{domain(t, id+".example")}, 0
 		},
+		Counters: countersOf,
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 		Files: func() admin.Files {
 			return admin.Files{File: "/etc/onbehalf/onbehalf.yaml", User: "onbehalf", Denied: []admin.Denied{{Path: "/key", Error: "permission denied"}}}

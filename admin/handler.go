@@ -24,7 +24,8 @@ type Source struct {
 	Findings func() []Finding               // all of the current configuration
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
-	Files    func() Files // tries them
+	Counters func(id string) (Counters, error) // of a tenant, counters.Platform or counters.Unknown
+	Files    func() Files                      // tries them
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
 	// somebody has asked for that just before.
 	LookNow func(tenant string) ([]message.Domain, time.Duration)
@@ -95,6 +96,7 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 func (h *Handler) get(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
+	whose, isCounters := strings.CutPrefix(r.URL.Path, "/counters/")
 	switch {
 	case r.URL.Path == "/status":
 		return h.status()
@@ -104,12 +106,14 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 		return h.standings(r.URL.Query().Get("after"))
 	case isTenant:
 		return h.tenant(id)
+	case isCounters:
+		return h.counters(whose)
 	case isDomain:
 		return h.observation(domain)
 	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
 		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
 }
 
 // lookupTime bounds a lookup, within what a client waits.
@@ -222,7 +226,7 @@ func (h *Handler) tenant(called string) (any, *refusal) {
 	if v.err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
 	}
-	doc.Returned = h.source.Returned(t.ID)
+	doc.Returned, doc.Counters = h.source.Returned(t.ID), h.countersWithin(t.ID)
 	var own []Finding
 	for _, f := range h.source.Findings() {
 		if f.Tenant == t.ID {

@@ -79,7 +79,7 @@ func (t *transaction) reportRefusals() {
 	if t.status == nil || t.result != done {
 		return
 	}
-	for _, one := range refusals(t.status) {
+	for _, one := range refusals(t.failures) {
 		t.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "receiver refuses a tenant's mail",
 			slog.String("queue_id", t.message.QueueID),
 			slog.String("tenant", t.plan.Redirects[0].Tenant),
@@ -259,6 +259,9 @@ func (t *transaction) count() {
 	default:
 		counts.Kept.Add(1)
 	}
+	if outcome, counts := t.outcome(); counts {
+		t.server.Counted(outcome)
+	}
 	if t.plan.Tenant != "" && t.plan.Action != rewrite.Forward && (t.result == done || t.result == passed) {
 		t.server.Mail(t.plan.Tenant)
 	}
@@ -269,6 +272,9 @@ func (t *transaction) count() {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Redirects, t.status, t.message.Header, t.message.Received)
+		counts.Returns.add(t.plan.Redirects, t.status, refusals(t.failures), t.message.Header, t.message.Received)
+		for _, n := range t.notifications() {
+			t.server.CameBack(n)
+		}
 	}
 }

@@ -39,6 +39,7 @@ type transaction struct {
 	problem   error           // why nothing is signed that should be
 	body      inspector
 	status    *message.StatusReader // of a bounce or reply that is forwarded; nil: any other
+	failures  []Failure             // that it reports, at the end
 	result    result
 }
 
@@ -280,6 +281,7 @@ func (t *transaction) write(chunk []byte) {
 func (t *transaction) finish(e editor) library.Response {
 	if t.status != nil {
 		t.status.End()
+		t.failures = failures(t.status)
 	}
 	var signed []message.Field
 	if t.plan.Action != rewrite.Forward {

@@ -76,6 +76,7 @@ const (
 	BucketHistory   Bucket = "history"           // history.go: by time
 	BucketByTenant  Bucket = "history by tenant" // history.go: an index of that
 	BucketProfiles  Bucket = "profiles"          // what a tenant's configuration was, by id
+	BucketCounters  Bucket = "counters"          // package counters: by day and tenant
 	BucketMarks     Bucket = "marks"             // what has happened once, by kind and tenant
 )
 

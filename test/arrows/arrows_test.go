@@ -37,11 +37,12 @@ var below = map[string][]string{
 	"rewrite":   {"dmarc", "srs", "tenant", "message", "remedy"},
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
 	"store":     {"tenant", "message", "disk", "clock", "remedy"},
+	"counters":  {"store", "rewrite", "message", "receivers"},
 	"config":    {"dmarc", "tenant", "message", "disk", "remedy"},
 	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
 	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
-	"admin":     {"store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"admin":     {"counters", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.

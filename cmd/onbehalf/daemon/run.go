@@ -23,6 +23,7 @@ import (
 	"onbehalf/clock"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/counters"
 	"onbehalf/milter"
 	"onbehalf/store"
 )
@@ -54,6 +55,7 @@ type daemon struct {
 	store   store.Store
 	// recorder keeps what happened.
 	recorder *recorder
+	counters *counters.Counters
 	ending   ending
 	ballast  ballast
 	signer   signer

@@ -136,8 +136,9 @@ func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan e
 		},
 		Log: d.log, // the others are there when a generation is
 		Now: func() time.Time { return d.clock.Now() }, Besides: func() []time.Time { return d.clock.Others() },
-		Seen:   func(domain message.Domain) { d.watcher.Seen(domain) },
-		Mail:   func(id string) { d.recorder.mail(id) },
+		Seen:    func(domain message.Domain) { d.watcher.Seen(domain) },
+		Mail:    func(id string) { d.recorder.mail(id) },
+		Counted: d.counted, CameBack: d.cameBack,
 		Limits: milter.Limits{Connections: connections},
 	}
 	d.history.listen = addresses(listeners)

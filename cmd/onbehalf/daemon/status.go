@@ -49,6 +49,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) {
 		LookNow:     func(id string) ([]message.Domain, time.Duration) { return d.watcher.LookNow(id) },
 		LookUp:      d.lookUp,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
+		Counters:    d.countersOf,
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
 	})
 	d.keep(adminName, listener) // before anybody can ask
