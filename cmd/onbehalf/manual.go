@@ -16,7 +16,9 @@ import (
 var examples = map[string]string{
 	"serve": `
 		# in the foreground, with another configuration
-		onbehalf serve --config /srv/mail/onbehalf.yaml`,
+		onbehalf serve --config /srv/mail/onbehalf.yaml
+		# by root, without systemd: make the folders that are missing, and go on as a user
+		onbehalf serve --config /srv/mail/onbehalf.yaml --user mailmilter`,
 	"check-config": `
 		# after an edit
 		onbehalf check-config && systemctl reload onbehalf

@@ -18,6 +18,7 @@
 // the log is written out. Whatever goes on, the process ends after 34 s.
 //
 //	run.go         Run: start, wait, stop
+//	user.go        root goes on as the daemon's user; folders.go: makes what is missing first
 //	defer.go       defers mail while the configuration cannot be used
 //	generation.go  Generation: the configuration, and what was made of it
 //	load.go        Load: from files to a Generation, or to all that is wrong with them
