@@ -40,18 +40,16 @@ func (p *program) runCheckConfig(user string, asJSON, asStart, asReload bool) er
 		return err
 	}
 	findings = append(findings, denied...)
-	if asReload || !asStart {
+	switch {
+	case asReload:
 		findings = findings.AtReload()
+	case !asStart:
+		findings = findings.WithDenied()
 	}
 	sound := now != nil && !findings.Fatal()
 	switch {
 	case asReload: // the stricter of the two
 		sound = daemon.Reloadable(now, findings)
-		for i := range findings {
-			if findings[i].Truncated { // what stops it is no warning to it
-				findings[i].Level = config.Error
-			}
-		}
 	case !asStart:
 		sound = sound && !hasFault(findings)
 	}
