@@ -106,12 +106,16 @@ func denied(path string, err error) error {
 		Fix: fmt.Sprintf("run: chgrp %s %s && chmod g+rX %s, and let the group enter the folders above it", group, path, path), Err: err}
 }
 
-// Reason returns an error of the system without the name of the call and the path, which the
+// Reason returns an error of the system without the name of the call and the paths, which the
 // report of it has already.
 func Reason(err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		return failed.Err
+	}
+	var link *os.LinkError // of a rename, too
+	if errors.As(err, &link) {
+		return link.Err
 	}
 	return err
 }

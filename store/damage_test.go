@@ -252,14 +252,14 @@ func TestDamagedInUse(t *testing.T) {
 		overwrite(t, Path(dir), filled(t))
 		log := new(buffer)
 		refilled := make(chan struct{})
-		var f *File
-		f, err := Open(Options{Dir: dir, Log: slog.New(slog.NewTextHandler(log, nil)), Refill: func() {
-			f.Write(Change{Bucket: "b", Key: "again", Value: []byte("v")})
-			close(refilled)
-		}})
+		f, err := Open(Options{Dir: dir, Log: slog.New(slog.NewTextHandler(log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
+		f.SetRefill(func() {
+			f.Write(Change{Bucket: "b", Key: "again", Value: []byte("v")})
+			close(refilled)
+		})
 		if err := harm(Path(dir)); err != nil {
 			t.Fatal(err)
 		}
@@ -281,6 +281,21 @@ func TestDamagedInUse(t *testing.T) {
 		if aside, _ := filepath.Glob(Path(dir) + ".damaged-*"); len(aside) != 1 {
 			t.Errorf("%s: set aside: %q\n%s", name, aside, log)
 		}
+	}
+}
+
+// TestRefillLater: what was lost before anybody could write it again is asked for when somebody can.
+func TestRefillLater(t *testing.T) {
+	f, _ := opened(t, t.TempDir())
+	defer closed(t, f)
+	f.drop(1, "of this test")
+	time.Sleep(tick + tick/2)
+	refilled := make(chan struct{})
+	f.SetRefill(func() { close(refilled) })
+	select {
+	case <-refilled:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing was asked for")
 	}
 }
 

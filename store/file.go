@@ -33,9 +33,6 @@ func Path(dir string) string { return filepath.Join(dir, fileName) }
 type Options struct {
 	Dir string // the state_dir
 	Log *slog.Logger
-	// Refill writes all that the program still knows, when the file had to be replaced, or writes
-	// were dropped. It is called by a goroutine of the File, and may be nil.
-	Refill func()
 }
 
 // File is the Store of one host.
@@ -50,12 +47,16 @@ type File struct {
 	db     *bolt.DB     // nil: none is open
 	// fixed is why nothing will be saved until a restart: what lies there is left alone.
 	fixed error
+	stuck error         // why the file that is there cannot be opened
+	retry time.Time     // when that is tried again
+	pause time.Duration // before that
 
 	mu      sync.Mutex // waits for nothing: messages wait for it
 	waiting pending
 	writing pending // of the batch under way
 	health  Health
-	refill  bool
+	refill  func() // see SetRefill; nil: not set yet
+	lost    bool   // something is, so that refill is to be called
 
 	batches atomic.Int64 // that were saved
 	suspect atomic.Bool  // reading has found the file damaged
@@ -92,7 +93,7 @@ func (f *File) drop(changes int, why string) {
 	f.mu.Lock()
 	first := f.health.Dropped == 0
 	f.health.Dropped += int64(changes)
-	f.refill = true
+	f.lost = true
 	f.mu.Unlock()
 	if first {
 		f.Log.Error("state is lost", "error", why)
@@ -120,6 +121,9 @@ func (f *File) Sync() error {
 func (f *File) Close() error {
 	close(f.end)
 	f.ended.Wait()
+	f.saving.Lock()
+	f.retry = time.Time{} // it is the last time
+	f.saving.Unlock()
 	err := f.Sync()
 	f.opened.Lock()
 	defer f.opened.Unlock()
@@ -148,16 +152,25 @@ func (f *File) run() {
 	}
 }
 
+// SetRefill sets what writes all that the program still knows, when the file had to be replaced, or
+// writes were dropped, also if that has happened before. It is called by a goroutine of the File.
+func (f *File) SetRefill(refill func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refill = refill
+}
+
 // fillAgain asks for all that is known, once saving works again after something was lost.
 func (f *File) fillAgain() {
 	f.mu.Lock()
-	due := f.refill && f.health.Problem == nil && f.Refill != nil
+	refill := f.refill
+	due := f.lost && f.health.Problem == nil && refill != nil
 	if due {
-		f.refill = false
+		f.lost = false
 	}
 	f.mu.Unlock()
 	if due {
-		f.Refill()
+		refill()
 	}
 }
 
@@ -209,7 +222,7 @@ func (f *File) note(err error) {
 	case err != nil && before == nil:
 		f.health.Since = time.Now()
 		if err != f.fixed { // that was logged at start
-			cause, fix := remedy.Of(err, adviceFor(err))
+			cause, fix := advise(err)
 			f.Log.Error("standings cannot be saved; they are kept in memory, and lost at a restart", "error", cause, "remedy", fix)
 		}
 	}
@@ -220,7 +233,16 @@ func (h Health) Advice() (cause, fix string) {
 	if h.Problem == nil {
 		return "", ""
 	}
-	return remedy.Of(h.Problem, adviceFor(h.Problem))
+	return advise(h.Problem)
+}
+
+// advise returns the cause of an error, with the file that it is about, and the fix.
+func advise(err error) (cause, fix string) {
+	cause, fix = remedy.Of(err, adviceFor(err))
+	if path := pathOf(err); path != "" {
+		cause = path + ": " + cause
+	}
+	return cause, fix
 }
 
 func adviceFor(err error) string {

@@ -212,6 +212,8 @@ func (h *History) Prune(before time.Time) (more bool, err error) {
 		var e Entry
 		if json.Unmarshal(text, &e) == nil {
 			old = append(old, h.deletes(e.Tenant, key)...)
+		} else { // nothing says whose it is
+			old = append(old, Change{Bucket: BucketHistory, Key: key, Delete: true})
 		}
 		seen++
 		return seen < pruneStep
@@ -226,27 +228,43 @@ func (h *History) Prune(before time.Time) (more bool, err error) {
 	return seen == pruneStep || crowded, err
 }
 
-// pruneCrowded deletes the oldest entries of tenants that have too many.
+// pruneCrowded deletes the oldest entries of tenants that have too many. What was counted says only
+// who may have: the store may have lost entries since.
 func (h *History) pruneCrowded() (more bool, err error) {
-	surplus := make(map[string]int)
-	h.mu.Lock()
-	for id, count := range h.counts {
-		if count > maxOfTenant {
-			surplus[id] = count - maxOfTenant
-		}
-	}
-	h.mu.Unlock()
-	for id, count := range surplus {
-		keys, err := h.keysOf(id, Range{}, min(count, pruneStep))
+	for _, id := range h.crowded() {
+		keys, err := h.keysOf(id, Range{}, maxOfTenant+pruneStep+1)
 		if err != nil {
 			return false, err
 		}
-		for _, key := range keys {
+		surplus := len(keys) - maxOfTenant
+		if surplus <= 0 {
+			h.countAgain()
+		}
+		for _, key := range keys[:min(max(surplus, 0), pruneStep)] {
 			h.store.Write(h.deletes(id, key)...)
 		}
-		more = more || count > pruneStep
+		more = more || surplus > pruneStep
 	}
 	return more, nil
+}
+
+// crowded returns the tenants that were counted to have too many entries.
+func (h *History) crowded() (ids []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, count := range h.counts {
+		if count > maxOfTenant {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// countAgain has the next Prune count what the store has.
+func (h *History) countAgain() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counts, h.opened, h.all = make(map[string]int), h.last, false
 }
 
 // deletes returns the changes that delete an entry, and counts it no longer.

@@ -147,6 +147,72 @@ func TestPrune(t *testing.T) {
 	closed(t, f)
 }
 
+// TestPruneAfterLoss: after the store has lost entries, pruning comes to an end, deletes none of those
+// that are left, and later those that are too many.
+func TestPruneAfterLoss(t *testing.T) {
+	f, h := openHistory(t, t.TempDir())
+	defer closed(t, f)
+	record := func(entries int) {
+		for range entries {
+			h.Record(Entry{At: noon, Tenant: "busy"})
+		}
+	}
+	pruned := func() (left int) {
+		t.Helper()
+		for range 5 {
+			if more, err := h.Prune(noon.AddDate(-1, 0, 0)); err != nil {
+				t.Fatal(err)
+			} else if !more {
+				return len(pages(t, h, Query{Tenant: "busy", Limit: 1000}))
+			}
+		}
+		t.Fatal("it does not end")
+		return 0
+	}
+	record(maxOfTenant + 2*pruneStep)
+	for _, b := range []Bucket{BucketHistory, BucketByTenant} {
+		for _, key := range keysIn(t, f, b) {
+			f.Write(Change{Bucket: b, Key: key, Delete: true})
+		}
+	}
+	record(3 * pruneStep)
+	if left := pruned(); left != 3*pruneStep {
+		t.Errorf("%d are left", left)
+	}
+	record(maxOfTenant)
+	if left := pruned(); left != maxOfTenant {
+		t.Errorf("of too many, %d are left", left)
+	}
+}
+
+// TestPruneUnreadable: entries that cannot be read go with those of their time.
+func TestPruneUnreadable(t *testing.T) {
+	f, h := openHistory(t, t.TempDir())
+	defer closed(t, f)
+	for i := range 2*pruneStep + 1 {
+		f.Write(Change{Bucket: BucketHistory, Key: keyOf(nanoseconds(noon) + uint64(i)), Value: []byte("{")})
+	}
+	h.Record(Entry{At: noon.AddDate(2, 0, 0), Tenant: "a"})
+	for range 4 {
+		if more, err := h.Prune(noon.AddDate(1, 0, 0)); err != nil {
+			t.Fatal(err)
+		} else if !more {
+			break
+		}
+	}
+	if keys := keysIn(t, f, BucketHistory); len(keys) != 1 {
+		t.Errorf("%d are left", len(keys))
+	}
+}
+
+func keysIn(t *testing.T, f *File, b Bucket) (keys []string) {
+	t.Helper()
+	if err := f.Walk(b, Range{}, func(key string, _ []byte) bool { keys = append(keys, key); return true }); err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
 // TestLongEntries: what strangers write into DNS does not fill the state.
 func TestLongEntries(t *testing.T) {
 	f, h := openHistory(t, t.TempDir())

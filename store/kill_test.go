@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 		readOnly(dir)
 	case "full":
 		fillDisk(dir)
+	case "fixed":
+		writeIntoFixed(dir)
 	default:
 		os.Exit(m.Run())
 	}

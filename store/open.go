@@ -30,6 +30,7 @@ const (
 const (
 	maxFile  = 64 << 30 // bytes
 	mostKept = 3        // files that were set aside
+	longest  = time.Minute
 )
 
 // errLeft is wrapped by errors about a file that may be as good as ever, or is of a newer version:
@@ -45,7 +46,7 @@ var errNewer = errors.New("it is of a newer version")
 // It fails only when another daemon has the folder: the error wraps ErrLocked. A file that is
 // damaged or foreign is set aside, with a warning in the log. One that may not be read or is of a
 // newer version is left as it is: nothing is saved then, and Health says so. Nothing is saved either
-// while the folder cannot be written to; that is tried again.
+// while the folder cannot be written to, or the file not be set aside; that is tried again.
 func Open(o Options) (*File, error) {
 	f := &File{Options: o, path: Path(o.Dir), end: make(chan struct{})}
 	var err error
@@ -78,6 +79,7 @@ func (f *File) start() {
 // leave has nothing saved until a restart.
 func (f *File) leave(err error) {
 	cause, fix := remedy.Of(err, "")
+	fix += ", then run: systemctl restart onbehalf"
 	f.Log.Error("standings of the last run cannot be read: all tenants are looked up again, and nothing is saved", "file", pathOf(err), "error", cause, "remedy", fix)
 	err = &remedy.Error{Cause: "standings of the last run cannot be read: " + pathOf(err) + ": " + cause, Fix: fix, Err: err}
 	f.fixed, f.health.Problem, f.health.Since = err, err, time.Now()
@@ -92,7 +94,7 @@ func left(path string, err error) error {
 	case errors.Is(err, errNewer):
 		fix = "install that version again, or move the file away"
 	}
-	return &remedy.Error{Path: path, Cause: cause, Fix: fix + ", then run: systemctl restart onbehalf", Err: errors.Join(err, errLeft)}
+	return &remedy.Error{Path: path, Cause: cause, Fix: fix, Err: errors.Join(err, errLeft)}
 }
 
 func pathOf(err error) string {
@@ -128,7 +130,28 @@ func (f *File) ready() error {
 		closeBolt(f.db)
 		f.db = nil
 	}
-	return f.openAny()
+	return f.openAgain()
+}
+
+// openAgain is openAny, but a file that is there and of no use is not read as a whole each second:
+// the pause between two tries doubles.
+func (f *File) openAgain() error {
+	if f.stuck != nil && time.Now().Before(f.retry) && f.isThere() {
+		return f.stuck
+	}
+	f.stuck = f.openAny()
+	if f.stuck == nil || !f.isThere() {
+		f.pause = 0
+		return f.stuck
+	}
+	f.pause = min(max(2*f.pause, tick), longest)
+	f.retry = time.Now().Add(f.pause)
+	return f.stuck
+}
+
+func (f *File) isThere() bool {
+	_, err := os.Lstat(f.path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // abandon sets a file aside that was found damaged while it was open.
@@ -137,9 +160,9 @@ func (f *File) abandon() {
 	defer f.opened.Unlock()
 	closeBolt(f.db)
 	f.db = nil
-	f.setAside(f.path, errBroken)
+	f.setAside(f.path, errBroken) // if that fails, it is tried again at once
 	f.mu.Lock()
-	f.refill = true
+	f.lost = true
 	f.mu.Unlock()
 }
 
@@ -215,12 +238,13 @@ func (f *File) create() error {
 	return f.openGood()
 }
 
-// setAside renames a file that is of no use, so that somebody can look at it.
+// setAside renames a file that is of no use, so that somebody can look at it. The error is a
+// *remedy.Error.
 func (f *File) setAside(path string, why error) error {
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000Z")
 	if err := os.Rename(path, aside); err != nil {
-		f.Log.Error("standings of the last run cannot be used: all tenants are looked up again", "error", why, "not_set_aside", err)
-		return left(path, fmt.Errorf("%w, and cannot be renamed: %w", why, disk.Reason(err)))
+		return &remedy.Error{Path: path, Cause: fmt.Sprintf("%s, and cannot be set aside: %s", why, disk.Reason(err)),
+			Fix: "let the user that the daemon runs as write to the folder " + f.Dir + " (it is tried again by itself), or move the file away", Err: errors.Join(why, err)}
 	}
 	f.Log.Warn("standings of the last run cannot be used: all tenants are looked up again", "error", path+": "+why.Error(), "set_aside", aside)
 	forgetOld(path + ".damaged-")

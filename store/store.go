@@ -47,7 +47,7 @@ import "time"
 // again each second: Health says so, and nothing else fails. What waits is bounded; beyond that, whole
 // Writes are dropped, and Health counts them. Get and Walk fail when what was saved cannot be read
 // any more. An implementation that finds what it saved to be damaged puts it aside, goes on empty,
-// and calls for all that its caller still knows (Options.Refill for File).
+// and calls for all that its caller still knows (SetRefill of File).
 //
 // Concurrency. All methods may be called by many goroutines. One process at a time has a Store open;
 // where several want to, the implementation decides which, and the others are refused at open.

@@ -56,7 +56,7 @@ func Unready(out io.Writer, u admin.Unready) {
 	p.findings(u.Findings, "error")
 	p.Item("Mail", beside, "Postfix is answered 451 4.7.1: senders keep their mail and try again, and what is in the queue of Postfix leaves as before, "+
 		"unless it asks the tables of socketmap; %s deferred since the start", count(int(u.Deferred), "message"))
-	p.Item("Do", beside, "fix that; the daemon tries again every few seconds, and at once after: systemctl reload onbehalf")
+	p.Item("Do", beside, "fix that; the daemon takes files that can be used and have not changed for 10 seconds, and tries at once after: systemctl reload onbehalf")
 }
 
 // sockets says where Postfix is answered, and what became of the files of sockets.

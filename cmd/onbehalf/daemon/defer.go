@@ -52,13 +52,11 @@ func (d *daemon) beginToDefer(findings config.Findings, why error, sockets socke
 
 // refuse notes, and logs unless that was done, why mail is deferred.
 func (d *daemon) refuse(findings config.Findings, why error) {
-	now := &admin.Unready{
-		Version: d.options.Version, PID: os.Getpid(), Started: d.history.started, File: absolute(d.options.Config),
-		Tried: time.Now(), Findings: toAdmin(findings),
-	}
+	reason := ""
 	if why != nil {
-		now.Reason = why.Error()
+		reason = why.Error()
 	}
+	now := d.unreadyFor(reason, toAdmin(findings))
 	before := d.refused.Swap(now)
 	if before != nil && before.Reason == now.Reason && reflect.DeepEqual(before.Findings, now.Findings) {
 		return
@@ -69,6 +67,13 @@ func (d *daemon) refuse(findings config.Findings, why error) {
 		remedy = "fix that; it is tried again by itself"
 	}
 	d.log.Error("NOT READY, so all mail is deferred with 451 4.7.1, and stays with its senders", "error", cmp.Or(now.Reason, "the configuration cannot be used"), "remedy", remedy)
+}
+
+func (d *daemon) unreadyFor(reason string, findings []admin.Finding) *admin.Unready {
+	return &admin.Unready{
+		Version: d.options.Version, PID: os.Getpid(), Started: d.history.started, File: absolute(d.options.Config),
+		Tried: time.Now(), Reason: reason, Findings: findings,
+	}
 }
 
 // unready says why mail is deferred; nil: it is not.
@@ -88,7 +93,7 @@ const (
 )
 
 // awaitConfiguration tries again, at each request and from time to time, until there is a
-// configuration to decide mail by.
+// configuration to decide mail by. systemd shows why there is none, whenever that changes.
 func (d *daemon) awaitConfiguration(requests <-chan os.Signal) {
 	pause := tryAgainAfter
 	for d.current.Load() == nil {
@@ -99,19 +104,39 @@ func (d *daemon) awaitConfiguration(requests <-chan os.Signal) {
 			d.notify(sdnotify.SdNotifyReloading + "\n" + sdnotify.SdNotifyMonotonicUsec())
 		case <-time.After(pause):
 		}
-		begun := time.Now()
-		if !d.tryStart() && asked {
-			d.notify("READY=1\nSTATUS=" + d.refused.Load().Status())
+		begun, before := time.Now(), d.refused.Load().Status()
+		if !d.tryStart(asked) {
+			d.notifyRefused(asked, before)
 		}
 		pause = max(tryAgainAfter, tryShare*time.Since(begun))
 	}
 }
 
-// tryStart begins to decide mail, if the configuration is right now.
-func (d *daemon) tryStart() (started bool) {
+// notifyRefused reports to systemd that mail is still deferred: to a request always, and else when
+// there is another reason than before.
+func (d *daemon) notifyRefused(asked bool, before string) {
+	switch status := d.refused.Load().Status(); {
+	case asked:
+		d.notify("READY=1\nSTATUS=" + status)
+	case status != before:
+		d.notify("STATUS=" + status)
+	}
+}
+
+// tryStart begins to decide mail, if the configuration is right now. A request adopts what a start
+// would. Unasked, only what a reload would take is adopted, and only when its files have settled:
+// with half of them tenants are missing, whose mail is refused and whose standings are forgotten.
+func (d *daemon) tryStart(asked bool) (started bool) {
 	first, findings := loadAfter(nil, d.options.Config, d.loader)
-	if first == nil {
+	if first != nil && !asked {
+		findings = findings.AtReload()
+	}
+	if first == nil || !asked && !Reloadable(first, findings) {
+		d.quiet = quiet{}
 		d.refuse(findings, nil)
+		return false
+	}
+	if !asked && !d.mayAdopt(first) {
 		return false
 	}
 	err := d.ending.unless(func() error {

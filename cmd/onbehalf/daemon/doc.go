@@ -20,6 +20,7 @@
 //	run.go         Run: start, wait, stop
 //	user.go        root goes on as the daemon's user; folders.go: makes what is missing first
 //	defer.go       defers mail while the configuration cannot be used
+//	settle.go      files that somebody is still saving or copying
 //	generation.go  Generation: the configuration, and what was made of it
 //	load.go        Load: from files to a Generation, or to all that is wrong with them
 //	keyfiles.go    reads private keys, each file once

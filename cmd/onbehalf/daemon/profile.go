@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"hash/maphash"
@@ -90,20 +92,25 @@ func texts[T fmt.Stringer](all []T) []string {
 }
 
 // compare records how a generation differs from the one that was there before. A store that never
-// had a profile takes them as they are: nobody knows what changed.
+// had a profile, or has lost some, takes them as they are: it is not known what changed. An error
+// about one tenant does not keep the others from being compared.
 func (r *recorder) compare(now *Generation, at time.Time, pause func()) error {
-	if err := r.readHashes(); err != nil {
-		return err
+	lost := r.lost.Swap(false)
+	if lost {
+		r.profiles = nil
+		r.writeMarks()
 	}
 	_, known, err := r.store.Get(store.BucketMarks, markProfiles)
-	if err != nil {
+	if err := errors.Join(err, r.readHashes()); err != nil {
+		if lost {
+			r.lost.Store(true) // for the next time
+		}
 		return err
 	}
+	known = known && !lost
 	seen := make(map[string]bool, len(now.Tenants)+1)
 	seen[platformProfile] = true
-	if err := r.update(platformProfile, profileOfPlatform(now.Platform, now.ring), store.Entry{At: at}, known); err != nil {
-		return err
-	}
+	failed := r.update(platformProfile, profileOfPlatform(now.Platform, now.ring), store.Entry{At: at}, known)
 	for _, t := range now.Tenants {
 		seen[t.ID] = true
 		pause()
@@ -112,17 +119,18 @@ func (r *recorder) compare(now *Generation, at time.Time, pause func()) error {
 			continue
 		}
 		if err := r.update(t.ID, profileOf(t, now.ring), store.Entry{At: at, Tenant: t.ID}, known); err != nil {
-			return err
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		r.profiles[t.ID] = hashes{r.profiles[t.ID].stored, quick}
 	}
 	for id := range r.profiles {
 		if !seen[id] {
-			r.remove(id, at)
+			r.remove(id, at, known)
 		}
 	}
 	r.store.Write(store.Change{Bucket: store.BucketMarks, Key: markProfiles})
-	return nil
+	return failed
 }
 
 // readHashes reads once what the last run has left.
@@ -195,12 +203,8 @@ func (r *recorder) update(id string, next profile, entry store.Entry, record boo
 		return nil
 	}
 	var last profile
-	if there {
-		old, _, err := r.store.Get(store.BucketProfiles, id)
-		if err != nil {
-			return err
-		}
-		if err := json.Unmarshal(old, &last); err != nil {
+	if there && record {
+		if last, record, err = r.stored(id); err != nil {
 			return err
 		}
 	}
@@ -212,9 +216,29 @@ func (r *recorder) update(id string, next profile, entry store.Entry, record boo
 	return nil
 }
 
-// remove records that a tenant is no longer configured.
-func (r *recorder) remove(id string, at time.Time) {
-	r.Record(store.Entry{At: at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"})
+// stored returns a profile that the store should have; false: it has none that can be read, so that
+// it is not known what changed.
+func (r *recorder) stored(id string) (last profile, found bool, err error) {
+	text, found, err := r.store.Get(store.BucketProfiles, id)
+	if err != nil {
+		return last, false, fmt.Errorf("tenant %s: %w", id, err)
+	}
+	return last, found && json.Unmarshal(text, &last) == nil, nil
+}
+
+// writeMarks has it kept again whose first mail is recorded.
+func (r *recorder) writeMarks() {
+	r.mailed.Range(func(id, _ any) bool {
+		r.store.Write(store.Change{Bucket: store.BucketMarks, Key: markMail + id.(string)})
+		return true
+	})
+}
+
+// remove forgets a tenant that is no longer configured, and records that.
+func (r *recorder) remove(id string, at time.Time, record bool) {
+	if record {
+		r.Record(store.Entry{At: at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"})
+	}
 	r.store.Write(store.Change{Bucket: store.BucketProfiles, Key: id, Delete: true}, store.Change{Bucket: store.BucketMarks, Key: markMail + id, Delete: true})
 	r.mailed.Delete(id)
 	delete(r.profiles, id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"onbehalf/authorize"
@@ -19,12 +20,17 @@ type recorder struct {
 	store store.Store
 
 	configured chan struct{}     // there is another generation
+	lost       atomic.Bool       // the store has lost profiles and marks
 	profiles   map[string]hashes // by id
 	mailed     sync.Map          // ids of tenants whose first mail is recorded
 }
 
-// pruneEvery is how often history is looked through for what is too old.
-const pruneEvery = time.Minute
+// pruneEvery is how often history is looked through for what is too old. Of much of it, some goes
+// every pruneNext: mail needs the processor, and generations are compared meanwhile.
+const (
+	pruneEvery = time.Minute
+	pruneNext  = time.Second
+)
 
 // markMail is where the store has the ids of tenants whose first mail is recorded.
 const markMail = "first mail\x00"
@@ -54,50 +60,55 @@ func (d *daemon) record(ctx context.Context) (ended <-chan struct{}) {
 
 // keepHistory compares each generation with what was there before, and forgets what is too old.
 func (d *daemon) keepHistory(ctx context.Context) {
-	ticker := time.NewTicker(pruneEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(pruneEvery)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.recorder.configured:
 			d.compare()
-		case <-ticker.C:
-			d.prune(ctx)
+		case <-timer.C:
+			timer.Reset(d.prune())
 		}
 	}
 }
 
 // compare records what the current generation has changed.
 func (d *daemon) compare() {
-	if err := d.recorder.compare(d.current.Load(), time.Now(), breather()); err != nil {
-		d.log.Error("history of the configuration cannot be recorded", "error", err)
-	}
-}
-
-// prune forgets what is too old by each of the times that it may be: a clock that is ahead by
-// mistake must not cost a year of history.
-func (d *daemon) prune(ctx context.Context) {
 	generation := d.current.Load()
 	if generation == nil {
 		return // it is about to begin
 	}
-	now := slices.MinFunc(append(d.clock.Others(), d.clock.Now()), time.Time.Compare)
-	for ctx.Err() == nil {
-		before := now.Add(-generation.HistoryKeep)
-		more, err := d.recorder.Prune(before)
-		days, failed := d.counters.Prune(before)
-		if more, err = more || days, errors.Join(err, failed); err != nil {
-			d.log.Error("old history cannot be deleted", "error", err)
-		}
-		if !more || err != nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second): // mail needs the processor
-		}
+	if err := d.recorder.compare(generation, time.Now(), breather()); err != nil {
+		d.log.Error("history of the configuration cannot be recorded", "error", err)
 	}
+}
+
+// prune forgets some of what is too old by each of the times that it may be: a clock that is ahead
+// by mistake must not cost a year of history. It returns when to go on.
+func (d *daemon) prune() (next time.Duration) {
+	generation := d.current.Load()
+	if generation == nil {
+		return pruneEvery // it is about to begin
+	}
+	now := slices.MinFunc(append(d.clock.Others(), d.clock.Now()), time.Time.Compare)
+	before := now.Add(-generation.HistoryKeep)
+	more, err := d.recorder.Prune(before)
+	days, failed := d.counters.Prune(before)
+	if more, err = more || days, errors.Join(err, failed); err != nil {
+		d.log.Error("old history cannot be deleted", "error", err)
+	}
+	if more && err == nil {
+		return pruneNext
+	}
+	return pruneEvery
+}
+
+// refill has all that is known written again, after the store has lost it.
+func (r *recorder) refill() {
+	r.lost.Store(true)
+	r.reconfigured()
 }
 
 // reconfigured notes that there is another generation.

@@ -67,6 +67,7 @@ type daemon struct {
 	refused  atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
 	handler  *admin.Handler                // who answers at the sockets beside the milter's
 	handed   sockets                       // by systemd, to a daemon that defers mail
+	quiet    quiet                         // of the files that are to be adopted
 	closers  []func()                      // of what runs beside the milter; the last one ends first
 }
 

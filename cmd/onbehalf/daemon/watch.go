@@ -19,7 +19,7 @@ import (
 func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	first.prepare(nil)
 	d.watcher = watch.New(d.log)
-	file, err := store.Open(store.Options{Dir: first.StateDir, Log: d.log, Refill: d.saveAll})
+	file, err := store.Open(store.Options{Dir: first.StateDir, Log: d.log})
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +39,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		file.Close()
 		return nil, err
 	}
+	file.SetRefill(d.saveAll) // there is all that it saves
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -69,6 +70,7 @@ func (d *daemon) saveAll() {
 		d.log.Error("standings cannot be saved again", "error", err)
 	}
 	d.saveTime()
+	d.recorder.refill()
 	d.counters.SaveAgain()
 }
 

@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"onbehalf/clock"
+	"onbehalf/counters"
+	"onbehalf/store"
+	"onbehalf/tenant"
+)
+
+// recording is a recorder, and its store in a folder.
+type recording struct {
+	*recorder
+	t    *testing.T
+	file *store.File
+	dir  string
+	conf *Generation
+}
+
+func newRecording(t *testing.T, ids ...string) recording {
+	t.Helper()
+	dir := t.TempDir()
+	file, err := store.Open(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	history, err := store.OpenHistory(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recording{&recorder{History: history, store: file, configured: make(chan struct{}, 1)}, t, file, dir, testGeneration()}
+	file.SetRefill(r.refill)
+	for _, id := range ids {
+		r.conf.Tenants = append(r.conf.Tenants, &tenant.Tenant{ID: id})
+	}
+	r.compared("")
+	return r
+}
+
+// rename gives all tenants another name.
+func (r recording) rename(name string) {
+	for i, before := range r.conf.Tenants {
+		next := *before
+		next.Name = name
+		r.conf.Tenants[i] = &next
+	}
+}
+
+// compared compares the configuration, of which so much must then be recorded, and saves.
+func (r recording) compared(want string) {
+	r.t.Helper()
+	began := time.Now()
+	if err := r.compare(r.conf, began, func() {}); err != nil {
+		r.t.Error(err)
+	}
+	page, _, err := r.List(store.Query{All: true, Since: began, Limit: 100})
+	if err != nil {
+		r.t.Error(err)
+	}
+	var got []string
+	for _, e := range page {
+		got = append(got, fmt.Sprintf("%s %s>%s", e.Tenant, e.Subject, e.After))
+	}
+	slices.Sort(got)
+	if text := strings.Join(got, ", "); text != want {
+		r.t.Errorf("recorded %q, want %q", text, want)
+	}
+	if err := r.file.Sync(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// TestHistoryAfterDamage: when the state was set aside in use, what changes from then on is recorded
+// as before, what is the same is not, and the first mail of a tenant is not recorded again.
+func TestHistoryAfterDamage(t *testing.T) {
+	r := newRecording(t, "a", "b")
+	r.mail("a")
+	r.rename("one")
+	r.compared("a name>one, b name>one")
+	if err := os.Truncate(store.Path(r.dir), 8192); err != nil {
+		t.Fatal(err)
+	}
+	r.rename("lost")
+	if err := r.compare(r.conf, time.Now(), func() {}); err == nil {
+		t.Error("what is damaged can be read")
+	}
+	select {
+	case <-r.configured:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nothing was asked for: %+v", r.file.Health())
+	}
+	r.compared("") // nobody knows
+	r.compared("")
+	r.rename("two")
+	r.compared("a name>two, b name>two")
+	r.conf.Tenants = r.conf.Tenants[:1]
+	r.compared("b tenant>removed")
+	if _, found, err := r.file.Get(store.BucketMarks, markMail+"a"); err != nil || !found {
+		t.Errorf("that the first mail is recorded is not known any more: %v", err)
+	}
+}
+
+// TestPruneInSteps: much old history goes in steps, and between two of them the daemon does what else
+// is to be done.
+func TestPruneInSteps(t *testing.T) {
+	r := newRecording(t)
+	log := slog.New(slog.DiscardHandler)
+	d := &daemon{recorder: r.recorder, clock: clock.New(time.Now()), log: log, counters: counters.New(r.file, log, nil)}
+	if next := d.prune(); next != pruneEvery {
+		t.Errorf("without a configuration, after %v", next)
+	}
+	r.conf.HistoryKeep = 24 * time.Hour
+	d.current.Store(r.conf)
+	for range 2500 {
+		r.Record(store.Entry{At: time.Now().Add(-48 * time.Hour), Tenant: "a"})
+	}
+	for step, want := range []time.Duration{pruneNext, pruneNext, pruneEvery} {
+		if next := d.prune(); next != want {
+			t.Errorf("after step %d: %v, want %v", step, next, want)
+		}
+	}
+	if page, _, err := r.List(store.Query{Tenant: "a", Limit: 1}); err != nil || len(page) > 0 {
+		t.Errorf("left: %v, %v", page, err)
+	}
+}
+
+// TestUnreadableProfile: a profile that cannot be read, or is gone, says nothing about its tenant,
+// and costs the others nothing.
+func TestUnreadableProfile(t *testing.T) {
+	for _, harm := range []store.Change{{Value: []byte("{")}, {Value: []byte("[]")}, {Value: []byte{}}, {Delete: true}} {
+		r := newRecording(t, "a", "b", "c")
+		harm.Bucket, harm.Key = store.BucketProfiles, "b"
+		r.file.Write(harm)
+		r.rename("one")
+		r.compared("a name>one, c name>one")
+		r.rename("two")
+		r.compared("a name>two, b name>two, c name>two")
+
+		r.file.Write(harm)
+		r.profiles = nil // as after a restart
+		r.rename("three")
+		want := "a name>three, c name>three"
+		if harm.Delete {
+			want = "a name>three, b tenant>configured, c name>three"
+		}
+		r.compared(want)
+		r.rename("four")
+		r.compared("a name>four, b name>four, c name>four")
+	}
+}
