@@ -78,7 +78,7 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 func (w *Watcher) next() (*entry, Source, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e, wait := w.outage.next(w.schedule, w.source.Table().Platform().Domain)
+	e, wait := w.outage.next(w.schedule, w.source.Table().Snapshot())
 	return e, w.source, wait
 }
 
@@ -91,7 +91,7 @@ func (w *Watcher) take(ctx context.Context, e *entry, report observed) {
 	if counts := w.schedule.end(e); !counts || ctx.Err() != nil {
 		return
 	}
-	if w.outage.note(e, report.sign) {
+	if w.outage.note(e, report) {
 		w.schedule.again()
 	}
 	domain, now := e.target.Domain, time.Now()
