@@ -94,6 +94,9 @@ func (w *Watcher) take(ctx context.Context, e *entry, report observed) {
 	if w.outage.note(e, report) {
 		w.schedule.again()
 	}
+	if w.schedule.repeats(e) {
+		return
+	}
 	domain, now := e.target.Domain, time.Now()
 	before := w.source.Table().Snapshot().Standing(domain)
 	if before.Seen.After(now) {

@@ -46,7 +46,7 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) {
 		Next:        func(domain message.Domain) time.Time { return d.watcher.Next(domain) },
 		History:     func(q store.Query) ([]store.Entry, string, error) { return d.recorder.List(q) },
 		Files:       d.files,
-		LookNow:     func(id string) ([]message.Domain, time.Duration) { return d.watcher.LookNow(id) },
+		LookNow:     func(id string) ([]message.Domain, time.Time, time.Duration) { return d.watcher.LookNow(id) },
 		LookUp:      d.lookUp,
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
