@@ -160,15 +160,37 @@ func TestWitnessesVanished(t *testing.T) {
 		after(2 * time.Hour)
 		n.deny(true)
 		after(2 * time.Hour)
-		for _, d := range othersWith(w.table.Load().Snapshot(), "") {
-			n.vanish(d.String())
+		snapshot := w.table.Load().Snapshot()
+		first := othersWith(snapshot, "")
+		owner, _ := snapshot.Owner(first[0])
+		for _, d := range append(othersWith(snapshot, owner.ID), first...) {
+			n.vanish(d.String()) // so that these show nothing, nor do those that they are compared with
 		}
 		n.deny(false)
-		after(10 * time.Minute)
+		after(2 * time.Hour)
 		if w.stopped() {
 			t.Error("the round does not go on")
 		}
 		w.stop()
+	})
+}
+
+// TestNewInDenial: of a domain that is new, too, it is not believed that it has nothing, though DNS
+// had a record of another a moment ago.
+func TestNewInDenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTown()
+		n.deny(true)
+		table := tableOf(t, append(crowd(t, 4), ofTown(t, "new", "new.example"))...)
+		w := watchIn(t, n, n.generation(table, nil), longAgo(t, 4, time.Now())...)
+		for _, d := range []string{"new.example", crowdDomain(0), "new.example"} {
+			w.outage.showed = time.Now()
+			seen := w.observe(t.Context(), w.source, w.entry(d).target)
+			w.outage.note(w.entry(d), seen)
+			if want := d == "new.example" && w.outage.denied.IsZero(); (seen.sign == blank) != want || seen.Answered != want {
+				t.Errorf("of %s the sign is %d, answered %v", d, seen.sign, seen.Answered)
+			}
+		}
 	})
 }
 

@@ -135,9 +135,6 @@ func (r *round) renewed(s authorize.Target, c authorize.Carried, old *entry) *en
 		if old.due <= r.due+jittered(interval) {
 			e.due = old.due
 		}
-		if old.asked {
-			e.due = r.due
-		}
 	}
 	return e
 }
