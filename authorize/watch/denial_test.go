@@ -102,8 +102,12 @@ func TestReloadLeavesNoPlatformToCompare(t *testing.T) {
 func (w *watch) areActive(domains int) {
 	w.t.Helper()
 	for i := range domains {
-		if s := w.standing(crowdDomain(i)); s.SPF.State != tenant.Active || s.DMARC.Policy != dmarc.None {
+		s := w.standing(crowdDomain(i))
+		if s.SPF.State != tenant.Active || s.DMARC.Policy != dmarc.None {
 			w.t.Errorf("domain %d: %+v", i, s)
+		}
+		if text := s.SPF.Error; strings.Count(text, s.Domain.String()) > 1 {
+			w.t.Errorf("domain %d is compared with itself: %s", i, text)
 		}
 	}
 }
