@@ -47,7 +47,8 @@ func TestBlank(t *testing.T) {
 	}
 }
 
-// TestDisbelieved: the reason says which of the others DNS denies, and about which it does not answer.
+// TestDisbelieved: the reason says which of the others DNS denies, and about which it does not
+// answer.
 func TestDisbelieved(t *testing.T) {
 	one, two, three := domain(t, "courseware.nl"), domain(t, "two.example"), domain(t, "three.example")
 	report := authorize.Report{Target: authorize.Target{Domain: domain(t, "gone.example")}}

@@ -35,10 +35,10 @@ func (o onDemand) take(id string, now time.Time) time.Duration {
 }
 
 // LookNow puts the domains of a tenant at the head of the queue, those that it names and of those
-// below its wildcards as many as there is room for, and returns them. At is the time of day since
-// which that is so: what counts of them later is a lookup that began after it, because none
-// that was under way by then does. Wait is 0, or how long to wait before the tenant may be asked for
-// again; then there are no domains. Without domains and without a wait, none of it is watched.
+// below its wildcards as many as there is room for, and returns them. At is now, by the clock of
+// standings: a lookup that is under way is made once more, and what is later than at is of one
+// that began later. Wait is 0, or how long to wait before the tenant may be asked for again; then
+// there are no domains. Without domains and without a wait, none of it is watched.
 func (w *Watcher) LookNow(id string) (begun []message.Domain, at time.Time, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -64,8 +64,8 @@ func TestLookNowIsBounded(t *testing.T) {
 	})
 }
 
-// TestLookNowDuringLookup: a lookup that began before somebody asked counts for nothing, and is made
-// once more; also when there is a reload meanwhile. Whoever asks on and on stops no watch.
+// TestLookNowDuringLookup: a lookup that began before somebody asked counts for nothing, and is
+// made once more, also when there is a reload meanwhile.
 func TestLookNowDuringLookup(t *testing.T) {
 	for _, reload := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
