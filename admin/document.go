@@ -139,8 +139,8 @@ type DNS struct {
 	Unanswered      int       `json:"unanswered"`                // lookups in a row without any answer
 	UnansweredSince time.Time `json:"unanswered_since,omitzero"` // the first of them
 	PausedUntil     time.Time `json:"paused_until,omitzero"`     // the round has stopped: then DNS is asked again
-	// Denied had records a while ago, as had the platform, and DNS says of both that they have none.
-	// Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
+	// Denied had records a while ago. DNS says that it has none, and shows none of other domains that
+	// had some. Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
 	Denied     message.Domain `json:"denied,omitzero"`
 	NextLookup time.Time      `json:"next_lookup,omitzero"`  // of any domain; absent: none is to come
 	NoServer   string         `json:"no_server,omitempty"`   // why there is no DNS server to ask; empty: there is one

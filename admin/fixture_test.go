@@ -107,11 +107,11 @@ func (d *desk) handler() *admin.Handler {
 		Daemon:   func() admin.Daemon { return d.daemon },
 		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
 		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
-		LookNow: func(id string) ([]message.Domain, time.Duration) {
+		LookNow: func(id string) ([]message.Domain, time.Time, time.Duration) {
 			if id == "asked" {
-				return nil, 12*time.Second + 300*time.Millisecond
+				return nil, noon, 12*time.Second + 300*time.Millisecond
 			}
-			return []message.Domain{domain(t, id+".example")}, 0
+			return []message.Domain{domain(t, id+".example")}, noon, 0
 		},
 		Counters: countersOf,
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },

@@ -29,8 +29,8 @@ type Source struct {
 	Counters func(id string) (Counters, error) // of a tenant, counters.Platform or counters.Unknown
 	Files    func() Files                      // tries them
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
-	// somebody has asked for that just before.
-	LookNow func(tenant string) ([]message.Domain, time.Duration)
+	// somebody has asked for that just before. What ends later than at has begun later.
+	LookNow func(tenant string) (domains []message.Domain, at time.Time, wait time.Duration)
 	// LookUp looks up DNS now, as onbehalf dns and check do, for a tenant; nil: the platform.
 	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// History returns a page of what happened, and where the next page begins.
@@ -247,8 +247,7 @@ func (h *Handler) post(r *http.Request) (any, *refusal) {
 	if t.Authorization != tenant.Auto {
 		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", t.ID, t.Authorization)
 	}
-	at := time.Now()
-	domains, wait := h.source.LookNow(t.ID)
+	domains, at, wait := h.source.LookNow(t.ID)
 	if wait > 0 {
 		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", t.ID, wait.Truncate(time.Second)+time.Second)
 	}

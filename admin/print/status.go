@@ -155,7 +155,7 @@ func (p printer) dns(d admin.DNS) {
 	case d.NoServer != "":
 		p.Item("DNS", beside, "NO SERVER TO ASK: %s. All standings stay as they are; it is looked again every few seconds", d.NoServer)
 	case !d.Denied.IsZero():
-		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, nor other domains that had some, the platform's among them. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
+		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, and shows none of other domains that had some. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
 			stamp(d.UnansweredSince), d.Denied.Unicode())
 	case !d.PausedUntil.IsZero():
 		p.Item("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",

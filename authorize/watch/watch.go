@@ -88,7 +88,7 @@ func (w *Watcher) rest(ctx context.Context, wait time.Duration) {
 func (w *Watcher) next() (*entry, Source, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e, wait := w.outage.next(w.schedule, w.source.Table().Platform().Domain)
+	e, wait := w.outage.next(w.schedule, w.source.Table().Snapshot())
 	return e, w.source, wait
 }
 
@@ -101,8 +101,11 @@ func (w *Watcher) take(ctx context.Context, e *entry, report observed) {
 	if counts := w.schedule.end(e); !counts || ctx.Err() != nil {
 		return
 	}
-	if w.outage.note(e, report.sign) {
+	if w.outage.note(e, report) {
 		w.schedule.again()
+	}
+	if w.schedule.repeats(e) {
+		return
 	}
 	domain, now := e.target.Domain, time.Now()
 	before := w.source.Table().Snapshot().Standing(domain)

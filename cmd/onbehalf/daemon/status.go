@@ -77,7 +77,7 @@ func (d *daemon) newHandler() *admin.Handler {
 		Next:        func(domain message.Domain) time.Time { return d.watcher.Next(domain) },
 		History:     func(q store.Query) ([]store.Entry, string, error) { return d.recorder.List(q) },
 		Files:       d.files,
-		LookNow:     func(id string) ([]message.Domain, time.Duration) { return d.watcher.LookNow(id) },
+		LookNow:     func(id string) ([]message.Domain, time.Time, time.Duration) { return d.watcher.LookNow(id) },
 		LookUp:      d.lookUp,
 		Events:      func(after string, most int) (events.Page, error) { return d.notices.List(after, most) },
 		TryEvents:   func(ctx context.Context) []events.Tried { return d.notices.Try(ctx) },
