@@ -78,11 +78,16 @@ func (c adminClient) get(path string, document any) error {
 	return err
 }
 
+// findInstead finds out where to ask the daemon when the configuration cannot be used here.
+func (p *program) findInstead() (adminClient, error) {
+	conf, findings := config.Load(p.config, os.Environ())
+	return p.find(conf, findings, "")
+}
+
 // askInstead asks the daemon for what a command cannot work out by itself, because the configuration
 // cannot be used here: it may be for others to read, or broken since the daemon has loaded it.
 func (p *program) askInstead(what, tenant, host string, document any) bool {
-	conf, findings := config.Load(p.config, os.Environ())
-	client, err := p.find(conf, findings, "")
+	client, err := p.findInstead()
 	if err != nil || client.socket.IsZero() {
 		return false
 	}
