@@ -19,8 +19,9 @@
 // belongs on a loopback address, where every user of the host is let in. Web
 // browsers of the host are another matter: a page from anywhere may send them to
 // 127.0.0.1 under a name of its own (DNS rebinding) and then read the answer. So a request
-// that comes over inet must name this host by an address or as localhost. Nothing here changes
-// anything, and no document holds a key, a secret or an address of a message.
+// that comes over inet must name this host by an address or as localhost, and what has DNS asked is
+// refused when a page asks. Nothing here changes anything, and no document holds a key, a secret or
+// an address of a message.
 //
 // Questions are worked out when they are asked, from one Snapshot of the tenant
 // table: what this package says of a domain's mail is what rewrite.Decide would do

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -110,6 +111,9 @@ func (d *desk) handler() *admin.Handler {
 				return nil, 12*time.Second + 300*time.Millisecond
 			}
 			return []message.Domain{domain(t, id+".example")}, 0
+		},
+		LookUp: func(_ context.Context, what, _ string, t *tenant.Tenant) (any, error) {
+			return map[string]any{"what": what, "platform": t == nil}, nil
 		},
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 		Files: func() admin.Files {

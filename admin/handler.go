@@ -118,6 +118,9 @@ const lookupTime = 20 * time.Second
 // lookUp looks up DNS now: for one who asks at a time, because it takes from the lookups that the
 // watch may make a second.
 func (h *Handler) lookUp(r *http.Request) (any, *refusal) {
+	if no := refusePages(r); no != nil {
+		return nil, no
+	}
 	what, called, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	var t *tenant.Tenant
 	if called != "" {
@@ -156,14 +159,13 @@ func (h *Handler) standings(after string) (any, *refusal) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	doc := Standings{Standings: []tenant.Standing{}}
-	err := h.source.Table().Snapshot().EachStanding(func(s *tenant.Standing) {
-		switch name := s.Domain.String(); {
-		case name <= after:
-		case len(doc.Standings) < maxStandings:
-			doc.Standings = append(doc.Standings, *s)
-		default:
+	err := h.source.Table().Snapshot().EachStandingAfter(after, func(s *tenant.Standing) bool {
+		if len(doc.Standings) == maxStandings {
 			doc.Next = doc.Standings[maxStandings-1].Domain.String()
+			return false
 		}
+		doc.Standings = append(doc.Standings, *s)
+		return true
 	})
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", err)
@@ -186,16 +188,16 @@ func (h *Handler) status() (any, *refusal) {
 	return doc, nil
 }
 
-// post has a tenant looked up. Where a web browser could reach us, one that does (it names the page
-// that it was sent by, in Origin) is refused: any page could have sent it.
+// post has a tenant looked up.
 func (h *Handler) post(r *http.Request) (any, *refusal) {
 	path, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	id, isLookups := strings.CutSuffix(path, "/lookups")
 	switch {
 	case !isTenant || !isLookups:
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups alone")
-	case r.Header.Get("Origin") != "":
-		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups")
+	}
+	if no := refusePages(r); no != nil {
+		return nil, no
 	}
 	t, hint := h.source.Table().Snapshot().Find(id)
 	if t == nil {
@@ -246,6 +248,17 @@ func (d *Daemon) cut() {
 
 func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
+}
+
+// refusePages refuses what has DNS asked when a page in a web browser sent it: any page may send its
+// readers here, which would keep the lookups from all others. Browsers name the page in Origin (RFC
+// 6454 section 7), unless it is for a picture or the like, and say with Sec-Fetch-Site (W3C Fetch
+// Metadata) that a page asks, and not the user ("none").
+func refusePages(r *http.Request) *refusal {
+	if site := r.Header.Get("Sec-Fetch-Site"); r.Header.Get("Origin") != "" || site != "" && site != "none" {
+		return refuse(http.StatusForbidden, "web pages may not ask for lookups")
+	}
+	return nil
 }
 
 // overInet reports whether a web browser could have sent the request.

@@ -317,12 +317,23 @@ func (s *Snapshot) Known(d message.Domain) *Standing {
 
 // EachStanding visits all that is known, as Known returns it, ordered by domain.
 func (s *Snapshot) EachStanding(visit func(*Standing)) error {
-	rows, err := s.txn.Get(standings, "id")
+	return s.EachStandingAfter("", func(one *Standing) bool {
+		visit(one)
+		return true
+	})
+}
+
+// EachStandingAfter visits what is known of the domains behind a name, which need not be one of
+// them, ordered by domain, until visit returns false. It passes over none.
+func (s *Snapshot) EachStandingAfter(name string, visit func(*Standing) bool) error {
+	rows, err := s.txn.LowerBound(standings, "id", name)
 	if err != nil {
 		return err
 	}
 	for row := rows.Next(); row != nil; row = rows.Next() {
-		visit(row.(*Standing))
+		if one := row.(*Standing); one.Domain.String() != name && !visit(one) {
+			break
+		}
 	}
 	return nil
 }
