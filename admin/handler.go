@@ -101,7 +101,7 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
 	case r.URL.Path == "/standings":
-		return h.standings(r.URL.Query().Get("after"))
+		return h.standings(r.URL.Query())
 	case isTenant:
 		return h.tenant(id)
 	case isDomain:
@@ -152,25 +152,6 @@ func (h *Handler) observation(domain string) (any, *refusal) {
 		return nil, refuse(http.StatusNotFound, "no observation of %s is kept: it is not watched, not looked up yet, or too large", d)
 	}
 	return observed, nil
-}
-
-// standings returns a page of all that is known of domains.
-func (h *Handler) standings(after string) (any, *refusal) {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	doc := Standings{Standings: []tenant.Standing{}}
-	err := h.source.Table().Snapshot().EachStandingAfter(after, func(s *tenant.Standing) bool {
-		if len(doc.Standings) == maxStandings {
-			doc.Next = doc.Standings[maxStandings-1].Domain.String()
-			return false
-		}
-		doc.Standings = append(doc.Standings, *s)
-		return true
-	})
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
-	}
-	return doc, nil
 }
 
 func (h *Handler) status() (any, *refusal) {

@@ -338,6 +338,37 @@ func (s *Snapshot) EachStandingAfter(name string, visit func(*Standing) bool) er
 	return nil
 }
 
+// StandingsOf returns what is known of the domains that patterns name and, of a wildcard, of the
+// names below it that mail came from. It is ordered by domain, each once, and visits these alone,
+// however the patterns overlap.
+func (s *Snapshot) StandingsOf(patterns []Pattern) ([]*Standing, error) {
+	var all []*Standing
+	var below []string
+	for _, p := range patterns {
+		if p.Wildcard {
+			below = append(below, domainKey(p))
+		} else if known := s.Known(p.Domain); known != nil {
+			all = append(all, known)
+		}
+	}
+	slices.Sort(below)
+	for i, visited := 0, -1; i < len(below); i++ {
+		if visited >= 0 && strings.HasPrefix(below[i], below[visited]) {
+			continue // a wildcard below another
+		}
+		visited = i
+		rows, err := s.txn.Get(standings, discovered+"_prefix", below[i])
+		if err != nil {
+			return nil, err
+		}
+		for row := rows.Next(); row != nil; row = rows.Next() {
+			all = append(all, row.(*Standing))
+		}
+	}
+	slices.SortFunc(all, func(a, b *Standing) int { return strings.Compare(a.Domain.String(), b.Domain.String()) })
+	return slices.Compact(all), nil
+}
+
 // Discovered returns the domains of a tenant that no pattern names, but one of its wildcards covers
 // and mail came from, in order. It visits these alone.
 func (s *Snapshot) Discovered(t *Tenant) ([]message.Domain, error) {

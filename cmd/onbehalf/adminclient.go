@@ -102,11 +102,11 @@ func (p *program) askInstead(what, tenant, host string, document any) bool {
 	return true
 }
 
-// standings returns all that the daemon knows of domains.
-func (c adminClient) standings() (all []tenant.Standing, err error) {
+// standings returns all that the daemon knows of the domains of patterns; of none: of all domains.
+func (c adminClient) standings(of []tenant.Pattern) (all []tenant.Standing, err error) {
 	for after := ""; ; {
 		var page admin.Standings
-		if err := c.get("/standings?after="+url.QueryEscape(after), &page); err != nil {
+		if err := c.get(admin.StandingsPath(after, of), &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Standings...)

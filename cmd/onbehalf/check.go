@@ -114,7 +114,11 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 			return err
 		}
 	}
-	p.recall(now)
+	if q.everyone {
+		p.recall(now, nil)
+	} else {
+		p.recall(now, tenants[0])
+	}
 	host := postfix.Instance("").Hostname(ctx, q.host)
 	c, err := check.New(checkSource(now, host, heloOf(ctx, now, q.host)))
 	if err != nil {
