@@ -6,9 +6,11 @@
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
+//	GET /counters/TENANT  Counters: what became of its mail, day by day
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
 //	GET /standings      Standings: what DNS says about domains, a page at a time; its parameters: standings.go
 //	GET /files          Files: which files of the configuration the daemon may not use
+//	GET /metrics, /healthz, /readyz   for monitoring, and no documents: health.go
 //	GET /dns/TENANT, /check/TENANT  what dns and check look up; without TENANT: of the platform
 //	GET /observations/DOMAIN  what DNS answered last about a domain (authorize.Observation)
 //
@@ -33,8 +35,10 @@
 //
 //   - document.go: the documents, as JSON has them; write.go: how they are written
 //   - serve.go: HTTP on a socket, and its bounds; handler.go: a question, and its answer
+//   - health.go: metrics and health, here and at metrics.listen
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
-//   - history.go: what happened; standings.go: what DNS says about domains
+//   - history.go: what happened; counters.go: how much mail there was
+//   - standings.go: what DNS says about domains
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -15,6 +15,8 @@ type Status struct {
 	Problems      []Problem `json:"problems"` // the worst first, at most 100
 	ProblemsTotal int       `json:"problems_total"`
 	WaitingTotal  int       `json:"waiting_total"` // of these: only the tenant can do something
+	// ProblemsBy counts all of them.
+	ProblemsBy map[ProblemKind]int `json:"problems_by_kind"`
 }
 
 // Daemon is what the daemon says about itself.
@@ -33,13 +35,15 @@ type Daemon struct {
 	Untrusted     Untrusted     `json:"untrusted"`
 	Signing       Signing       `json:"signing"`
 	Log           Log           `json:"log"`
+	Store         Store         `json:"store"`
+	Limits        []Limit       `json:"limits"`
 	DNS           DNS           `json:"dns"`
 	Changes       []Change      `json:"recent_changes"` // of standings, newest first
 }
 
 // Socket is one that the daemon answers on.
 type Socket struct {
-	Name     string    `json:"name"`              // milter, socketmap or admin
+	Name     string    `json:"name"`              // milter, socketmap, admin or metrics
 	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
 	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
 	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
@@ -102,6 +106,17 @@ type Signing struct {
 	Version   string `json:"version,omitempty"` // of OpenSSL
 	Problem   string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	Fallbacks int64  `json:"fallbacks"`         // how often OpenSSL failed and Go signed instead
+	// Failed is why a message that the platform's keys signed within the last minute does not
+	// verify; empty: it does.
+	Failed string `json:"failed,omitempty"`
+}
+
+// Store is how saving goes, since the start.
+type Store struct {
+	Saved   int64 `json:"saved"`   // batches of changes
+	Failed  int64 `json:"failed"`  // tries to save one
+	Waiting int   `json:"waiting"` // changes that are not saved yet
+	Dropped int64 `json:"dropped"` // changes that are lost, because too many waited
 }
 
 // Log is what of the log was lost, since the start.
@@ -188,6 +203,7 @@ type Tenant struct {
 	Direct        *Direct              `json:"direct,omitempty"` // absent: nothing is delivered directly
 	Findings      []Finding            `json:"findings"`         // what is wrong with its configuration; at most 100
 	FindingsTotal int                  `json:"findings_total"`
+	Counters      Counters             `json:"counters"`
 	Returned      Returned             `json:"returned"`
 	Now           time.Time            `json:"now"`
 }

@@ -115,6 +115,7 @@ func (d *desk) handler() *admin.Handler {
 		LookUp: func(_ context.Context, what, _ string, t *tenant.Tenant) (any, error) {
 			return map[string]any{"what": what, "platform": t == nil}, nil
 		},
+		Counters: countersOf,
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 		Files: func() admin.Files {
 			return admin.Files{File: "/etc/onbehalf/onbehalf.yaml", User: "onbehalf", Denied: []admin.Denied{{Path: "/key", Error: "permission denied"}}}

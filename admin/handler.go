@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,7 +25,8 @@ type Source struct {
 	Findings func() []Finding               // all of the current configuration
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
-	Files    func() Files // tries them
+	Counters func(id string) (Counters, error) // of a tenant, counters.Platform or counters.Unknown
+	Files    func() Files                      // tries them
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
 	// somebody has asked for that just before.
 	LookNow func(tenant string) ([]message.Domain, time.Duration)
@@ -34,6 +36,8 @@ type Source struct {
 	History func(store.Query) (page []store.Entry, next string, err error)
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
+	// Pages makes the pages beside the documents, from the document at /status.
+	Pages func(status func() (Status, error)) Pages
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
@@ -44,13 +48,27 @@ type Handler struct {
 	turn    sync.Mutex
 	lookups sync.Mutex // likewise, for a question that has DNS asked
 	summary summary
+	pages   Pages
 }
 
 // NewHandler makes a Handler.
-func NewHandler(source Source) *Handler { return &Handler{source: source} }
+func NewHandler(source Source) *Handler {
+	h := &Handler{source: source}
+	if source.Pages != nil {
+		h.pages = source.Pages(h.Status)
+	}
+	return h
+}
+
+// Pages returns the pages that the Handler answers with.
+func (h *Handler) Pages() Pages { return h.pages }
 
 // ServeHTTP is of http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if page, _ := h.pages.page(r); page != nil && !(overInet(r) && !local(r.Host)) {
+		page.ServeHTTP(w, r)
+		return
+	}
 	document, no := h.answer(r)
 	if no != nil {
 		write(w, r, no.status, Error{no.text, no.unready})
@@ -73,7 +91,7 @@ func refuse(status int, format string, args ...any) *refusal {
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	switch {
 	case overInet(r) && !local(r.Host):
-		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+		return nil, misdirected(r)
 	case r.Method != http.MethodPost && r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here")
 	case r.URL.Path == "/files" && r.Method != http.MethodPost:
@@ -95,21 +113,28 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 func (h *Handler) get(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
+	whose, isCounters := strings.CutPrefix(r.URL.Path, "/counters/")
 	switch {
 	case r.URL.Path == "/status":
-		return h.status()
+		doc, err := h.Status()
+		if err != nil {
+			return nil, refuse(http.StatusInternalServerError, "%v", err)
+		}
+		return doc, nil
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
 	case r.URL.Path == "/standings":
 		return h.standings(r.URL.Query())
 	case isTenant:
 		return h.tenant(id)
+	case isCounters:
+		return h.counters(whose)
 	case isDomain:
 		return h.observation(domain)
 	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
 		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /metrics, /healthz, /readyz, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
 }
 
 // lookupTime bounds a lookup, within what a client waits.
@@ -154,7 +179,14 @@ func (h *Handler) observation(domain string) (any, *refusal) {
 	return observed, nil
 }
 
-func (h *Handler) status() (any, *refusal) {
+// ErrUnready is that there is no status, because there is nothing to decide mail by (Unready).
+var ErrUnready = errors.New("there is no configuration to decide mail by")
+
+// Status returns the document at /status. An error is ErrUnready, or the table's.
+func (h *Handler) Status() (Status, error) {
+	if h.source.Unready() != nil {
+		return Status{}, ErrUnready
+	}
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
@@ -163,9 +195,10 @@ func (h *Handler) status() (any, *refusal) {
 	doc.cut()
 	tenants, found, err := h.summary.of(table, doc.Now)
 	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
+		return Status{}, err
 	}
 	doc.Tenants, doc.Problems, doc.ProblemsTotal, doc.WaitingTotal = tenants, found.problems(), found.total, found.waiting
+	doc.ProblemsBy = found.byKind()
 	return doc, nil
 }
 
@@ -205,7 +238,7 @@ func (h *Handler) tenant(called string) (any, *refusal) {
 	if v.err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
 	}
-	doc.Returned = h.source.Returned(t.ID)
+	doc.Returned, doc.Counters = h.source.Returned(t.ID), h.countersWithin(t.ID)
 	var own []Finding
 	for _, f := range h.source.Findings() {
 		if f.Tenant == t.ID {
@@ -240,6 +273,16 @@ func refusePages(r *http.Request) *refusal {
 		return refuse(http.StatusForbidden, "web pages may not ask for lookups")
 	}
 	return nil
+}
+
+func misdirected(r *http.Request) *refusal {
+	return refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+}
+
+// overLoopback reports whether a request came to a loopback address.
+func overLoopback(r *http.Request) bool {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return at != nil && at.IP.IsLoopback()
 }
 
 // overInet reports whether a web browser could have sent the request.

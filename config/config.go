@@ -26,6 +26,7 @@ type Config struct {
 	DNS        DNS
 	// HistoryKeep is how long the daemon remembers what happened: a day at least.
 	HistoryKeep time.Duration
+	Metrics     Metrics
 }
 
 // Log is how the daemon logs.

@@ -49,6 +49,7 @@ func (l *loader) load(path string, env []string) {
 	tenants = l.left.remove(tenants)
 
 	l.general(main, &raw)
+	l.metrics(main, raw.Metrics, tenants)
 	l.platform(main, &raw)
 	l.own = newOwnDomains(l.config.Platform.Domains)
 	for _, e := range tenants {

@@ -25,6 +25,7 @@ type (
 		SRS        rawSRS      `yaml:"srs"`
 		DNS        rawDNS      `yaml:"dns"`
 		History    rawHistory  `yaml:"history"`
+		Metrics    rawMetrics  `yaml:"metrics"`
 		rawTenants
 	}
 	rawLog struct {
@@ -91,6 +92,10 @@ type (
 	}
 	rawHistory struct {
 		Keep duration `yaml:"keep"`
+	}
+	rawMetrics struct {
+		Listen  switchable `yaml:"listen"`
+		Tenants []string   `yaml:"tenants"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {

@@ -30,6 +30,7 @@ type Counts struct {
 	Fragile    atomic.Int64 // of those signed: later hosts may break the signature
 	Recipients atomic.Int64 // refused at RCPT
 	Returns    Returns
+	Tally      Tally
 }
 
 // mostAttrs is more than a line has.
@@ -79,7 +80,7 @@ func (t *transaction) reportRefusals() {
 	if t.status == nil || t.result != done {
 		return
 	}
-	for _, one := range refusals(t.status) {
+	for _, one := range refusals(t.failures) {
 		t.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "receiver refuses a tenant's mail",
 			slog.String("queue_id", t.message.QueueID),
 			slog.String("tenant", t.plan.Redirects[0].Tenant),
@@ -190,6 +191,7 @@ func (t *transaction) reportStatus() string {
 // reportRecipient writes a line about a recipient that is refused.
 func (t *transaction) reportRecipient(to message.Path, why error) {
 	t.server.Counts.Recipients.Add(1)
+	t.server.Counts.Tally.recipient(why)
 	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
 	if t.source.LogAddresses() || errors.Is(why, errGuessing) || errors.Is(why, errRefused) {
 		attrs = append(attrs, t.reportSubmitter()...)
@@ -245,6 +247,7 @@ func clip(s string) string {
 
 func (t *transaction) count() {
 	counts := &t.server.Counts
+	counts.Tally.count(t)
 	switch {
 	case t.result == refused:
 		counts.Refused.Add(1)
@@ -259,6 +262,9 @@ func (t *transaction) count() {
 	default:
 		counts.Kept.Add(1)
 	}
+	if outcome, counts := t.outcome(); counts {
+		t.server.Counted(outcome)
+	}
 	if t.plan.Tenant != "" && t.plan.Action != rewrite.Forward && (t.result == done || t.result == passed) {
 		t.server.Mail(t.plan.Tenant)
 	}
@@ -269,6 +275,10 @@ func (t *transaction) count() {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Redirects, t.status, t.message.Header, t.message.Received)
+		counts.Tally.bounced(t.failures)
+		counts.Returns.add(t.plan.Redirects, t.status, refusals(t.failures), t.message.Header, t.message.Received)
+		for _, n := range t.notifications() {
+			t.server.CameBack(n)
+		}
 	}
 }

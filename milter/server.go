@@ -43,7 +43,12 @@ type Server struct {
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
 	Seen func(message.Domain) // nil: not called
 	// Mail is called with the id of the tenant whose mail a message was that has left, and must not wait.
-	Mail   func(tenant string) // nil: not called
+	Mail func(tenant string) // nil: not called
+	// Counted is called with what became of each message, and must not wait.
+	Counted func(Outcome) // nil: not called
+	// CameBack is called with each notification that came by a bounce address, and must not wait.
+	CameBack func(Notification) // nil: not called
+
 	Limits Limits
 	Counts Counts
 
@@ -99,6 +104,12 @@ func (s *Server) init() {
 	}
 	if s.Mail == nil {
 		s.Mail = func(string) {}
+	}
+	if s.Counted == nil {
+		s.Counted = func(Outcome) {}
+	}
+	if s.CameBack == nil {
+		s.CameBack = func(Notification) {}
 	}
 	s.strangers = newStrangers(s.Limits)
 	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log

@@ -30,6 +30,7 @@ func Status(out io.Writer, s admin.Status) {
 	p.configuration(s.Configuration)
 	p.reload(s.Reload)
 	p.sockets(s.Daemon)
+	p.limits(s.Limits)
 	p.dns(s.DNS)
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
@@ -76,6 +77,17 @@ func (p printer) sockets(d admin.Daemon) {
 			p.below(beside, "%s CANNOT BE REACHED at %s since %s: %s", s.Name, s.Address, stamp(s.Since), s.Problem)
 		case !s.Reopened.IsZero():
 			p.below(beside, "the file of %s was removed, and was created again %s", s.Address, p.ago(s.Reopened))
+		}
+	}
+}
+
+// limits says what the daemon is near to, from 80 % on.
+func (p printer) limits(all []admin.Limit) {
+	label := "Limits"
+	for _, l := range all {
+		if l.Share() >= admin.NearLimit {
+			p.Item(label, beside, "%s", l)
+			label = ""
 		}
 	}
 }
@@ -256,6 +268,9 @@ func (p printer) signing(s admin.Signing) {
 		p.Item("Signing", beside, "RSA by Go, which takes three times as long as OpenSSL: %s", s.Problem)
 	default:
 		p.Item("Signing", beside, "RSA by Go")
+	}
+	if s.Failed != "" {
+		p.below(beside, "THE PLATFORM'S KEYS DO NOT SIGN: %s. Run: onbehalf check-config", s.Failed)
 	}
 	if s.Fallbacks > 0 {
 		p.below(beside, "OpenSSL FAILED %s, and Go signed instead: %s. If that goes on, set signing: {engine: go} and reload",

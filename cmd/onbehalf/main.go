@@ -62,6 +62,9 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(talk)
 	cmd, err := root.ExecuteContextC(context.Background())
+	if isMonitor(args) {
+		return monitorExit(out, err)
+	}
 	switch {
 	case err == nil:
 		return exitFine

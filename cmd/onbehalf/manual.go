@@ -66,7 +66,9 @@ var examples = map[string]string{
 		# the daemon, and what is wrong
 		onbehalf status
 		# one tenant
-		onbehalf status university`,
+		onbehalf status university
+		# for a monitor such as Nagios
+		onbehalf status --check`,
 	"history": `
 		# what happened to one tenant in the last month
 		onbehalf history university
@@ -125,6 +127,9 @@ var statuses = []struct {
 	{exitUsage, "Wrong usage."},
 }
 
+// ofMonitor are those of status --check.
+const ofMonitor = "With **--check**: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as monitors expect.\n\n"
+
 // addExamples adds its examples to each command.
 func addExamples(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
@@ -141,6 +146,9 @@ func manual(name string) string {
 	b.WriteString("# EXIT STATUS\n\n")
 	for _, s := range statuses {
 		fmt.Fprintf(&b, "**%d**\n:   %s\n\n", s.number, s.text)
+	}
+	if name == "status" {
+		b.WriteString(ofMonitor)
 	}
 	b.WriteString("# FILES\n\n")
 	for _, f := range files {

@@ -181,7 +181,7 @@ func testBooted(t *testing.T, r *root) {
 		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
 		is "disabled disabled" xargs -n2 <<<$(systemctl is-enabled onbehalf.socket onbehalf-socketmap.socket)
 		systemctl stop onbehalf
-		systemctl start default.target
+		systemctl restart multi-user.target
 		becomes active systemctl is-active onbehalf
 		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
 		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/milter.sock

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -82,8 +83,10 @@ func (d *daemon) prune(ctx context.Context) {
 	}
 	now := slices.MinFunc(append(d.clock.Others(), d.clock.Now()), time.Time.Compare)
 	for ctx.Err() == nil {
-		more, err := d.recorder.Prune(now.Add(-generation.HistoryKeep))
-		if err != nil {
+		before := now.Add(-generation.HistoryKeep)
+		more, err := d.recorder.Prune(before)
+		days, failed := d.counters.Prune(before)
+		if more, err = more || days, errors.Join(err, failed); err != nil {
 			d.log.Error("old history cannot be deleted", "error", err)
 		}
 		if !more || err != nil {

@@ -64,6 +64,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
+	d.server.Counts.Tally.Follow(next.Metrics.Tenants)
 	d.recorder.reconfigured()
 	boundMemory(next.Limits.Memory)
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
@@ -93,6 +94,7 @@ func needRestart(before, next *config.Config) []string {
 		"admin":              before.Admin != next.Admin,
 		"state_dir":          before.StateDir != next.StateDir,
 		"log.format":         before.Log.Format != next.Log.Format,
+		"metrics.listen":     before.Metrics.Listen != next.Metrics.Listen,
 		"limits.connections": before.Limits.Connections != next.Limits.Connections,
 	} {
 		if changed {

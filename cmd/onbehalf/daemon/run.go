@@ -22,6 +22,7 @@ import (
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/config"
+	"onbehalf/counters"
 	"onbehalf/milter"
 	"onbehalf/store"
 )
@@ -51,12 +52,15 @@ type daemon struct {
 	store   store.Store
 	// recorder keeps what happened.
 	recorder *recorder
+	counters *counters.Counters
 	ending   ending
 	ballast  ballast
 	signer   signer
+	proof    proof
 	history  history
 	clock    *clock.Clock
 	refused  atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
+	handler  *admin.Handler                // who answers at the sockets beside the milter's
 	handed   sockets                       // by systemd, to a daemon that defers mail
 	closers  []func()                      // of what runs beside the milter; the last one ends first
 }
@@ -149,6 +153,7 @@ func (d *daemon) begun(first *Generation, findings config.Findings, sockets sock
 	if handed {
 		d.warnOfIdle("listen", "onbehalf.socket", first.Listen, sockets.milter)
 	}
+	d.server.Counts.Tally.Follow(first.Metrics.Tenants)
 	d.warnOfSocketmap(sockets.socketmap, first.Socketmap)
 	d.logFindings(findings)
 	d.logEngine(first.loader.Engine)
