@@ -135,8 +135,8 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	return p.conclude(results, q, whole)
 }
 
-// checkInstead has the daemon check a tenant, because the configuration cannot be used here. Where the
-// daemon cannot either, it returns why the configuration cannot be used.
+// checkInstead has the daemon check a tenant, because the configuration cannot be used here. Where
+// the daemon cannot either, it returns why the configuration cannot be used.
 func (p *program) checkInstead(ctx context.Context, q checkOptions, unusable error) error {
 	if q.everyone || q.from != "" {
 		return unusable
