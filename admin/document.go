@@ -274,13 +274,6 @@ type Denied struct {
 	Error string `json:"error"` // what the system says
 }
 
-// Standings is the document at /standings: what DNS says about domains, by name, for commands that
-// decide as the daemon would.
-type Standings struct {
-	Standings []tenant.Standing `json:"standings"`      // at most 5000
-	Next      string            `json:"next,omitempty"` // ask for those after this domain; empty: there are none
-}
-
 // Unready is a daemon that has no configuration to decide mail by, so that it defers all.
 type Unready struct {
 	Version       string    `json:"version"`

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -112,6 +113,9 @@ func (d *desk) handler() *admin.Handler {
 				return nil, noon, 12*time.Second + 300*time.Millisecond
 			}
 			return []message.Domain{domain(t, id+".example")}, noon, 0
+		},
+		LookUp: func(_ context.Context, what, _ string, t *tenant.Tenant) (any, error) {
+			return map[string]any{"what": what, "platform": t == nil}, nil
 		},
 		Counters: countersOf,
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },

@@ -132,7 +132,7 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 	case r.URL.Path == "/events":
 		return h.events(r.URL.Query())
 	case r.URL.Path == "/standings":
-		return h.standings(r.URL.Query().Get("after"))
+		return h.standings(r.URL.Query())
 	case isTenant:
 		return h.tenant(id)
 	case isCounters:
@@ -151,6 +151,9 @@ const lookupTime = 20 * time.Second
 // lookUp looks up DNS now: for one who asks at a time, because it takes from the lookups that the
 // watch may make a second.
 func (h *Handler) lookUp(r *http.Request) (any, *refusal) {
+	if no := refusePages(r); no != nil {
+		return nil, no
+	}
 	what, called, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	var t *tenant.Tenant
 	if called != "" {
@@ -184,26 +187,6 @@ func (h *Handler) observation(domain string) (any, *refusal) {
 	return observed, nil
 }
 
-// standings returns a page of all that is known of domains.
-func (h *Handler) standings(after string) (any, *refusal) {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	doc := Standings{Standings: []tenant.Standing{}}
-	err := h.source.Table().Snapshot().EachStanding(func(s *tenant.Standing) {
-		switch name := s.Domain.String(); {
-		case name <= after:
-		case len(doc.Standings) < maxStandings:
-			doc.Standings = append(doc.Standings, *s)
-		default:
-			doc.Next = doc.Standings[maxStandings-1].Domain.String()
-		}
-	})
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
-	}
-	return doc, nil
-}
-
 // ErrUnready is that there is no status, because there is nothing to decide mail by (Unready).
 var ErrUnready = errors.New("there is no configuration to decide mail by")
 
@@ -227,17 +210,18 @@ func (h *Handler) Status() (Status, error) {
 	return doc, nil
 }
 
-// post has a tenant looked up, or a test event sent. Where a web browser could reach us, one that does (it names the page
-// that it was sent by, in Origin) is refused: any page could have sent it.
+// post has a tenant looked up, or a test event sent.
 func (h *Handler) post(r *http.Request) (any, *refusal) {
 	path, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	id, isLookups := strings.CutSuffix(path, "/lookups")
 	switch {
 	case r.URL.Path != testPath && (!isTenant || !isLookups):
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups and "+testPath+" alone")
-	case r.Header.Get("Origin") != "":
-		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups or tests")
-	case r.URL.Path == testPath:
+	}
+	if no := refusePages(r); no != nil {
+		return nil, no
+	}
+	if r.URL.Path == testPath {
 		return h.tryEvents(r.Context())
 	}
 	t, hint := h.source.Table().Snapshot().Find(id)
@@ -288,6 +272,17 @@ func (d *Daemon) cut() {
 
 func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
+}
+
+// refusePages refuses what has DNS asked when a page in a web browser sent it: any page may send its
+// readers here, which would keep the lookups from all others. Browsers name the page in Origin (RFC
+// 6454 section 7), unless it is for a picture or the like, and say with Sec-Fetch-Site (W3C Fetch
+// Metadata) that a page asks, and not the user ("none").
+func refusePages(r *http.Request) *refusal {
+	if site := r.Header.Get("Sec-Fetch-Site"); r.Header.Get("Origin") != "" || site != "" && site != "none" {
+		return refuse(http.StatusForbidden, "web pages may not ask for lookups")
+	}
+	return nil
 }
 
 func misdirected(r *http.Request) *refusal {
