@@ -8,7 +8,9 @@
 //	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
 //	GET /counters/TENANT  Counters: what became of its mail, day by day
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
-//	GET /standings      Standings: what DNS says about all domains, a page at a time
+//	GET /events         the last events (events.Page); its parameters: events.go
+//	POST /events/test   Tests: what receivers of events answered to a test
+//	GET /standings      Standings: what DNS says about domains, a page at a time; its parameters: standings.go
 //	GET /files          Files: which files of the configuration the daemon may not use
 //	GET /metrics, /healthz, /readyz   for monitoring, and no documents: health.go
 //	GET /dns/TENANT, /check/TENANT  what dns and check look up; without TENANT: of the platform
@@ -21,8 +23,9 @@
 // belongs on a loopback address, where every user of the host is let in. Web
 // browsers of the host are another matter: a page from anywhere may send them to
 // 127.0.0.1 under a name of its own (DNS rebinding) and then read the answer. So a request
-// that comes over inet must name this host by an address or as localhost. Nothing here changes
-// anything, and no document holds a key, a secret or an address of a message.
+// that comes over inet must name this host by an address or as localhost, and what has DNS asked is
+// refused when a page asks. Nothing here changes anything, and no document holds a key, a secret or
+// an address of a message.
 //
 // Questions are worked out when they are asked, from one Snapshot of the tenant
 // table: what this package says of a domain's mail is what rewrite.Decide would do
@@ -37,6 +40,8 @@
 //   - health.go: metrics and health, here and at metrics.listen
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
-//   - history.go: what happened; counters.go: how much mail there was
+//   - history.go: what happened; events.go: what people must know
+//   - counters.go: how much mail there was
+//   - standings.go: what DNS says about domains
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

@@ -3,6 +3,7 @@ package admin
 import (
 	"time"
 
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/receivers"
 	"onbehalf/tenant"
@@ -21,24 +22,25 @@ type Status struct {
 
 // Daemon is what the daemon says about itself.
 type Daemon struct {
-	Version       string        `json:"version"`
-	PID           int           `json:"pid"`
-	Started       time.Time     `json:"started"`
-	Now           time.Time     `json:"now"` // its clock, when it was asked
-	Listen        []string      `json:"listen"`
-	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
-	Sockets       []Socket      `json:"sockets"`
-	Connections   Connections   `json:"connections"`
-	Configuration Configuration `json:"configuration"`
-	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
-	Messages      Messages      `json:"messages"`
-	Untrusted     Untrusted     `json:"untrusted"`
-	Signing       Signing       `json:"signing"`
-	Log           Log           `json:"log"`
-	Store         Store         `json:"store"`
-	Limits        []Limit       `json:"limits"`
-	DNS           DNS           `json:"dns"`
-	Changes       []Change      `json:"recent_changes"` // of standings, newest first
+	Version       string          `json:"version"`
+	PID           int             `json:"pid"`
+	Started       time.Time       `json:"started"`
+	Now           time.Time       `json:"now"` // its clock, when it was asked
+	Listen        []string        `json:"listen"`
+	Socketmap     string          `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
+	Sockets       []Socket        `json:"sockets"`
+	Connections   Connections     `json:"connections"`
+	Configuration Configuration   `json:"configuration"`
+	Reload        *Reload         `json:"reload,omitempty"` // the last one; absent: none since the start
+	Messages      Messages        `json:"messages"`
+	Untrusted     Untrusted       `json:"untrusted"`
+	Signing       Signing         `json:"signing"`
+	Log           Log             `json:"log"`
+	Store         Store           `json:"store"`
+	Limits        []Limit         `json:"limits"`
+	Events        []events.Status `json:"events"` // how deliveries go, one for each receiver
+	DNS           DNS             `json:"dns"`
+	Changes       []Change        `json:"recent_changes"` // of standings, newest first
 }
 
 // Socket is one that the daemon answers on.
@@ -137,8 +139,8 @@ type DNS struct {
 	Unanswered      int       `json:"unanswered"`                // lookups in a row without any answer
 	UnansweredSince time.Time `json:"unanswered_since,omitzero"` // the first of them
 	PausedUntil     time.Time `json:"paused_until,omitzero"`     // the round has stopped: then DNS is asked again
-	// Denied had records a while ago, as had the platform, and DNS says of both that they have none.
-	// Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
+	// Denied had records a while ago. DNS says that it has none, and shows none of other domains that
+	// had some. Nothing of that is believed. Absent: DNS denies nothing, or only what may well be gone.
 	Denied     message.Domain `json:"denied,omitzero"`
 	NextLookup time.Time      `json:"next_lookup,omitzero"`  // of any domain; absent: none is to come
 	NoServer   string         `json:"no_server,omitempty"`   // why there is no DNS server to ask; empty: there is one
@@ -270,13 +272,6 @@ type Files struct {
 type Denied struct {
 	Path  string `json:"path"`
 	Error string `json:"error"` // what the system says
-}
-
-// Standings is the document at /standings: what DNS says about domains, by name, for commands that
-// decide as the daemon would.
-type Standings struct {
-	Standings []tenant.Standing `json:"standings"`      // at most 5000
-	Next      string            `json:"next,omitempty"` // ask for those after this domain; empty: there are none
 }
 
 // Unready is a daemon that has no configuration to decide mail by, so that it defers all.

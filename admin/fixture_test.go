@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -96,8 +97,10 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 func (d *desk) handler() *admin.Handler {
 	t := d.t
 	return admin.NewHandler(admin.Source{
-		History: historyOf,
-		Unready: func() *admin.Unready { return d.unready },
+		History:   historyOf,
+		Events:    eventsOf,
+		TryEvents: tryEvents,
+		Unready:   func() *admin.Unready { return d.unready },
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},
@@ -105,11 +108,14 @@ func (d *desk) handler() *admin.Handler {
 		Daemon:   func() admin.Daemon { return d.daemon },
 		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
 		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
-		LookNow: func(id string) ([]message.Domain, time.Duration) {
+		LookNow: func(id string) ([]message.Domain, time.Time, time.Duration) {
 			if id == "asked" {
-				return nil, 12*time.Second + 300*time.Millisecond
+				return nil, noon, 12*time.Second + 300*time.Millisecond
 			}
-			return []message.Domain{domain(t, id+".example")}, 0
+			return []message.Domain{domain(t, id+".example")}, noon, 0
+		},
+		LookUp: func(_ context.Context, what, _ string, t *tenant.Tenant) (any, error) {
+			return map[string]any{"what": what, "platform": t == nil}, nil
 		},
 		Counters: countersOf,
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/store"
 	"onbehalf/tenant"
@@ -28,12 +29,16 @@ type Source struct {
 	Counters func(id string) (Counters, error) // of a tenant, counters.Platform or counters.Unknown
 	Files    func() Files                      // tries them
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
-	// somebody has asked for that just before.
-	LookNow func(tenant string) ([]message.Domain, time.Duration)
+	// somebody has asked for that just before. What ends later than at has begun later.
+	LookNow func(tenant string) (domains []message.Domain, at time.Time, wait time.Duration)
 	// LookUp looks up DNS now, as onbehalf dns and check do, for a tenant; nil: the platform.
 	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// History returns a page of what happened, and where the next page begins.
 	History func(store.Query) (page []store.Entry, next string, err error)
+	// Events returns the last events, or those after a place that a page has said.
+	Events func(after string, most int) (events.Page, error)
+	// TryEvents sends a test event to each receiver.
+	TryEvents func(context.Context) []events.Tried
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
 	// Pages makes the pages beside the documents, from the document at /status.
@@ -43,6 +48,7 @@ type Source struct {
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
 type Handler struct {
 	source Source
+	trying sync.Mutex // one test of events at a time
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
@@ -123,8 +129,10 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 		return doc, nil
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
+	case r.URL.Path == "/events":
+		return h.events(r.URL.Query())
 	case r.URL.Path == "/standings":
-		return h.standings(r.URL.Query().Get("after"))
+		return h.standings(r.URL.Query())
 	case isTenant:
 		return h.tenant(id)
 	case isCounters:
@@ -134,7 +142,7 @@ func (h *Handler) get(r *http.Request) (any, *refusal) {
 	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
 		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /metrics, /healthz, /readyz, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /events, /metrics, /healthz, /readyz, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
 }
 
 // lookupTime bounds a lookup, within what a client waits.
@@ -143,6 +151,9 @@ const lookupTime = 20 * time.Second
 // lookUp looks up DNS now: for one who asks at a time, because it takes from the lookups that the
 // watch may make a second.
 func (h *Handler) lookUp(r *http.Request) (any, *refusal) {
+	if no := refusePages(r); no != nil {
+		return nil, no
+	}
 	what, called, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	var t *tenant.Tenant
 	if called != "" {
@@ -176,26 +187,6 @@ func (h *Handler) observation(domain string) (any, *refusal) {
 	return observed, nil
 }
 
-// standings returns a page of all that is known of domains.
-func (h *Handler) standings(after string) (any, *refusal) {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	doc := Standings{Standings: []tenant.Standing{}}
-	err := h.source.Table().Snapshot().EachStanding(func(s *tenant.Standing) {
-		switch name := s.Domain.String(); {
-		case name <= after:
-		case len(doc.Standings) < maxStandings:
-			doc.Standings = append(doc.Standings, *s)
-		default:
-			doc.Next = doc.Standings[maxStandings-1].Domain.String()
-		}
-	})
-	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
-	}
-	return doc, nil
-}
-
 // ErrUnready is that there is no status, because there is nothing to decide mail by (Unready).
 var ErrUnready = errors.New("there is no configuration to decide mail by")
 
@@ -219,16 +210,19 @@ func (h *Handler) Status() (Status, error) {
 	return doc, nil
 }
 
-// post has a tenant looked up. Where a web browser could reach us, one that does (it names the page
-// that it was sent by, in Origin) is refused: any page could have sent it.
+// post has a tenant looked up, or a test event sent.
 func (h *Handler) post(r *http.Request) (any, *refusal) {
 	path, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	id, isLookups := strings.CutSuffix(path, "/lookups")
 	switch {
-	case !isTenant || !isLookups:
-		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups alone")
-	case r.Header.Get("Origin") != "":
-		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups")
+	case r.URL.Path != testPath && (!isTenant || !isLookups):
+		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups and "+testPath+" alone")
+	}
+	if no := refusePages(r); no != nil {
+		return nil, no
+	}
+	if r.URL.Path == testPath {
+		return h.tryEvents(r.Context())
 	}
 	t, hint := h.source.Table().Snapshot().Find(id)
 	if t == nil {
@@ -237,8 +231,7 @@ func (h *Handler) post(r *http.Request) (any, *refusal) {
 	if t.Authorization != tenant.Auto {
 		return nil, refuse(http.StatusConflict, "tenant %s has authorization: %s, so that its DNS is not looked up", t.ID, t.Authorization)
 	}
-	at := time.Now()
-	domains, wait := h.source.LookNow(t.ID)
+	domains, at, wait := h.source.LookNow(t.ID)
 	if wait > 0 {
 		return nil, refuse(http.StatusTooManyRequests, "the domains of tenant %s were looked up a moment ago; ask again in %s", t.ID, wait.Truncate(time.Second)+time.Second)
 	}
@@ -279,6 +272,17 @@ func (d *Daemon) cut() {
 
 func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
+}
+
+// refusePages refuses what has DNS asked when a page in a web browser sent it: any page may send its
+// readers here, which would keep the lookups from all others. Browsers name the page in Origin (RFC
+// 6454 section 7), unless it is for a picture or the like, and say with Sec-Fetch-Site (W3C Fetch
+// Metadata) that a page asks, and not the user ("none").
+func refusePages(r *http.Request) *refusal {
+	if site := r.Header.Get("Sec-Fetch-Site"); r.Header.Get("Origin") != "" || site != "" && site != "none" {
+		return refuse(http.StatusForbidden, "web pages may not ask for lookups")
+	}
+	return nil
 }
 
 func misdirected(r *http.Request) *refusal {

@@ -130,6 +130,40 @@ func TestLookups(t *testing.T) {
 	}
 }
 
+// TestPagesAskNoDNS: of what a web browser sends, only what its user typed has DNS asked. What costs
+// no lookup is answered.
+func TestPagesAskNoDNS(t *testing.T) {
+	h := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")}).handler()
+	for _, test := range []struct {
+		name, value string
+		fine        bool
+	}{
+		{"Accept", "*/*", true},
+		{"Sec-Fetch-Site", "none", true},
+		{"Sec-Fetch-Site", "cross-site", false},
+		{"Sec-Fetch-Site", "same-site", false}, // another port of this host
+		{"Sec-Fetch-Site", "same-origin", false},
+		{"Origin", "http://evil.example", false},
+		{"Origin", "null", false},
+	} {
+		for _, path := range []string{"GET /dns/", "GET /dns/one", "HEAD /dns/one", "GET /check/", "GET /check/one", "POST /tenants/one/lookups", "GET /status"} {
+			method, path, _ := strings.Cut(path, " ")
+			request := httptest.NewRequest(method, path, nil)
+			request.Host = "127.0.0.1:8465"
+			request.Header.Set(test.name, test.value)
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, request)
+			want := http.StatusOK
+			if !test.fine && path != "/status" {
+				want = http.StatusForbidden
+			}
+			if answer.Code != want {
+				t.Errorf("%s %s with %s: %s: %d %s, want %d", method, path, test.name, test.value, answer.Code, answer.Body, want)
+			}
+		}
+	}
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	d := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")})
 	var findings []admin.Finding

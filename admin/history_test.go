@@ -58,6 +58,9 @@ func historyOf(q store.Query) ([]store.Entry, string, error) {
 	return []store.Entry{{At: noon, Text: question}}, "next", nil
 }
 
+// maxNamed is how many domains of the test a request may name.
+const maxNamed = 300
+
 // TestStandingsArePaged: all pages together are all standings, each once and in order.
 func TestStandingsArePaged(t *testing.T) {
 	const domains = 10_001
@@ -83,6 +86,30 @@ func TestStandingsArePaged(t *testing.T) {
 	}
 	if len(names) != domains || !slices.IsSorted(names) || len(slices.Compact(names)) != domains || pages != 2 {
 		t.Errorf("%d names on %d pages before the last", len(names), pages)
+	}
+	many := make([]tenant.Pattern, 2*maxNamed)
+	for i := range many {
+		many[i].Domain = all[i].Domain
+	}
+	for name, test := range map[string]struct {
+		of   []tenant.Pattern
+		want string
+	}{
+		"some":     {many[:maxNamed], "d0.example"},
+		"too many": {many, "d0.example"},
+		"none":     {[]tenant.Pattern{{Domain: domain(t, "stranger.example")}}, ""},
+	} {
+		var page admin.Standings
+		askOf(t, h, admin.StandingsPath("", test.of), &page)
+		if len(page.Standings) == 0 && test.want == "" {
+			continue
+		}
+		if len(page.Standings) < min(len(test.of), 5000) || page.Standings[0].Domain.String() != test.want {
+			t.Errorf("%s: %d standings", name, len(page.Standings))
+		}
+	}
+	if bad := get(h, "GET", "/standings?domain=a..b", "", "unix"); bad.Code != 400 {
+		t.Errorf("of no domain: %d %s", bad.Code, bad.Body)
 	}
 	var none admin.Standings
 	askOf(t, newDesk(t, nil).handler(), "/standings", &none)

@@ -79,8 +79,9 @@ func bigDesk(b *testing.B) *desk {
 	return newDesk(b, tenants, standings...)
 }
 
-// BenchmarkAnswers is what the daemon does for the status of one tenant, for the first status of
-// all since a start or reload, and for another a minute later.
+// BenchmarkAnswers is what the daemon does for the status of one tenant, for the last page of what is
+// known of domains, for the first status of all since a start or reload, and for another a minute
+// later.
 func BenchmarkAnswers(b *testing.B) {
 	d := bigDesk(b)
 	h := d.handler()
@@ -93,6 +94,11 @@ func BenchmarkAnswers(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			ask(b, "/tenants/n777")
+		}
+	})
+	b.Run("last standings", func(b *testing.B) {
+		for b.Loop() {
+			ask(b, "/standings?after=n9999.example")
 		}
 	})
 	b.Run("first status", func(b *testing.B) {

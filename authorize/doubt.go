@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"fmt"
 	"strings"
 
 	"onbehalf/dmarc"
@@ -26,17 +27,28 @@ func (r Report) IsDoubtful(before tenant.Standing) bool {
 }
 
 // Disbelieved returns the report as if nothing had been answered: DNS says that nothing is at the
-// domain, nor at others that had records a while ago.
-func (r Report) Disbelieved(others []message.Domain) Report {
-	names := make([]string, len(others))
-	for i, d := range others {
-		names[i] = d.String()
+// domain, nor at others that had records a while ago, or does not answer about them.
+func (r Report) Disbelieved(denied, unanswered []message.Domain) Report {
+	text := fmt.Sprintf("not believed: DNS says that %s has no records", r.Target.Domain)
+	if len(denied) > 0 {
+		text += ", nor has " + list(denied, ", nor ") + ", which had some"
 	}
-	f := finding(Unanswered, NoAnswer, nil, "", "not believed: DNS says that %s has no records, nor has %s, which had some", r.Target.Domain, strings.Join(names, ", nor "))
+	if len(unanswered) > 0 {
+		text += ", and does not answer about " + list(unanswered, ", nor ") + ", which had some"
+	}
+	f := finding(Unanswered, NoAnswer, nil, "", "%s", text)
 	r.SPF, r.ReturnPath, r.Policy, r.Answered, r.Blank = f, f, f, false, false
 	r.Keys = make([]Finding, len(r.Target.Keys))
 	for i := range r.Keys {
 		r.Keys[i] = f
 	}
 	return r
+}
+
+func list(domains []message.Domain, between string) string {
+	names := make([]string, len(domains))
+	for i, d := range domains {
+		names[i] = d.String()
+	}
+	return strings.Join(names, between)
 }

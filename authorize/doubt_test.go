@@ -35,7 +35,7 @@ func TestBlank(t *testing.T) {
 		if report.IsDoubtful(nothing) {
 			t.Errorf("%s: of a domain that had nothing, it is doubtful", name)
 		}
-		doubted := report.Disbelieved([]message.Domain{domain(t, "courseware.nl"), domain(t, "other.example")})
+		doubted := report.Disbelieved([]message.Domain{domain(t, "courseware.nl"), domain(t, "other.example")}, nil)
 		if doubted.Answered || doubted.Blank || len(doubted.Keys) != len(report.Target.Keys) {
 			t.Errorf("%s: disbelieved, it is %+v", name, doubted)
 		}
@@ -43,6 +43,26 @@ func TestBlank(t *testing.T) {
 			if f.Verdict != authorize.Unanswered || !strings.HasSuffix(f.Text, "has no records, nor has courseware.nl, nor other.example, which had some") {
 				t.Errorf("%s: disbelieved, it says %s: %s", name, f.Verdict, f.Text)
 			}
+		}
+	}
+}
+
+// TestDisbelieved: the reason says which of the others DNS denies, and about which it does not
+// answer.
+func TestDisbelieved(t *testing.T) {
+	one, two, three := domain(t, "courseware.nl"), domain(t, "two.example"), domain(t, "three.example")
+	report := authorize.Report{Target: authorize.Target{Domain: domain(t, "gone.example")}}
+	for _, test := range []struct {
+		denied, unanswered []message.Domain
+		want               string
+	}{
+		{[]message.Domain{one}, nil, ", nor has courseware.nl, which had some"},
+		{nil, []message.Domain{one, two}, ", and does not answer about courseware.nl, nor two.example, which had some"},
+		{[]message.Domain{two, three}, []message.Domain{one}, ", nor has two.example, nor three.example, which had some, and does not answer about courseware.nl, which had some"},
+	} {
+		const begin = "not believed: DNS says that gone.example has no records"
+		if got := report.Disbelieved(test.denied, test.unanswered).SPF.Text; got != begin+test.want {
+			t.Errorf("it says %q, want %q", got, begin+test.want)
 		}
 	}
 }

@@ -84,9 +84,19 @@ func (f Findings) Truncated() bool {
 // AtReload returns the findings as a reload takes them: a key that may not be read is an error, for
 // a tenant that signs with it would lose its signature, and so is a file that may be truncated.
 func (f Findings) AtReload() Findings {
+	return f.raise(func(one Finding) bool { return one.Denied && one.Level == Fault || one.Truncated })
+}
+
+// WithDenied returns the findings with a key that may not be read as an error.
+func (f Findings) WithDenied() Findings {
+	return f.raise(func(one Finding) bool { return one.Denied && one.Level == Fault })
+}
+
+// raise returns a copy in which some are errors.
+func (f Findings) raise(some func(Finding) bool) Findings {
 	all := slices.Clone(f)
 	for i := range all {
-		if all[i].Denied && all[i].Level == Fault || all[i].Truncated {
+		if some(all[i]) {
 			all[i].Level = Error
 		}
 	}

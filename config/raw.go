@@ -26,6 +26,7 @@ type (
 		DNS        rawDNS      `yaml:"dns"`
 		History    rawHistory  `yaml:"history"`
 		Metrics    rawMetrics  `yaml:"metrics"`
+		Events     rawEvents   `yaml:"events"`
 		rawTenants
 	}
 	rawLog struct {
@@ -96,6 +97,11 @@ type (
 	rawMetrics struct {
 		Listen  switchable `yaml:"listen"`
 		Tenants []string   `yaml:"tenants"`
+	}
+	rawEvents struct {
+		Webhook switchable `yaml:"webhook"`
+		Secret  switchable `yaml:"secret"`
+		Command []string   `yaml:"command"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onbehalf/admin"
+	"onbehalf/events"
 	"onbehalf/milter"
 	"onbehalf/receivers"
 	"onbehalf/rewrite"
@@ -42,7 +43,7 @@ func one(kind prometheus.ValueType, name, help string, value func(admin.Status) 
 
 // families returns all metrics.
 func families() (all []family) {
-	for _, of := range [][]family{ofMessages(), ofDaemon(), ofTenants(), ofDNS(), ofState()} {
+	for _, of := range [][]family{ofMessages(), ofDaemon(), ofTenants(), ofDNS(), ofState(), ofEvents()} {
 		all = append(all, of...)
 	}
 	return all
@@ -210,6 +211,35 @@ func ofState() []family {
 			func(s admin.Status) float64 { return float64(s.Store.Dropped) }),
 		one(gauge, "store_failing", "Whether state cannot be saved: 1 or 0.", func(s admin.Status) float64 { return number(s.DNS.Unsaved != "") }),
 	}
+}
+
+func ofEvents() []family {
+	return []family{
+		bySink(gauge, "events_queued", "Events that wait to be taken, by sink.", func(_ admin.Status, e events.Status) float64 { return float64(e.Queued) }),
+		bySink(gauge, "events_oldest_age_seconds", "Age of the oldest event that waits. 0: there is none.",
+			func(s admin.Status, e events.Status) float64 { return age(s, e.Oldest) }),
+		bySink(counter, "events_dead_letters_total", "Events that were given up, because the sink did not take them for days.",
+			func(_ admin.Status, e events.Status) float64 { return float64(e.Dead) }),
+		bySink(counter, "events_dropped_total", "Events that were not queued, because too many waited.",
+			func(_ admin.Status, e events.Status) float64 { return float64(e.Dropped) }),
+		bySink(gauge, "events_failing", "Whether the sink did not take the last event: 1 or 0.",
+			func(_ admin.Status, e events.Status) float64 { return number(e.Problem != "") }),
+	}
+}
+
+// bySink returns a family with a series for each sink of events; one that is not in use has 0.
+func bySink(kind prometheus.ValueType, name, help string, value func(admin.Status, events.Status) float64) family {
+	return shown(kind, name, help, func(s scrape, to series) {
+		for _, sink := range events.Sinks {
+			used := 0.0
+			for _, e := range s.Status.Events {
+				if e.Sink == sink {
+					used = value(s.Status, e)
+				}
+			}
+			to.put(used, sink)
+		}
+	}, "sink")
 }
 
 func number(is bool) float64 {

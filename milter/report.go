@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,14 @@ type Counts struct {
 	Recipients atomic.Int64 // refused at RCPT
 	Returns    Returns
 	Tally      Tally
+}
+
+// Forbidden is a message whose submitter may not use the name in it.
+type Forbidden struct {
+	Bound  string // id of the tenant whose submitter it is; empty: none's
+	Tenant string // id of the tenant in whose name it was; empty: the platform's, or it is not known
+	Client netip.Addr
+	Login  string
 }
 
 // mostAttrs is more than a line has.
@@ -60,6 +69,7 @@ func (t *transaction) report() {
 	if forbidden {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Bool("security", true), slog.String("bound", t.plan.Bound))
+		t.server.Forbidden(Forbidden{Bound: t.plan.Bound, Tenant: t.plan.Tenant, Client: t.message.Submitter.Client, Login: t.message.Submitter.Login})
 	}
 	if forbidden || t.source.LogAddresses() { // whose account is it? That must be found whatever log.addresses says
 		attrs = append(attrs, t.reportSubmitter()...)
@@ -192,6 +202,9 @@ func (t *transaction) reportStatus() string {
 func (t *transaction) reportRecipient(to message.Path, why error) {
 	t.server.Counts.Recipients.Add(1)
 	t.server.Counts.Tally.recipient(why)
+	if errors.Is(why, errRefused) {
+		t.server.Guessing(networkOf(t.message.Submitter.Client))
+	}
 	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
 	if t.source.LogAddresses() || errors.Is(why, errGuessing) || errors.Is(why, errRefused) {
 		attrs = append(attrs, t.reportSubmitter()...)

@@ -78,6 +78,9 @@ const (
 	BucketProfiles  Bucket = "profiles"          // what a tenant's configuration was, by id
 	BucketCounters  Bucket = "counters"          // package counters: by day and tenant
 	BucketMarks     Bucket = "marks"             // what has happened once, by kind and tenant
+
+	BucketEvents     Bucket = "events"            // package events: by number
+	BucketDeliveries Bucket = "events to deliver" // package events: by sink and number
 )
 
 // Change is one key's new value.

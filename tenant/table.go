@@ -254,6 +254,18 @@ func (t *Table) Standings() ([]Standing, error) {
 // Snapshot returns the table as it is at this instant.
 func (t *Table) Snapshot() *Snapshot { return &Snapshot{t, t.db.Txn(false)} }
 
+// Supposing returns the table as it would be if it knew something else of some domains. Nothing
+// changes in it.
+func (t *Table) Supposing(all ...Standing) (*Snapshot, error) {
+	txn := t.db.Snapshot().Txn(true)
+	for _, s := range all {
+		if err := txn.Insert(standings, &s); err != nil {
+			return nil, err
+		}
+	}
+	return &Snapshot{t, txn}, nil
+}
+
 // Snapshot is one instant of a Table: what a message sees from MAIL to the end.
 // It costs a pointer, and may be kept as long as the message lasts.
 type Snapshot struct {
@@ -317,14 +329,56 @@ func (s *Snapshot) Known(d message.Domain) *Standing {
 
 // EachStanding visits all that is known, as Known returns it, ordered by domain.
 func (s *Snapshot) EachStanding(visit func(*Standing)) error {
-	rows, err := s.txn.Get(standings, "id")
+	return s.EachStandingAfter("", func(one *Standing) bool {
+		visit(one)
+		return true
+	})
+}
+
+// EachStandingAfter visits what is known of the domains behind a name, which need not be one of
+// them, ordered by domain, until visit returns false. It passes over none.
+func (s *Snapshot) EachStandingAfter(name string, visit func(*Standing) bool) error {
+	rows, err := s.txn.LowerBound(standings, "id", name)
 	if err != nil {
 		return err
 	}
 	for row := rows.Next(); row != nil; row = rows.Next() {
-		visit(row.(*Standing))
+		if one := row.(*Standing); one.Domain.String() != name && !visit(one) {
+			break
+		}
 	}
 	return nil
+}
+
+// StandingsOf returns what is known of the domains that patterns name and, of a wildcard, of the
+// names below it that mail came from. It is ordered by domain, each once, and visits these alone,
+// however the patterns overlap.
+func (s *Snapshot) StandingsOf(patterns []Pattern) ([]*Standing, error) {
+	var all []*Standing
+	var below []string
+	for _, p := range patterns {
+		if p.Wildcard {
+			below = append(below, domainKey(p))
+		} else if known := s.Known(p.Domain); known != nil {
+			all = append(all, known)
+		}
+	}
+	slices.Sort(below)
+	for i, visited := 0, -1; i < len(below); i++ {
+		if visited >= 0 && strings.HasPrefix(below[i], below[visited]) {
+			continue // a wildcard below another
+		}
+		visited = i
+		rows, err := s.txn.Get(standings, discovered+"_prefix", below[i])
+		if err != nil {
+			return nil, err
+		}
+		for row := rows.Next(); row != nil; row = rows.Next() {
+			all = append(all, row.(*Standing))
+		}
+	}
+	slices.SortFunc(all, func(a, b *Standing) int { return strings.Compare(a.Domain.String(), b.Domain.String()) })
+	return slices.Compact(all), nil
 }
 
 // Discovered returns the domains of a tenant that no pattern names, but one of its wildcards covers

@@ -332,6 +332,70 @@ func TestStandings(t *testing.T) {
 	}
 }
 
+// TestEachStandingAfter: a visit begins behind a name, whether or not it is known, and ends when it
+// is to.
+func TestEachStandingAfter(t *testing.T) {
+	made := table(t)
+	for _, name := range []string{"c.example", "a.example", "a.example.org", "b.example", "aa.example"} {
+		if err := made.SetStandings(tenant.Standing{Domain: domain(t, name)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		after string
+		most  int
+		want  string
+	}{
+		{"", 9, "a.example a.example.org aa.example b.example c.example"},
+		{"a.example", 9, "a.example.org aa.example b.example c.example"},
+		{"a.example.o", 9, "a.example.org aa.example b.example c.example"},
+		{"a.example", 1, "a.example.org"},
+		{"aaa", 2, "b.example c.example"},
+		{"c.example", 9, ""},
+		{"d\xff\x00", 9, ""},
+	} {
+		var got []string
+		err := made.Snapshot().EachStandingAfter(test.after, func(s *tenant.Standing) bool {
+			got = append(got, s.Domain.String())
+			return len(got) < test.most
+		})
+		if err != nil || strings.Join(got, " ") != test.want {
+			t.Errorf("after %q: %q, %v; want %q", test.after, got, err, test.want)
+		}
+	}
+}
+
+// TestStandingsOf: what patterns name is visited, each once, and of a wildcard what mail came from.
+func TestStandingsOf(t *testing.T) {
+	made := table(t)
+	for i, name := range []string{"a.example", "x.a.example", "y.x.a.example", "xa.example", "quiet.a.example", "b.example"} {
+		one := tenant.Standing{Domain: domain(t, name)}
+		if i > 0 && name != "quiet.a.example" {
+			one.Seen = time.Now()
+		}
+		if err := made.SetStandings(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for patterns, want := range map[string]string{
+		"":                                    "",
+		"b.example a.example b.example":       "a.example b.example",
+		"unknown.example":                     "",
+		"*.a.example":                         "x.a.example y.x.a.example",
+		"*.x.a.example *.a.example a.example": "a.example x.a.example y.x.a.example",
+		"*.a.example x.a.example quiet.a.example": "quiet.a.example x.a.example y.x.a.example",
+	} {
+		var got []string
+		all, err := made.Snapshot().StandingsOf(customer(t, "a", strings.Fields(patterns)...).Domains)
+		for _, s := range all {
+			got = append(got, s.Domain.String())
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, %v; want %q", patterns, got, err, want)
+		}
+	}
+}
+
 func TestMechanismHolds(t *testing.T) {
 	for state, want := range map[tenant.State]bool{tenant.Unknown: false, tenant.Pending: false, tenant.Active: true, tenant.Warning: true} {
 		if got := (tenant.Mechanism{State: state}).Holds(); got != want {

@@ -217,6 +217,38 @@ func TestDenialMovesNobody(t *testing.T) {
 	w.arrives(row6)
 }
 
+// TestReloadInDenialMovesNobody exchanges the platform's key, which is all that it has published,
+// while DNS denies everything: nothing is known of the platform then, no tenant moves, and all goes
+// on when DNS shows records again, whosever they are.
+func TestReloadInDenialMovesNobody(t *testing.T) {
+	w := &watched{premises: openPremises(t, watchedTenants)}
+	spf := nameserver.TXT(customer, "v=spf1 ip4:80.84.235.70 -all")
+	w.publish(spf, w.key(customer))
+	w.finds("spf")
+	w.finds(`"dkim cw1"`)
+	w.house.nameserver.Publish(t)
+	w.await("DNS not to be believed", func() bool { return strings.Contains(w.log.String(), "DNS denies records") })
+	before := len(w.log.String())
+	w.configure("dkim: [{selector: cw1, key: key.pem}]\nsrs:", "dkim: [{selector: cw2, key: key.pem}]\nsrs:")
+	w.reload()
+	time.Sleep(3 * time.Second) // longer than demote_after
+	if out, _, _ := w.run("status"); !strings.Contains(out, "NOT BELIEVED") {
+		t.Errorf("status says\n%s", out)
+	}
+	if from, _ := w.deliver().header.Get("From"); from.Text() != own {
+		t.Errorf("From %s", from.Text())
+	}
+	w.publish(spf, w.key(customer)) // and nothing of cw2
+	w.reload()                      // else the next try comes within 30 seconds
+	w.await("DNS to be believed", func() bool { return strings.Contains(w.log.String()[before:], "DNS answers again") })
+	for _, line := range strings.Split(w.log.String()[before:], "\n") {
+		if strings.Contains(line, "msg=authorization") && strings.Contains(line, "domain="+customer) {
+			t.Errorf("it moved: %s", line)
+		}
+	}
+	w.arrives(row2)
+}
+
 // TestWarningUnderReject takes the records of a tenant away whose policy is p=reject: what the next
 // lookup misses does not count, long before it is lost.
 func TestWarningUnderReject(t *testing.T) {

@@ -27,6 +27,8 @@
 // Times are in one zone, that of Options.
 //
 // A log may be large: it is read once, as a stream, and in memory is what matches and a window of
-// what may yet turn out to (join.go). The package is pure: it reads what it is given, and knows no
-// file, no clock, and no terminal. Its strings hold strangers' words; who prints them cleans them.
+// what may yet turn out to (join.go). Strangers choose how many notifications there are: the
+// message of each is found by its recipient, among a bounded number (recipients.go). The package
+// is pure: it reads what it is given, and knows no file, no clock, and no terminal. Its strings
+// hold strangers' words; who prints them cleans them.
 package trace

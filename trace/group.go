@@ -16,7 +16,9 @@ type group struct {
 	named    bool // with its Message-ID
 	message  string
 	null     bool      // its envelope sender is null
-	taken    []string  // recipients that it was delivered to, or handed on for
+	taken    []string  // recipients that it was delivered to, or handed on for, in lower case
+	about    []string  // recipients that it did not reach, of a notification in join.early
+	expects  []string  // queue ids of notifications in join.expected
 	decided  *Decision // the first one
 	finished bool      // it has left the queue, or was refused
 	filtered bool      // a filter got it by pipe(8), which names no queue id
@@ -26,6 +28,7 @@ type group struct {
 	clipped  bool // lines are missing, for there were too many
 
 	links []*link
+	above *link // that of links by which it belongs to another one; nil: it is the first
 }
 
 // mostBytes is how much of one group is kept.
@@ -78,11 +81,4 @@ func (g *group) takes(e *event) bool {
 const stragglers = time.Minute
 
 // parent returns the link by which this group belongs to another one; nil: it is the first.
-func (g *group) parent() *link {
-	for _, l := range g.links {
-		if l.to == g {
-			return l
-		}
-	}
-	return nil
-}
+func (g *group) parent() *link { return g.above }

@@ -30,16 +30,22 @@ type join struct {
 	held   int               // bytes of wanted
 	older  int               // how many wanted messages were forgotten
 
-	queue fifo // of what may be forgotten, the oldest first
+	queue    fifo // of what may be forgotten, the oldest first
+	unwanted int  // how many groups there are to forget; all are in the queue
 
+	taken    recipients        // messages that are not gone, by whom they were delivered to
 	early    []*group          // notifications from outside of the last minute that nothing is known of
+	awaited  recipients        // the same, by whom they did not reach
 	expected map[string]*group // notifications that a wanted group names, and that have no line yet
 	ours     int               // lines of onbehalf about a message
 	postfix  int               // lines of Postfix about a message
 }
 
 func newJoin(q Query, l limits) *join {
-	return &join{query: q, limits: l, latest: make(map[string]*group), expected: make(map[string]*group)}
+	return &join{
+		query: q, limits: l, latest: make(map[string]*group), expected: make(map[string]*group),
+		taken: make(recipients), awaited: make(recipients),
+	}
 }
 
 // fifo is a queue of groups.
@@ -58,10 +64,21 @@ func (f *fifo) pop() *group {
 	g := f.groups[f.head]
 	f.groups[f.head] = nil
 	f.head++
-	if f.head > 1024 && f.head*2 > len(f.groups) {
+	if f.head > queueSlack && f.head*2 > len(f.groups) {
 		f.groups, f.head = slices.Delete(f.groups, 0, f.head), 0
 	}
 	return g
+}
+
+// queueSlack is how many groups may be in the queue in vain: to move the others costs time, too.
+const queueSlack = 1024
+
+func (f *fifo) len() int { return len(f.groups) - f.head }
+
+// weed takes out what is no longer there to be forgotten.
+func (f *fifo) weed() {
+	f.groups = slices.DeleteFunc(f.groups[f.head:], func(g *group) bool { return g.wanted || g.gone })
+	f.head = 0
 }
 
 // take adds a line.
@@ -97,6 +114,7 @@ func (j *join) groupOf(e *event) *group {
 	}
 	g := &group{id: e.id, first: e.time, finished: e.id == "", bytes: groupCost}
 	j.bytes += groupCost
+	j.unwanted++
 	j.queue.push(g)
 	if g.finished {
 		return g
@@ -132,11 +150,10 @@ func (j *join) note(g *group, e *event) {
 		g.null = e.from == ""
 	case tried:
 		if e.status == "sent" {
-			g.taken = append(g.taken, e.to)
+			j.noteTaken(g, e, e.to)
 			if e.origTo != "" {
-				g.taken = append(g.taken, e.origTo)
+				j.noteTaken(g, e, e.origTo)
 			}
-			j.noteTaken(g, e)
 		}
 		g.filtered = g.filtered || e.piped()
 		if other := j.latest[e.other]; other != nil && other != g && sameMessage(g, other, e.relay) {
@@ -164,6 +181,7 @@ func (j *join) want(g *group) {
 		return
 	}
 	g.wanted = true
+	j.unwanted--
 	j.bytes -= g.bytes
 	j.held += g.bytes
 	at, _ := slices.BinarySearchFunc(j.wanted, g, func(a, b *group) int {
@@ -192,8 +210,12 @@ func (j *join) forget() {
 			g.spared++
 			j.queue.push(g)
 		default:
+			j.unwanted--
 			j.bytes -= j.drop(g)
 		}
+	}
+	if j.queue.len() > 2*j.unwanted+queueSlack { // where most of the log matches, nothing is popped
+		j.queue.weed()
 	}
 	for len(j.wanted) > j.limits.stories || j.held > j.limits.wanted && len(j.wanted) > 1 {
 		if j.wanted[0].parent() == nil {
@@ -204,13 +226,24 @@ func (j *join) forget() {
 	}
 }
 
-// drop lets a group go, and returns how many bytes it had.
+// drop lets a group go, and returns how many bytes it had. Others may still be linked with it: what
+// it holds must not stay with them.
 func (j *join) drop(g *group) int {
 	if j.latest[g.id] == g {
 		delete(j.latest, g.id)
 	}
-	g.gone = true
+	for _, to := range g.taken {
+		j.taken.remove(to, g)
+	}
+	for _, to := range g.about {
+		j.awaited.remove(to, g)
+	}
+	for _, id := range g.expects {
+		if j.expected[id] == g {
+			delete(j.expected, id)
+		}
+	}
 	bytes := g.bytes
-	g.lines, g.bytes, g.links = nil, 0, nil
+	*g = group{id: g.id, first: g.first, last: g.last, gone: true}
 	return bytes
 }

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -43,56 +42,88 @@ func (j *join) noteNotified(g *group, id string) {
 		j.link(notification, g, other)
 	case other == nil && g.wanted:
 		j.expected[id] = g
+		g.expects = append(g.expects, id)
 	}
 }
 
 // noteReturned finds the message that a notification from outside is about: the latest one to the
 // recipient that it names, of the author that it goes to. One that this host makes may pass the
-// milter, too, but has no client. Where the notification was asked for, it is one of those in the
-// window; else it must have been asked for.
+// milter, too, but has no client. Where the notification was not asked for, the message must be.
 func (j *join) noteReturned(g *group, e *event) {
 	if e.ours.DSN == "" || e.ours.ForwardedTo == "" || !g.started || g.parent() != nil {
 		return
 	}
-	candidates := j.wanted
-	if g.wanted || j.query.matches(e) {
-		candidates = j.queue.groups[j.queue.head:]
-	}
-	about := failed(e.ours.DSN)
-	for _, c := range slices.Backward(candidates) {
-		if c != g && !c.gone && !c.null && c.parent() == nil && returns(c, about, e.ours) {
-			j.link(comesBack, c, g)
-			return
+	asked := g.wanted || j.query.matches(e)
+	about := lowered(failed(e.ours.DSN))
+	var latest *group
+	for _, to := range about {
+		for _, c := range j.taken[to] {
+			if (asked || c.wanted) && (latest == nil || !c.first.Before(latest.first)) && returns(c, g, e.ours) {
+				latest = c
+			}
 		}
 	}
-	j.early = append(j.early[max(0, len(j.early)-mostEarly):], g)
+	if latest != nil {
+		j.link(comesBack, latest, g)
+		return
+	}
+	j.wait(g, about)
 }
 
 // mostEarly is how many notifications wait for the line about their message.
 const mostEarly = 1000
 
-// noteTaken links a message that was delivered with a notification that is in the log already: on a
-// busy host the receiver may be faster than the line that says that it accepted the message.
-func (j *join) noteTaken(g *group, e *event) {
-	for len(j.early) > 0 && e.time.Sub(j.early[0].last) > stragglers {
-		j.early = j.early[1:]
+// wait keeps a notification for noteTaken.
+func (j *join) wait(g *group, about []string) {
+	if len(about) == 0 || g.about != nil {
+		return
 	}
-	for _, b := range j.early {
-		if b != g && !b.gone && !g.null && g.parent() == nil && b.parent() == nil && returns(g, failed(b.decided.DSN), b.decided) {
+	if len(j.early) == mostEarly {
+		j.waitNoLonger()
+	}
+	g.about = about
+	j.early = append(j.early, g)
+	for _, to := range about {
+		j.awaited.add(to, g)
+	}
+}
+
+// waitNoLonger gives up the notification that has waited longest.
+func (j *join) waitNoLonger() {
+	g := j.early[0]
+	for _, to := range g.about {
+		j.awaited.remove(to, g)
+	}
+	g.about = nil
+	j.early = j.early[1:]
+}
+
+// noteTaken notes that a recipient got a message, and links it with a notification that is in the
+// log already: on a busy host the receiver may be faster than the line that says that it accepted
+// the message.
+func (j *join) noteTaken(g *group, e *event, to string) {
+	to = strings.ToLower(to)
+	if j.taken.add(to, g) {
+		g.taken = append(g.taken, to)
+	}
+	for len(j.early) > 0 && e.time.Sub(j.early[0].last) > stragglers {
+		j.waitNoLonger()
+	}
+	for _, b := range j.awaited[to] {
+		if g.parent() == nil && b.parent() == nil && b.decided != nil && returns(g, b, b.decided) {
 			j.link(comesBack, g, b)
 		}
 	}
 }
 
-// returns reports whether a notification about recipients, that onbehalf has forwarded, may be
-// about the message of a group: it was taken for one of them, and is of the same tenant or author.
-func returns(g *group, about []string, n *Decision) bool {
-	if g.decided == nil || (g.decided.Tenant == "" || g.decided.Tenant != n.Tenant) && !names(strings.ToLower(n.ForwardedTo), strings.ToLower(g.decided.Sender)) {
+// returns reports whether a notification b, that onbehalf has forwarded, may be about the message
+// of a group that got to the same recipient: it is of the same tenant or author.
+func returns(g, b *group, n *Decision) bool {
+	if g == b || g.null || g.decided == nil || g.parent() != nil {
 		return false
 	}
-	return slices.ContainsFunc(g.taken, func(taken string) bool {
-		return slices.ContainsFunc(about, func(to string) bool { return strings.EqualFold(to, taken) })
-	})
+	return g.decided.Tenant != "" && g.decided.Tenant == n.Tenant ||
+		names(strings.ToLower(n.ForwardedTo), strings.ToLower(g.decided.Sender))
 }
 
 // link joins two groups; the one is wanted if the other is.
@@ -101,7 +132,7 @@ func (j *join) link(kind linkKind, from, to *group) {
 		return
 	}
 	l := &link{kind, from, to}
-	from.links, to.links = append(from.links, l), append(to.links, l)
+	from.links, to.links, to.above = append(from.links, l), append(to.links, l), l
 	if from.wanted {
 		j.want(to)
 	} else if to.wanted {
@@ -113,8 +144,11 @@ func (j *join) link(kind linkKind, from, to *group) {
 // Message-ID is the same (Postfix's FILTER_README, simple content filter).
 func (j *join) joinFiltered() {
 	for i, g := range j.wanted {
+		if !g.filtered || g.message == "" {
+			continue
+		}
 		for _, later := range j.wanted[i+1:] {
-			if g.filtered && g.message != "" && later.message == g.message && later.first.Sub(g.first) < time.Hour {
+			if later.message == g.message && later.first.Sub(g.first) < time.Hour {
 				j.link(again, g, later)
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/events"
 	"onbehalf/term"
 )
 
@@ -37,6 +38,7 @@ func Status(out io.Writer, s admin.Status) {
 	p.untrusted(s.Untrusted)
 	p.signing(s.Signing)
 	p.log(s.Log)
+	p.events(s.Events)
 	p.problems(s)
 	p.changes(s.Changes)
 }
@@ -153,7 +155,7 @@ func (p printer) dns(d admin.DNS) {
 	case d.NoServer != "":
 		p.Item("DNS", beside, "NO SERVER TO ASK: %s. All standings stay as they are; it is looked again every few seconds", d.NoServer)
 	case !d.Denied.IsZero():
-		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, nor other domains that had some, the platform's among them. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
+		p.Item("DNS", beside, "NOT BELIEVED since %s: it says that %s has no records any more, and shows none of other domains that had some. All standings stay as they are. Ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong",
 			stamp(d.UnansweredSince), d.Denied.Unicode())
 	case !d.PausedUntil.IsZero():
 		p.Item("DNS", beside, "NO ANSWER since %s (%s). All standings stay as they are. Check the servers in dns.servers, or those of /etc/resolv.conf",
@@ -170,6 +172,34 @@ func (p printer) dns(d admin.DNS) {
 	}
 	if d.Unsaved != "" {
 		p.below(beside, "NOT SAVED, and lost at a restart: %s; %s", d.Unsaved, d.UnsavedFix)
+	}
+}
+
+// events says how deliveries of events go: nothing, where nobody is to get any.
+func (p printer) events(all []events.Status) {
+	for i, s := range all {
+		label := "Events"
+		if i > 0 {
+			label = ""
+		}
+		switch {
+		case s.Queued == 0 && s.Problem == "":
+			p.Item(label, beside, "%s takes them (%s)", s.Sink, s.Target)
+		case s.Problem == "":
+			p.Item(label, beside, "%s takes them (%s); %s to go, the oldest of %s", s.Sink, s.Target, count(s.Queued, "event"), p.ago(s.Oldest))
+		default:
+			p.Item(label, beside, "%s DOES NOT TAKE THEM since %s (%s): %s", s.Sink, stamp(s.Since), s.Target, s.Problem)
+			if s.Queued > 0 {
+				p.below(beside, "%s to go, the oldest of %s; each is tried again for 3 days", count(s.Queued, "event"), p.ago(s.Oldest))
+			}
+			p.below(beside, "what does the receiver answer now? onbehalf events --test")
+		}
+		if !s.Paused.IsZero() {
+			p.below(beside, "the receiver wants none before %s", stamp(s.Paused))
+		}
+		if s.Dead+s.Dropped > 0 {
+			p.below(beside, "%d given up and %d dropped so far, the last %s: %s", s.Dead, s.Dropped, p.ago(s.Last), s.Cause)
+		}
 	}
 }
 

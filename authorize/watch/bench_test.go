@@ -146,7 +146,7 @@ func BenchmarkTake(b *testing.B) {
 			w.schedule.scanAt = 0
 			e, _, _ = w.next()
 		}
-		w.take(context.Background(), e, observed{reportOf(e.target, authorize.There), answered})
+		w.take(context.Background(), e, observed{Report: reportOf(e.target, authorize.There), sign: answered})
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // observed is a report with what it says of the resolver.
 type observed struct {
 	authorize.Report
-	sign sign
+	sign  sign
+	found comparison // by which the resolver denies what is there
 }
 
 // sign is what one lookup says of the resolver.
@@ -21,33 +22,41 @@ type sign int
 
 const (
 	unanswered sign = iota // nothing was answered
-	answered               // it works
-	blank                  // it says that there is nothing where there was nothing before
+	answered               // it works, for it has shown a record
+	blank                  // it says that there is nothing, which proves nothing: there may be none
 	denied                 // it says that there is nothing where there was something, here and elsewhere
 )
 
 // observe looks up a domain. Where it finds nothing at all, it looks up others as well, before that
 // is believed: there are resolvers that answer NXDOMAIN to everything when they cannot reach
-// anybody, or have an empty zone.
+// anybody, or have an empty zone. While one does so, it is believed of none.
 func (w *Watcher) observe(ctx context.Context, source Source, target authorize.Target) observed {
 	report := look(ctx, source, target, w.Log)
 	switch {
 	case !report.Answered:
-		return observed{report, unanswered}
+		return observed{Report: report, sign: unanswered}
 	case !report.Blank:
-		return observed{report, answered}
+		return observed{Report: report, sign: answered}
 	}
 	before := source.Table().Snapshot().Standing(target.Domain)
 	switch {
 	case !report.IsDoubtful(before):
-		return observed{report, blank}
-	case !authorize.Holds(before) && w.outage.worksSince() < lately: // there are very many new ones at a first start
-		return observed{report, blank}
+		return observed{Report: report, sign: blank}
+	case !authorize.Holds(before) && w.outage.works(): // there are very many new ones at a first start
+		return observed{Report: report, sign: blank}
 	}
-	if missed := w.missed(ctx, source, target); missed != nil {
-		return observed{report.Disbelieved(missed), denied}
+	found := w.compare(ctx, source, target)
+	if found.shown {
+		return observed{Report: report, sign: answered}
 	}
-	return observed{report, answered}
+	if !found.suffices {
+		last, on := w.outage.denial()
+		if !on {
+			return observed{Report: report, sign: blank}
+		}
+		found = last.without(target.Domain)
+	}
+	return observed{report.Disbelieved(found.denied, found.unanswered), denied, found}
 }
 
 // lately is how long ago DNS must have shown a record for it to be believed of a new domain, which
@@ -57,38 +66,58 @@ const lately = 10 * time.Second
 // maxCompared is how many tenants' domains are compared with one that has vanished.
 const maxCompared = 3
 
-// missed returns the domains that had records, and have none now any more than the target: the
-// platform, whose records no tenant can delete, and those of other tenants. Nil: one of them still
-// has records, or there is none to compare with; then it is not the resolver.
-func (w *Watcher) missed(ctx context.Context, source Source, target authorize.Target) []message.Domain {
-	snapshot := source.Table().Snapshot()
-	platform := snapshot.Platform().Domain
-	if !authorize.Holds(snapshot.Standing(platform)) {
-		return nil
-	}
-	if target.Domain != platform && !w.isBlank(ctx, source, platform) {
-		return nil
-	}
-	others := othersWith(snapshot, target.Tenant)
-	for _, d := range others {
-		if !w.isBlank(ctx, source, d) {
-			return nil
-		}
-	}
-	if target.Domain != platform {
-		others = append([]message.Domain{platform}, others...)
-	}
-	return others
+// comparison is what DNS says of others that had records, when it says that a domain has none.
+type comparison struct {
+	shown      bool             // one of them still has records: it is not the resolver
+	suffices   bool             // they are enough to blame the resolver, if none is shown
+	denied     []message.Domain // DNS says that they have no records any more
+	unanswered []message.Domain // DNS does not answer about them
 }
 
-// isBlank reports whether DNS has no record of a watched domain now, or does not answer.
-func (w *Watcher) isBlank(ctx context.Context, source Source, d message.Domain) bool {
-	e := w.schedule.watched(d)
-	if e == nil {
-		return false
+// compare looks up the platform and domains of other tenants, as many as had records, until one
+// is found that still has some.
+func (w *Watcher) compare(ctx context.Context, source Source, target authorize.Target) (c comparison) {
+	snapshot := source.Table().Snapshot()
+	others, fewest := othersWith(snapshot, target.Tenant), maxCompared // a few tenants may have vanished together
+	if platform := platformWith(snapshot); !platform.IsZero() {
+		fewest = 1 // no tenant can delete its records
+		if platform != target.Domain {
+			others = slices.Insert(others, 0, platform)
+		}
 	}
-	report := look(ctx, source, e.target, w.Log)
-	return report.Blank || !report.Answered
+	for _, d := range others {
+		e := w.schedule.watched(d)
+		if e == nil {
+			continue // it was forgotten this moment
+		}
+		switch report := look(ctx, source, e.target, w.Log); {
+		case !report.Answered:
+			c.unanswered = append(c.unanswered, d)
+		case report.Blank:
+			c.denied = append(c.denied, d)
+		default:
+			return comparison{shown: true}
+		}
+	}
+	c.suffices = len(c.denied)+len(c.unanswered) >= fewest
+	return c
+}
+
+// without returns the comparison for somebody who is part of it.
+func (c comparison) without(d message.Domain) comparison {
+	is := func(one message.Domain) bool { return one == d }
+	c.denied = slices.DeleteFunc(slices.Clone(c.denied), is)
+	c.unanswered = slices.DeleteFunc(slices.Clone(c.unanswered), is)
+	return c
+}
+
+// platformWith returns the platform's domain, if it had records when it was last looked up; else
+// zero: it has published nothing, or is another one since the last reload.
+func platformWith(s *tenant.Snapshot) message.Domain {
+	if platform := s.Platform().Domain; authorize.Holds(s.Standing(platform)) {
+		return platform
+	}
+	return message.Domain{}
 }
 
 // othersWith returns a few domains that had records when they were looked up, of those the last,

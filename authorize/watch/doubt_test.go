@@ -120,9 +120,13 @@ func TestNothingToCompare(t *testing.T) {
 		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, 2)...), nil)).run()
 		after(2 * time.Hour)
 		n.deny(true)
+		begun := time.Now()
 		after(4 * time.Hour)
 		if state := w.spf(crowdDomain(0)); state != tenant.Pending {
 			t.Errorf("it is %q", state)
+		}
+		if w.outage.showed.After(begun) {
+			t.Error("DNS counts as if it had shown a record")
 		}
 		w.stop()
 	})

@@ -35,14 +35,16 @@ func (o onDemand) take(id string, now time.Time) time.Duration {
 }
 
 // LookNow puts the domains of a tenant at the head of the queue, those that it names and of those
-// below its wildcards as many as there is room for, and returns them. Wait is 0, or how long to
-// wait before the tenant may be asked for again; then there are no domains. Without domains and
-// without a wait, none of it is watched.
-func (w *Watcher) LookNow(id string) (begun []message.Domain, wait time.Duration) {
+// below its wildcards as many as there is room for, and returns them. At is now, by the clock of
+// standings: a lookup that is under way is made once more, and what is later than at is of one
+// that began later. Wait is 0, or how long to wait before the tenant may be asked for again; then
+// there are no domains. Without domains and without a wait, none of it is watched.
+func (w *Watcher) LookNow(id string) (begun []message.Domain, at time.Time, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if wait := w.asked.take(id, time.Now()); wait > 0 {
-		return nil, wait
+	at = time.Now() // under the lock, as the times of standings are
+	if wait := w.asked.take(id, at); wait > 0 {
+		return nil, at, wait
 	}
 	snapshot := w.source.Table().Snapshot()
 	begun = w.schedule.of(id)
@@ -57,10 +59,10 @@ func (w *Watcher) LookNow(id string) (begun []message.Domain, wait time.Duration
 	})
 	begun = begun[:min(len(begun), maxOnDemand)]
 	for _, d := range begun {
-		w.schedule.hurry(d)
+		w.schedule.ask(d)
 	}
 	w.nudge()
-	return begun, 0
+	return begun, at, 0
 }
 
 // of returns the domains that are watched for a tenant: its own, and those that have its keys or

@@ -33,7 +33,7 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	if err := table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
-	w.record(changesSince(w.table.Load(), table, next.now))
+	w.record(tenant.Standing{}, changesSince(w.table.Load(), table, next.now))
 	w.direct = proofsOf(table.Tenants())
 	parked := w.parked
 	w.parked = next.park(known)
@@ -43,7 +43,7 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	if kept := source.Kept(); kept != nil {
 		kept.Retain(func(d message.Domain) bool { return next.entries[d] != nil })
 	}
-	w.outage.reloaded(w.schedule, next.liveliest)
+	w.outage.reloaded(w.schedule, next.liveliest, next.holds)
 	w.table.Store(table)
 	w.nudge()
 	return nil
@@ -82,6 +82,7 @@ type round struct {
 	below     below
 	liveliest message.Domain
 	answered  time.Time // by the liveliest
+	holds     bool      // a domain had records
 }
 
 func (w *Watcher) newRound(source Source, known []tenant.Standing) *round {
@@ -106,6 +107,7 @@ func (r *round) add(s authorize.Target, discovered bool) {
 		c.Standing.Seen = time.Time{}
 	}
 	r.fitted = append(r.fitted, c.Standing)
+	r.holds = r.holds || authorize.Holds(c.Standing)
 	e := r.old[s.Domain]
 	if e == nil || !e.looking || !r.same || !e.target.Same(s) {
 		e = r.renewed(s, c, e)

@@ -28,7 +28,9 @@ type entry struct {
 	target     authorize.Target
 	due        time.Duration // of the next lookup, on the schedule's clock
 	looking    bool          // a lookup is under way
-	urgent     bool          // mail from it waits for the first lookup
+	urgent     bool          // it is at the head: mail, or somebody who has asked, waits for the lookup
+	asked      bool          // somebody has asked since the lookup under way began: it comes once more
+	repeated   bool          // the lookup under way is that one, and counts
 	unanswered int           // lookups in a row without any answer
 }
 
@@ -189,7 +191,8 @@ func (s *schedule) end(e *entry) (counts bool) {
 func (s *schedule) put(e *entry, answered bool, interval time.Duration, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.looking, e.urgent = false, false
+	asked := e.asked
+	e.looking, e.urgent, e.asked, e.repeated = false, false, false, false
 	if e.unanswered++; answered {
 		e.unanswered = 0
 	}
@@ -201,6 +204,23 @@ func (s *schedule) put(e *entry, answered bool, interval time.Duration, first bo
 	now := s.now()
 	e.due = now + wait
 	s.scanAt = min(s.scanAt, max(e.due, now+scanEvery))
+	if asked {
+		s.hasten(e)
+	}
+}
+
+// repeats reports whether a lookup that has ended counts for nothing, because somebody asked for it
+// after it had begun: it may have missed what they have changed. Its domain is at the head again.
+// Whoever asks on and on has every second one count.
+func (s *schedule) repeats(e *entry) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.asked || e.repeated {
+		return false
+	}
+	e.looking, e.asked, e.repeated = false, false, true
+	s.hasten(e)
+	return true
 }
 
 // add watches one more domain, whose mail waits.
@@ -216,6 +236,19 @@ func (s *schedule) hurry(d message.Domain) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.entries[d]; e != nil && !e.urgent && !e.looking {
+		s.hasten(e)
+	}
+}
+
+// ask puts a domain at the head that somebody asks for. A lookup that began before is not enough.
+func (s *schedule) ask(d message.Domain) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch e := s.entries[d]; {
+	case e == nil:
+	case e.looking:
+		e.asked = true
+	case !e.urgent:
 		s.hasten(e)
 	}
 }

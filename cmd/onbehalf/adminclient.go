@@ -78,11 +78,16 @@ func (c adminClient) get(path string, document any) error {
 	return err
 }
 
+// findInstead finds out where to ask the daemon when the configuration cannot be used here.
+func (p *program) findInstead() (adminClient, error) {
+	conf, findings := config.Load(p.config, os.Environ())
+	return p.find(conf, findings, "")
+}
+
 // askInstead asks the daemon for what a command cannot work out by itself, because the configuration
 // cannot be used here: it may be for others to read, or broken since the daemon has loaded it.
 func (p *program) askInstead(what, tenant, host string, document any) bool {
-	conf, findings := config.Load(p.config, os.Environ())
-	client, err := p.find(conf, findings, "")
+	client, err := p.findInstead()
 	if err != nil || client.socket.IsZero() {
 		return false
 	}
@@ -97,11 +102,11 @@ func (p *program) askInstead(what, tenant, host string, document any) bool {
 	return true
 }
 
-// standings returns all that the daemon knows of domains.
-func (c adminClient) standings() (all []tenant.Standing, err error) {
+// standings returns all that the daemon knows of the domains of patterns; of none: of all domains.
+func (c adminClient) standings(of []tenant.Pattern) (all []tenant.Standing, err error) {
 	for after := ""; ; {
 		var page admin.Standings
-		if err := c.get("/standings?after="+url.QueryEscape(after), &page); err != nil {
+		if err := c.get(admin.StandingsPath(after, of), &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Standings...)

@@ -95,14 +95,7 @@ type checkOptions struct {
 func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 	now, whole, err := p.needRest()
 	if err != nil {
-		var one check.Result
-		if q.everyone || q.from != "" || !p.askInstead("check", q.tenant, postfix.Instance("").Hostname(ctx, q.host), &one) {
-			return err
-		}
-		if !q.asJSON {
-			p.showResult(one, q)
-		}
-		return p.conclude([]check.Result{one}, q, true)
+		return p.checkInstead(ctx, q, err)
 	}
 	tenants := append([]*tenant.Tenant{nil}, now.Tenants...) // the platform first
 	if !q.everyone {
@@ -113,11 +106,19 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 		tenants = []*tenant.Tenant{one}
 	}
 	if q.now {
-		if err := p.lookNow(now.Config, tenants[0].ID); err != nil {
+		client, err := p.find(now.Config, nil, "")
+		if err == nil {
+			err = p.lookNow(client, tenants[0].ID)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	p.recall(now)
+	if q.everyone {
+		p.recall(now, nil)
+	} else {
+		p.recall(now, tenants[0])
+	}
 	host := postfix.Instance("").Hostname(ctx, q.host)
 	c, err := check.New(checkSource(now, host, heloOf(ctx, now, q.host)))
 	if err != nil {
@@ -132,6 +133,31 @@ func (p *program) runCheck(ctx context.Context, q checkOptions) error {
 		return fmt.Errorf("%s has no observation of what is asked for", q.from)
 	}
 	return p.conclude(results, q, whole)
+}
+
+// checkInstead has the daemon check a tenant, because the configuration cannot be used here. Where
+// the daemon cannot either, it returns why the configuration cannot be used.
+func (p *program) checkInstead(ctx context.Context, q checkOptions, unusable error) error {
+	if q.everyone || q.from != "" {
+		return unusable
+	}
+	if q.now {
+		client, err := p.findInstead()
+		if err == nil {
+			err = p.lookNow(client, q.tenant)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var one check.Result
+	if !p.askInstead("check", q.tenant, postfix.Instance("").Hostname(ctx, q.host), &one) {
+		return unusable
+	}
+	if !q.asJSON {
+		p.showResult(one, q)
+	}
+	return p.conclude([]check.Result{one}, q, true)
 }
 
 // conclude prints what is not printed yet, and returns errSaid if the answer is no. Whole reports
@@ -177,11 +203,13 @@ type observeFunc func(*tenant.Tenant) (_ authorize.Observation, found bool)
 func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*tenant.Tenant, q checkOptions) []check.Result {
 	var results []check.Result
 	progress := term.NewProgress(p.err)
-	for i, t := range tenants {
+	number, count := 0, len(slices.DeleteFunc(slices.Clone(tenants), func(t *tenant.Tenant) bool { return t == nil }))
+	for _, t := range tenants {
 		if t == nil {
 			progress.Show("looking up the platform ...")
 		} else {
-			progress.Show("looking up tenant %d of %d, %s ...", i+1, len(tenants), t.ID)
+			number++
+			progress.Show("looking up tenant %d of %d, %s ...", number, count, t.ID)
 		}
 		o, found := observe(t)
 		progress.Done()

@@ -40,8 +40,11 @@ func (p *program) runCheckConfig(user string, asJSON, asStart, asReload bool) er
 		return err
 	}
 	findings = append(findings, denied...)
-	if asReload || !asStart {
+	switch {
+	case asReload:
 		findings = findings.AtReload()
+	case !asStart:
+		findings = findings.WithDenied()
 	}
 	sound := now != nil && !findings.Fatal()
 	switch {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"onbehalf/admin"
-	"onbehalf/config"
 	"onbehalf/message"
 	"onbehalf/tenant"
 	"onbehalf/term"
@@ -20,19 +19,15 @@ const (
 	lookEvery = 100 * time.Millisecond
 )
 
-// lookNow has the running daemon look up a tenant, waits until it has, and says on standard error
-// what has changed: standard output is the same as without it.
-func (p *program) lookNow(conf *config.Config, id string) error {
-	client, err := p.find(conf, nil, "")
-	if err != nil {
-		return err
-	}
-	path := "/tenants/" + url.PathEscape(id)
+// lookNow has the running daemon look up a tenant, by whatever name, waits until it has, and says on
+// standard error what has changed: standard output is the same as without it.
+func (p *program) lookNow(client adminClient, called string) error {
+	path := "/tenants/" + url.PathEscape(called)
 	var before, after admin.Tenant
 	if err := client.get(path, &before); err != nil {
 		return err
 	}
-	begun, err := client.lookNow(id)
+	begun, err := client.lookNow(called)
 	if err != nil {
 		return err
 	}
@@ -57,8 +52,8 @@ func (p *program) lookNow(conf *config.Config, id string) error {
 	return nil
 }
 
-func (c adminClient) lookNow(id string) (admin.Lookups, error) {
-	begun, err := admin.LookNow(c.socket.Network, c.socket.Address, id)
+func (c adminClient) lookNow(called string) (admin.Lookups, error) {
+	begun, err := admin.LookNow(c.socket.Network, c.socket.Address, called)
 	var no admin.Error
 	if errors.As(err, &no) {
 		return begun, no

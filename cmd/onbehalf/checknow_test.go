@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,4 +56,45 @@ func TestCheckNow(t *testing.T) {
 	if status != 1 || out != "" || !strings.Contains(talk, "onbehalf is NOT running") {
 		t.Errorf("without a daemon: %d %s%s", status, out, talk)
 	}
+}
+
+// TestCheckNowInstead: who cannot use the configuration has the daemon look up, too, by any name of
+// the tenant, or hears why it does not.
+func TestCheckNowInstead(t *testing.T) {
+	d, z := startWatchedEvery(t, "1h", published())
+	if !d.lookedUp(4) {
+		t.Fatal("not all domains were looked up: " + d.said())
+	}
+	file := d.folder + "/onbehalf.yaml"
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(good, "platfrom: {}\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	z.publish("yourorganisationname.nl", "v=spf1 ip4:80.84.235.70 -all")
+	_, out, talk := d.onbehalf("check", "academy@yourorganisationname.nl", "--now")
+	has(t, talk, "platfrom: there is no such key", "the daemon has looked up 1 of the domains of yourorg now",
+		"yourorganisationname.nl spf: pending -> active", "by what the daemon runs with, because")
+	has(t, out, "yourorg: Your Organisation", "SPF ok:")
+	status, out, talk := d.onbehalf("check", "yourorg", "--now")
+	if status != 1 || out != "" {
+		t.Errorf("at once again: %d %s", status, out)
+	}
+	has(t, talk, "the domains of tenant yourorg were looked up a moment ago; ask again in ")
+	status, out, talk = d.onbehalf("check", "universty", "--now")
+	if status != 1 || out != "" {
+		t.Errorf("of no tenant: %d %s", status, out)
+	}
+	has(t, talk, `there is no tenant "universty"; did you mean university?`)
+	d.command.Process.Signal(syscall.SIGTERM)
+	if err := d.endsSoon(); err != nil {
+		t.Fatal(err)
+	}
+	status, out, talk = d.onbehalf("check", "university", "--now")
+	if status != 1 || out != "" {
+		t.Errorf("without a daemon: %d %s", status, out)
+	}
+	has(t, talk, "platfrom: there is no such key", "onbehalf is NOT running")
 }

@@ -218,7 +218,7 @@ func TestFirstStartFails(t *testing.T) {
 	time.Sleep(1600 * time.Millisecond)
 	d := start()
 	if !d.saysSoon("NOT READY, so all mail is deferred") {
-		t.Errorf("it says:\n%s", d.said())
+		t.Error(d.said())
 	}
 	end(d)
 	fails("a restart of one that defers")

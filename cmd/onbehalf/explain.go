@@ -64,7 +64,7 @@ func (p *program) runExplain(ctx context.Context, q explainOptions) error {
 	if err != nil {
 		return err
 	}
-	p.recall(now)
+	p.recall(now, nil) // the author, whose tenant it is about, may be anybody
 	snapshot := now.Table().Snapshot()
 	plan := rewrite.Decide(m, snapshot)
 	if q.asJSON {

@@ -7,6 +7,7 @@ import (
 
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
+	"onbehalf/message"
 	"onbehalf/store"
 	"onbehalf/tenant"
 )
@@ -48,9 +49,10 @@ func (p *program) needRest() (now *daemon.Generation, whole bool, err error) {
 }
 
 // recall has what the daemon saved last decide, for a command that is to say what the daemon would.
-// Without it, all tenants with authorization auto look unauthorized, and standard error says so.
-func (p *program) recall(now *daemon.Generation) {
-	known, err := p.known(now)
+// Where the command is about one tenant, it need not be all. Without it, all tenants with
+// authorization auto look unauthorized, and standard error says so.
+func (p *program) recall(now *daemon.Generation, only *tenant.Tenant) {
+	known, err := p.known(now, about(now.Platform, only))
 	if err == nil {
 		err = now.Recall(known)
 	}
@@ -59,13 +61,34 @@ func (p *program) recall(now *daemon.Generation) {
 	}
 }
 
-// known returns the standings that the daemon knows or, while none runs, has saved.
-func (p *program) known(now *daemon.Generation) ([]tenant.Standing, error) {
+// about returns whose standings decide about mail of a tenant: its own domains, those below its
+// wildcards and the platform's. Nil: all.
+func about(platform *tenant.Platform, t *tenant.Tenant) (of []tenant.Pattern) {
+	if t == nil {
+		return nil
+	}
+	for _, p := range t.Domains {
+		of = append(of, tenant.Pattern{Domain: p.Domain})
+		if p.Wildcard {
+			of = append(of, p)
+		}
+	}
+	for _, d := range []message.Domain{platform.Domain, platform.FromDomain, platform.Bounce} {
+		if !d.IsZero() {
+			of = append(of, tenant.Pattern{Domain: d})
+		}
+	}
+	return of
+}
+
+// known returns the standings of some domains, or of all, that the daemon knows or, while none runs,
+// has saved.
+func (p *program) known(now *daemon.Generation, of []tenant.Pattern) ([]tenant.Standing, error) {
 	asked := errors.New("the admin socket is off")
 	if !now.Admin.IsZero() {
 		var all []tenant.Standing
 		client := adminClient{socket: now.Admin, listen: now.Listen}
-		if all, asked = client.standings(); asked == nil {
+		if all, asked = client.standings(of); asked == nil {
 			return all, nil
 		}
 	}

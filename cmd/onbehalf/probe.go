@@ -22,12 +22,12 @@ func (p *program) runProbe(ctx context.Context, id, mailHost string, asJSON bool
 	if err != nil {
 		return err
 	}
-	p.recall(now)
-	s := now.Table().Snapshot()
 	t, err := tenantOf(now, id)
 	if err != nil {
 		return err
 	}
+	p.recall(now, t)
+	s := now.Table().Snapshot()
 	if t.Direct.NextHop.IsZero() || len(t.Direct.Domains) == 0 {
 		return misuse("tenant %s has no direct.next_hop, so there is no server to probe; write direct: {domains: [...], next_hop: \"[HOST]:25\"} "+
 			"into the tenant's entry", t.ID)

@@ -59,9 +59,7 @@ func (p *program) runSelftest(ctx context.Context, q selftestOptions) error {
 	if err != nil {
 		return err
 	}
-	p.recall(now)
-	s := now.Table().Snapshot()
-	if _, ours, _ := rewrite.Route(message.Path{}, message.PathOf(r.To), s, time.Now()); ours {
+	if _, ours, _ := rewrite.Route(message.Path{}, message.PathOf(r.To), now.Table().Snapshot(), time.Now()); ours {
 		return misuse("--to: %s is a bounce or reply address of ours; give a mailbox that you can look into", r.To)
 	}
 	switch all := now.Table().Tenants(); {
@@ -75,7 +73,8 @@ func (p *program) runSelftest(ctx context.Context, q selftestOptions) error {
 		return err
 	}
 	r.Host = postfix.Instance("").Hostname(ctx, q.host)
-	t, err := selftest.New(r, s)
+	p.recall(now, r.Tenant)
+	t, err := selftest.New(r, now.Table().Snapshot())
 	if err != nil {
 		return err
 	}

@@ -37,13 +37,14 @@ var below = map[string][]string{
 	"rewrite":   {"dmarc", "srs", "tenant", "message", "remedy"},
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
 	"store":     {"tenant", "message", "disk", "clock", "remedy"},
+	"events":    {"store", "tenant", "message", "disk", "clock", "remedy", "term"},
 	"counters":  {"store", "rewrite", "message", "receivers"},
 	"config":    {"dmarc", "tenant", "message", "disk", "remedy"},
 	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
 	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
-	"admin":     {"counters", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
-	"metrics":   {"admin", "milter", "receivers", "rewrite"},
+	"admin":     {"counters", "events", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"metrics":   {"admin", "events", "milter", "receivers", "rewrite"},
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.

@@ -8,6 +8,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/counters"
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/receivers"
@@ -83,13 +84,15 @@ func authenticated(s *tenant.Snapshot, t *tenant.Tenant, n milter.Notification) 
 	return !p.Shadow && rewrite.RowKeyPath <= p.Row && p.Row <= rewrite.RowPath && n.BounceAt == at
 }
 
-// disagreement records that receivers have begun to disagree about a tenant's mail.
+// disagreement records that receivers have begun to disagree about a tenant's mail, and has people
+// hear of it.
 func (d *daemon) disagreement(id string, found counters.Disagreement) {
 	d.log.Warn(receivers.AtReceiver(found.Receiver)+" disagree with DNS as this host sees it", "tenant", id, "domain", found.Domain,
 		"host", found.Host, "notifications", found.Count, "finding", found.Finding, "remedy", receivers.LookAt(id))
 	d.recorder.Record(store.Entry{At: found.Last, Kind: store.KindDisagreement, Tenant: id, Domain: found.Domain, Subject: found.Receiver,
 		Text: fmt.Sprintf("%d notifications say that its mail is not authenticated, the last by %s: %s %s", found.Count,
 			cmp.Or(found.Host, "an unknown host"), found.Finding, receivers.LookAt(id))})
+	d.notices.Notice(events.NewReceiversDisagree(time.Now(), id, found.Domain, found.Receiver, found.Finding, receivers.LookAt(id)))
 }
 
 // daysShown is how many days status shows.

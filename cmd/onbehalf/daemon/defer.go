@@ -145,6 +145,7 @@ func (d *daemon) tryStart(asked bool) (started bool) {
 		}
 		d.serveBeside(d.handed, first.Config)
 		d.current.Store(first)
+		d.closers = append(d.closers, d.watchLimits())
 		return nil
 	})
 	if err != nil {

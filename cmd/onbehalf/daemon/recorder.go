@@ -11,6 +11,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
 	"onbehalf/store"
+	"onbehalf/tenant"
 )
 
 // recorder keeps in the store what happened, for onbehalf history.
@@ -118,7 +119,14 @@ func (r *recorder) reconfigured() {
 	}
 }
 
-// changed records changes of standings. It is the watcher's Changed.
+// changed has changes of standings recorded, and has people hear of those that matter to them. It is
+// the watcher's Changed.
+func (d *daemon) changed(before tenant.Standing, all []authorize.Change) {
+	d.recorder.changed(all)
+	d.notices.Notice(d.notices.eventsOf(before, all)...)
+}
+
+// changed records changes of standings.
 func (r *recorder) changed(all []authorize.Change) {
 	entries := make([]store.Entry, len(all))
 	for i, c := range all {

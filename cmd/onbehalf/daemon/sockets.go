@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,6 +141,7 @@ func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan e
 		Seen:    func(domain message.Domain) { d.watcher.Seen(domain) },
 		Mail:    func(id string) { d.recorder.mail(id) },
 		Counted: d.counted, CameBack: d.cameBack,
+		Forbidden: func(f milter.Forbidden) { d.notices.forbid(f) }, Guessing: func(network netip.Prefix) { d.notices.guess(network) },
 		Limits: milter.Limits{Connections: connections},
 	}
 	d.history.listen = addresses(listeners)

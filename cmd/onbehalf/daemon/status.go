@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"cmp"
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/store"
@@ -75,8 +77,10 @@ func (d *daemon) newHandler() *admin.Handler {
 		Next:        func(domain message.Domain) time.Time { return d.watcher.Next(domain) },
 		History:     func(q store.Query) ([]store.Entry, string, error) { return d.recorder.List(q) },
 		Files:       d.files,
-		LookNow:     func(id string) ([]message.Domain, time.Duration) { return d.watcher.LookNow(id) },
+		LookNow:     func(id string) ([]message.Domain, time.Time, time.Duration) { return d.watcher.LookNow(id) },
 		LookUp:      d.lookUp,
+		Events:      func(after string, most int) (events.Page, error) { return d.notices.List(after, most) },
+		TryEvents:   func(ctx context.Context) []events.Tried { return d.notices.Try(ctx) },
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Counters:    d.countersOf,
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
@@ -126,6 +130,7 @@ func (d *daemon) status() admin.Daemon {
 		Signing: d.signingStatus(),
 		Log:     d.out.Dropped(),
 		Store:   d.storeStatus(),
+		Events:  d.notices.Status(),
 	}
 	doc.Limits = d.limits(doc.Connections)
 	d.dnsStatus(&doc)

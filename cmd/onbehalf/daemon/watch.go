@@ -28,12 +28,13 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 	d.rememberTime()
 	known := d.recall()
 	ctx, cancel := context.WithCancel(context.Background())
-	recorded := d.record(ctx)
+	recorded, delivered := d.record(ctx), d.openNotices(ctx, first)
 	counted := d.count(ctx)
-	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
+	d.watcher.Save, d.watcher.Changed, d.watcher.Outage = d.saveStandings, d.changed, d.notices.outage
 	if err := d.watcher.Adopt(first, known...); err != nil {
 		cancel()
 		<-recorded
+		<-delivered
 		<-counted
 		file.Close()
 		return nil, err
@@ -49,6 +50,7 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		cancel()
 		<-ended
 		<-recorded
+		<-delivered
 		<-counted
 		d.saveTime()
 		file.Close() // that nothing could be saved is logged

@@ -50,7 +50,7 @@ func (d *doctor) daemon() {
 	d.untrusted(s.Untrusted)
 	if denied := s.DNS.Denied; !denied.IsZero() {
 		d.add(Finding{Level: Warning, What: "DNS denies records that were there a while ago, and the daemon does not believe it since " + when(s.DNS.UnansweredSince),
-			Why: "it says that " + denied.Unicode() + " has no records, nor the platform; tenants keep the standing that they have",
+			Why: "it says that " + denied.Unicode() + " has no records any more, and shows none of other domains that had some; tenants keep the standing that they have",
 			Fix: "ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong"})
 	} else if !s.DNS.PausedUntil.IsZero() {
 		d.add(Finding{Level: Warning, What: "no DNS server has answered the daemon since " + when(s.DNS.UnansweredSince),
@@ -97,7 +97,7 @@ func (d *doctor) runsAs(pid int) {
 	case !ok || name == d.User:
 	case s.Uid == 0:
 		d.add(Finding{Level: Warning, What: "the daemon runs as root", Why: "it needs no right of root's; whoever finds a hole in it gets the host",
-			Fix: "start it by its unit, which has User=onbehalf"})
+			Fix: "start it by its unit, which has User=onbehalf, or by onbehalf serve --user onbehalf"})
 	default:
 		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon runs as %s, and permissions were examined for %s", name, d.User),
 			Fix: "run onbehalf doctor --user " + name + ", or correct User= in the unit"})
