@@ -34,6 +34,13 @@ func LookNow(network, address, tenant string) (Lookups, error) {
 	return begun, err
 }
 
+// TryEvents has the daemon send a test event to each receiver. The errors are those of Ask.
+func TryEvents(network, address string) (Tests, error) {
+	var tests Tests
+	err := do(http.MethodPost, network, address, testPath, &tests)
+	return tests, err
+}
+
 func do(method, network, address, path string, document any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()

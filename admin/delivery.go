@@ -64,6 +64,11 @@ func (d Delivery) meaning(p rewrite.Plan) string {
 	return fmt.Sprintf("is refused: %s (%s)", p.Reason, p.Detail)
 }
 
+// PlanFor returns the plan for mail of a tenant's domain.
+func PlanFor(s *tenant.Snapshot, t *tenant.Tenant, d message.Domain, now time.Time) rewrite.Plan {
+	return rewrite.Decide(letter(t, d, now), s)
+}
+
 // letter is the message that stands for all mail of a domain: from its postmaster.
 func letter(t *tenant.Tenant, d message.Domain, now time.Time) message.Message {
 	postmaster := message.Address{Local: "postmaster", Domain: d}

@@ -6,9 +6,13 @@
 //
 //	GET /status         a Status: the daemon, its tenants by the way their mail leaves, its problems
 //	GET /tenants/TENANT a Tenant, by id, domain or address: each domain, and how its mail leaves
+//	GET /counters/TENANT  Counters: what became of its mail, day by day
 //	GET /history        History: what happened, a page at a time; its parameters: history.go
+//	GET /events         the last events (events.Page); its parameters: events.go
+//	POST /events/test   Tests: what receivers of events answered to a test
 //	GET /standings      Standings: what DNS says about all domains, a page at a time
 //	GET /files          Files: which files of the configuration the daemon may not use
+//	GET /metrics, /healthz, /readyz   for monitoring, and no documents: health.go
 //	GET /dns/TENANT, /check/TENANT  what dns and check look up; without TENANT: of the platform
 //	GET /observations/DOMAIN  what DNS answered last about a domain (authorize.Observation)
 //
@@ -32,8 +36,10 @@
 //
 //   - document.go: the documents, as JSON has them; write.go: how they are written
 //   - serve.go: HTTP on a socket, and its bounds; handler.go: a question, and its answer
+//   - health.go: metrics and health, here and at metrics.listen
 //   - client.go: Ask, for clients
 //   - survey.go: where mail of a tenant comes from; delivery.go: how it leaves
-//   - history.go: what happened
+//   - history.go: what happened; events.go: what people must know
+//   - counters.go: how much mail there was
 //   - tenant.go: one tenant; summary.go: all of them; problem.go: the worst that is wrong
 package admin

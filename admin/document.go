@@ -3,6 +3,7 @@ package admin
 import (
 	"time"
 
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/receivers"
 	"onbehalf/tenant"
@@ -15,31 +16,36 @@ type Status struct {
 	Problems      []Problem `json:"problems"` // the worst first, at most 100
 	ProblemsTotal int       `json:"problems_total"`
 	WaitingTotal  int       `json:"waiting_total"` // of these: only the tenant can do something
+	// ProblemsBy counts all of them.
+	ProblemsBy map[ProblemKind]int `json:"problems_by_kind"`
 }
 
 // Daemon is what the daemon says about itself.
 type Daemon struct {
-	Version       string        `json:"version"`
-	PID           int           `json:"pid"`
-	Started       time.Time     `json:"started"`
-	Now           time.Time     `json:"now"` // its clock, when it was asked
-	Listen        []string      `json:"listen"`
-	Socketmap     string        `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
-	Sockets       []Socket      `json:"sockets"`
-	Connections   Connections   `json:"connections"`
-	Configuration Configuration `json:"configuration"`
-	Reload        *Reload       `json:"reload,omitempty"` // the last one; absent: none since the start
-	Messages      Messages      `json:"messages"`
-	Untrusted     Untrusted     `json:"untrusted"`
-	Signing       Signing       `json:"signing"`
-	Log           Log           `json:"log"`
-	DNS           DNS           `json:"dns"`
-	Changes       []Change      `json:"recent_changes"` // of standings, newest first
+	Version       string          `json:"version"`
+	PID           int             `json:"pid"`
+	Started       time.Time       `json:"started"`
+	Now           time.Time       `json:"now"` // its clock, when it was asked
+	Listen        []string        `json:"listen"`
+	Socketmap     string          `json:"socketmap,omitempty"` // where Postfix's tables are answered; empty: nowhere
+	Sockets       []Socket        `json:"sockets"`
+	Connections   Connections     `json:"connections"`
+	Configuration Configuration   `json:"configuration"`
+	Reload        *Reload         `json:"reload,omitempty"` // the last one; absent: none since the start
+	Messages      Messages        `json:"messages"`
+	Untrusted     Untrusted       `json:"untrusted"`
+	Signing       Signing         `json:"signing"`
+	Log           Log             `json:"log"`
+	Store         Store           `json:"store"`
+	Limits        []Limit         `json:"limits"`
+	Events        []events.Status `json:"events"` // how deliveries go, one for each receiver
+	DNS           DNS             `json:"dns"`
+	Changes       []Change        `json:"recent_changes"` // of standings, newest first
 }
 
 // Socket is one that the daemon answers on.
 type Socket struct {
-	Name     string    `json:"name"`              // milter, socketmap or admin
+	Name     string    `json:"name"`              // milter, socketmap, admin or metrics
 	Address  string    `json:"address"`           // unix:PATH or inet:HOST:PORT
 	Problem  string    `json:"problem,omitempty"` // why nobody can reach it; empty: everybody can who may
 	Since    time.Time `json:"since,omitzero"`    // when the problem was noticed
@@ -102,6 +108,17 @@ type Signing struct {
 	Version   string `json:"version,omitempty"` // of OpenSSL
 	Problem   string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	Fallbacks int64  `json:"fallbacks"`         // how often OpenSSL failed and Go signed instead
+	// Failed is why a message that the platform's keys signed within the last minute does not
+	// verify; empty: it does.
+	Failed string `json:"failed,omitempty"`
+}
+
+// Store is how saving goes, since the start.
+type Store struct {
+	Saved   int64 `json:"saved"`   // batches of changes
+	Failed  int64 `json:"failed"`  // tries to save one
+	Waiting int   `json:"waiting"` // changes that are not saved yet
+	Dropped int64 `json:"dropped"` // changes that are lost, because too many waited
 }
 
 // Log is what of the log was lost, since the start.
@@ -188,6 +205,7 @@ type Tenant struct {
 	Direct        *Direct              `json:"direct,omitempty"` // absent: nothing is delivered directly
 	Findings      []Finding            `json:"findings"`         // what is wrong with its configuration; at most 100
 	FindingsTotal int                  `json:"findings_total"`
+	Counters      Counters             `json:"counters"`
 	Returned      Returned             `json:"returned"`
 	Now           time.Time            `json:"now"`
 }

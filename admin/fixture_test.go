@@ -96,8 +96,10 @@ func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standin
 func (d *desk) handler() *admin.Handler {
 	t := d.t
 	return admin.NewHandler(admin.Source{
-		History: historyOf,
-		Unready: func() *admin.Unready { return d.unready },
+		History:   historyOf,
+		Events:    eventsOf,
+		TryEvents: tryEvents,
+		Unready:   func() *admin.Unready { return d.unready },
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},
@@ -111,6 +113,7 @@ func (d *desk) handler() *admin.Handler {
 			}
 			return []message.Domain{domain(t, id+".example")}, noon, 0
 		},
+		Counters: countersOf,
 		Returned: func(id string) admin.Returned { return admin.Returned{Messages: int64(len(id))} },
 		Files: func() admin.Files {
 			return admin.Files{File: "/etc/onbehalf/onbehalf.yaml", User: "onbehalf", Denied: []admin.Denied{{Path: "/key", Error: "permission denied"}}}

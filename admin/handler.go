@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/store"
 	"onbehalf/tenant"
@@ -24,7 +26,8 @@ type Source struct {
 	Findings func() []Finding               // all of the current configuration
 	Next     func(message.Domain) time.Time // the next lookup of a domain; zero: there is none
 	Returned func(tenant string) Returned
-	Files    func() Files // tries them
+	Counters func(id string) (Counters, error) // of a tenant, counters.Platform or counters.Unknown
+	Files    func() Files                      // tries them
 	// LookNow has a tenant's domains looked up next, and returns them; or how long to wait, because
 	// somebody has asked for that just before. What ends later than at has begun later.
 	LookNow func(tenant string) (domains []message.Domain, at time.Time, wait time.Duration)
@@ -32,25 +35,46 @@ type Source struct {
 	LookUp func(ctx context.Context, what, host string, t *tenant.Tenant) (any, error)
 	// History returns a page of what happened, and where the next page begins.
 	History func(store.Query) (page []store.Entry, next string, err error)
+	// Events returns the last events, or those after a place that a page has said.
+	Events func(after string, most int) (events.Page, error)
+	// TryEvents sends a test event to each receiver.
+	TryEvents func(context.Context) []events.Tried
 	// Observation returns what DNS answered last about a domain; false: nothing is kept of it.
 	Observation func(message.Domain) (any, bool)
+	// Pages makes the pages beside the documents, from the document at /status.
+	Pages func(status func() (Status, error)) Pages
 }
 
 // Handler answers HTTP. It is an http.Handler; Serve puts it on a socket.
 type Handler struct {
 	source Source
+	trying sync.Mutex // one test of events at a time
 	// turn lets in one question about all tenants at a time: that of 10,000 keeps a processor
 	// busy for a moment, and mail needs the others.
 	turn    sync.Mutex
 	lookups sync.Mutex // likewise, for a question that has DNS asked
 	summary summary
+	pages   Pages
 }
 
 // NewHandler makes a Handler.
-func NewHandler(source Source) *Handler { return &Handler{source: source} }
+func NewHandler(source Source) *Handler {
+	h := &Handler{source: source}
+	if source.Pages != nil {
+		h.pages = source.Pages(h.Status)
+	}
+	return h
+}
+
+// Pages returns the pages that the Handler answers with.
+func (h *Handler) Pages() Pages { return h.pages }
 
 // ServeHTTP is of http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if page, _ := h.pages.page(r); page != nil && !(overInet(r) && !local(r.Host)) {
+		page.ServeHTTP(w, r)
+		return
+	}
 	document, no := h.answer(r)
 	if no != nil {
 		write(w, r, no.status, Error{no.text, no.unready})
@@ -73,7 +97,7 @@ func refuse(status int, format string, args ...any) *refusal {
 func (h *Handler) answer(r *http.Request) (any, *refusal) {
 	switch {
 	case overInet(r) && !local(r.Host):
-		return nil, refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+		return nil, misdirected(r)
 	case r.Method != http.MethodPost && r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here")
 	case r.URL.Path == "/files" && r.Method != http.MethodPost:
@@ -95,21 +119,30 @@ func (h *Handler) answer(r *http.Request) (any, *refusal) {
 func (h *Handler) get(r *http.Request) (any, *refusal) {
 	id, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	domain, isDomain := strings.CutPrefix(r.URL.Path, "/observations/")
+	whose, isCounters := strings.CutPrefix(r.URL.Path, "/counters/")
 	switch {
 	case r.URL.Path == "/status":
-		return h.status()
+		doc, err := h.Status()
+		if err != nil {
+			return nil, refuse(http.StatusInternalServerError, "%v", err)
+		}
+		return doc, nil
 	case r.URL.Path == "/history":
 		return h.history(r.URL.Query())
+	case r.URL.Path == "/events":
+		return h.events(r.URL.Query())
 	case r.URL.Path == "/standings":
 		return h.standings(r.URL.Query().Get("after"))
 	case isTenant:
 		return h.tenant(id)
+	case isCounters:
+		return h.counters(whose)
 	case isDomain:
 		return h.observation(domain)
 	case strings.HasPrefix(r.URL.Path, "/dns/"), strings.HasPrefix(r.URL.Path, "/check/"):
 		return h.lookUp(r)
 	}
-	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /files, /standings, /tenants/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
+	return nil, refuse(http.StatusNotFound, "there is nothing here; ask for /status, /history, /events, /metrics, /healthz, /readyz, /files, /standings, /tenants/TENANT, /counters/TENANT, /observations/DOMAIN, /dns/TENANT or /check/TENANT")
 }
 
 // lookupTime bounds a lookup, within what a client waits.
@@ -171,7 +204,14 @@ func (h *Handler) standings(after string) (any, *refusal) {
 	return doc, nil
 }
 
-func (h *Handler) status() (any, *refusal) {
+// ErrUnready is that there is no status, because there is nothing to decide mail by (Unready).
+var ErrUnready = errors.New("there is no configuration to decide mail by")
+
+// Status returns the document at /status. An error is ErrUnready, or the table's.
+func (h *Handler) Status() (Status, error) {
+	if h.source.Unready() != nil {
+		return Status{}, ErrUnready
+	}
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	table := h.source.Table()
@@ -180,22 +220,25 @@ func (h *Handler) status() (any, *refusal) {
 	doc.cut()
 	tenants, found, err := h.summary.of(table, doc.Now)
 	if err != nil {
-		return nil, refuse(http.StatusInternalServerError, "%v", err)
+		return Status{}, err
 	}
 	doc.Tenants, doc.Problems, doc.ProblemsTotal, doc.WaitingTotal = tenants, found.problems(), found.total, found.waiting
+	doc.ProblemsBy = found.byKind()
 	return doc, nil
 }
 
-// post has a tenant looked up. Where a web browser could reach us, one that does (it names the page
+// post has a tenant looked up, or a test event sent. Where a web browser could reach us, one that does (it names the page
 // that it was sent by, in Origin) is refused: any page could have sent it.
 func (h *Handler) post(r *http.Request) (any, *refusal) {
 	path, isTenant := strings.CutPrefix(r.URL.Path, "/tenants/")
 	id, isLookups := strings.CutSuffix(path, "/lookups")
 	switch {
-	case !isTenant || !isLookups:
-		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups alone")
+	case r.URL.Path != testPath && (!isTenant || !isLookups):
+		return nil, refuse(http.StatusMethodNotAllowed, "only GET and HEAD are answered here; POST at /tenants/ID/lookups and "+testPath+" alone")
 	case r.Header.Get("Origin") != "":
-		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups")
+		return nil, refuse(http.StatusForbidden, "web pages may not ask for lookups or tests")
+	case r.URL.Path == testPath:
+		return h.tryEvents(r.Context())
 	}
 	t, hint := h.source.Table().Snapshot().Find(id)
 	if t == nil {
@@ -221,7 +264,7 @@ func (h *Handler) tenant(called string) (any, *refusal) {
 	if v.err != nil {
 		return nil, refuse(http.StatusInternalServerError, "%v", v.err)
 	}
-	doc.Returned = h.source.Returned(t.ID)
+	doc.Returned, doc.Counters = h.source.Returned(t.ID), h.countersWithin(t.ID)
 	var own []Finding
 	for _, f := range h.source.Findings() {
 		if f.Tenant == t.ID {
@@ -245,6 +288,16 @@ func (d *Daemon) cut() {
 
 func firstFew(all []Finding) (few []Finding, total int) {
 	return append([]Finding{}, all[:min(len(all), maxListed)]...), len(all)
+}
+
+func misdirected(r *http.Request) *refusal {
+	return refuse(http.StatusMisdirectedRequest, "ask by an IP address or as localhost, not as %q", r.Host)
+}
+
+// overLoopback reports whether a request came to a loopback address.
+func overLoopback(r *http.Request) bool {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return at != nil && at.IP.IsLoopback()
 }
 
 // overInet reports whether a web browser could have sent the request.

@@ -20,7 +20,8 @@ const (
 // the latest first.
 type worst struct {
 	total   int
-	waiting int        // of total
+	waiting int // of total
+	kinds   [len(ProblemKinds)]int
 	listed  []*Problem // the worst first
 }
 
@@ -53,6 +54,7 @@ func (w *worst) take(id string, s *tenant.Standing, delivery Delivery) {
 // that was noted first stands first.
 func (w *worst) note(p Problem, selector string) {
 	w.total++
+	w.kinds[p.weight()]++
 	if p.Waiting = p.weight() == waiting; p.Waiting {
 		w.waiting++
 	}
@@ -80,21 +82,44 @@ func compare(a, b *Problem) int {
 	return cmp.Or(cmp.Compare(a.weight(), b.weight()), b.when().Compare(a.when()))
 }
 
-// weight is the less, the worse the problem is.
+// ProblemKind is what makes a problem one.
+type ProblemKind string
+
+// ProblemKinds are all of them, the worst first.
+var ProblemKinds = [...]ProblemKind{
+	"platform-warning", // soon, the mail of all tenants will no longer rely on it
+	"platform",         // it concerns everyone
+	"warning",          // soon, mail will no longer rely on it
+	"unanswered",       // DNS does not answer about it
+	"pending",          // it is not there, and mail would leave in a better way with it
+}
+
+// byKind returns how many there are of each kind.
+func (w *worst) byKind() map[ProblemKind]int {
+	all := make(map[ProblemKind]int)
+	for i, kind := range ProblemKinds {
+		all[kind] = w.kinds[i]
+	}
+	return all
+}
+
+// weight is the place of its kind, the less, the worse the problem is.
 func (p *Problem) weight() int {
 	switch {
-	case p.Tenant == "":
+	case p.Tenant == "" && p.State == tenant.Warning:
 		return 0
-	case p.State == tenant.Warning:
+	case p.Tenant == "":
 		return 1
-	case p.Trouble != tenant.LookupError{}:
+	case p.State == tenant.Warning:
 		return 2
+	case p.Trouble != tenant.LookupError{}:
+		return 3
 	}
 	return waiting
 }
 
 // waiting is the weight of what only the tenant can do something about.
-const waiting = 3
+const waiting = len(ProblemKinds) - 1
 
 // when returns the instant since which the problem is known.
 func (p *Problem) when() time.Time {

@@ -20,9 +20,14 @@ const (
 	writeTime      = 30 * time.Second // for working out an answer and sending it
 )
 
-// Serve answers on a listener until the server that it returns is closed. The log gets what
-// net/http has to say, a panic of the handler for one.
+// Serve is ServeAs for the admin socket.
 func Serve(l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
+	return ServeAs("admin", l, h, log)
+}
+
+// ServeAs answers on a listener, which the log calls by a name, until the server that it returns is
+// closed. The log gets what net/http has to say, a panic of the handler for one.
+func ServeAs(name string, l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
 	server := &http.Server{
 		Handler:           begun{h},
 		ReadHeaderTimeout: readTime,
@@ -39,7 +44,7 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
 	gate := &socket.Gate{Limit: maxConnections, Log: log}
 	go func() {
 		if err := server.Serve(gate.At(l)); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the admin socket no longer answers; mail goes on", "error", err, "remedy", "systemctl restart onbehalf")
+			log.Error("a socket beside the milter's no longer answers; mail goes on", "socket", name, "error", err, "remedy", "systemctl restart onbehalf")
 		}
 	}()
 	return server

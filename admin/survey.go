@@ -92,5 +92,5 @@ func Sample(p tenant.Pattern) message.Domain {
 
 // decide returns the plan for mail of a domain.
 func (v *survey) decide(t *tenant.Tenant, d message.Domain) rewrite.Plan {
-	return rewrite.Decide(letter(t, d, v.now), v.snapshot)
+	return PlanFor(v.snapshot, t, d, v.now)
 }

@@ -26,6 +26,16 @@ type Config struct {
 	DNS        DNS
 	// HistoryKeep is how long the daemon remembers what happened: a day at least.
 	HistoryKeep time.Duration
+	Metrics     Metrics
+	Events      Events
+}
+
+// Events is who hears of what happens. The zero value: nobody.
+type Events struct {
+	Webhook    string          // an absolute URL of http or https; empty: none. Its path may be a password
+	SecretFile string          // of Secrets
+	Secrets    []tenant.Secret // octets that events are signed with, one or two
+	Command    []string        // program and arguments; empty: none
 }
 
 // Log is how the daemon logs.

@@ -82,11 +82,11 @@ func (f Findings) Truncated() bool {
 }
 
 // AtReload returns the findings as a reload takes them: a key that may not be read is an error, for
-// a tenant that signs with it would lose its signature, and so is a file that may be truncated.
+// a tenant that signs with it would lose its signature.
 func (f Findings) AtReload() Findings {
 	all := slices.Clone(f)
 	for i := range all {
-		if all[i].Denied && all[i].Level == Fault || all[i].Truncated {
+		if all[i].Denied && all[i].Level == Fault {
 			all[i].Level = Error
 		}
 	}

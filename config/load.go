@@ -49,6 +49,7 @@ func (l *loader) load(path string, env []string) {
 	tenants = l.left.remove(tenants)
 
 	l.general(main, &raw)
+	l.metrics(main, raw.Metrics, tenants)
 	l.platform(main, &raw)
 	l.own = newOwnDomains(l.config.Platform.Domains)
 	for _, e := range tenants {
@@ -125,6 +126,7 @@ func (l *loader) general(d *document, raw *rawFile) {
 		DemoteAfter:  d.notNegative("dns.demote_after", raw.DNS.DemoteAfter),
 	}
 	c.HistoryKeep = d.daysAtLeast("history.keep", raw.History.Keep)
+	c.Events = l.events(d, raw.Events)
 	if raw.DNS.MaxPerSecond < 1 {
 		d.fail("dns.max_per_second", "allows no lookup", "write 1 or more")
 	}

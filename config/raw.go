@@ -25,6 +25,8 @@ type (
 		SRS        rawSRS      `yaml:"srs"`
 		DNS        rawDNS      `yaml:"dns"`
 		History    rawHistory  `yaml:"history"`
+		Metrics    rawMetrics  `yaml:"metrics"`
+		Events     rawEvents   `yaml:"events"`
 		rawTenants
 	}
 	rawLog struct {
@@ -91,6 +93,15 @@ type (
 	}
 	rawHistory struct {
 		Keep duration `yaml:"keep"`
+	}
+	rawMetrics struct {
+		Listen  switchable `yaml:"listen"`
+		Tenants []string   `yaml:"tenants"`
+	}
+	rawEvents struct {
+		Webhook switchable `yaml:"webhook"`
+		Secret  switchable `yaml:"secret"`
+		Command []string   `yaml:"command"`
 	}
 	// rawTenant has pointers where a tenant overrides the platform's policy.
 	rawTenant struct {

@@ -24,19 +24,27 @@ func (d *document) secrets(path, file string) []tenant.Secret {
 		d.fail(path, "is empty", "name a file with one secret per line")
 		return nil
 	}
-	octets, err := disk.ReadPrivate(file, maxSecrets)
-	switch {
-	case errors.Is(err, disk.ErrLarge):
-		d.fail(path, bare(file)+" is larger than 1 MiB", "write one line of 32 random characters for each secret")
-		return nil
-	case err != nil:
-		d.failByFile(path, nameable(file), err)
-		return nil
-	case isUTF16(octets):
-		d.fail(path, file+" is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8")
+	octets, ok := d.secretFile(path, file, "write one line of 32 random characters for each secret")
+	if !ok {
 		return nil
 	}
 	return d.secretLines(path, file, octets)
+}
+
+// secretFile reads a file of secrets; false: why it cannot has been reported.
+func (d *document) secretFile(path, file, fix string) ([]byte, bool) {
+	octets, err := disk.ReadPrivate(file, maxSecrets)
+	switch {
+	case errors.Is(err, disk.ErrLarge):
+		d.fail(path, bare(file)+" is larger than 1 MiB", fix)
+	case err != nil:
+		d.failByFile(path, nameable(file), err)
+	case isUTF16(octets):
+		d.fail(path, file+" is in UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8")
+	default:
+		return octets, true
+	}
+	return nil, false
 }
 
 // nameable returns the name of a file that could not be opened, unless what was given

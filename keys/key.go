@@ -98,6 +98,17 @@ func unsupported() *remedy.Error {
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k.signer == nil }
 
+// Engine returns the name of the engine that signs with the key now.
+func (k Key) Engine() string {
+	if k.IsZero() {
+		return EngineGo
+	}
+	if f, isFile := k.signer().(*rsaFile); isFile && f.engine.usable() {
+		return EngineOpenSSL
+	}
+	return EngineGo
+}
+
 // Algorithm returns the algorithm that the key signs with.
 func (k Key) Algorithm() tenant.Algorithm { return k.algorithm }
 

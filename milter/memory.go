@@ -53,6 +53,15 @@ func (t *transaction) hold(n int) bool {
 	return false
 }
 
+// Memory returns what messages under way hold together, and what they may, in octets.
+func (s *Server) Memory() (held, limit int64) {
+	limit = DefaultMemory
+	if now := s.Current(); now != nil {
+		limit = memoryOf(now)
+	}
+	return s.budget.held.Load(), limit
+}
+
 // release returns what the message holds to the budget.
 func (t *transaction) release() {
 	t.server.budget.free(t.held)

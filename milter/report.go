@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,15 @@ type Counts struct {
 	Fragile    atomic.Int64 // of those signed: later hosts may break the signature
 	Recipients atomic.Int64 // refused at RCPT
 	Returns    Returns
+	Tally      Tally
+}
+
+// Forbidden is a message whose submitter may not use the name in it.
+type Forbidden struct {
+	Bound  string // id of the tenant whose submitter it is; empty: none's
+	Tenant string // id of the tenant in whose name it was; empty: the platform's, or it is not known
+	Client netip.Addr
+	Login  string
 }
 
 // mostAttrs is more than a line has.
@@ -59,6 +69,7 @@ func (t *transaction) report() {
 	if forbidden {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Bool("security", true), slog.String("bound", t.plan.Bound))
+		t.server.Forbidden(Forbidden{Bound: t.plan.Bound, Tenant: t.plan.Tenant, Client: t.message.Submitter.Client, Login: t.message.Submitter.Login})
 	}
 	if forbidden || t.source.LogAddresses() { // whose account is it? That must be found whatever log.addresses says
 		attrs = append(attrs, t.reportSubmitter()...)
@@ -79,7 +90,7 @@ func (t *transaction) reportRefusals() {
 	if t.status == nil || t.result != done {
 		return
 	}
-	for _, one := range refusals(t.status) {
+	for _, one := range refusals(t.failures) {
 		t.server.Log.LogAttrs(context.Background(), slog.LevelWarn, "receiver refuses a tenant's mail",
 			slog.String("queue_id", t.message.QueueID),
 			slog.String("tenant", t.plan.Redirects[0].Tenant),
@@ -190,6 +201,10 @@ func (t *transaction) reportStatus() string {
 // reportRecipient writes a line about a recipient that is refused.
 func (t *transaction) reportRecipient(to message.Path, why error) {
 	t.server.Counts.Recipients.Add(1)
+	t.server.Counts.Tally.recipient(why)
+	if errors.Is(why, errRefused) {
+		t.server.Guessing(networkOf(t.message.Submitter.Client))
+	}
 	attrs := []slog.Attr{slog.String("queue_id", t.message.QueueID), slog.String("reason", why.Error())}
 	if t.source.LogAddresses() || errors.Is(why, errGuessing) || errors.Is(why, errRefused) {
 		attrs = append(attrs, t.reportSubmitter()...)
@@ -245,6 +260,7 @@ func clip(s string) string {
 
 func (t *transaction) count() {
 	counts := &t.server.Counts
+	counts.Tally.count(t)
 	switch {
 	case t.result == refused:
 		counts.Refused.Add(1)
@@ -259,6 +275,9 @@ func (t *transaction) count() {
 	default:
 		counts.Kept.Add(1)
 	}
+	if outcome, counts := t.outcome(); counts {
+		t.server.Counted(outcome)
+	}
 	if t.plan.Tenant != "" && t.plan.Action != rewrite.Forward && (t.result == done || t.result == passed) {
 		t.server.Mail(t.plan.Tenant)
 	}
@@ -269,6 +288,10 @@ func (t *transaction) count() {
 		counts.Fragile.Add(1)
 	}
 	if t.status != nil {
-		counts.Returns.add(t.plan.Redirects, t.status, t.message.Header, t.message.Received)
+		counts.Tally.bounced(t.failures)
+		counts.Returns.add(t.plan.Redirects, t.status, refusals(t.failures), t.message.Header, t.message.Received)
+		for _, n := range t.notifications() {
+			t.server.CameBack(n)
+		}
 	}
 }

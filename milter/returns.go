@@ -1,7 +1,6 @@
 package milter
 
 import (
-	"cmp"
 	"maps"
 	"strings"
 	"sync"
@@ -46,22 +45,19 @@ func actionOf(r message.Report) string {
 	return "other"
 }
 
-// refusals returns what a notification says that receivers have against the message: not
-// the recipients that are gone, nor the platform's own affairs.
-func refusals(status *message.StatusReader) (all []Refusal) {
+// refusals returns what receivers have against the message: not the recipients that are gone, nor
+// the platform's own affairs.
+func refusals(all []Failure) (found []Refusal) {
 	seen := make(map[int]bool)
-	for _, report := range status.Reports {
-		reply := receivers.ParseReply(report.Diagnostic)
-		reply.Host, reply.Status = cmp.Or(report.Remote, status.Reporting), report.Status
-		meaning := receivers.Explain(reply)
-		ours := meaning.Class == receivers.Auth || meaning.Class == receivers.Policy
-		if !ours || seen[meaning.Entry] || report.Action != "failed" && report.Action != "delayed" {
+	for _, one := range all {
+		meaning := one.Meaning
+		if ours := meaning.Class == receivers.Auth || meaning.Class == receivers.Policy; !ours || seen[meaning.Entry] {
 			continue
 		}
 		seen[meaning.Entry] = true
-		all = append(all, Refusal{Meaning: meaning, Finding: findingOf(meaning)})
+		found = append(found, Refusal{Meaning: meaning, Finding: findingOf(meaning)})
 	}
-	return all
+	return found
 }
 
 // directSend is the entry of Exchange Online's Reject Direct Send.
@@ -76,8 +72,7 @@ func findingOf(m receivers.Meaning) string {
 
 // add counts a message for each tenant that it is forwarded to, which need not be the
 // one that sent it.
-func (r *Returns) add(redirects []rewrite.Redirect, status *message.StatusReader, h message.Header, now time.Time) {
-	said := refusals(status)
+func (r *Returns) add(redirects []rewrite.Redirect, status *message.StatusReader, said []Refusal, h message.Header, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byTenant == nil {

@@ -944,7 +944,7 @@ func TestRefusalsOfOneMessage(t *testing.T) {
 		for _, action := range test.actions {
 			status.Reports = append(status.Reports, message.Report{Action: action, Status: "5.7.68", Remote: "tenant.mail.protection.outlook.com", Diagnostic: direct})
 		}
-		said := refusals(status)
+		said := refusals(failures(status))
 		if len(said) != test.want {
 			t.Errorf("%s: %+v", test.name, said)
 		}

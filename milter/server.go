@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -43,7 +44,17 @@ type Server struct {
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
 	Seen func(message.Domain) // nil: not called
 	// Mail is called with the id of the tenant whose mail a message was that has left, and must not wait.
-	Mail   func(tenant string) // nil: not called
+	Mail func(tenant string) // nil: not called
+	// Forbidden is called with each message that was decided by row 10, and must not wait.
+	Forbidden func(Forbidden) // nil: not called
+	// Guessing is called with the network of a client whose recipients are refused because too many
+	// from there do not exist, for each of them, and must not wait.
+	Guessing func(netip.Prefix) // nil: not called
+	// Counted is called with what became of each message, and must not wait.
+	Counted func(Outcome) // nil: not called
+	// CameBack is called with each notification that came by a bounce address, and must not wait.
+	CameBack func(Notification) // nil: not called
+
 	Limits Limits
 	Counts Counts
 
@@ -99,6 +110,18 @@ func (s *Server) init() {
 	}
 	if s.Mail == nil {
 		s.Mail = func(string) {}
+	}
+	if s.Forbidden == nil {
+		s.Forbidden = func(Forbidden) {}
+	}
+	if s.Guessing == nil {
+		s.Guessing = func(netip.Prefix) {}
+	}
+	if s.Counted == nil {
+		s.Counted = func(Outcome) {}
+	}
+	if s.CameBack == nil {
+		s.CameBack = func(Notification) {}
 	}
 	s.strangers = newStrangers(s.Limits)
 	s.gate.Limit, s.gate.Log = s.Limits.Connections, s.Log

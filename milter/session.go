@@ -78,6 +78,7 @@ func (s *session) MailFrom(string, *library.Modifier) (library.Response, error) 
 	source := s.server.Current()
 	if s.unready = source == nil; s.unready {
 		s.server.Counts.Deferred.Add(1)
+		s.server.Counts.Tally.unready()
 		return s.goOnUnless(library.OptNoMailReply)
 	}
 	s.transaction = begin(s, source, s.guard.macro("{auth_authen}"))

@@ -21,7 +21,8 @@ func of(client string, m mta.Mail) mta.Mail {
 // TestGuessingByNetwork: who opens a connection for each guess is no better off, and his
 // neighbours are taken for him. Other networks do not notice.
 func TestGuessingByNetwork(t *testing.T) {
-	h := open(t)
+	reported := make(chan netip.Prefix, 10)
+	h := open(t, func(h *harness) { h.Guessing = func(network netip.Prefix) { reported <- network } })
 	for n := range h.Limits.Refused {
 		m := of(fmt.Sprintf("203.0.113.%d", n%250), bounce(fmt.Sprintf("<SRS0=aaaa%04d=D5=victim.example=x@bounces.courseware.nl>", n)))
 		got := h.send(h.client(m), m)
@@ -38,6 +39,14 @@ func TestGuessingByNetwork(t *testing.T) {
 		if !slices.Contains(got.Recipients, "<help@courseware.nl>") {
 			t.Errorf("an ordinary recipient from %s pays too: %v", client, got.Refused)
 		}
+	}
+	select {
+	case network := <-reported:
+		if network != netip.MustParsePrefix("203.0.113.0/24") || len(reported) > 0 {
+			t.Errorf("reported are %s and %d more", network, len(reported))
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("that a network guesses is not reported")
 	}
 	last := h.book.lines(t, "recipient refused")
 	if l := last[len(last)-1]; l["client"] == "" || l["client"] == nil {

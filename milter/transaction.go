@@ -37,8 +37,11 @@ type transaction struct {
 	leaving   message.Header  // as the receiver will see it; nil: it stays as it is
 	signature *keys.Signature // nil: nothing is signed
 	problem   error           // why nothing is signed that should be
+	unreached bool            // the answer did not reach Postfix
+	signing   time.Duration   // what the signatures have taken, without the body
 	body      inspector
 	status    *message.StatusReader // of a bounce or reply that is forwarded; nil: any other
+	failures  []Failure             // that it reports, at the end
 	result    result
 }
 
@@ -233,9 +236,12 @@ func (t *transaction) decide() library.Response {
 		return nil
 	}
 	t.leaving = t.plan.Apply(t.message.Header)
+	begun := time.Now()
 	if t.signature, t.problem = t.source.Ring().Sign(t.leaving, t.plan.Sign); t.problem != nil {
+		t.tallySignatures(begun, t.problem)
 		return t.unsigned(t.problem)
 	}
+	t.signing = time.Since(begun)
 	return nil
 }
 
@@ -245,7 +251,7 @@ func (t *transaction) answer(done result, r library.Response) library.Response {
 	t.result = done
 	t.guard.afterReply = func(err error) {
 		if err != nil {
-			t.problem, t.result = fmt.Errorf("the answer did not reach Postfix: %w", err), deferred
+			t.problem, t.result, t.unreached = fmt.Errorf("the answer did not reach Postfix: %w", err), deferred, true
 		}
 		t.report()
 	}
@@ -256,10 +262,15 @@ func (t *transaction) answer(done result, r library.Response) library.Response {
 // it is the message's own fault and will not get better, else deferred.
 func (t *transaction) unsigned(err error) library.Response {
 	t.problem = err
-	if errors.Is(err, keys.ErrTooManyFields) || errors.Is(err, keys.ErrUnsignable) {
+	if ownFault(err) {
 		return t.answer(refused, refusal("550", "5.6.0", err.Error()))
 	}
 	return t.answer(deferred, deferral("cannot sign this message now"))
+}
+
+// ownFault reports whether an error is the message's own fault.
+func ownFault(err error) bool {
+	return errors.Is(err, keys.ErrTooManyFields) || errors.Is(err, keys.ErrUnsignable)
 }
 
 func (t *transaction) write(chunk []byte) {
@@ -280,6 +291,7 @@ func (t *transaction) write(chunk []byte) {
 func (t *transaction) finish(e editor) library.Response {
 	if t.status != nil {
 		t.status.End()
+		t.failures = failures(t.status)
 	}
 	var signed []message.Field
 	if t.plan.Action != rewrite.Forward {
@@ -302,7 +314,19 @@ func (t *transaction) sign() ([]message.Field, error) {
 	case t.signature == nil:
 		return nil, errors.New("the end of the header never came")
 	}
-	return t.signature.Fields()
+	begun := time.Now()
+	fields, err := t.signature.Fields()
+	t.tallySignatures(begun, err)
+	return fields, err
+}
+
+// tallySignatures counts the signatures of the message, which are all made or none. Those of a
+// message that nothing could sign are no failures of ours.
+func (t *transaction) tallySignatures(begun time.Time, err error) {
+	if ownFault(err) {
+		return
+	}
+	t.server.Counts.Tally.signed(t.source.Ring(), t.plan.Sign, t.signing+time.Since(begun), err)
 }
 
 // close frees the memory and the signature.

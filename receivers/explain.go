@@ -20,6 +20,9 @@ const (
 	Other      Class = "other"      // not known, or no server was reached
 )
 
+// Classes are all of them.
+var Classes = [...]Class{Auth, Policy, Reputation, Mailbox, Form, Ours, Other}
+
 // Meaning is what a reply means.
 type Meaning struct {
 	Entry     int    `json:"entry,omitempty"`    // its number in the table; 0: not known

@@ -59,9 +59,11 @@ const (
 	RowTooMany    Row = 14 // any: the header would take too many changes
 	RowDecided    Row = 15 // above it: comes to us a second time
 	RowUndecided  Row = 16 // none: the server could not look at the message
+
+	RowCount = 17 // rows, from 0
 )
 
-var rowNames = [...]string{
+var rowNames = [RowCount]string{
 	RowUntrusted: "untrusted", RowKeyPath: "key-path", RowKeySPF: "key-spf", RowKey: "key", RowPath: "path", RowSPF: "spf",
 	RowOnBehalf: "on-behalf", RowPlatform: "platform", RowUnknown: "unknown", RowUnreadable: "unreadable", RowForbidden: "forbidden",
 	RowDirect: "direct", RowReturn: "return", RowLoop: "loop", RowTooMany: "too-many", RowDecided: "decided", RowUndecided: "undecided",
@@ -102,6 +104,9 @@ const (
 	Forward Action = "forward" // leave the message as it is, and redirect it
 	Refuse  Action = "refuse"  // answer with a 5xx reply
 )
+
+// Actions are all of them.
+var Actions = [...]Action{Pass, Keep, Rewrite, Forward, Refuse}
 
 // Op is what an Edit does.
 type Op string

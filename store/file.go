@@ -105,6 +105,7 @@ func (f *File) Health() Health {
 	defer f.mu.Unlock()
 	h := f.health
 	h.Waiting = f.waiting.count + f.writing.count
+	h.Saved, h.Held, h.Limit = f.batches.Load(), int64(f.waiting.bytes+f.writing.bytes), maxWaiting
 	return h
 }
 
@@ -198,6 +199,9 @@ func (f *File) settle(err error) {
 func (f *File) note(err error) {
 	before := f.health.Problem
 	f.health.Problem = err
+	if err != nil {
+		f.health.Failed++
+	}
 	switch {
 	case err == nil && before != nil:
 		f.health.Since = time.Time{}

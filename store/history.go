@@ -21,6 +21,7 @@ const (
 	KindConfiguration Kind = "configuration" // a key of the tenant's configuration; its values, or lists in Text
 	KindKey           Kind = "key"           // name of a DKIM key; fingerprints of the public key, empty: there was or is none
 	KindFirstMail     Kind = "first-mail"    // empty
+	KindDisagreement  Kind = "disagreement"  // name of the receivers that disagree with DNS, empty: not known; empty
 	KindStart         Kind = "start"         // of the daemon: its version
 )
 

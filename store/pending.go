@@ -68,6 +68,12 @@ func (p *pending) sorted(yield func(Bucket, []Change) bool) {
 
 func (r Range) has(key string) bool { return key >= r.From && (r.To == "" || key < r.To) }
 
+// single returns the only key that can be within a range, where there is but one.
+func (r Range) single() (key string, is bool) {
+	before, found := strings.CutSuffix(r.To, "\x00")
+	return before, found && before == r.From
+}
+
 // compare orders keys as a walk meets them.
 func (r Range) compare(a, b string) int {
 	if r.Reverse {

@@ -79,6 +79,15 @@ func (f *File) begin(b Bucket, r Range) (*bolt.Tx, []Change, error) {
 func (f *File) waitingWithin(b Bucket, r Range) []Change {
 	f.mu.Lock()
 	writing := f.writing.buckets[b]
+	if key, single := r.single(); single { // as Get asks, however much waits
+		defer f.mu.Unlock()
+		for _, keys := range []map[string]Change{f.waiting.buckets[b], writing} {
+			if c, found := keys[key]; found {
+				return []Change{c}
+			}
+		}
+		return nil
+	}
 	all := make(map[string]Change, len(writing)+len(f.waiting.buckets[b]))
 	for _, keys := range []map[string]Change{writing, f.waiting.buckets[b]} { // the later ones last
 		for key, c := range keys {

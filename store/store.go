@@ -76,7 +76,11 @@ const (
 	BucketHistory   Bucket = "history"           // history.go: by time
 	BucketByTenant  Bucket = "history by tenant" // history.go: an index of that
 	BucketProfiles  Bucket = "profiles"          // what a tenant's configuration was, by id
+	BucketCounters  Bucket = "counters"          // package counters: by day and tenant
 	BucketMarks     Bucket = "marks"             // what has happened once, by kind and tenant
+
+	BucketEvents     Bucket = "events"            // package events: by number
+	BucketDeliveries Bucket = "events to deliver" // package events: by sink and number
 )
 
 // Change is one key's new value.
@@ -100,4 +104,8 @@ type Health struct {
 	Since   time.Time // when that was noticed
 	Waiting int       // changes that are not saved yet
 	Dropped int64     // since the start: changes that there was no room for
+	Saved   int64     // since the start: batches of changes that were saved
+	Failed  int64     // since the start: tries to save that failed
+	Held    int64     // bytes of memory that the changes need which are not saved yet
+	Limit   int64     // of those; 0: there is none
 }

@@ -254,6 +254,18 @@ func (t *Table) Standings() ([]Standing, error) {
 // Snapshot returns the table as it is at this instant.
 func (t *Table) Snapshot() *Snapshot { return &Snapshot{t, t.db.Txn(false)} }
 
+// Supposing returns the table as it would be if it knew something else of some domains. Nothing
+// changes in it.
+func (t *Table) Supposing(all ...Standing) (*Snapshot, error) {
+	txn := t.db.Snapshot().Txn(true)
+	for _, s := range all {
+		if err := txn.Insert(standings, &s); err != nil {
+			return nil, err
+		}
+	}
+	return &Snapshot{t, txn}, nil
+}
+
 // Snapshot is one instant of a Table: what a message sees from MAIL to the end.
 // It costs a pointer, and may be kept as long as the message lasts.
 type Snapshot struct {

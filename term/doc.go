@@ -8,6 +8,7 @@
 //
 //	clean.go     what a terminal may see
 //	wrap.go      prose in lines that fit, counted in columns
+//	bar.go       a number as a bar
 //	printer.go   headings, labels with text, tables, colour
 //	progress.go  how far a slow command is, on standard error
 //

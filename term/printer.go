@@ -21,6 +21,7 @@ type Printer struct {
 	complete func(string) string // see Completed; nil: prose is complete
 	columns  int
 	colour   bool
+	terminal bool
 }
 
 // New returns a printer. On a terminal it uses the terminal's width, and has colour unless
@@ -31,6 +32,7 @@ func New(out io.Writer) *Printer {
 	if !IsTerminal(out) {
 		return p
 	}
+	p.terminal = true
 	if width, _, err := xterm.GetSize(int(out.(*os.File).Fd())); err == nil && width > 0 {
 		p.columns = max(width, narrowest)
 	}

@@ -2,11 +2,14 @@ package term
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"unicode"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestCleanDisarms holds that nothing of a stranger's moves the cursor or turns letters round.
@@ -160,5 +163,48 @@ func TestCompleted(t *testing.T) {
 	want := "ask --again\n" + strings.Repeat("x", 70) + " ask\n--again\na   ask --again\nask\nask\nask --again\nask\n"
 	if out.String() != want {
 		t.Errorf("%q\nwant\n%q", out.String(), want)
+	}
+}
+
+// terminal opens a pseudo-terminal of so many columns, and returns the end that programs print to.
+func terminal(t *testing.T, columns uint16) *os.File {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { master.Close() })
+	fd := int(master.Fd())
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)); err != nil {
+		t.Fatal(err)
+	}
+	end, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end.Close() })
+	if err := unix.IoctlSetWinsize(int(end.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
+	return end
+}
+
+// TestBar holds that a bar fits a real terminal and shows the least that there is, and that a pipe
+// gets none.
+func TestBar(t *testing.T) {
+	wide, narrow, pipe := New(terminal(t, 120)), New(terminal(t, 60)), New(new(bytes.Buffer))
+	for _, test := range []struct {
+		on      *Printer
+		n, most int64
+		want    int
+	}{
+		{wide, 100, 100, longestBar}, {wide, 50, 100, longestBar / 2}, {wide, 1, 1 << 40, 1}, {wide, 0, 100, 0}, {wide, -1, 100, 0},
+		{wide, 0, 0, 0}, {wide, 200, 100, longestBar}, {wide, 1 << 62, 1 << 62, longestBar},
+		{narrow, 100, 100, 14}, {narrow, 1, 100, 1}, {pipe, 100, 100, 0},
+	} {
+		if got := test.on.Bar(test.n, test.most, 46); got != strings.Repeat("#", test.want) {
+			t.Errorf("%d of %d in %d columns: %q, want %d", test.n, test.most, test.on.columns, got, test.want)
+		}
 	}
 }

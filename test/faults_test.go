@@ -28,6 +28,7 @@ type faults struct {
 	*watched
 	parent *testing.T
 	state  string // the state_dir
+	hook   string // host and port where events go; nobody listens there until eventsNotTaken
 	seen   []string
 	logs   [2]int // how much there was of the daemon's and of Postfix's log when the fault began
 }
@@ -58,6 +59,7 @@ func TestFaults(t *testing.T) {
 		{"The clock jumps", (*faults).clockJumps},
 		{"The daemon is killed", (*faults).killed},
 		{"Postfix stops", (*faults).postfixStops},
+		{"Events are not taken", (*faults).eventsNotTaken},
 	} {
 		if !t.Run(fault.section, func(t *testing.T) {
 			f.t = t
@@ -79,6 +81,7 @@ func openFaults(t *testing.T) *faults {
 	p.dns = addressOfDNS() // see noServer
 	f := &faults{watched: &watched{premises: p}, parent: t, state: filepath.Join(p.folder, "state")}
 	t.Setenv("ONBEHALF_STATE_DIR", f.state)
+	f.noReceiver()
 	if err := os.Mkdir(f.state, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"onbehalf/test/nameserver"
@@ -40,6 +41,7 @@ func (f *faults) noServer() {
 	f.must(os.WriteFile(resolv, nil, 0o644))
 	f.says("/etc/resolv.conf names no server")
 	f.status("NO SERVER TO ASK: /etc/resolv.conf names no server")
+	f.wouldStart()
 
 	host, _, _ := net.SplitHostPort(server)
 	f.must(os.WriteFile(resolv, []byte("nameserver "+host+"\n"), 0o644))
@@ -60,4 +62,13 @@ func (f *faults) noServer() {
 	f.configure("dns: {", "dns: {"+named)
 	f.free()
 	f.well()
+}
+
+// wouldStart fails unless check-config --start answers there as the start did.
+func (f *faults) wouldStart() {
+	f.t.Helper()
+	words := append(slices.Clone(f.within), f.binary, "check-config", "--start", "--config", f.config)
+	if out, err := exec.Command(words[0], words[1:]...).Output(); err != nil || !strings.HasPrefix(string(out), "ok: ") {
+		f.t.Errorf("check-config --start: %v: %s", err, out)
+	}
 }

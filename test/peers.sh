@@ -6,11 +6,11 @@ set -eu
 
 packages="postfix nsd opendkim python3-dkim python3-dnspython python3-nacl python3-spf iproute2 openssl
 libmail-dkim-perl libnet-dns-perl libsasl2-modules postsrsd lintian mmdebstrap shellcheck systemd-container libopendmarc2
-publicsuffix"
+publicsuffix prometheus"
 
 # Those of the packages that start a daemon when installed. The tests start
 # their own, on ports of their own.
-services="postfix nsd opendkim postsrsd"
+services="postfix nsd opendkim postsrsd prometheus"
 
 installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

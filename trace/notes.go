@@ -3,7 +3,6 @@ package trace
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"onbehalf/receivers"
 )
@@ -35,18 +34,38 @@ func (s *Story) anyTry(is func(Try) bool) bool {
 	return slices.ContainsFunc(s.Recipients, func(r Recipient) bool { return slices.ContainsFunc(r.Tries, is) })
 }
 
-// authenticated are the rows of the decision table by which mail leaves with a From that DNS proves.
-// On row 6 the From may be kept, too, without that.
+// authenticated are the rows of the decision table by which mail leaves with a From that DNS
+// proves. On row 6 the From may be kept, too, without that.
 var authenticated = []string{"1", "2", "3", "4", "5", "7"}
 
 // disagrees says that a receiver found no authentication where there should be one, by DNS as this
 // host sees it.
 func (s *Story) disagrees() string {
-	auth := s.anyTry(func(t Try) bool { return t.Meaning != nil && t.Meaning.Class == receivers.Auth && !t.Repeated }) ||
-		slices.ContainsFunc(s.Returned, func(r Return) bool { return r.Class == string(receivers.Auth) })
-	if !auth || s.Decision == nil || s.Decision.Result != "done" || !slices.Contains(authenticated, before(s.Decision.Row, " ")) {
+	who, found := s.refusedAsForged()
+	if !found || s.Decision == nil || s.Decision.Result != "done" || !slices.Contains(authenticated, before(s.Decision.Row, " ")) {
 		return ""
 	}
-	return fmt.Sprintf("A receiver disagrees with DNS as this host sees it: by row %s the mail should be authenticated. "+
-		"Compare: %s.", s.Decision.Row, strings.TrimSpace("onbehalf check "+s.Decision.Tenant))
+	if who != "" {
+		who = " (" + who + ")"
+	}
+	return fmt.Sprintf("A receiver%s disagrees with DNS as this host sees it: by row %s the mail should be authenticated. %s",
+		who, s.Decision.Row, receivers.LookAt(s.Decision.Tenant))
+}
+
+// refusedAsForged returns the name of a receiver that found no authentication, empty: it is not one
+// of those that are known; false: none did.
+func (s *Story) refusedAsForged() (who string, found bool) {
+	for _, r := range s.Recipients {
+		for _, t := range r.Tries {
+			if t.Meaning != nil && t.Meaning.Class == receivers.Auth && !t.Repeated {
+				return t.Meaning.Receiver, true
+			}
+		}
+	}
+	for _, r := range s.Returned {
+		if r.Class == string(receivers.Auth) {
+			return r.Receiver, true
+		}
+	}
+	return "", false
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"onbehalf/receivers"
 	"onbehalf/store"
 	"onbehalf/term"
 )
@@ -44,6 +45,8 @@ func happened(e store.Entry) string {
 		return "key " + e.Subject + ": " + keyChange(e)
 	case store.KindFirstMail:
 		return "first mail"
+	case store.KindDisagreement:
+		return receivers.AtReceiver(e.Subject) + " disagree with DNS as this host sees it, about mail of " + unicodeOf(e.Domain)
 	case store.KindStart:
 		return "started, version " + e.After
 	}

@@ -15,6 +15,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/admin/print"
+	"onbehalf/events"
 )
 
 var update = flag.Bool("update", false, "write what is printed into the cases")
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestPrint prints the documents in testdata/*.txtar. A case has status.json,
-// tenant.json or history.json, and want, the text; -update writes that.
+// tenant.json, history.json, events.json or tests.json, and want, the text; -update writes that.
 func TestPrint(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -50,6 +51,10 @@ func checkCase(t *testing.T, path string) {
 		print.Tenant(&out, decode[admin.Tenant](t, document.Data))
 	case document.Name == "history.json":
 		print.History(&out, decode[admin.History](t, document.Data).Entries, false)
+	case document.Name == "events.json":
+		print.Events(&out, decode[events.Page](t, document.Data).Events)
+	case document.Name == "tests.json":
+		print.Tests(&out, decode[admin.Tests](t, document.Data).Tests)
 	default:
 		t.Fatal(want.Name)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onbehalf/admin"
+	"onbehalf/events"
 	"onbehalf/term"
 )
 
@@ -30,12 +31,14 @@ func Status(out io.Writer, s admin.Status) {
 	p.configuration(s.Configuration)
 	p.reload(s.Reload)
 	p.sockets(s.Daemon)
+	p.limits(s.Limits)
 	p.dns(s.DNS)
 	p.tenants(s.Tenants)
 	p.messages(s.Messages)
 	p.untrusted(s.Untrusted)
 	p.signing(s.Signing)
 	p.log(s.Log)
+	p.events(s.Events)
 	p.problems(s)
 	p.changes(s.Changes)
 }
@@ -76,6 +79,17 @@ func (p printer) sockets(d admin.Daemon) {
 			p.below(beside, "%s CANNOT BE REACHED at %s since %s: %s", s.Name, s.Address, stamp(s.Since), s.Problem)
 		case !s.Reopened.IsZero():
 			p.below(beside, "the file of %s was removed, and was created again %s", s.Address, p.ago(s.Reopened))
+		}
+	}
+}
+
+// limits says what the daemon is near to, from 80 % on.
+func (p printer) limits(all []admin.Limit) {
+	label := "Limits"
+	for _, l := range all {
+		if l.Share() >= admin.NearLimit {
+			p.Item(label, beside, "%s", l)
+			label = ""
 		}
 	}
 }
@@ -158,6 +172,34 @@ func (p printer) dns(d admin.DNS) {
 	}
 	if d.Unsaved != "" {
 		p.below(beside, "NOT SAVED, and lost at a restart: %s; %s", d.Unsaved, d.UnsavedFix)
+	}
+}
+
+// events says how deliveries of events go: nothing, where nobody is to get any.
+func (p printer) events(all []events.Status) {
+	for i, s := range all {
+		label := "Events"
+		if i > 0 {
+			label = ""
+		}
+		switch {
+		case s.Queued == 0 && s.Problem == "":
+			p.Item(label, beside, "%s takes them (%s)", s.Sink, s.Target)
+		case s.Problem == "":
+			p.Item(label, beside, "%s takes them (%s); %s to go, the oldest of %s", s.Sink, s.Target, count(s.Queued, "event"), p.ago(s.Oldest))
+		default:
+			p.Item(label, beside, "%s DOES NOT TAKE THEM since %s (%s): %s", s.Sink, stamp(s.Since), s.Target, s.Problem)
+			if s.Queued > 0 {
+				p.below(beside, "%s to go, the oldest of %s; each is tried again for 3 days", count(s.Queued, "event"), p.ago(s.Oldest))
+			}
+			p.below(beside, "what does the receiver answer now? onbehalf events --test")
+		}
+		if !s.Paused.IsZero() {
+			p.below(beside, "the receiver wants none before %s", stamp(s.Paused))
+		}
+		if s.Dead+s.Dropped > 0 {
+			p.below(beside, "%d given up and %d dropped so far, the last %s: %s", s.Dead, s.Dropped, p.ago(s.Last), s.Cause)
+		}
 	}
 }
 
@@ -256,6 +298,9 @@ func (p printer) signing(s admin.Signing) {
 		p.Item("Signing", beside, "RSA by Go, which takes three times as long as OpenSSL: %s", s.Problem)
 	default:
 		p.Item("Signing", beside, "RSA by Go")
+	}
+	if s.Failed != "" {
+		p.below(beside, "THE PLATFORM'S KEYS DO NOT SIGN: %s. Run: onbehalf check-config", s.Failed)
 	}
 	if s.Fallbacks > 0 {
 		p.below(beside, "OpenSSL FAILED %s, and Go signed instead: %s. If that goes on, set signing: {engine: go} and reload",

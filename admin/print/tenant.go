@@ -44,6 +44,7 @@ func Tenant(out io.Writer, t admin.Tenant) {
 	}
 	p.direct(t.Direct, t.Shadow)
 	p.Blank()
+	p.counters(t.ID, t.Counters)
 	p.returned(t.Returned)
 	p.Text("What it must publish: onbehalf dns %[1]s. What its DNS has now: onbehalf check %[1]s", t.ID)
 }

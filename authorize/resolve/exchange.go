@@ -136,6 +136,7 @@ func (a *asking) send(network, server string, question *dns.Msg) (*dns.Msg, erro
 		return nil, err
 	}
 	start := time.Now()
+	a.counts.sent(start)
 	defer func() { a.took += time.Since(start) }()
 	q := question.Copy()
 	q.Id = dns.Id()

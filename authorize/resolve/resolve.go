@@ -34,6 +34,7 @@ type Client struct {
 	reason  error         // why there are none; nil: there are
 	timeout time.Duration // of one attempt
 	limiter *rate.Limiter
+	counts  *Counts
 	good    atomic.Uint32 // index of the server to ask first: the one that answered last
 }
 
@@ -42,6 +43,7 @@ type Options struct {
 	Servers      []string      // host:port; empty: those of /etc/resolv.conf
 	Timeout      time.Duration // of one attempt; 0: 2 s
 	MaxPerSecond int           // packets, evenly spaced; 0: as many as are asked
+	Counts       *Counts       // where questions are counted; nil: by the client alone
 }
 
 // SystemConfig names the servers of the system (resolv.conf(5)).
@@ -52,7 +54,10 @@ const maxSystemConfig = 1 << 20
 
 // New makes a client. The error says that the system names no DNS server, and why.
 func New(o Options) (*Client, error) {
-	c := &Client{servers: o.Servers, timeout: cmp.Or(o.Timeout, usualTime), limiter: rate.NewLimiter(rate.Inf, 1)}
+	c := &Client{servers: o.Servers, timeout: cmp.Or(o.Timeout, usualTime), limiter: rate.NewLimiter(rate.Inf, 1), counts: o.Counts}
+	if c.counts == nil {
+		c.counts = new(Counts)
+	}
 	if o.MaxPerSecond > 0 {
 		c.limiter.SetLimit(rate.Limit(o.MaxPerSecond))
 	}
@@ -79,7 +84,7 @@ func New(o Options) (*Client, error) {
 
 // Without makes a client that has no server to ask, for a reason. No question is answered.
 func Without(reason error) *Client {
-	return &Client{reason: reason, limiter: rate.NewLimiter(rate.Inf, 1)}
+	return &Client{reason: reason, limiter: rate.NewLimiter(rate.Inf, 1), counts: new(Counts)}
 }
 
 // Servers returns the servers that are asked, host:port; none: see Without.
@@ -129,6 +134,7 @@ var (
 func (c *Client) Ask(ctx context.Context, name string, qtype uint16) (Answer, error) {
 	a := &asking{Client: c, ctx: ctx}
 	answer, err := a.follow(name, qtype)
+	c.counts.note(answer, err)
 	answer.Took, answer.At = a.took, time.Now().UTC().Truncate(time.Second)
 	return answer, err
 }

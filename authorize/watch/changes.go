@@ -38,7 +38,7 @@ func (c *changes) add(all []authorize.Change) {
 // levelOf returns a warning for what is lost, or about to be.
 func levelOf(c authorize.Change) slog.Level {
 	lost := tenant.State(c.After)
-	if lost == tenant.Warning || lost == tenant.Pending && c.Before != "" || c.After == directUnproven {
+	if lost == tenant.Warning || lost == tenant.Pending && c.Before != "" || c.After == Unproven {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

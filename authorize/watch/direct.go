@@ -15,8 +15,8 @@ const Direct = "direct"
 
 // The states of Direct.
 const (
-	directProven   = "proven"
-	directUnproven = "unproven"
+	Proven   = "proven"
+	Unproven = "unproven"
 )
 
 // provenDomains returns which direct domains of a tenant DNS proves to be its own.
@@ -67,10 +67,10 @@ func directChanges(t *tenant.Tenant, before, after map[message.Domain]bool, now 
 		if before[d] == after[d] {
 			continue
 		}
-		c := authorize.Change{Domain: d, Tenant: t.ID, Mechanism: Direct, Before: directUnproven, After: directProven, At: now,
+		c := authorize.Change{Domain: d, Tenant: t.ID, Mechanism: Direct, Before: Unproven, After: Proven, At: now,
 			Evidence: "mail for it is delivered directly to " + t.Direct.NextHop.String()}
 		if before[d] {
-			c.Before, c.After = directProven, directUnproven
+			c.Before, c.After = Proven, Unproven
 			c.Evidence = "no DKIM key and no return path of ours is active any more: mail for it is delivered by MX, not directly to " + t.Direct.NextHop.String()
 		}
 		changes = append(changes, c)

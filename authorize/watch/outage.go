@@ -20,7 +20,8 @@ import (
 // nothing that they have no records. Where it had none either, or its servers are dead, others that
 // had some are.
 type outage struct {
-	log *slog.Logger
+	log     *slog.Logger
+	changed func(Outage)
 
 	mu        sync.Mutex
 	count     int            // lookups in a row
@@ -33,6 +34,14 @@ type outage struct {
 	found     comparison     // by which that is not believed
 	dead      bool           // a probe since had no answer: the platform's own name servers may be dead
 	tries     int            // probes since that were not of the platform
+}
+
+// Outage is the begin or the end of one.
+type Outage struct {
+	Ended  bool
+	Since  time.Time      // of the first lookup without an answer
+	Denied message.Domain // had records, which DNS denies; zero: there is no answer
+	Fix    string         // what the operator can do; empty when it has ended
 }
 
 const (
@@ -126,6 +135,7 @@ func (o *outage) end(e *entry, now time.Time) (ended bool) {
 	sure := !o.until.IsZero()
 	if sure {
 		o.log.Warn("DNS answers again", "outage", now.Sub(o.since).Round(time.Second))
+		o.changed(Outage{Ended: true, Since: o.since})
 	}
 	o.count, o.since, o.until, o.probe = 0, time.Time{}, time.Time{}, nil
 	o.liveliest = e.target.Domain
@@ -146,6 +156,7 @@ func (o *outage) deny(e *entry, found comparison, now time.Time) {
 	o.denied, o.found, o.until = e.target.Domain, found, now.Add(probeEvery)
 	o.log.Error("DNS denies records that were there a while ago, and shows none of other domains; that is not believed, and all standings stay as they are",
 		"domain", o.denied.String(), "denied_too", list(found.denied), "unanswered", list(found.unanswered), "since", o.since, "remedy", remedyOfDenial)
+	o.changed(Outage{Since: o.since, Denied: o.denied, Fix: remedyOfDenial})
 }
 
 // list is for the log.
@@ -160,12 +171,15 @@ func list(domains []message.Domain) string {
 // remedyOfDenial is for the operator: whichever it is, no tenant can fix it.
 const remedyOfDenial = "ask the servers in dns.servers, or those of /etc/resolv.conf, and the domain's own name servers (dig), and fix the one that is wrong"
 
+const remedyOfSilence = "check the servers in dns.servers, or those of /etc/resolv.conf"
+
 // probed notes that a probe had no answer, or none to believe.
 func (o *outage) probed(says sign, now time.Time) {
 	o.dead = o.dead || says == unanswered && !o.denied.IsZero()
 	if o.until.IsZero() {
 		o.log.Error("no answer from DNS, all standings stay as they are", "lookups", o.count, "since", o.since,
-			"remedy", "check the servers in dns.servers, or those of /etc/resolv.conf")
+			"remedy", remedyOfSilence)
+		o.changed(Outage{Since: o.since, Fix: remedyOfSilence})
 	}
 	o.probe, o.until = nil, now.Add(probeEvery)
 }

@@ -51,7 +51,7 @@ func TestDayOfSilence(t *testing.T) {
 				t.Errorf("silence was an event: %q", lines)
 			}
 			if lines := w.log.with("no answer from DNS"); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], "remedy=") {
-				t.Errorf("silence was told as %q", lines)
+				t.Errorf("silence was reported as %q", lines)
 			}
 			table = tableOf(t, table.Tenants()...)
 			known = s.standings()
@@ -65,7 +65,10 @@ func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const domains = 200
 		n := newTown()
-		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil)).run()
+		w := watchIn(t, n, n.generation(tableOf(t, crowd(t, domains)...), nil))
+		var reported []Outage
+		w.Outage = func(o Outage) { reported = append(reported, o) }
+		w.run()
 		after(2 * time.Hour)
 		n.setAll(authorize.Unanswered)
 		n.forget()
@@ -91,6 +94,9 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		w.stop()
+		if len(reported) != 2 || reported[0].Ended || reported[0].Fix == "" || !reported[1].Ended || reported[0].Since.IsZero() || reported[0].Since != reported[1].Since {
+			t.Errorf("it was reported as %+v", reported)
+		}
 		for _, text := range []string{"no answer from DNS", "DNS answers again"} {
 			if lines := w.log.with(text); len(lines) != 1 {
 				t.Errorf("the log says: %q", lines)

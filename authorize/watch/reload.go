@@ -33,7 +33,7 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	if err := table.SetStandings(next.fitted...); err != nil {
 		return err
 	}
-	w.record(changesSince(w.table.Load(), table, next.now))
+	w.record(tenant.Standing{}, changesSince(w.table.Load(), table, next.now))
 	w.direct = proofsOf(table.Tenants())
 	parked := w.parked
 	w.parked = next.park(known)

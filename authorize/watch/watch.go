@@ -20,8 +20,12 @@ type Watcher struct {
 	// Save keeps standings for the next start, and those of domains that are gone no longer. Nil:
 	// they are not kept. It waits for nothing, and is called with each standing that has changed.
 	Save func(saved []tenant.Standing, gone []message.Domain)
-	// Changed is called with what has changed, in order, and waits for nothing; nil: nobody asks.
-	Changed func([]authorize.Change)
+	// Changed is called with what has changed of a domain, in order, and with its standing before that,
+	// and waits for nothing; nil: nobody asks. Of a reload, before is zero.
+	Changed func(before tenant.Standing, all []authorize.Change)
+	// Outage is called when lookups stop because DNS does not answer, or is not believed, and when it
+	// answers again. It waits for nothing; nil: nobody asks.
+	Outage func(Outage)
 
 	// Each of these has a lock of its own, so that status waits for no reload.
 	schedule *schedule
@@ -42,9 +46,15 @@ type Watcher struct {
 
 // New makes a Watcher that has nothing to watch yet.
 func New(log *slog.Logger) *Watcher {
-	return &Watcher{Log: log, schedule: newSchedule(), below: newBelow(), asked: make(onDemand),
+	w := &Watcher{Log: log, schedule: newSchedule(), below: newBelow(), asked: make(onDemand),
 		outage: outage{log: log}, changes: changes{log: log},
 		wake: make(chan struct{}, 1), seen: make(chan message.Domain, maxSeen)}
+	w.outage.changed = func(o Outage) {
+		if w.Outage != nil {
+			w.Outage(o)
+		}
+	}
+	return w
 }
 
 // Run looks up what is due until ctx ends. Then it waits for the lookups under way.
@@ -108,7 +118,7 @@ func (w *Watcher) take(ctx context.Context, e *entry, report observed) {
 	}
 	after, changes := w.source.Rules().Step(before, report.Report, now)
 	direct := w.direct.during(domain, now, w.source.Table(), func() { w.set(e, after) })
-	w.record(append(changes, direct...))
+	w.record(before, append(changes, direct...))
 	first := before.DMARC.Checked.IsZero() && !after.DMARC.Checked.IsZero()
 	w.schedule.put(e, report.Answered, w.source.Rules().Interval(after, now), first)
 }
@@ -125,13 +135,13 @@ func (w *Watcher) set(e *entry, s tenant.Standing) bool {
 }
 
 // record logs what has changed, and reports it.
-func (w *Watcher) record(all []authorize.Change) {
+func (w *Watcher) record(before tenant.Standing, all []authorize.Change) {
 	if len(all) == 0 {
 		return
 	}
 	w.changes.add(all)
 	if w.Changed != nil {
-		w.Changed(all)
+		w.Changed(before, all)
 	}
 }
 

@@ -177,11 +177,13 @@ type observeFunc func(*tenant.Tenant) (_ authorize.Observation, found bool)
 func (p *program) judgeAll(c *check.Checker, observe observeFunc, tenants []*tenant.Tenant, q checkOptions) []check.Result {
 	var results []check.Result
 	progress := term.NewProgress(p.err)
-	for i, t := range tenants {
+	number, count := 0, len(slices.DeleteFunc(slices.Clone(tenants), func(t *tenant.Tenant) bool { return t == nil }))
+	for _, t := range tenants {
 		if t == nil {
 			progress.Show("looking up the platform ...")
 		} else {
-			progress.Show("looking up tenant %d of %d, %s ...", i+1, len(tenants), t.ID)
+			number++
+			progress.Show("looking up tenant %d of %d, %s ...", number, count, t.ID)
 		}
 		o, found := observe(t)
 		progress.Done()

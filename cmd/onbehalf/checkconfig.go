@@ -47,6 +47,11 @@ func (p *program) runCheckConfig(user string, asJSON, asStart, asReload bool) er
 	switch {
 	case asReload: // the stricter of the two
 		sound = daemon.Reloadable(now, findings)
+		for i := range findings {
+			if findings[i].Truncated { // what stops it is no warning to it
+				findings[i].Level = config.Error
+			}
+		}
 	case !asStart:
 		sound = sound && !hasFault(findings)
 	}

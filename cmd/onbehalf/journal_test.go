@@ -118,7 +118,7 @@ func TestPrioritiesAreDocumented(t *testing.T) {
 		documented[row[1]+" "+row[2]] = true
 	}
 	logged := make(map[string]bool)
-	for _, folder := range []string{"../../milter", "../../socket", "../../socketmap", "../../admin", "../../authorize/watch", "../../store", "daemon"} {
+	for _, folder := range []string{"../../milter", "../../socket", "../../socketmap", "../../admin", "../../authorize/watch", "../../store", "../../events", "daemon"} {
 		for _, one := range loggedIn(t, folder) {
 			logged[one] = true
 		}

@@ -62,6 +62,9 @@ func run(args []string, in io.Reader, out, talk io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(talk)
 	cmd, err := root.ExecuteContextC(context.Background())
+	if isMonitor(args) {
+		return monitorExit(out, err)
+	}
 	switch {
 	case err == nil:
 		return exitFine
@@ -107,7 +110,7 @@ func (p *program) root() *cobra.Command {
 	root.SetVersionTemplate(versionLine() + "\n")
 	root.PersistentFlags().StringVar(&p.config, "config", config.DefaultFile, "main configuration file")
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.history(), p.trace(), p.demo(), p.docs(), p.version())
+	root.AddCommand(p.serve(), p.checkConfig(), p.check(), p.explain(), p.keygen(), p.bounce(), p.selftest(), p.setup(), p.doctor(), p.dns(), p.status(), p.history(), p.events(), p.trace(), p.demo(), p.docs(), p.version())
 	addExamples(root)
 	p.addCompletions(root)
 	return root

@@ -16,7 +16,9 @@ import (
 var examples = map[string]string{
 	"serve": `
 		# in the foreground, with another configuration
-		onbehalf serve --config /srv/mail/onbehalf.yaml`,
+		onbehalf serve --config /srv/mail/onbehalf.yaml
+		# by root, without systemd: make the folders that are missing, and go on as a user
+		onbehalf serve --config /srv/mail/onbehalf.yaml --user mailmilter`,
 	"check-config": `
 		# after an edit
 		onbehalf check-config && systemctl reload onbehalf
@@ -66,12 +68,21 @@ var examples = map[string]string{
 		# the daemon, and what is wrong
 		onbehalf status
 		# one tenant
-		onbehalf status university`,
+		onbehalf status university
+		# for a monitor such as Nagios
+		onbehalf status --check`,
 	"history": `
 		# what happened to one tenant in the last month
 		onbehalf history university
 		# all tenants, for a program
 		onbehalf history --since 7d --json`,
+	"events": `
+		# what somebody should have heard of
+		onbehalf events
+		# new ones as they come, a line of JSON each
+		onbehalf events --follow --json
+		# does the receiver take them?
+		onbehalf events --test`,
 	"trace": `
 		# a user's mail did not arrive: what became of it?
 		onbehalf trace student@example.org
@@ -110,7 +121,7 @@ var files = []file{
 	{"/var/spool/postfix/onbehalf/milter.sock", "Where Postfix calls; in main.cf it is unix:onbehalf/milter.sock.", []string{"serve", "doctor"}},
 	{"/var/spool/postfix/onbehalf/socketmap.sock", "Where Postfix asks its tables; in main.cf it is socketmap:unix:onbehalf/socketmap.sock:transport and others.",
 		[]string{"serve", "doctor"}},
-	{"/run/onbehalf/admin.sock", "Where onbehalf status and others ask, for root and the group onbehalf-status.", []string{"serve", "status", "history", "doctor"}},
+	{"/run/onbehalf/admin.sock", "Where onbehalf status and others ask, for root and the group onbehalf-status.", []string{"serve", "status", "history", "events", "doctor"}},
 	{"/etc/postfix/main.cf, /etc/postfix/master.cf", "Read, by postconf(1). Only setup --apply and --remove change them, after saving copies: main.cf.onbehalf-TIME.", []string{"setup", "doctor", "selftest", "trace"}},
 	{"/var/log/mail.log, /var/log/maillog, /var/log/mail, /var/log/syslog, /var/log/messages", "With their rotated ones, where Postfix's lines are not in the journal.", []string{"trace"}},
 }
@@ -124,6 +135,9 @@ var statuses = []struct {
 	{exitNo, "The answer is no, or it failed."},
 	{exitUsage, "Wrong usage."},
 }
+
+// ofMonitor are those of status --check.
+const ofMonitor = "With **--check**: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as monitors expect.\n\n"
 
 // addExamples adds its examples to each command.
 func addExamples(root *cobra.Command) {
@@ -141,6 +155,9 @@ func manual(name string) string {
 	b.WriteString("# EXIT STATUS\n\n")
 	for _, s := range statuses {
 		fmt.Fprintf(&b, "**%d**\n:   %s\n\n", s.number, s.text)
+	}
+	if name == "status" {
+		b.WriteString(ofMonitor)
 	}
 	b.WriteString("# FILES\n\n")
 	for _, f := range files {

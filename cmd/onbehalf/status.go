@@ -14,6 +14,7 @@ import (
 	"onbehalf/admin/print"
 	"onbehalf/cmd/onbehalf/daemon"
 	"onbehalf/config"
+	"onbehalf/counters"
 	"onbehalf/term"
 )
 
@@ -25,8 +26,12 @@ func (p *program) status() *cobra.Command {
 		Long: `Ask the running daemon, at the socket that admin in the configuration names, how it is:
 what became of the last reload, whether DNS answers, in which ways the tenants' mail
 leaves, what is wrong, and what has changed. With TENANT (an id, a domain or an address): each of
-its domains, what DNS has shown and when, and what that means for its mail. Exit status 0 when the
-daemon answers, however it is.
+its domains, what DNS has shown and when, what that means for its mail, and how much mail there was
+on each of the last 30 days; with "(platform)" or "(unknown)", the mail of the platform, or of no
+tenant, on those days. Exit status 0 when the daemon answers, however it is.
+
+With --check, one line for a monitor such as Nagios, and its exit status: 0 OK, 1 WARNING,
+2 CRITICAL, 3 UNKNOWN (it could not be found out).
 
 When the configuration cannot be read, its line "admin:" counts if it can be found, then
 the default socket; --socket says where to ask whatever the configuration says.`,
@@ -37,6 +42,8 @@ the default socket; --socket says where to ask whatever the configuration says.`
 		},
 	}
 	cmd.Flags().BoolVar(&options.json, "json", false, "print the daemon's answer as JSON")
+	cmd.Flags().BoolVar(&options.check, "check", false, "one line and exit status for a monitor: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	cmd.MarkFlagsMutuallyExclusive("check", "json")
 	cmd.Flags().StringVar(&options.socket, "socket", "", "the daemon's admin socket: unix:PATH or inet:HOST:PORT")
 	return cmd
 }
@@ -44,14 +51,21 @@ the default socket; --socket says where to ask whatever the configuration says.`
 // statusOptions are the flags of status.
 type statusOptions struct {
 	json   bool
+	check  bool
 	socket string
 }
 
 func (p *program) runStatus(id string, ofTenant bool, options statusOptions) error {
+	if options.check {
+		return p.checkStatus(ofTenant, options.socket)
+	}
 	conf, findings := config.Load(p.config, os.Environ())
 	client, err := p.find(conf, findings, options.socket)
 	if err != nil {
 		return err
+	}
+	if id == counters.Platform || id == counters.Unknown {
+		return p.unready(answer(p, client, "/counters/"+url.PathEscape(id), options.json, print.Counters), options.json)
 	}
 	if ofTenant {
 		return p.unready(answer(p, client, "/tenants/"+url.PathEscape(id), options.json, print.Tenant), options.json)

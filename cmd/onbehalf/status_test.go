@@ -292,7 +292,7 @@ func TestStatusOfReloads(t *testing.T) {
 	}
 	d.reload(d.config() + "    bounces_to: a@university.exampl")
 	_, out, _ = d.onbehalf("status")
-	has(t, out, "Last reload    REFUSED ", "warning: ", "may be truncated")
+	has(t, out, "Last reload    REFUSED ", "error: ", "may be truncated")
 
 	if err := os.Chmod(d.folder+"/keys/university.pem", 0o644); err != nil {
 		t.Fatal(err)

@@ -37,11 +37,14 @@ var below = map[string][]string{
 	"rewrite":   {"dmarc", "srs", "tenant", "message", "remedy"},
 	"keys":      {"tenant", "message", "disk", "remedy"}, // Identity, the name of a key, is a tenant's
 	"store":     {"tenant", "message", "disk", "clock", "remedy"},
+	"events":    {"store", "tenant", "message", "disk", "clock", "remedy", "term"},
+	"counters":  {"store", "rewrite", "message", "receivers"},
 	"config":    {"dmarc", "tenant", "message", "disk", "remedy"},
 	"authorize": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "disk", "remedy", "term"}, // term: package publish prints
 	"milter":    {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket"},
 	"socketmap": {"rewrite", "dmarc", "srs", "keys", "tenant", "message", "socket"},
-	"admin":     {"store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"admin":     {"counters", "events", "store", "rewrite", "dmarc", "srs", "keys", "tenant", "message", "receivers", "socket", "term"}, // term: package print
+	"metrics":   {"admin", "events", "milter", "receivers", "rewrite"},
 }
 
 // pure are the folders that work out an answer from what they are given, and change nothing.
@@ -241,6 +244,8 @@ func TestFaults(t *testing.T) {
 		{"onbehalf/milter", "onbehalf/receivers", ""},
 		{"onbehalf/socketmap", "onbehalf/socket", ""},
 		{"onbehalf/milter/mta", "onbehalf/milter", ""},
+		{"onbehalf/milter", "onbehalf/metrics", "arrows point down only"},
+		{"onbehalf/metrics", "onbehalf/milter", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/milter/mta", ""},
 		{"onbehalf/cmd/onbehalf/demo", "onbehalf/config", ""},
 		{"onbehalf/cmd/onbehalf", "onbehalf/cmd/onbehalf/daemon", ""},

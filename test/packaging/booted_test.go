@@ -68,6 +68,26 @@ func testBooted(t *testing.T, r *root) {
 		load kept 1
 		arrived 1`)
 
+	t.Log("the sandbox of the unit lets a program hear of events, and gives it no rights by set-group-ID")
+	r.run(t, `cp good quiet
+		printf '#!/bin/sh\ncat >/var/lib/onbehalf/event\n! touch /var/lib/elsewhere\n' >/usr/local/bin/onbehalf-event
+		chmod 755 /usr/local/bin/onbehalf-event
+		tried() {
+			cp quiet /etc/onbehalf/onbehalf.yaml
+			echo "events: {command: [$1]}" >>/etc/onbehalf/onbehalf.yaml
+			systemctl restart onbehalf
+			onbehalf events --test >tried
+		}
+		tried /usr/local/bin/onbehalf-event || fail "$(cat tried; journalctl -u onbehalf | tail)"
+		grep -q '"type":"test"' /var/lib/onbehalf/event || fail "$(cat /var/lib/onbehalf/event)"
+		journalctl -u onbehalf | grep -q "events.command runs in the daemon's sandbox.*set-group-ID" || fail "$(journalctl -u onbehalf | tail)"
+		fails tried "/usr/sbin/sendmail, root"
+		grep -q "DID NOT TAKE IT" tried || fail "$(cat tried)"
+		cat tried
+		rm /usr/local/bin/onbehalf-event /var/lib/onbehalf/event
+		cp quiet /etc/onbehalf/onbehalf.yaml
+		systemctl restart onbehalf`)
+
 	t.Log("Postfix's tables are answered from the same configuration, also after an upgrade from a version that had no socketmap")
 	r.run(t, `cp good /etc/onbehalf/onbehalf.yaml
 		bounce=$(onbehalf bounce encode a@b.example)
@@ -181,7 +201,7 @@ func testBooted(t *testing.T, r *root) {
 		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
 		is "disabled disabled" xargs -n2 <<<$(systemctl is-enabled onbehalf.socket onbehalf-socketmap.socket)
 		systemctl stop onbehalf
-		systemctl start default.target
+		systemctl restart multi-user.target
 		becomes active systemctl is-active onbehalf
 		is "inactive inactive" xargs -n2 <<<$(systemctl is-active onbehalf.socket onbehalf-socketmap.socket)
 		mode "660 onbehalf:postfix" /var/spool/postfix/onbehalf/milter.sock

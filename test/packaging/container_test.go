@@ -34,6 +34,9 @@ func testContainer(t *testing.T, work string, deb string) {
 	write(t, filepath.Join(r.folder, "usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n", 0o755)
 	write(t, filepath.Join(r.folder, "root/library.sh"), string(read(t, "testdata/library.sh")), 0o644)
 	cmd := build(t, r.folder, context)
+	for _, volume := range []string{"var/lib/onbehalf", "var/spool/postfix/onbehalf"} { // a new one is empty
+		command(t, "rm", "-r", filepath.Join(r.folder, volume))
+	}
 	first := runContainer(t, r, cmd)
 
 	t.Log("no systemd has come with it")
@@ -44,6 +47,7 @@ func testContainer(t *testing.T, work string, deb string) {
 	t.Log("set up as docs/containers.md says, it signs, also after a crash and a reload")
 	r.run(t, `mode "2750 onbehalf:postfix" /var/spool/postfix/onbehalf
 		mode "2750 onbehalf:onbehalf-status" /run/onbehalf
+		mode "750 onbehalf:onbehalf" /var/lib/onbehalf
 		postconf -e myhostname=mail.courseware.nl mydestination=sink.example inet_protocols=ipv4
 		useradd -m sink
 		onbehalf setup --yes --apply --name Courseware --domain courseware.nl --sending-ip 80.84.235.70 --selector cw1,cw2 --spf-include none \

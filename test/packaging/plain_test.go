@@ -35,11 +35,23 @@ func testPlain(t *testing.T, r *root) {
 		for i in 1 2; do /var/lib/dpkg/info/onbehalf.postinst configure ""; done
 		[ "$(treasure; ls -lR /etc/onbehalf)" = "$before" ]`)
 
+	t.Log("root does not serve where there is no user to serve as")
+	r.run(t, `sed -i.with /^onbehalf:/d /etc/passwd
+		fails onbehalf serve
+		mv /etc/passwd.with /etc/passwd
+		grep -q "does not run as root.*systemd-sysusers onbehalf.conf" <(echo "$said") || fail "$said"`)
+
 	t.Log("the daemon works without systemd, and a chrooted smtpd finds it")
 	r.run(t, `set_up_postfix
 		configure
-		ONBEHALF_ADMIN= runuser -u onbehalf -- sh -c 'umask 007; exec onbehalf serve' &
+		rm -r /run/onbehalf /var/lib/onbehalf /var/spool/postfix/onbehalf # as after a boot, with new volumes
+		onbehalf serve 2>log &
 		for _ in $(seq 50); do [ ! -S /var/spool/postfix/onbehalf/milter.sock ] || break; sleep 0.1; done
+		is "onbehalf onbehalf 0027" sh -c "stat -c '%U %G' /proc/$! | tr '\n' ' '; sed -n 's/^Umask:.//p' /proc/$!/status"
+		mode "2750 onbehalf:postfix" /var/spool/postfix/onbehalf
+		mode "2750 onbehalf:onbehalf-status" /run/onbehalf
+		mode "750 onbehalf:onbehalf" /var/lib/onbehalf
+		grep -q "goes on as its user.* user=onbehalf" log || fail "$(cat log)"
 		is "" postfix check
 		postfix start
 		load first 3

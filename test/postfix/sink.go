@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +26,7 @@ type Sink struct {
 	arrived  chan Delivery
 
 	mu      sync.Mutex
-	refused []string
+	refused map[string]string // replies, by recipient
 }
 
 // patience is how long a message may be under way. It is long because a test
@@ -65,16 +64,22 @@ func StartSink(t testing.TB, keywords ...string) *Sink {
 
 // Refuse makes the Sink refuse a recipient from now on with 550, of which
 // Postfix makes a bounce.
-func (s *Sink) Refuse(forwardPath string) {
+func (s *Sink) Refuse(forwardPath string) { s.RefuseBy(forwardPath, "550 5.1.1 no such user here") }
+
+// RefuseBy is Refuse, with another reply.
+func (s *Sink) RefuseBy(forwardPath, reply string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused = append(s.refused, forwardPath)
+	if s.refused == nil {
+		s.refused = make(map[string]string)
+	}
+	s.refused[forwardPath] = reply
 }
 
-func (s *Sink) refuses(forwardPath string) bool {
+func (s *Sink) refusal(forwardPath string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Contains(s.refused, forwardPath)
+	return s.refused[forwardPath]
 }
 
 // Wait returns the next n messages in the order of their arrival, each once, and
@@ -158,8 +163,8 @@ func (c *session) do(verb, argument string) string {
 		c.message = Delivery{ReversePath: path, Parameters: parameters}
 	case "RCPT":
 		path, _ := cutPath(argument)
-		if c.sink.refuses(path) {
-			return "550 5.1.1 no such user here"
+		if reply := c.sink.refusal(path); reply != "" {
+			return reply
 		}
 		c.message.ForwardPaths = append(c.message.ForwardPaths, path)
 	case "DATA":

@@ -41,6 +41,9 @@ func Files(main string, c *config.Config) []File {
 	if secrets := Secrets(main); secrets != "" {
 		all = append(all, File{secrets, "the secrets", Read, false})
 	}
+	if c.Events.SecretFile != "" {
+		all = append(all, File{c.Events.SecretFile, "the secret of events", Read, false})
+	}
 	if c.TenantsDir != "" {
 		all = append(all, File{c.TenantsDir, "the folder of tenants", Read | Enter, false})
 		listed, _, _ := config.TenantsFiles(c.TenantsDir)

@@ -42,10 +42,10 @@ func (d *daemon) beginToDefer(findings config.Findings, why error, sockets socke
 	d.handed = sockets
 	d.refuse(findings, why)
 	failed = d.serveMilter(sockets.milter, conf.Limits.Connections)
-	opened := config.Config{Admin: conf.Admin, Log: conf.Log}
+	opened := config.Config{Admin: conf.Admin, Log: conf.Log, Metrics: config.Metrics{Listen: conf.Metrics.Listen}}
 	opened.Limits.Connections = connections(d.server).Limit
 	d.history.deferring = &opened
-	d.serveBeside(sockets, &config.Config{Admin: conf.Admin})
+	d.serveBeside(sockets, &config.Config{Admin: opened.Admin, Metrics: opened.Metrics})
 	d.notify("READY=1\nSTATUS=" + d.refused.Load().Status())
 	return failed, nil
 }
@@ -120,6 +120,7 @@ func (d *daemon) tryStart() (started bool) {
 		}
 		d.serveBeside(d.handed, first.Config)
 		d.current.Store(first)
+		d.closers = append(d.closers, d.watchLimits())
 		return nil
 	})
 	if err != nil {

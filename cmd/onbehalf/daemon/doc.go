@@ -18,12 +18,16 @@
 // the log is written out. Whatever goes on, the process ends after 34 s.
 //
 //	run.go         Run: start, wait, stop
+//	user.go        root goes on as the daemon's user; folders.go: makes what is missing first
 //	defer.go       defers mail while the configuration cannot be used
 //	generation.go  Generation: the configuration, and what was made of it
 //	load.go        Load: from files to a Generation, or to all that is wrong with them
 //	keyfiles.go    reads private keys, each file once
 //	findings.go    what is wrong with a configuration only as a whole
 //	reload.go      another Generation, or all as it was; what needs a restart
+//	notices.go     who must know: events, and where they go
+//	moves.go       what a change of DNS or of the configuration means for a tenant's mail
+//	limits.go      limits that are nearly reached, and state that is not saved
 //	breather.go    a reload leaves the processor to mail
 //	ending.go      signals that end, and how long that may take
 //	sockets.go     systemd's sockets or our own, and who answers on them

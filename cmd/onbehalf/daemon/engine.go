@@ -65,5 +65,9 @@ func (d *daemon) logEngine(engine *keys.Engine) {
 func (d *daemon) signingStatus() admin.Signing {
 	now := d.current.Load()
 	s := now.loader.Engine.Status()
-	return admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, Fallbacks: s.StoodIn}
+	doc := admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, Fallbacks: s.StoodIn}
+	if err := d.proof.signs(now); err != nil {
+		doc.Failed = err.Error()
+	}
+	return doc
 }

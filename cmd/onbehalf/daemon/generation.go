@@ -24,6 +24,8 @@ type Generation struct {
 
 	dns  servers         // empty until the daemon watches by them
 	kept *authorize.Kept // likewise: what DNS answered last
+	// questions counts those of the watch, over all generations; nil: nothing is counted.
+	questions *resolve.Counts
 }
 
 // Summary says what was loaded, in the words that check-config promises.
@@ -46,16 +48,16 @@ func (g *Generation) KeyError(path string) error { return g.files[path].err }
 
 // NewResolver returns a client of the DNS servers that the configuration names.
 func (g *Generation) NewResolver() (*resolve.Client, error) {
-	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond})
+	return resolve.New(resolve.Options{Servers: g.DNS.Servers, Timeout: g.DNS.Timeout, MaxPerSecond: g.DNS.MaxPerSecond, Counts: g.questions})
 }
 
 // prepare makes what the watcher works by. A reload that leaves dns as it was keeps the resolver,
 // and with it the count of questions a second.
 func (g *Generation) prepare(before *Generation) {
 	if before == nil {
-		g.kept = new(authorize.Kept)
+		g.kept, g.questions = new(authorize.Kept), new(resolve.Counts)
 	} else {
-		g.kept = before.kept
+		g.kept, g.questions = before.kept, before.questions
 	}
 	if before != nil && reflect.DeepEqual(before.DNS, g.DNS) {
 		g.dns = before.dns

@@ -20,6 +20,7 @@ type history struct {
 	// socketmap is the socket that Postfix's tables are answered on; empty: none.
 	socketmap string
 	sockets   []keptSocket                 // all that are answered on
+	lost      []admin.Socket               // those that should have been opened at start, and could not
 	last      atomic.Pointer[admin.Reload] // nil: none yet
 	good      atomic.Pointer[admin.Reload] // the one, or the start, that the current configuration came by
 }
@@ -37,11 +38,14 @@ func (h *history) remember(r admin.Reload) {
 
 // begin notes the start.
 func (h *history) begin(first *Generation, findings config.Findings) {
-	opened := config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits}
+	opened := config.Config{Listen: first.Listen, Socketmap: first.Socketmap, Admin: first.Admin, StateDir: first.StateDir, Log: first.Log, Limits: first.Limits, Metrics: first.Metrics}
 	if h.deferring != nil { // these were opened before it was known what they should be
 		opened.Log, opened.Limits.Connections = h.deferring.Log, h.deferring.Limits.Connections
 		if h.keeps(adminName) {
 			opened.Admin = h.deferring.Admin
+		}
+		if h.keeps(metricsName) {
+			opened.Metrics = h.deferring.Metrics
 		}
 	}
 	h.opened = opened

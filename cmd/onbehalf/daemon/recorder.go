@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"onbehalf/authorize"
 	"onbehalf/authorize/watch"
 	"onbehalf/store"
+	"onbehalf/tenant"
 )
 
 // recorder keeps in the store what happened, for onbehalf history.
@@ -82,8 +84,10 @@ func (d *daemon) prune(ctx context.Context) {
 	}
 	now := slices.MinFunc(append(d.clock.Others(), d.clock.Now()), time.Time.Compare)
 	for ctx.Err() == nil {
-		more, err := d.recorder.Prune(now.Add(-generation.HistoryKeep))
-		if err != nil {
+		before := now.Add(-generation.HistoryKeep)
+		more, err := d.recorder.Prune(before)
+		days, failed := d.counters.Prune(before)
+		if more, err = more || days, errors.Join(err, failed); err != nil {
 			d.log.Error("old history cannot be deleted", "error", err)
 		}
 		if !more || err != nil {
@@ -104,7 +108,14 @@ func (r *recorder) reconfigured() {
 	}
 }
 
-// changed records changes of standings. It is the watcher's Changed.
+// changed has changes of standings recorded, and has people hear of those that matter to them. It is
+// the watcher's Changed.
+func (d *daemon) changed(before tenant.Standing, all []authorize.Change) {
+	d.recorder.changed(all)
+	d.notices.Notice(d.notices.eventsOf(before, all)...)
+}
+
+// changed records changes of standings.
 func (r *recorder) changed(all []authorize.Change) {
 	entries := make([]store.Entry, len(all))
 	for i, c := range all {

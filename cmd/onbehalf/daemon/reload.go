@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"os"
 	"reflect"
 	"runtime/debug"
@@ -46,6 +47,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 		if fault := recover(); fault != nil {
 			status = "reload failed, the old configuration stays; " + before.Summary()
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
+			d.notices.reloadRefused(nil, errors.New("a fault of onbehalf, which the log shows"))
 		}
 	}()
 	next, findings := loadAfter(before, d.options.Config, d.loader)
@@ -53,18 +55,23 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.logFindings(findings)
 	if !Reloadable(next, findings) {
 		d.log.Error("reload refused, the old configuration stays", "remedy", "fix the errors above, then reload again; onbehalf check-config shows them too")
+		d.notices.reloadRefused(findings, nil)
 		return "reload refused, the old configuration stays; " + before.Summary()
 	}
 	next.prepare(before)
 	err := d.ending.unless(func() error { return d.watcher.Adopt(next) }) // the standings come along
 	if err != nil {
 		d.log.Error("reload refused, the old configuration stays", "error", err)
+		d.notices.reloadRefused(nil, err)
 		return "reload refused: " + err.Error()
 	}
 	d.warnOfRestart(next)
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
+	d.server.Counts.Tally.Follow(next.Metrics.Tenants)
 	d.recorder.reconfigured()
+	d.notices.use(next)
+	d.notices.reconfigured(before, next)
 	boundMemory(next.Limits.Memory)
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
 		d.logServers()
@@ -93,6 +100,7 @@ func needRestart(before, next *config.Config) []string {
 		"admin":              before.Admin != next.Admin,
 		"state_dir":          before.StateDir != next.StateDir,
 		"log.format":         before.Log.Format != next.Log.Format,
+		"metrics.listen":     before.Metrics.Listen != next.Metrics.Listen,
 		"limits.connections": before.Limits.Connections != next.Limits.Connections,
 	} {
 		if changed {

@@ -21,7 +21,9 @@ import (
 	"onbehalf/admin"
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
+	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/counters"
 	"onbehalf/milter"
 	"onbehalf/store"
 )
@@ -33,6 +35,8 @@ type Options struct {
 	Config  string    // path of the main configuration file
 	Version string    // that it reports
 	Log     io.Writer // gets the log; it may stall, and mail goes on
+	// User is whom a daemon that root starts is to run as; nil: it stays who it is.
+	User *access.User
 }
 
 // drainTime is what messages get that have come to the end of their header when the daemon ends.
@@ -51,12 +55,17 @@ type daemon struct {
 	store   store.Store
 	// recorder keeps what happened.
 	recorder *recorder
+	// notices has people hear of what they must know.
+	notices  *notices
+	counters *counters.Counters
 	ending   ending
 	ballast  ballast
 	signer   signer
+	proof    proof
 	history  history
 	clock    *clock.Clock
 	refused  atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
+	handler  *admin.Handler                // who answers at the sockets beside the milter's
 	handed   sockets                       // by systemd, to a daemon that defers mail
 	closers  []func()                      // of what runs beside the milter; the last one ends first
 }
@@ -71,6 +80,9 @@ func Run(ctx context.Context, options Options) error {
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
 	signal.Ignore(syscall.SIGPIPE) // it would end a daemon whose log is not read any more
+	if options.User != nil {
+		return becomeUser(options, options.User)
+	}
 	d := &daemon{options: options, ballast: newBallast()}
 	d.history.started = time.Now()
 	ends, cancel := d.awaitEnd()
@@ -127,6 +139,7 @@ func (d *daemon) begin(first *Generation, findings config.Findings, sockets sock
 	d.current.Store(first)
 	failed = d.serveMilter(sockets.milter, first.Limits.Connections)
 	d.serveBeside(sockets, first.Config)
+	d.closers = append(d.closers, d.watchLimits())
 	d.begun(first, findings, sockets, handed)
 	return failed, nil
 }
@@ -148,7 +161,10 @@ func (d *daemon) adopt(first *Generation, findings config.Findings) error {
 func (d *daemon) begun(first *Generation, findings config.Findings, sockets sockets, handed bool) {
 	if handed {
 		d.warnOfIdle("listen", "onbehalf.socket", first.Listen, sockets.milter)
+	} else {
+		d.warnOfRoot()
 	}
+	d.server.Counts.Tally.Follow(first.Metrics.Tenants)
 	d.warnOfSocketmap(sockets.socketmap, first.Socketmap)
 	d.logFindings(findings)
 	d.logEngine(first.loader.Engine)

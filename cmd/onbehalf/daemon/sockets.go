@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,7 @@ const (
 	milterName    = "milter"
 	socketmapName = "socketmap"
 	adminName     = "admin"
+	metricsName   = "metrics" // never systemd's
 	// formerName is what systemd calls the sockets of onbehalf.socket where that sets no name.
 	formerName = "onbehalf.socket"
 )
@@ -136,8 +138,10 @@ func (d *daemon) serveMilter(listeners []net.Listener, connections int) <-chan e
 		},
 		Log: d.log, // the others are there when a generation is
 		Now: func() time.Time { return d.clock.Now() }, Besides: func() []time.Time { return d.clock.Others() },
-		Seen:   func(domain message.Domain) { d.watcher.Seen(domain) },
-		Mail:   func(id string) { d.recorder.mail(id) },
+		Seen:    func(domain message.Domain) { d.watcher.Seen(domain) },
+		Mail:    func(id string) { d.recorder.mail(id) },
+		Counted: d.counted, CameBack: d.cameBack,
+		Forbidden: func(f milter.Forbidden) { d.notices.forbid(f) }, Guessing: func(network netip.Prefix) { d.notices.guess(network) },
 		Limits: milter.Limits{Connections: connections},
 	}
 	d.history.listen = addresses(listeners)
@@ -159,14 +163,12 @@ func addresses(listeners []net.Listener) []string {
 	return all
 }
 
-// serveBeside begins to answer at the sockets of socketmap and admin, where it does not yet.
+// serveBeside begins to answer at the sockets of socketmap, admin and metrics, where it does not yet.
 func (d *daemon) serveBeside(handed sockets, conf *config.Config) {
 	if d.history.socketmap == "" {
 		d.serveSocketmap(handed.socketmap, conf.Socketmap)
 	}
-	if !d.history.keeps(adminName) {
-		d.serveAdmin(handed.admin, conf.Admin)
-	}
+	d.serveAdmin(handed.admin, conf)
 }
 
 // openBeside opens a socket that mail does not depend on, unless systemd handed it over. When
@@ -176,9 +178,13 @@ func (d *daemon) openBeside(key string, inherited net.Listener, wanted config.So
 		return inherited
 	}
 	listener, err := socket.Listen(wanted.Network, wanted.Address)
+	d.history.lost = slices.DeleteFunc(d.history.lost, func(s admin.Socket) bool { return s.Name == key }) // of an earlier try
 	if err != nil {
 		level, remedy := openRemedy(key, wanted, err)
 		d.log.Log(context.Background(), level, "no "+key+" socket: "+lost, key, wanted.String(), "error", err, "remedy", remedy)
+		if level == slog.LevelError {
+			d.history.lost = append(d.history.lost, admin.Socket{Name: key, Address: wanted.String(), Problem: err.Error(), Since: time.Now()})
+		}
 		return nil
 	}
 	return listener

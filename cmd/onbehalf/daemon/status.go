@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"cmp"
+	"context"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"onbehalf/admin"
 	"onbehalf/cmd/onbehalf/access"
 	"onbehalf/config"
+	"onbehalf/events"
 	"onbehalf/message"
 	"onbehalf/milter"
 	"onbehalf/store"
@@ -32,13 +35,41 @@ func toAdmin(findings config.Findings) []admin.Finding {
 }
 
 // serveAdmin begins to answer at the admin socket, if there is to be one: the one that systemd
-// handed over, or one that is opened.
-func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) {
-	listener := d.openBeside("admin", inherited, socket, "onbehalf status will not work, mail goes on")
-	if listener == nil {
-		return
+// handed over, or one that is opened; and at the one for scrapers. It does not where it does
+// already.
+func (d *daemon) serveAdmin(inherited net.Listener, conf *config.Config) {
+	if d.handler == nil {
+		d.handler = d.newHandler()
 	}
-	handler := admin.NewHandler(admin.Source{
+	begin := []func(){
+		d.openHTTP(adminName, inherited, conf.Admin, d.handler, "onbehalf status will not work, mail goes on"),
+		d.openHTTP(metricsName, nil, conf.Metrics.Listen, d.handler.Pages(), "no scraper is answered, mail goes on"),
+	}
+	for _, serve := range begin {
+		serve()
+	}
+}
+
+// openHTTP opens a socket, and returns what begins to answer there: when all are known, for one
+// that answers may be asked about all.
+func (d *daemon) openHTTP(name string, inherited net.Listener, wanted config.Socket, h http.Handler, lost string) (serve func()) {
+	if d.history.keeps(name) {
+		return func() {}
+	}
+	listener := d.openBeside(name, inherited, wanted, lost)
+	if listener == nil {
+		return func() {}
+	}
+	d.keep(name, listener)
+	return func() {
+		server := admin.ServeAs(name, listener, h, d.log)
+		d.closers = append(d.closers, func() { server.Close() })
+	}
+}
+
+// newHandler makes who answers at the admin socket.
+func (d *daemon) newHandler() *admin.Handler {
+	return admin.NewHandler(admin.Source{
 		Unready:     d.unready,
 		Table:       func() *tenant.Table { return d.current.Load().table },
 		Daemon:      d.status,
@@ -48,12 +79,13 @@ func (d *daemon) serveAdmin(inherited net.Listener, socket config.Socket) {
 		Files:       d.files,
 		LookNow:     func(id string) ([]message.Domain, time.Time, time.Duration) { return d.watcher.LookNow(id) },
 		LookUp:      d.lookUp,
+		Events:      func(after string, most int) (events.Page, error) { return d.notices.List(after, most) },
+		TryEvents:   func(ctx context.Context) []events.Tried { return d.notices.Try(ctx) },
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
+		Counters:    d.countersOf,
 		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Pages:       d.pages,
 	})
-	d.keep(adminName, listener) // before anybody can ask
-	server := admin.Serve(listener, handler, d.log)
-	d.closers = append(d.closers, func() { server.Close() })
 }
 
 // files tries what the configuration on disk names.
@@ -97,7 +129,10 @@ func (d *daemon) status() admin.Daemon {
 		Messages: messages(&d.server.Counts), Untrusted: admin.Untrusted(d.server.Untrusted()),
 		Signing: d.signingStatus(),
 		Log:     d.out.Dropped(),
+		Store:   d.storeStatus(),
+		Events:  d.notices.Status(),
 	}
+	doc.Limits = d.limits(doc.Connections)
 	d.dnsStatus(&doc)
 	return doc
 }
@@ -111,9 +146,9 @@ func absolute(path string) string {
 }
 
 func (d *daemon) socketStatus() []admin.Socket {
-	all := make([]admin.Socket, len(d.history.sockets))
-	for i, one := range d.history.sockets {
-		all[i] = one.status()
+	all := slices.Clone(d.history.lost)
+	for _, one := range d.history.sockets {
+		all = append(all, one.status())
 	}
 	return all
 }

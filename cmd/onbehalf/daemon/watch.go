@@ -8,6 +8,7 @@ import (
 
 	"onbehalf/authorize/watch"
 	"onbehalf/clock"
+	"onbehalf/counters"
 	"onbehalf/message"
 	"onbehalf/store"
 	"onbehalf/tenant"
@@ -23,14 +24,18 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		return nil, err
 	}
 	d.store = file
+	d.counters = counters.New(file, d.log, d.disagreement)
 	d.rememberTime()
 	known := d.recall()
 	ctx, cancel := context.WithCancel(context.Background())
-	recorded := d.record(ctx)
-	d.watcher.Save, d.watcher.Changed = d.saveStandings, d.recorder.changed
+	recorded, delivered := d.record(ctx), d.openNotices(ctx, first)
+	counted := d.count(ctx)
+	d.watcher.Save, d.watcher.Changed, d.watcher.Outage = d.saveStandings, d.changed, d.notices.outage
 	if err := d.watcher.Adopt(first, known...); err != nil {
 		cancel()
 		<-recorded
+		<-delivered
+		<-counted
 		file.Close()
 		return nil, err
 	}
@@ -44,6 +49,8 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		cancel()
 		<-ended
 		<-recorded
+		<-delivered
+		<-counted
 		d.saveTime()
 		file.Close() // that nothing could be saved is logged
 	}, nil
@@ -62,6 +69,7 @@ func (d *daemon) saveAll() {
 		d.log.Error("standings cannot be saved again", "error", err)
 	}
 	d.saveTime()
+	d.counters.SaveAgain()
 }
 
 // timeEvery is how often the store gets to know what time it is. A clock that has jumped has done

@@ -97,7 +97,7 @@ func (d *doctor) runsAs(pid int) {
 	case !ok || name == d.User:
 	case s.Uid == 0:
 		d.add(Finding{Level: Warning, What: "the daemon runs as root", Why: "it needs no right of root's; whoever finds a hole in it gets the host",
-			Fix: "start it by its unit, which has User=onbehalf"})
+			Fix: "start it by its unit, which has User=onbehalf, or by onbehalf serve --user onbehalf"})
 	default:
 		d.add(Finding{Level: Warning, What: fmt.Sprintf("the daemon runs as %s, and permissions were examined for %s", name, d.User),
 			Fix: "run onbehalf doctor --user " + name + ", or correct User= in the unit"})

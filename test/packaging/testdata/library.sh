@@ -71,7 +71,8 @@ load() { # NAME COUNT
 # arrived COUNT: so many different messages must arrive, each once, each signed.
 arrived() {
 	for _ in $(seq 600); do
-		[ "$(grep -c '^From ' $mailbox 2>/dev/null)" -lt "$1" ] || break
+		there=$(grep -c '^From ' $mailbox 2>/dev/null) || true # nothing where there is no file yet
+		[ "${there:-0}" -lt "$1" ] || break
 		sleep 0.1
 	done
 	is "$1" grep -c '^From ' $mailbox
