@@ -125,7 +125,7 @@ func NewKeyUnreadable(at time.Time, tenant, path, why, fix string) Event {
 func NewOutageBegan(at, since time.Time, denied, fix string) Event {
 	why := "no answer from DNS; all standings stay as they are"
 	if denied != "" {
-		why = "DNS denies records that were there a while ago, the platform's own among them; that is not believed, and all standings stay as they are"
+		why = "DNS denies records that were there a while ago, and shows none of other domains; that is not believed, and all standings stay as they are"
 	}
 	return made(OutageBegan, Error, at, Data{Domain: denied, Since: since.UTC().Round(0), Reason: why, Fix: fix})
 }
