@@ -109,7 +109,7 @@ func (d *daemon) awaitConfiguration(requests <-chan os.Signal) {
 
 // tryStart begins to decide mail, if the configuration is right now.
 func (d *daemon) tryStart() (started bool) {
-	first, findings := loadAfter(nil, d.options.Config, d.loader)
+	first, findings := d.load(nil)
 	if first == nil {
 		d.refuse(findings, nil)
 		return false

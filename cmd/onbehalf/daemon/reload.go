@@ -48,7 +48,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 			d.log.Error(status, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	next, findings := loadAfter(before, d.options.Config, d.loader)
+	next, findings := d.load(before)
 	last.Findings = toAdmin(findings)
 	d.logFindings(findings)
 	if !Reloadable(next, findings) {
