@@ -120,3 +120,15 @@ func TestTableAfterFindsDuplicates(t *testing.T) {
 		t.Errorf("the table before has changed: %v", owner)
 	}
 }
+
+// BenchmarkNewTableAfter is BenchmarkNewTable where nothing has changed.
+func BenchmarkNewTableAfter(b *testing.B) {
+	tenants := many(b, 10_000)
+	before := table(b, tenants...)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tenant.NewTableAfter(before, platform(b), tenants, func() {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
