@@ -90,7 +90,7 @@ func NewTableAfter(before *Table, platform *Platform, tenants []*Tenant, pause f
 		}
 	}
 	db := before.claims.Snapshot()
-	if err := replace(db, removed, added, pause); err != nil {
+	if err := replace(db, removed, added, len(before.tenants) > 0, pause); err != nil {
 		return nil, err
 	}
 	return &Table{platform, tenants, byID, byPath, byNextHop(tenants), db.Snapshot(), db}, nil
@@ -125,7 +125,7 @@ func (c claims) add(t *Tenant, trust Trust) error {
 }
 
 // replace takes claims out of a database, and puts others in.
-func replace(db *memdb.MemDB, removed, added claims, pause func()) error {
+func replace(db *memdb.MemDB, removed, added claims, shared bool, pause func()) error {
 	txn := db.Txn(true)
 	defer txn.Abort()
 	for _, table := range []string{domains, logins, networks} {
@@ -135,7 +135,7 @@ func replace(db *memdb.MemDB, removed, added claims, pause func()) error {
 				return err
 			}
 		}
-		if err := insert(txn, table, added[table], pause); err != nil {
+		if err := insert(txn, table, added[table], shared, pause); err != nil {
 			return err
 		}
 	}
@@ -145,13 +145,21 @@ func replace(db *memdb.MemDB, removed, added claims, pause func()) error {
 
 // insert puts the claims of a table into the database in the order of their keys: neighbours
 // share most of their way in the tree, which for a million halves the time. Each is a value of its
-// own, so that what a later table takes over of these keeps nothing else in memory.
-func insert(txn *memdb.Txn, table string, all []labelled, pause func()) error {
+// own, so that what a later table takes over of these keeps nothing else in memory. Shared: there are
+// claims in the table already.
+func insert(txn *memdb.Txn, table string, all []labelled, shared bool, pause func()) error {
 	slices.SortStableFunc(all, func(a, b labelled) int { return strings.Compare(a.Key, b.Key) })
 	for i := range all {
 		pause()
 		c := all[i].claim
-		there, err := txn.First(table, "id", c.Key)
+		var there any
+		var err error
+		switch {
+		case i > 0 && all[i-1].Key == c.Key:
+			there = &all[i-1].claim
+		case shared:
+			there, err = txn.First(table, "id", c.Key)
+		}
 		if err == nil && there != nil {
 			err = fmt.Errorf("%s %s belongs to tenant %s and to tenant %s", table, all[i].label, there.(*claim).Tenant.ID, c.Tenant.ID)
 		}

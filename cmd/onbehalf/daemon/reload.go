@@ -3,6 +3,7 @@ package daemon
 import (
 	"os"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -65,6 +66,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.level.Set(next.Log.Level)
 	d.current.Store(next)
 	d.recorder.reconfigured()
+	runtime.GC() // what the load has left is not in use
 	boundMemory(next.Limits.Memory)
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
 		d.logServers()
