@@ -35,7 +35,7 @@ vuln: ## known vulnerabilities in what we build from; needs the network
 	@test/vuln.sh $(GOVULNCHECK)
 
 bench: ## a table: CPU, rates and memory beside other signers that are installed; ten minutes
-	@go test -run '^$$' -bench Table -benchtime 1x -timeout 60m ./test/bench
+	@go test -run '^$$' -bench 'Table|Floor' -benchtime 1x -timeout 60m ./test/bench
 	@echo 'what a header of a megabyte costs, whatever is in it:'
 	@go test -run '^$$' -bench Header -benchtime 5x ./rewrite ./milter
 

@@ -83,23 +83,27 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
 // holds only what could be read: enough to find more mistakes, and for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
-	return load(path, env, runtime.GOMAXPROCS(0), func() {})
+	return load(path, env, nil, runtime.GOMAXPROCS(0), func() {})
 }
+
+// Before returns the tenant of an id as an earlier Load returned it; nil: there was none.
+type Before func(id string) *tenant.Tenant
 
 // LoadBeside is Load for a daemon that has other work: on one processor, and pause is called
-// every few microseconds of it, one call at a time.
-func LoadBeside(path string, env []string, pause func()) (*Config, Findings) {
-	return load(path, env, 1, pause)
+// every few microseconds of it, one call at a time. Tenants that have no keys and are as they were
+// before (nil: nothing was) are the same pointers, which Identify does not write to.
+func LoadBeside(path string, env []string, before Before, pause func()) (*Config, Findings) {
+	return load(path, env, before, 1, pause)
 }
 
-func load(path string, env []string, processors int, pause func()) (*Config, Findings) {
-	conf, findings, rest := loadWithout(nil, path, env, processors, pause)
+func load(path string, env []string, before Before, processors int, pause func()) (*Config, Findings) {
+	conf, findings, rest := loadWithout(nil, path, env, before, processors, pause)
 	return conf, findings.limited(rest)
 }
 
 // loadWithout is load without what is left out; rest counts the findings that were not kept.
-func loadWithout(left *leftOut, path string, env []string, processors int, pause func()) (conf *Config, findings Findings, rest counts) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause, left: left}
+func loadWithout(left *leftOut, path string, env []string, before Before, processors int, pause func()) (conf *Config, findings Findings, rest counts) {
+	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause, left: left, before: before}
 	l.load(path, env)
 	for _, d := range l.documents {
 		if left != nil && d.rank > 0 && d.isFull(Error) { // not all of its tenants with errors are named

@@ -20,6 +20,8 @@ func (c *Config) Identify(held func([]tenant.Identity) []tenant.Identity) {
 	}
 	c.Platform.Identities = held(named[nil])
 	for _, t := range c.Tenants {
-		t.Identities = held(named[t])
+		if held := held(named[t]); held != nil || t.Identities != nil { // others may be reading it
+			t.Identities = held
+		}
 	}
 }

@@ -28,6 +28,7 @@ type loader struct {
 	host       *host                     // this one; nil: not looked at yet
 	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
 	left       *leftOut                  // nil: nothing is left out
+	before     Before                    // see LoadBeside
 }
 
 // document adds a file.
@@ -44,18 +45,23 @@ func (l *loader) load(path string, env []string) {
 		return
 	}
 	var raw rawFile
-	tenants := l.readMain(main, env, &raw)
-	tenants = append(tenants, l.readTenantsDir(main, &raw)...)
-	tenants = l.left.remove(tenants)
-
+	inMain := l.readMain(main, env, &raw)
+	files := l.tenantsDir(main, &raw)
 	l.general(main, &raw)
-	l.metrics(main, raw.Metrics, tenants)
 	l.platform(main, &raw)
 	l.own = newOwnDomains(l.config.Platform.Domains)
-	for _, e := range tenants {
-		l.pause()
-		l.tenant(e)
+	var tenants []*entry
+	take := func(some []*entry) {
+		some = l.left.remove(some)
+		for _, e := range some {
+			l.pause()
+			l.tenant(e)
+		}
+		tenants = append(tenants, some...)
 	}
+	take(inMain)
+	readTenants(files, l.processors, take)
+	l.metrics(main, raw.Metrics, tenants)
 	for _, e := range tenants {
 		l.pause()
 		l.checkAgainstOthers(e)
@@ -83,8 +89,8 @@ func (l *loader) readMain(main *document, env []string, raw *rawFile) []*entry {
 // entry is one tenant as it is written, and where.
 type entry struct {
 	doc    *document
-	path   string // "tenants[3]"
-	raw    *rawTenant
+	path   string     // "tenants[3]"
+	raw    *rawTenant // nil: freed, when it has become tenant
 	tenant *tenant.Tenant
 	places []int // in domains: of each of tenant.Domains
 }

@@ -26,7 +26,7 @@ func (l *loader) metrics(d *document, raw rawMetrics, tenants []*entry) {
 	}
 	known := make(map[string]bool, len(tenants))
 	for _, e := range tenants {
-		known[e.raw.ID] = true
+		known[e.tenant.ID] = true
 	}
 	for i, id := range raw.Tenants {
 		switch {

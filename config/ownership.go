@@ -36,11 +36,11 @@ func claim(of map[string]*entry, name string, by *entry) (other *entry, taken bo
 }
 
 func (l *loader) claimID(e *entry) {
-	if other, taken := claim(l.claims.ids, e.raw.ID, e); taken {
+	if other, taken := claim(l.claims.ids, e.tenant.ID, e); taken {
 		_, here := e.doc.find(e.path + ".id")
 		_, there := other.doc.find(other.path + ".id")
 		e.doc.fail(e.path+".id",
-			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.raw.ID, here.line, there.line, other.doc.file),
+			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.tenant.ID, here.line, there.line, other.doc.file),
 			"use another id for each")
 	}
 }

@@ -29,7 +29,22 @@ func (l *loader) tenant(e *entry) {
 	t.BouncesTo = d.address(e.path+".bounces_to", raw.BouncesTo)
 	t.Direct = e.direct()
 	l.dkim(d, e.path+".dkim", raw.DKIM, apexes(t.Domains), t)
-	l.config.Tenants = append(l.config.Tenants, t)
+	if len(raw.DKIM) == 0 {
+		e.tenant = l.shared(t)
+	}
+	e.raw = nil
+	l.config.Tenants = append(l.config.Tenants, e.tenant)
+}
+
+// shared returns a tenant as it was before, if it has not changed: the same of a million tenants is
+// in memory once. One that has keys gets its Identities from Identify, and so is never shared.
+func (l *loader) shared(t *tenant.Tenant) *tenant.Tenant {
+	if l.before != nil {
+		if was := l.before(t.ID); was != nil && was.Equal(t) {
+			return was
+		}
+	}
+	return t
 }
 
 // longDomain is the length in bytes from which on a domain leaves little room in a reply

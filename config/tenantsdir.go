@@ -12,8 +12,8 @@ import (
 	"onbehalf/disk"
 )
 
-// readTenantsDir reads the files of tenants_dir, in the order of their names.
-func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
+// tenantsDir returns the files of tenants_dir, in the order of their names.
+func (l *loader) tenantsDir(main *document, raw *rawFile) []*document {
 	l.config.TenantsDir = l.pathAt(main, "tenants_dir", raw.TenantsDir, l.folder)
 	if main.isSpoilt("tenants_dir") {
 		return nil
@@ -27,7 +27,7 @@ func (l *loader) readTenantsDir(main *document, raw *rawFile) []*entry {
 	if len(files) == 0 && !main.has("tenants") {
 		main.fail("tenants", "there are no tenants here or in "+l.config.TenantsDir, "write `tenants: []` if there are none yet")
 	}
-	return readTenants(files, l.processors)
+	return files
 }
 
 // refuseIfOpen refuses a folder of keys that every user of the host can write to: who can may put a
@@ -74,25 +74,36 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 	return files
 }
 
-// readTenants reads files in parallel, because there may be thousands.
-func readTenants(files []*document, processors int) []*entry {
+// readTenants reads files in parallel, because there may be thousands, and takes the tenants of each
+// in the order of the files. What is read and not taken yet is many times as large as what will be
+// kept of it, so there is never more of it than a file for each processor. With one, nothing is
+// done side by side.
+func readTenants(files []*document, processors int, take func([]*entry)) {
 	s := schemaOf(reflect.TypeFor[rawTenants]())
-	found := make([][]*entry, len(files))
-	next := make(chan int)
+	found := make([]chan []*entry, len(files))
+	for i := range found {
+		found[i] = make(chan []*entry, 1)
+	}
+	next := make(chan int, processors)
 	var workers sync.WaitGroup
 	for range min(processors, len(files)) {
 		workers.Go(func() {
 			for i := range next {
-				found[i] = files[i].readTenants(s)
+				found[i] <- files[i].readTenants(s)
 			}
 		})
 	}
-	for i := range files {
+	for i := range min(processors, len(files)) {
 		next <- i
+	}
+	for i := range files {
+		take(<-found[i])
+		if ahead := i + processors; ahead < len(files) {
+			next <- ahead
+		}
 	}
 	close(next)
 	workers.Wait()
-	return slices.Concat(found...)
 }
 
 func (d *document) readTenants(s *schema) []*entry {

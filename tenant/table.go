@@ -21,7 +21,8 @@ type Table struct {
 	byID     map[string]*Tenant
 	byPath   map[message.Domain]*Tenant // by return path
 	nextHops nextHops
-	db       *memdb.MemDB
+	claims   *memdb.MemDB // without standings; never written to
+	db       *memdb.MemDB // claims and standings
 }
 
 // Names of the tables in the database.
@@ -35,7 +36,6 @@ const (
 // claim says that a name belongs to a tenant: a domain pattern, a login or a network.
 type claim struct {
 	Key    string
-	Label  string // for messages
 	Tenant *Tenant
 	Apex   message.Domain // domains: the pattern's domain, under which the tenant publishes
 }
@@ -44,21 +44,25 @@ type claim struct {
 // network in two tenants is an error, and so are two tenants of one id: memdb itself would let
 // the later one win without a word.
 func NewTable(platform *Platform, tenants []*Tenant) (*Table, error) {
-	return NewTableBeside(platform, tenants, func() {})
+	return NewTableAfter(nil, platform, tenants, func() {})
 }
 
-// NewTableBeside is NewTable for a daemon that has other work: pause is called every few
-// microseconds, one call at a time.
-func NewTableBeside(platform *Platform, tenants []*Tenant, pause func()) (*Table, error) {
+// NewTableAfter is NewTable for a reload: pause is called every few microseconds, one call at a
+// time. What is in memory for tenants that were in the table before (nil: there was none), as the
+// same pointers, is shared with it. Standings are not taken over.
+func NewTableAfter(before *Table, platform *Platform, tenants []*Tenant, pause func()) (*Table, error) {
 	if len(platform.SRS.Secrets) == 0 {
 		return nil, errors.New("platform has no secret to make bounce addresses with")
 	}
-	db, err := memdb.NewMemDB(schema())
-	if err != nil {
-		return nil, err
+	if before == nil || before.platform.Trust.Realm != platform.Trust.Realm { // logins have other keys
+		db, err := memdb.NewMemDB(schema())
+		if err != nil {
+			return nil, err
+		}
+		before = &Table{claims: db}
 	}
 	byID, byPath := make(map[string]*Tenant, len(tenants)), make(map[message.Domain]*Tenant)
-	all := make(claims)
+	added := make(claims)
 	for _, t := range tenants {
 		pause()
 		if byID[t.ID] != nil {
@@ -71,27 +75,39 @@ func NewTableBeside(platform *Platform, tenants []*Tenant, pause func()) (*Table
 			}
 			byPath[path] = t
 		}
-		if err := all.add(t, platform.Trust); err != nil {
+		if before.byID[t.ID] == t {
+			continue
+		}
+		if err := added.add(t, platform.Trust); err != nil {
 			return nil, err
 		}
 	}
-	txn := db.Txn(true)
-	defer txn.Abort()
-	for _, table := range []string{domains, logins, networks} {
-		if err := all.insert(txn, table, pause); err != nil {
-			return nil, err
+	removed := make(claims)
+	for _, t := range before.tenants {
+		pause()
+		if byID[t.ID] != t {
+			removed.add(t, platform.Trust) // it could be added once
 		}
 	}
-	txn.Commit()
-	return &Table{platform, tenants, byID, byPath, byNextHop(tenants), db}, nil
+	db := before.claims.Snapshot()
+	if err := replace(db, removed, added, len(before.tenants) > 0, pause); err != nil {
+		return nil, err
+	}
+	return &Table{platform, tenants, byID, byPath, byNextHop(tenants), db.Snapshot(), db}, nil
 }
 
-// claims are all that tenants claim, by table, in the order of the tenants.
-type claims map[string][]claim
+// claims are what tenants claim, by table, in the order of the tenants.
+type claims map[string][]labelled
+
+// labelled is a claim, and what it is called in an error.
+type labelled struct {
+	claim
+	label string
+}
 
 func (c claims) add(t *Tenant, trust Trust) error {
 	put := func(table, key, label string, apex message.Domain) {
-		c[table] = append(c[table], claim{key, label, t, apex})
+		c[table] = append(c[table], labelled{claim{key, t, apex}, label})
 	}
 	for _, p := range t.Domains {
 		put(domains, domainKey(p), p.String(), p.Domain)
@@ -108,17 +124,49 @@ func (c claims) add(t *Tenant, trust Trust) error {
 	return nil
 }
 
+// replace takes claims out of a database, and puts others in.
+func replace(db *memdb.MemDB, removed, added claims, shared bool, pause func()) error {
+	txn := db.Txn(true)
+	defer txn.Abort()
+	for _, table := range []string{domains, logins, networks} {
+		for i := range removed[table] {
+			pause()
+			if err := txn.Delete(table, &removed[table][i].claim); err != nil {
+				return err
+			}
+		}
+		if err := insert(txn, table, added[table], shared, pause); err != nil {
+			return err
+		}
+	}
+	txn.Commit()
+	return nil
+}
+
 // insert puts the claims of a table into the database in the order of their keys: neighbours
-// share most of their way in the tree, which for a million halves the time.
-func (c claims) insert(txn *memdb.Txn, table string, pause func()) error {
-	all := c[table]
-	slices.SortStableFunc(all, func(a, b claim) int { return strings.Compare(a.Key, b.Key) })
+// share most of their way in the tree, which for a million halves the time. Each is a value of its
+// own, so that what a later table takes over of these keeps nothing else in memory. Shared: there are
+// claims in the table already.
+func insert(txn *memdb.Txn, table string, all []labelled, shared bool, pause func()) error {
+	slices.SortStableFunc(all, func(a, b labelled) int { return strings.Compare(a.Key, b.Key) })
 	for i := range all {
 		pause()
-		if i > 0 && all[i-1].Key == all[i].Key {
-			return fmt.Errorf("%s %s belongs to tenant %s and to tenant %s", table, all[i].Label, all[i-1].Tenant.ID, all[i].Tenant.ID)
+		c := all[i].claim
+		var there any
+		var err error
+		switch {
+		case i > 0 && all[i-1].Key == c.Key:
+			there = &all[i-1].claim
+		case shared:
+			there, err = txn.First(table, "id", c.Key)
 		}
-		if err := txn.Insert(table, &all[i]); err != nil {
+		if err == nil && there != nil {
+			err = fmt.Errorf("%s %s belongs to tenant %s and to tenant %s", table, all[i].label, there.(*claim).Tenant.ID, c.Tenant.ID)
+		}
+		if err == nil {
+			err = txn.Insert(table, &c)
+		}
+		if err != nil {
 			return err
 		}
 	}

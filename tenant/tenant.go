@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"reflect"
 	"strings"
 
 	"onbehalf/message"
@@ -20,6 +21,9 @@ type Tenant struct {
 	BouncesTo     message.Address // gets bounces that no address could lead back; zero: the platform's
 	Direct        Direct
 }
+
+// Equal reports whether two tenants are alike in everything.
+func (t *Tenant) Equal(other *Tenant) bool { return reflect.DeepEqual(t, other) }
 
 // Pattern is a domain of a tenant: one name, or all names below it.
 type Pattern struct {

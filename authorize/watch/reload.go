@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"time"
 
 	"onbehalf/authorize"
@@ -144,6 +145,10 @@ func (r *round) renewed(s authorize.Target, c authorize.Carried, old *entry) *en
 // standing back in the evening. Nobody decides by it until then, so that it is not in the
 // table; and it does not grow older than a name without mail may.
 func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
+	known = slices.DeleteFunc(slices.Clone(known), func(s tenant.Standing) bool { return r.entries[s.Domain] != nil || isStale(s, r.now) })
+	if len(known) == 0 {
+		return nil // and none of a million tenants need be looked at
+	}
 	published := make(map[message.Domain]bool) // the names that such tenants publish under
 	for _, t := range r.source.Table().Tenants() {
 		if t.Authorization != tenant.Auto {
@@ -154,9 +159,6 @@ func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
 	}
 	snapshot := r.source.Table().Snapshot()
 	for _, s := range known {
-		if r.entries[s.Domain] != nil || isStale(s, r.now) {
-			continue
-		}
 		owner, _ := snapshot.Owner(s.Domain)
 		if published[s.Domain] || owner != nil && owner.Authorization != tenant.Auto {
 			parked = append(parked, s)

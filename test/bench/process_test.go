@@ -39,7 +39,7 @@ func start(t testing.TB, name, socket string, args ...string) *process {
 		syscall.Kill(-p.command.Process.Pid, syscall.SIGTERM)
 		p.command.Wait()
 	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if c, err := converse(socket, mail{client: "127.0.0.1"}); err == nil {
 			c.close()
 			os.Chmod(socket, 0o666) // Postfix is another user

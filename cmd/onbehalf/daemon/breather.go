@@ -9,7 +9,7 @@ const (
 	restFor = time.Millisecond
 )
 
-// breather returns what a reload calls all the time, from one goroutine, to rest when it is time.
+// breather returns what a reload calls all the time, one call at a time, to rest when it is time.
 func breather() func() {
 	begun, calls := time.Now(), 0
 	return func() {

@@ -31,7 +31,7 @@ func loadAfter(before *Generation, path string, loader func(*config.Config) keys
 		return finish(path, nil, conf, findings, loader, runtime.GOMAXPROCS(0), func() {})
 	}
 	pause := breather()
-	conf, findings := config.LoadBeside(path, os.Environ(), pause)
+	conf, findings := config.LoadBeside(path, os.Environ(), before.table.Snapshot().Tenant, pause)
 	return finish(path, before, conf, findings, loader, 1, pause)
 }
 
@@ -55,8 +55,12 @@ func finish(path string, before *Generation, conf *config.Config, findings confi
 	if findings.Fatal() {
 		return nil, findings
 	}
+	var table *tenant.Table
+	if before != nil {
+		table = before.table
+	}
 	var err error
-	if now.table, err = tenant.NewTableBeside(conf.Platform, conf.Tenants, pause); err != nil {
+	if now.table, err = tenant.NewTableAfter(table, conf.Platform, conf.Tenants, pause); err != nil {
 		return nil, append(findings, config.Finding{File: path, Cause: err.Error(), Remedy: "report this as a bug of onbehalf"})
 	}
 	return now, findings

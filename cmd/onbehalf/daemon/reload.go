@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -50,7 +51,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 			d.notices.reloadRefused(nil, errors.New("a fault of onbehalf, which the log shows"))
 		}
 	}()
-	next, findings := loadAfter(before, d.options.Config, d.loader)
+	next, findings := d.load(before)
 	last.Findings = toAdmin(findings)
 	d.logFindings(findings)
 	if !Reloadable(next, findings) {
@@ -72,6 +73,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.recorder.reconfigured()
 	d.notices.use(next)
 	d.notices.reconfigured(before, next)
+	runtime.GC() // what the load has left is not in use
 	boundMemory(next.Limits.Memory)
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
 		d.logServers()

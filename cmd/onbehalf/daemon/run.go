@@ -89,7 +89,7 @@ func Run(ctx context.Context, options Options) error {
 	ends, cancel := d.awaitEnd()
 	defer cancel()
 	sdnotify.SdNotify(false, "STATUS=loading the configuration") // a failure shows at READY=1
-	first, findings := loadAfter(nil, options.Config, d.loader)
+	first, findings := d.load(nil)
 	sockets, err := inherit()
 	if err != nil || first == nil && len(sockets.milter) == 0 {
 		sockets.close()

@@ -1,0 +1,134 @@
+package tenant_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"onbehalf/message"
+	"onbehalf/tenant"
+)
+
+// The names that tenants of these tests may have: few, so that they pass from one to another.
+var (
+	shareDomains  = []string{"a.example", "*.a.example", "b.a.example", "*.b.a.example", "c.example", "*.c.example"}
+	shareLogins   = []string{"lms-1", "LMS-2@courseware.nl", "lms-3"}
+	shareNetworks = []string{"192.0.2.0/24", "192.0.2.128/25", "2001:db8::/32"}
+)
+
+// deal hands the names out to some tenants; the rest belongs to none.
+func deal(t *testing.T, random *rand.Rand, before []*tenant.Tenant) []*tenant.Tenant {
+	all := make([]*tenant.Tenant, 4)
+	for i := range all {
+		all[i] = customer(t, fmt.Sprint("t", i))
+	}
+	to := func() *tenant.Tenant { return all[random.IntN(len(all))] }
+	for _, s := range shareDomains {
+		if p, err := tenant.ParsePattern(s); err == nil && random.IntN(4) > 0 {
+			one := to()
+			one.Domains = append(one.Domains, p)
+		}
+	}
+	for _, s := range shareLogins {
+		one := to()
+		withLogins(one, append(one.Submitters.Logins, s)...)
+	}
+	for _, s := range shareNetworks {
+		withNetworks(to(), s)
+	}
+	all = all[:1+random.IntN(len(all))]
+	for i := range all { // as a load does
+		for _, was := range before {
+			if was.Equal(all[i]) {
+				all[i] = was
+			}
+		}
+	}
+	return all
+}
+
+// answers is all that a table says of the names.
+func answers(t *testing.T, table *tenant.Table) (all []*tenant.Tenant) {
+	s := table.Snapshot()
+	for _, name := range []string{"a.example", "b.a.example", "x.a.example", "x.b.a.example", "c.example", "x.c.example"} {
+		owner, _ := s.Owner(domain(t, name))
+		all = append(all, owner)
+	}
+	for _, login := range []string{"lms-1", "lms-2", "lms-2@courseware.nl", "lms-3", "lms-3@courseware.nl"} {
+		all = append(all, s.BoundTo(message.Submitter{Login: login}))
+	}
+	for _, addr := range []string{"192.0.2.1", "192.0.2.200", "2001:db8::1", "198.51.100.1"} {
+		all = append(all, s.BoundTo(message.Submitter{Client: netip.MustParseAddr(addr)}))
+	}
+	for i := range 4 {
+		all = append(all, s.Tenant(fmt.Sprint("t", i)))
+	}
+	return all
+}
+
+// TestTableAfterIsTheSame: a table that shares what has not changed with the one before answers as
+// one that was made from nothing, and the one before answers as it did.
+func TestTableAfterIsTheSame(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var before *tenant.Table
+	var tenants []*tenant.Tenant
+	for range 500 {
+		p := platform(t)
+		if random.IntN(4) == 0 {
+			p.Trust.Realm = "courseware.nl"
+		}
+		tenants = deal(t, random, tenants)
+		whole, err := tenant.NewTable(p, tenants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var was []*tenant.Tenant
+		if before != nil {
+			was = answers(t, before)
+		}
+		after, err := tenant.NewTableAfter(before, p, tenants, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(answers(t, after), answers(t, whole)) {
+			t.Fatal("the answers differ from those of a table that was made from nothing")
+		}
+		if before != nil && !slices.Equal(answers(t, before), was) {
+			t.Fatal("the table before has changed")
+		}
+		if all, err := after.Standings(); err != nil || len(all) > 0 {
+			t.Fatalf("standings came along: %v, %v", all, err)
+		}
+		if err := after.SetStandings(tenant.Standing{Domain: domain(t, "a.example")}); err != nil {
+			t.Fatal(err)
+		}
+		before = after
+	}
+}
+
+// TestTableAfterFindsDuplicates: what an unchanged tenant claims cannot be claimed again.
+func TestTableAfterFindsDuplicates(t *testing.T) {
+	one := customer(t, "one", "a.example")
+	before := table(t, one)
+	_, err := tenant.NewTableAfter(before, platform(t), []*tenant.Tenant{one, customer(t, "two", "a.example")}, func() {})
+	if want := "domain a.example belongs to tenant one and to tenant two"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	if owner, _ := before.Snapshot().Owner(domain(t, "a.example")); owner != one {
+		t.Errorf("the table before has changed: %v", owner)
+	}
+}
+
+// BenchmarkNewTableAfter is BenchmarkNewTable where nothing has changed.
+func BenchmarkNewTableAfter(b *testing.B) {
+	tenants := many(b, 10_000)
+	before := table(b, tenants...)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tenant.NewTableAfter(before, platform(b), tenants, func() {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
