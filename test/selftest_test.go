@@ -116,7 +116,7 @@ func TestSelftestUnfit(t *testing.T) {
 	p := openPremises(t, selftestTenants)
 	args := []string{"selftest", "--to", "student@receiver.example", "--smtp", p.postfix.SMTPAddr}
 	_, talk, status := p.run(append(args, "--tenant", "club")...)
-	if status != 1 || !strings.Contains(talk, "explain --login lms-club") {
+	if status != 1 || !strings.Contains(talk, "explain --config "+p.config+" --login lms-club") {
 		t.Errorf("exit status %d, want 1 with the way to test\n%s", status, talk)
 	}
 	if err := os.Remove(filepath.Join(p.postfix.QueueDir, "onbehalf", "milter.sock")); err != nil {
