@@ -210,13 +210,14 @@ func (v *verifier) branch(b Bucket, page []byte, within bound) error {
 		return damaged("a page has %d branches", count)
 	}
 	keys, below := make([][]byte, count+1), make([]uint64, count)
+	contents := contentsOf(page, count)
 	for i := range count {
 		at := pageHeader + i*elementSize
-		key, _, err := cut(page, at, order.Uint32(page[at:]), order.Uint32(page[at+4:]), 0)
-		if err != nil {
+		var err error
+		if keys[i], _, err = contents.cut(at, order.Uint32(page[at:]), order.Uint32(page[at+4:]), 0); err != nil {
 			return err
 		}
-		keys[i], below[i] = key, order.Uint64(page[at+8:])
+		below[i] = order.Uint64(page[at+8:])
 	}
 	keys[count] = within.to
 	if err := inOrder(keys[:count], within); err != nil {
@@ -235,11 +236,15 @@ func (v *verifier) leaf(b Bucket, page []byte, within bound) error {
 	if count > (len(page)-pageHeader)/elementSize {
 		return damaged("a page has %d keys", count)
 	}
+	if count == 0 && len(bytes.Trim(page[pageHeader:], "\x00")) > 0 {
+		return damaged("a page without keys is not empty")
+	}
 	keys, values := make([][]byte, count), make([][]byte, count)
+	contents := contentsOf(page, count)
 	for i := range count {
 		at := pageHeader + i*elementSize
 		var err error
-		keys[i], values[i], err = cut(page, at, order.Uint32(page[at+4:]), order.Uint32(page[at+8:]), order.Uint32(page[at+12:]))
+		keys[i], values[i], err = contents.cut(at, order.Uint32(page[at+4:]), order.Uint32(page[at+8:]), order.Uint32(page[at+12:]))
 		if err != nil {
 			return err
 		}
@@ -273,15 +278,27 @@ func (v *verifier) element(b Bucket, flags uint32, key, value []byte) error {
 	return v.leaf(Bucket(key), page, bound{})
 }
 
-// cut returns the key and value that an element of a page refers to.
-func cut(page []byte, element int, position, keySize, valueSize uint32) (key, value []byte, err error) {
+// contents are the keys and values of a page. They stand behind its elements without a gap, so that
+// a number of elements which is not what was saved is noticed.
+type contents struct {
+	page []byte
+	next uint64 // where the next key begins
+}
+
+func contentsOf(page []byte, count int) *contents {
+	return &contents{page, uint64(pageHeader + count*elementSize)}
+}
+
+// cut returns the key and value that the next element refers to.
+func (c *contents) cut(element int, position, keySize, valueSize uint32) (key, value []byte, err error) {
 	from := uint64(element) + uint64(position)
 	middle := from + uint64(keySize)
 	to := middle + uint64(valueSize)
-	if position < elementSize || keySize == 0 || to > uint64(len(page)) {
-		return nil, nil, damaged("a key or value lies outside of its page")
+	if from != c.next || keySize == 0 || to > uint64(len(c.page)) {
+		return nil, nil, damaged("a key or value is not where it must be")
 	}
-	return page[from:middle], page[middle:to], nil
+	c.next = to
+	return c.page[from:middle], c.page[middle:to], nil
 }
 
 func inOrder(keys [][]byte, within bound) error {
