@@ -18,35 +18,60 @@ var (
 	shareNetworks = []string{"192.0.2.0/24", "192.0.2.128/25", "2001:db8::/32"}
 )
 
-// deal hands the names out to some tenants; the rest belongs to none.
-func deal(t *testing.T, random *rand.Rand, before []*tenant.Tenant) []*tenant.Tenant {
-	all := make([]*tenant.Tenant, 4)
+// hands says who has each name, by number; who is not below the number of tenants does not exist.
+type hands struct {
+	of      map[string]int
+	tenants int
+}
+
+// change gives one or two names to others, and at times adds or removes tenants.
+func (h *hands) change(random *rand.Rand) {
+	names := slices.Concat(shareDomains, shareLogins, shareNetworks)
+	for _, name := range names {
+		if _, dealt := h.of[name]; !dealt || random.IntN(len(names)) == 0 {
+			h.of[name] = random.IntN(6)
+		}
+	}
+	if h.tenants == 0 || random.IntN(8) == 0 {
+		h.tenants = 1 + random.IntN(5)
+	}
+}
+
+// deal makes the tenants. Those that are as before are the same, as a load has them; it returns how
+// many.
+func (h *hands) deal(t *testing.T, before []*tenant.Tenant) (all []*tenant.Tenant, shared int) {
+	all = make([]*tenant.Tenant, h.tenants)
 	for i := range all {
 		all[i] = customer(t, fmt.Sprint("t", i))
 	}
-	to := func() *tenant.Tenant { return all[random.IntN(len(all))] }
+	to := func(name string) *tenant.Tenant {
+		if i := h.of[name]; i < len(all) {
+			return all[i]
+		}
+		return customer(t, "nobody")
+	}
 	for _, s := range shareDomains {
-		if p, err := tenant.ParsePattern(s); err == nil && random.IntN(4) > 0 {
-			one := to()
+		if p, err := tenant.ParsePattern(s); err == nil {
+			one := to(s)
 			one.Domains = append(one.Domains, p)
 		}
 	}
 	for _, s := range shareLogins {
-		one := to()
+		one := to(s)
 		withLogins(one, append(one.Submitters.Logins, s)...)
 	}
 	for _, s := range shareNetworks {
-		withNetworks(to(), s)
+		withNetworks(to(s), s)
 	}
-	all = all[:1+random.IntN(len(all))]
-	for i := range all { // as a load does
+	for i := range all {
 		for _, was := range before {
 			if was.Equal(all[i]) {
 				all[i] = was
+				shared++
 			}
 		}
 	}
-	return all
+	return all, shared
 }
 
 // answers is all that a table says of the names.
@@ -62,7 +87,7 @@ func answers(t *testing.T, table *tenant.Table) (all []*tenant.Tenant) {
 	for _, addr := range []string{"192.0.2.1", "192.0.2.200", "2001:db8::1", "198.51.100.1"} {
 		all = append(all, s.BoundTo(message.Submitter{Client: netip.MustParseAddr(addr)}))
 	}
-	for i := range 4 {
+	for i := range 6 {
 		all = append(all, s.Tenant(fmt.Sprint("t", i)))
 	}
 	return all
@@ -74,12 +99,19 @@ func TestTableAfterIsTheSame(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var before *tenant.Table
 	var tenants []*tenant.Tenant
+	names := hands{of: make(map[string]int)}
+	dealt, shared := 0, 0
+	realm := ""
 	for range 500 {
 		p := platform(t)
-		if random.IntN(4) == 0 {
-			p.Trust.Realm = "courseware.nl"
+		if random.IntN(20) == 0 {
+			realm = []string{"", "courseware.nl"}[random.IntN(2)]
 		}
-		tenants = deal(t, random, tenants)
+		p.Trust.Realm = realm
+		names.change(random)
+		var same int
+		tenants, same = names.deal(t, tenants)
+		dealt, shared = dealt+len(tenants), shared+same
 		whole, err := tenant.NewTable(p, tenants)
 		if err != nil {
 			t.Fatal(err)
@@ -105,6 +137,9 @@ func TestTableAfterIsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		before = after
+	}
+	if shared < dealt/2 {
+		t.Errorf("only %d of %d tenants were shared", shared, dealt)
 	}
 }
 

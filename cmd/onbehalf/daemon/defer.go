@@ -127,7 +127,7 @@ func (d *daemon) notifyRefused(asked bool, before string) {
 // would. Unasked, only what a reload would take is adopted, and only when its files have settled:
 // with half of them tenants are missing, whose mail is refused and whose standings are forgotten.
 func (d *daemon) tryStart(asked bool) (started bool) {
-	first, findings := d.load(nil)
+	first, findings := loadAfter(nil, d.options.Config, d.loader)
 	if first != nil && !asked {
 		findings = findings.AtReload()
 	}

@@ -2,10 +2,9 @@ package daemon
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-
-	"onbehalf/config"
 )
 
 // ballast is memory that is never touched, and so takes none of the host's. The Go run time
@@ -24,18 +23,20 @@ const roomForGarbage = 64 << 20
 // nothing in use yet, is faster with 100.
 const garbageOfReload = 50
 
-// load reads the configuration as loadAfter does. What that takes is not for messages, so their
-// bound does not hold meanwhile: above it garbage is collected all the time, on half of the
-// processors, and messages wait.
-func (d *daemon) load(before *Generation) (*Generation, config.Findings) {
-	if before != nil {
-		bound, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(garbageOfReload)
-		defer func() {
-			debug.SetGCPercent(percent)
+// unbounded lifts the bound of messages for a reload, which needs memory of its own: above the bound
+// garbage is collected all the time, on half of the processors, and messages wait. The old generation
+// is in memory until a new one has taken over, so it lasts until done is called.
+func unbounded() (done func(reloaded bool, forMessages int64)) {
+	bound, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(garbageOfReload)
+	return func(reloaded bool, forMessages int64) {
+		debug.SetGCPercent(percent)
+		if !reloaded {
 			debug.SetMemoryLimit(bound)
-		}()
+			return
+		}
+		runtime.GC() // the old generation, and what the load has left, are not in use
+		boundMemory(forMessages)
 	}
-	return loadAfter(before, d.options.Config, d.loader)
 }
 
 // boundMemory has garbage collected more often when messages hold much: else as much as they hold

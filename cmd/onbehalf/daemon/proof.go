@@ -36,6 +36,13 @@ func (p *proof) signs(g *Generation) error {
 	return p.err
 }
 
+// forget lets go of a generation that is perhaps not in use any more.
+func (p *proof) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.of = nil
+}
+
 // prove signs a message as the platform, and has go-msgauth verify each signature by the record
 // that the key would have in DNS.
 func prove(ring *keys.Ring, platform *tenant.Platform) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"reflect"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -36,7 +35,10 @@ func (d *daemon) reloadEach(requests <-chan os.Signal) {
 func (d *daemon) reload() {
 	d.notify(sdnotify.SdNotifyReloading + "\n" + sdnotify.SdNotifyMonotonicUsec())
 	last := admin.Reload{At: time.Now()}
+	done := unbounded()
 	last.Result = d.tryReload(&last)
+	d.proof.forget()
+	done(last.OK, d.current.Load().Limits.Memory)
 	d.history.remember(last)
 	d.notify("READY=1\nSTATUS=" + last.Result)
 }
@@ -51,7 +53,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 			d.notices.reloadRefused(nil, errors.New("a fault of onbehalf, which the log shows"))
 		}
 	}()
-	next, findings := d.load(before)
+	next, findings := loadAfter(before, d.options.Config, d.loader)
 	last.Findings = toAdmin(findings)
 	d.logFindings(findings)
 	if !Reloadable(next, findings) {
@@ -73,8 +75,6 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.recorder.reconfigured()
 	d.notices.use(next)
 	d.notices.reconfigured(before, next)
-	runtime.GC() // what the load has left is not in use
-	boundMemory(next.Limits.Memory)
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
 		d.logServers()
 	}

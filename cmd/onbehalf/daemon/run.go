@@ -56,19 +56,20 @@ type daemon struct {
 	// recorder keeps what happened.
 	recorder *recorder
 	// notices has people hear of what they must know.
-	notices  *notices
-	counters *counters.Counters
-	ending   ending
-	ballast  ballast
-	signer   signer
-	proof    proof
-	history  history
-	clock    *clock.Clock
-	refused  atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
-	handler  *admin.Handler                // who answers at the sockets beside the milter's
-	handed   sockets                       // by systemd, to a daemon that defers mail
-	quiet    quiet                         // of the files that are to be adopted
-	closers  []func()                      // of what runs beside the milter; the last one ends first
+	notices   *notices
+	counters  *counters.Counters
+	ending    ending
+	ballast   ballast
+	signer    signer
+	proof     proof
+	readiness readiness
+	history   history
+	clock     *clock.Clock
+	refused   atomic.Pointer[admin.Unready] // why mail is deferred while current is nil
+	handler   *admin.Handler                // who answers at the sockets beside the milter's
+	handed    sockets                       // by systemd, to a daemon that defers mail
+	quiet     quiet                         // of the files that are to be adopted
+	closers   []func()                      // of what runs beside the milter; the last one ends first
 }
 
 // Run is the daemon. It answers Postfix, reloads at each SIGHUP, and returns after SIGTERM,
@@ -89,7 +90,7 @@ func Run(ctx context.Context, options Options) error {
 	ends, cancel := d.awaitEnd()
 	defer cancel()
 	sdnotify.SdNotify(false, "STATUS=loading the configuration") // a failure shows at READY=1
-	first, findings := d.load(nil)
+	first, findings := loadAfter(nil, d.options.Config, d.loader)
 	sockets, err := inherit()
 	if err != nil || first == nil && len(sockets.milter) == 0 {
 		sockets.close()
