@@ -72,7 +72,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.server.Counts.Tally.Follow(next.Metrics.Tenants)
 	d.recorder.reconfigured()
 	d.notices.use(next)
-	d.notices.reconfigured(before, next)
+	d.notices.reconfigured(before, next, breather())
 	runtime.GC() // what the load has left is not in use
 	boundMemory(next.Limits.Memory)
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
