@@ -57,6 +57,13 @@ func (t *transaction) owner() Owner {
 	return Owner{Tenant: cmp.Or(p.Tenant, p.Bound)}
 }
 
+// sentByOwner reports whether the message has left, and its owner has sent it. A bounce comes to
+// its owner, and in shadow a forbidden message leaves too.
+func (t *transaction) sentByOwner() bool {
+	left := t.result == done || t.result == passed
+	return left && t.plan.Action != rewrite.Forward && t.plan.Row != rewrite.RowForbidden
+}
+
 // ownerOf returns whose address of ours a recipient is.
 func (t *transaction) ownerOf(x rewrite.Redirect) Owner {
 	return Owner{Tenant: x.Tenant, Platform: x.Tenant == "" && t.snapshot.Platform().Owns(x.To.Domain)}

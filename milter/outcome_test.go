@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"onbehalf/milter/mta"
+	"onbehalf/tenant"
+	"onbehalf/test/cases"
 )
 
 // ledger is what a server had counted.
@@ -82,6 +84,56 @@ func TestCounted(t *testing.T) {
 		if got, _ := l.take(); !slices.Equal(got, []string{c.want}) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// inShadow has the platform and the chess club in shadow.
+func inShadow(h *harness) {
+	cast := cases.NewCast(h.t)
+	h.state.Store(&cases.Generation{Tenants: cast.TableWith(h.t, func(id string, one *tenant.Tenant) {
+		if id == "club" {
+			one.Policy.Mode = tenant.Shadow
+		}
+	}, "ONBEHALF_POLICY_MODE=shadow"), Keys: cast.Keys})
+}
+
+// TestFirstMail: a message that has left is its tenant's, but not one that the tenant has not sent.
+func TestFirstMail(t *testing.T) {
+	var mu sync.Mutex
+	var mailed []string
+	attach := func(h *harness) {
+		h.Mail = func(id string) {
+			mu.Lock()
+			defer mu.Unlock()
+			mailed = append(mailed, id)
+		}
+	}
+	enforced, shadowed := open(t, attach), open(t, attach, inShadow)
+	stray := stranger()
+	stray.Login = "lms-club"
+	for name, c := range map[string]struct {
+		h    *harness
+		mail mta.Mail
+		want []string
+	}{
+		"kept":                 {enforced, good(), []string{"university"}},
+		"in shadow":            {shadowed, club("lms-club"), []string{"club"}},
+		"refused":              {enforced, refusable(), nil},
+		"stranger":             {enforced, stray, nil},
+		"bounce":               {enforced, bounce(enforced.bounceTo(academy)), nil},
+		"forbidden, in shadow": {shadowed, from("academy@yourorganisationname.nl", "lms-club"), nil},
+		"not bound, in shadow": {shadowed, refusable(), nil},
+	} {
+		got := c.h.send(c.h.client(c.mail), c.mail)
+		if strings.Contains(name, "shadow") && got.Reply != "" {
+			t.Errorf("%s: refused: %s", name, got.Reply)
+		}
+		mu.Lock()
+		if !slices.Equal(mailed, c.want) {
+			t.Errorf("%s: %q, want %q", name, mailed, c.want)
+		}
+		mailed = nil
+		mu.Unlock()
 	}
 }
 

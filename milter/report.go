@@ -278,8 +278,8 @@ func (t *transaction) count() {
 	if outcome, counts := t.outcome(); counts {
 		t.server.Counted(outcome)
 	}
-	if t.plan.Tenant != "" && t.plan.Action != rewrite.Forward && (t.result == done || t.result == passed) {
-		t.server.Mail(t.plan.Tenant)
+	if owner := t.owner(); owner.Tenant != "" && t.sentByOwner() {
+		t.server.Mail(owner.Tenant)
 	}
 	if t.result != done {
 		return

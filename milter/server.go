@@ -43,7 +43,8 @@ type Server struct {
 	Besides func() []time.Time // nil: no other
 	// Seen is called with the domain whose standing a message was decided by, and must not wait.
 	Seen func(message.Domain) // nil: not called
-	// Mail is called with the id of the tenant whose mail a message was that has left, and must not wait.
+	// Mail is called with the id of the tenant whose mail a message was that has left, and must not
+	// wait. What a submitter may not send does not count, though it leaves in shadow.
 	Mail func(tenant string) // nil: not called
 	// Forbidden is called with each message that was decided by row 10, and must not wait.
 	Forbidden func(Forbidden) // nil: not called

@@ -89,7 +89,7 @@ func (y *Tally) count(t *transaction) {
 		y.deferrals[place(Deferrals[:], t.whyDeferred())].Add(1)
 	}
 	if tenants := y.tenants.Load(); tenants != nil {
-		if one := (*tenants)[t.plan.Tenant]; one != nil {
+		if one := (*tenants)[t.owner().Tenant]; one != nil {
 			one[action][result].Add(1)
 		}
 	}

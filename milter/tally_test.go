@@ -1,10 +1,12 @@
 package milter
 
 import (
+	"maps"
 	"testing"
 	"time"
 
 	"onbehalf/message"
+	"onbehalf/milter/mta"
 	"onbehalf/receivers"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -63,6 +65,26 @@ func TestTally(t *testing.T) {
 	y.EachTenant(func(id string, _ rewrite.Action, _ string, n int64) { ids[id] += n })
 	if len(ids) != 1 || ids["university"] != 2 {
 		t.Errorf("after a reload, by tenant: %v", ids)
+	}
+}
+
+// TestTallyOwner: a message counts for the tenant whose it is, not for the one that it claims to be
+// from. The counters do the same.
+func TestTallyOwner(t *testing.T) {
+	h := open(t)
+	y := &h.Counts.Tally
+	y.Follow([]string{"club", "yourorg"})
+	for _, m := range []mta.Mail{from("academy@yourorganisationname.nl", "lms-club"), bounce(h.bounceTo(academy))} {
+		h.send(h.client(m), m)
+	}
+	got := map[string]int64{}
+	y.EachTenant(func(id string, action rewrite.Action, result string, n int64) {
+		if n != 0 {
+			got[id+" "+string(action)+" "+result] = n
+		}
+	})
+	if want := map[string]int64{"club refuse refused": 1, "yourorg forward done": 1}; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -14,13 +14,14 @@ const (
 	nearPart    = 80 // percent
 	clearPart   = 60
 	limitAgain  = time.Hour // at least between two events about one limit
+	savingAgain = time.Hour // at least after an event that state is saved, before one that it is not
 )
 
-// nearing is a limit that should not be reached, and whether people have heard that it is near.
+// nearing is a limit that should not be reached.
 type nearing struct {
 	name, fix string
 	use       func() (used, most int64)
-	near      bool
+	heard     bool      // people have heard that it is near, and it has not fallen well below since
 	last      time.Time // of its last event
 }
 
@@ -42,26 +43,25 @@ func (d *daemon) nearing() []*nearing {
 	}
 }
 
-// look returns whether there is an event to send of a limit.
+// look returns whether there is an event to send of a limit. One that it is too early for is sent
+// later, if the limit is near then.
 func (l *nearing) look(now time.Time) (used, most int64, news bool) {
 	used, most = l.use()
 	switch {
 	case most <= 0 || used*100 < most*clearPart:
-		l.near = false
-	case !l.near && used*100 >= most*nearPart:
-		l.near = true
-		news = l.last.IsZero() || now.Sub(l.last) >= limitAgain
-	}
-	if news {
-		l.last = now
+		l.heard = false
+	case !l.heard && used*100 >= most*nearPart && (l.last.IsZero() || now.Sub(l.last) >= limitAgain):
+		l.heard, l.last, news = true, now, true
 	}
 	return used, most, news
 }
 
-// watchLimits looks at the limits, and at whether state is saved, until stop is called.
+// watchLimits looks at the limits, and at whether state is saved, until stop is called. When that
+// returns, nothing is written to the store any more.
 func (d *daemon) watchLimits() (stop func()) {
-	end := make(chan struct{})
+	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		ticker := time.NewTicker(limitsEvery)
 		defer ticker.Stop()
 		limits, saving := d.nearing(), saving{}
@@ -80,21 +80,28 @@ func (d *daemon) watchLimits() (stop func()) {
 			d.notices.Notice(saving.look(d.store.Health(), now)...)
 		}
 	}()
-	return func() { close(end) }
+	return func() {
+		close(end)
+		<-ended
+	}
 }
 
 // saving knows whether people have heard that state is not saved.
-type saving struct{ failedSince time.Time }
+type saving struct {
+	failedSince time.Time // what they have heard; zero: nothing, or that state is saved again
+	recovered   time.Time // when they last heard that
+}
 
-// look returns the event that there is to send.
+// look returns the event that there is to send. A disk that is full every other second makes two in
+// an hour: a failure soon after the last one is sent later, if state is not saved then.
 func (s *saving) look(h store.Health, now time.Time) []events.Event {
 	switch since := s.failedSince; {
-	case h.Problem != nil && since.IsZero():
+	case h.Problem != nil && since.IsZero() && (s.recovered.IsZero() || now.Sub(s.recovered) >= savingAgain):
 		s.failedSince = h.Since
 		cause, fix := h.Advice()
 		return []events.Event{events.NewStoreFailed(now, h.Since, cause, fix)}
 	case h.Problem == nil && !since.IsZero():
-		s.failedSince = time.Time{}
+		s.failedSince, s.recovered = time.Time{}, now
 		return []events.Event{events.NewStoreRecovered(now, since)}
 	}
 	return nil

@@ -127,9 +127,9 @@ func reasons(changes []authorize.Change) string {
 	return strings.Join(all, "; ")
 }
 
-// reconfigured notices which tenants' mail leaves in another way because of a reload.
-func (n *notices) reconfigured(before, now *Generation) {
-	pause := breather()
+// reconfigured notices which tenants' mail leaves in another way because of a reload. It calls
+// pause for each domain too: one tenant may have thousands.
+func (n *notices) reconfigured(before, now *Generation, pause func()) {
 	was, is := before.table.Snapshot(), now.table.Snapshot()
 	at := time.Now()
 	for _, t := range now.Tenants {
@@ -139,6 +139,7 @@ func (n *notices) reconfigured(before, now *Generation) {
 			continue
 		}
 		for _, p := range t.Domains {
+			pause()
 			a := authorOf(p)
 			if owner, _ := was.Owner(a.domain); owner == nil || owner.ID != t.ID {
 				continue

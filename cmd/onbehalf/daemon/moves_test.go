@@ -117,3 +117,19 @@ func TestEventsOf(t *testing.T) {
 		}
 	}
 }
+
+// TestReconfiguredRests: a reload rests between the domains of a tenant, too.
+func TestReconfiguredRests(t *testing.T) {
+	patterns := make([]string, 100)
+	for i := range patterns {
+		patterns[i] = fmt.Sprintf("d%d.example", i)
+	}
+	before, now := town(t, citizen(t, "one", patterns...)), town(t, citizen(t, "one", patterns...))
+	now.Tenants[0].Name = "Another name"
+	pauses := 0
+	n := &notices{daemon: new(daemon)} // without an outbox: nothing is noticed
+	n.reconfigured(before, now, func() { pauses++ })
+	if pauses < len(patterns) {
+		t.Errorf("%d pauses for %d domains", pauses, len(patterns))
+	}
+}

@@ -74,7 +74,7 @@ func (d *daemon) tryReload(last *admin.Reload) (status string) {
 	d.server.Counts.Tally.Follow(next.Metrics.Tenants)
 	d.recorder.reconfigured()
 	d.notices.use(next)
-	d.notices.reconfigured(before, next)
+	d.notices.reconfigured(before, next, breather())
 	if !reflect.DeepEqual(next.DNS, before.DNS) || !before.asksAnybody() {
 		d.logServers()
 	}
