@@ -98,9 +98,9 @@ func (c *Counters) Save() {
 	c.saving.Lock()
 	defer c.saving.Unlock()
 	c.mu.Lock()
-	all := c.fresh
-	if len(all) > 0 {
-		c.fresh = make(map[counted]*fresh)
+	var all map[counted]*fresh // an empty one stays in use, and is not looked at without the lock
+	if len(c.fresh) > 0 {
+		all, c.fresh = c.fresh, make(map[counted]*fresh)
 	}
 	c.mu.Unlock()
 	for key, f := range all {

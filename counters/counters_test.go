@@ -181,6 +181,11 @@ func TestConcurrent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var counts, run sync.WaitGroup
 	run.Go(func() { c.Run(ctx) })
+	run.Go(func() { // mostly when there is nothing to save
+		for ctx.Err() == nil {
+			c.Save()
+		}
+	})
 	for w := range 4 {
 		counts.Go(func() {
 			for i := range 2000 {
