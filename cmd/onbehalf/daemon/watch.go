@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"onbehalf/authorize/watch"
@@ -40,15 +41,12 @@ func (d *daemon) watch(first *Generation) (stop func(), err error) {
 		return nil, err
 	}
 	file.SetRefill(d.saveAll) // there is all that it saves
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.watcher.Run(ctx)
-	}()
-	go d.keepTime(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() { d.watcher.Run(ctx) })
+	looking.Go(func() { d.keepTime(ctx) })
 	return func() {
 		cancel()
-		<-ended
+		looking.Wait()
 		<-recorded
 		<-delivered
 		<-counted
