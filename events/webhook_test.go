@@ -127,8 +127,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestAnswerRepeatsURL: a body that holds the URL's path, a segment of it or its query is not shown,
-// however it is written, and be it beyond what would be; nor is an answer that is no HTTP.
+// TestAnswerRepeatsURL: a body that holds the URL's path, a segment of it or its query is not
+// shown, however it is escaped, even if that part lies beyond the bytes that people see.
 func TestAnswerRepeatsURL(t *testing.T) {
 	r := newReceiver(t)
 	w := hook(t, r.URL+"/in/S%C3%A9cret-Token/x?key=a%2Bb%26c&of=me")
