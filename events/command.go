@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,6 +32,12 @@ func (c *Command) Name() string { return commandName }
 
 // Target is of Sink: arguments may be secrets.
 func (c *Command) Target() string { return c.argv[0] }
+
+// Same is of Sink.
+func (c *Command) Same(other Sink) bool {
+	o, ok := other.(*Command)
+	return ok && slices.Equal(c.argv, o.argv)
+}
 
 // Parallel is of Sink.
 func (c *Command) Parallel() int { return commandParallel }

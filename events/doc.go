@@ -16,9 +16,11 @@
 //	outbox.go    Notice, Use, Run: from an event to its delivery
 //	line.go      the order of deliveries to one sink, in memory
 //	record.go    what the store has of them
+//	bodies.go    what is kept in memory, for when the store loses it
 //	retry.go     when to try again, and when no more
 //	list.go      the last events, for people
 //	webhook.go   a sink: HTTP POST by Standard Webhooks
+//	hidden.go    what of its URL is not shown to anybody
 //	command.go   a sink: a program on this host
 //	sandbox.go   what keeps a program from running
 package events

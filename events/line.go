@@ -33,6 +33,7 @@ type line struct {
 	pause  time.Time // the receiver has asked to be left alone until then
 	tally  Tally
 	full   bool // what is dropped has been logged
+	lost   bool // likewise what the store has lost
 
 	problem string // what the last try said; empty: it was fine, or there was none
 	since   time.Time
@@ -107,6 +108,20 @@ func (l *line) end(one *lane, out bool, next time.Time) {
 		l.full = false
 	}
 }
+
+// forget forgets how the receiver has answered: the next one has said nothing yet.
+func (l *line) forget() {
+	l.pause, l.problem, l.since = time.Time{}, "", time.Time{}
+	for _, one := range l.lanes {
+		one.next = time.Time{}
+		for i := range one.items {
+			one.items[i].tries = 0
+		}
+	}
+}
+
+// isFor reports whether events go to the receiver of a sink now.
+func (l *line) isFor(s Sink) bool { return l.sink != nil && s != nil && l.sink.Same(s) }
 
 // oldest returns the time of the oldest event that waits; zero: none does.
 func (l *line) oldest() (at time.Time) {

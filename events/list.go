@@ -100,9 +100,14 @@ var ErrPage = fmt.Errorf("there is no such page")
 
 // read returns an event and its JSON; nil: there is none.
 func (o *Outbox) read(number uint64) (e Event, body []byte, err error) {
-	body, found, err := o.store.Get(store.BucketEvents, keyOf(number))
-	if err != nil || !found {
-		return e, nil, err
+	o.mu.Lock()
+	body = o.bodies.of[number]
+	o.mu.Unlock()
+	if body == nil {
+		var found bool
+		if body, found, err = o.store.Get(store.BucketEvents, keyOf(number)); err != nil || !found {
+			return e, nil, err
+		}
 	}
 	return e, body, json.Unmarshal(body, &e)
 }

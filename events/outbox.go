@@ -25,6 +25,8 @@ type Sink interface {
 	Name() string
 	// Target says where they go, for people; it shows no secret.
 	Target() string
+	// Same reports whether another one has the same receiver.
+	Same(other Sink) bool
 	// Parallel is how many events may be under way at the same time.
 	Parallel() int
 	// Send delivers one, whose JSON is body, in bounded time.
@@ -53,13 +55,14 @@ type Outbox struct {
 	last    uint64     // number of the last event
 	kept    []uint64   // numbers of events in the store, ascending
 	pending map[uint64]int
+	bodies  bodies // of those
 	lines   map[string]*line
 }
 
 // Open returns the outbox in a store, with what the last run has left. The error says what of that
 // cannot be read; the outbox works all the same.
 func Open(s store.Store, log *slog.Logger) (*Outbox, error) {
-	o := &Outbox{store: s, log: log, now: time.Now, wake: make(chan struct{}, 1), pending: make(map[uint64]int), lines: make(map[string]*line)}
+	o := &Outbox{store: s, log: log, now: time.Now, wake: make(chan struct{}, 1), pending: make(map[uint64]int), bodies: bodies{of: make(map[uint64][]byte)}, lines: make(map[string]*line)}
 	return o, o.recall()
 }
 
@@ -73,17 +76,22 @@ func (o *Outbox) line(name string) *line {
 }
 
 // Use has events go to these sinks from now on. What waits for another one is dropped: its receiver
-// is no longer wanted.
+// is no longer wanted. What a receiver has said counts for no other.
 func (o *Outbox) Use(sinks ...Sink) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	before := make(map[*line]Sink)
 	for _, l := range o.lines {
-		l.sink = nil
+		before[l], l.sink = l.sink, nil
 	}
 	for _, s := range sinks {
-		o.line(s.Name()).sink = s
+		l := o.line(s.Name())
+		l.sink, l.full, l.lost = s, false, false
 	}
 	for _, l := range o.lines {
+		if last := before[l]; last != nil && !l.isFor(last) {
+			l.forget()
+		}
 		if l.sink == nil && l.queued > 0 {
 			o.clear(l)
 		}
@@ -109,9 +117,11 @@ func (o *Outbox) clear(l *line) {
 		o.store.Write(doneChange(l.name, i))
 	}
 	if l.queued -= len(gone); len(gone) > 0 {
-		o.drop(l, int64(len(gone)), "events."+l.name+" is no longer configured")
+		o.drop(l, int64(len(gone)), unconfigured(l))
 	}
 }
+
+func unconfigured(l *line) string { return "events." + l.name + " is no longer configured" }
 
 // Notice takes events, and waits for nothing.
 func (o *Outbox) Notice(all ...Event) {
@@ -141,25 +151,55 @@ func (o *Outbox) take(e Event, body []byte) {
 			changes = append(changes, deliveryChange(l.name, i))
 		}
 	}
+	if o.pending[o.last] > 0 {
+		o.bodies.keep(o.last, body)
+	}
 	o.kept = append(o.kept, o.last)
 	o.store.Write(changes...)
 }
 
 // drop counts events that a sink will never get, and logs the first.
 func (o *Outbox) drop(l *line, count int64, why string) {
-	l.tally.Dropped += count
-	l.tally.Last, l.tally.Cause = o.now().UTC(), why
-	o.store.Write(tallyChange(l.name, l.tally))
+	o.countDropped(l, count, why)
 	if !l.full {
 		l.full = true
 		o.log.Error("events are dropped", "to", "events."+l.name, "count", l.tally.Dropped, "why", why, "remedy", "see onbehalf status for why the receiver does not take them")
 	}
 }
 
+func (o *Outbox) countDropped(l *line, count int64, why string) {
+	l.tally.Dropped += count
+	l.tally.Last, l.tally.Cause = o.now().UTC(), why
+	o.store.Write(tallyChange(l.name, l.tally))
+}
+
+// miss drops the first of a lane, because the store has lost it. It says nothing of the receiver.
+func (o *Outbox) miss(l *line, one *lane) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	const why = "the state file was replaced, and they were lost with it"
+	o.countDropped(l, 1, why)
+	if !l.lost {
+		l.lost = true
+		o.log.Error("events are dropped", "to", "events."+l.name, "count", l.tally.Dropped, "why", why, "remedy", "see the log for why the state file was replaced, and onbehalf status for how many are lost")
+	}
+	o.finish(l, one)
+}
+
+// finish takes the first of a lane out for good.
+func (o *Outbox) finish(l *line, one *lane) {
+	i := one.items[0]
+	o.store.Write(doneChange(l.name, i))
+	o.settle(i.number)
+	l.end(one, true, time.Time{})
+	o.nudge()
+}
+
 // settle notes that a delivery of an event is no longer to come.
 func (o *Outbox) settle(number uint64) {
 	if o.pending[number]--; o.pending[number] <= 0 {
 		delete(o.pending, number)
+		o.bodies.forget(number)
 	}
 }
 
@@ -232,18 +272,25 @@ func (o *Outbox) deliver(ctx context.Context, l *line, one *lane) {
 	o.mu.Lock()
 	i, sink := one.items[0], l.sink
 	o.mu.Unlock()
-	answer := Answer{OK: true}
+	if sink == nil {
+		o.note(l, one, nil, Event{}, Answer{})
+		return
+	}
+	var answer Answer
 	e, body, err := o.read(i.number)
 	switch {
 	case err != nil:
 		answer = Answer{Text: err.Error()}
-	case body != nil && sink != nil: // else the store has lost it, or the sink is gone
+	case body == nil:
+		o.miss(l, one)
+		return
+	default:
 		answer = send(ctx, sink, e, body)
 	}
 	if ctx.Err() != nil && !answer.OK {
 		return // the end of the program has cut it short
 	}
-	o.note(l, one, e, answer)
+	o.note(l, one, sink, e, answer)
 }
 
 // send is Send for sinks that read what strangers answer: a panic over it must not end the program.
@@ -256,11 +303,15 @@ func send(ctx context.Context, s Sink, e Event, body []byte) (a Answer) {
 	return s.Send(ctx, e, body)
 }
 
-// note notes the answer to the first of a lane.
-func (o *Outbox) note(l *line, one *lane, e Event, a Answer) {
+// note notes what the receiver of a sink answered to the first of a lane.
+func (o *Outbox) note(l *line, one *lane, from Sink, e Event, a Answer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	defer o.nudge()
+	if !l.isFor(from) {
+		o.noteLate(l, one, a)
+		return
+	}
 	now := o.now()
 	i := &one.items[0]
 	i.tries++
@@ -283,6 +334,20 @@ func (o *Outbox) note(l *line, one *lane, e Event, a Answer) {
 	o.store.Write(changes...)
 	o.settle(i.number)
 	l.end(one, true, time.Time{})
+}
+
+// noteLate notes the answer of a receiver that was replaced meanwhile: what it refuses goes to the
+// one that is there now.
+func (o *Outbox) noteLate(l *line, one *lane, a Answer) {
+	switch {
+	case a.OK:
+		o.finish(l, one)
+	case l.sink != nil:
+		l.end(one, false, time.Time{})
+	default:
+		o.drop(l, 1, unconfigured(l))
+		o.finish(l, one)
+	}
 }
 
 // noteProblem logs when a receiver begins and ends to refuse events.

@@ -3,6 +3,7 @@ package events
 import (
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ type waiting struct {
 // Tally counts what a sink never got, over restarts.
 type Tally struct {
 	Dead    int64     `json:"dead_letters"`         // given up
-	Dropped int64     `json:"dropped"`              // not even queued: too many waited
+	Dropped int64     `json:"dropped"`              // without a try: too many waited, or it was lost
 	Last    time.Time `json:"last,omitzero"`        // of either
 	Cause   string    `json:"last_cause,omitempty"` // of that
 }
@@ -65,16 +66,7 @@ func tallyChange(sink string, t Tally) store.Change {
 
 // recall reads what the last run has left.
 func (o *Outbox) recall() error {
-	err := o.store.Walk(store.BucketEvents, store.Range{}, func(key string, _ []byte) bool {
-		if number, ours := numberOf(key); ours {
-			o.kept, o.last = append(o.kept, number), number
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	err = o.store.Walk(store.BucketDeliveries, store.Range{}, func(key string, text []byte) bool {
+	err := o.store.Walk(store.BucketDeliveries, store.Range{}, func(key string, text []byte) bool {
 		name, rest, _ := strings.Cut(key, "\x00")
 		number, ours := numberOf(rest)
 		var w waiting
@@ -82,6 +74,18 @@ func (o *Outbox) recall() error {
 			o.line(name).add(item{number: number, tenant: w.Tenant, at: w.At, tries: w.Tries})
 			o.pending[number]++
 			o.last = max(o.last, number)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	err = o.store.Walk(store.BucketEvents, store.Range{}, func(key string, body []byte) bool {
+		if number, ours := numberOf(key); ours {
+			o.kept, o.last = append(o.kept, number), max(o.last, number)
+			if o.pending[number] > 0 {
+				o.bodies.keep(number, slices.Clone(body))
+			}
 		}
 		return true
 	})

@@ -37,6 +37,7 @@ const (
 // same webhook-id and body, and a time stamp and signatures of its own, one for each secret.
 type Webhook struct {
 	url     *url.URL
+	hidden  []string // parts of the URL that may be secrets, see secretParts
 	secrets []tenant.Secret
 	agent   string
 	client  *http.Client
@@ -60,7 +61,7 @@ func NewWebhook(to *url.URL, secrets []tenant.Secret, agent string, roots *x509.
 	}
 	client := &http.Client{Transport: transport, Timeout: webhookTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &Webhook{to, secrets, agent, client}
+	return &Webhook{to, secretParts(to), secrets, agent, client}
 }
 
 // errNotLocal is of a name like localhost that leads elsewhere.
@@ -81,6 +82,12 @@ func (w *Webhook) Name() string { return webhookName }
 // Target is of Sink: the path may be a secret.
 func (w *Webhook) Target() string { return w.url.Scheme + "://" + w.url.Host }
 
+// Same is of Sink. Other secrets to sign with make no other receiver.
+func (w *Webhook) Same(other Sink) bool {
+	o, ok := other.(*Webhook)
+	return ok && w.url.String() == o.url.String()
+}
+
 // Parallel is of Sink.
 func (w *Webhook) Parallel() int { return webhookParallel }
 
@@ -98,11 +105,11 @@ func (w *Webhook) Send(ctx context.Context, e Event, body []byte) Answer {
 	request.Header.Set("User-Agent", w.agent)
 	answer, err := w.client.Do(request)
 	if err != nil {
-		return Answer{Text: term.Clean(cut(failure(err), maxShown))}
+		return Answer{Text: w.failure(err)}
 	}
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // what it says beside its status is for people
-	return judge(answer, text)
+	return w.judge(answer, text)
 }
 
 // sign adds the headers of Standard Webhooks: what is signed is id, time and body.
@@ -119,8 +126,16 @@ func (w *Webhook) sign(h http.Header, id string, at time.Time, body []byte) {
 	h.Set("webhook-signature", strings.Join(signatures, " "))
 }
 
-// failure says why there was no answer, without the URL.
-func failure(err error) string {
+// failure says why there was no answer, without the URL: errors of net/http quote the receiver too.
+func (w *Webhook) failure(err error) string {
+	text := cause(err)
+	if repeats(text, w.hidden) {
+		return "no valid HTTP answer; what came is not shown, because it repeats the URL"
+	}
+	return term.Clean(cut(text, maxShown))
+}
+
+func cause(err error) string {
 	var wrapped *url.Error
 	switch {
 	case errors.As(err, &wrapped) && wrapped.Timeout():
@@ -132,13 +147,13 @@ func failure(err error) string {
 }
 
 // judge says what an answer means. Only 2xx is a yes: who is sent elsewhere would bring events to
-// where the operator did not want them.
-func judge(answer *http.Response, body []byte) Answer {
+// where the operator did not want them. A body that repeats the URL is not shown.
+func (w *Webhook) judge(answer *http.Response, body []byte) Answer {
 	a := Answer{Text: "HTTP " + strconv.Itoa(answer.StatusCode)}
 	if name := http.StatusText(answer.StatusCode); name != "" {
 		a.Text += " " + name
 	}
-	if text := strings.TrimSpace(term.Clean(strings.ToValidUTF8(string(body), "?"))); text != "" {
+	if text := strings.TrimSpace(term.Clean(strings.ToValidUTF8(string(body), "?"))); text != "" && !repeats(string(body), w.hidden) {
 		a.Text += ": " + cut(text, maxShown)
 	}
 	switch code := answer.StatusCode; {

@@ -3,6 +3,7 @@ package events
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -126,6 +127,37 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestAnswerRepeatsURL: a body that holds the URL's path, a segment of it or its query is not
+// shown, however it is escaped, even if that part lies beyond the bytes that people see.
+func TestAnswerRepeatsURL(t *testing.T) {
+	r := newReceiver(t)
+	w := hook(t, r.URL+"/in/S%C3%A9cret-Token/x?key=a%2Bb%26c&of=me")
+	const bare = "HTTP 404 Not Found"
+	for body, want := range map[string]string{
+		"Cannot POST /in/S%C3%A9cret-Token/x?key=a%2Bb%26c&of=me":                  bare,
+		"Cannot POST /in/Sécret-Token/x":                                           bare,
+		"Cannot POST /in/s%c3%a9cret-token/x":                                      bare,
+		"<pre>Cannot POST &#x2F;in&#x2F;S&eacute;cret-Token&#x2F;x</pre>":          bare,
+		`{"path":"\/in\/S\u00e9cret-Token\/x","query":"key=a%2Bb%26c\u0026of=me"}`: bare,
+		"no route for Sécret-Token":                                                bare,
+		"query key=a%2Bb%26c&amp;of=me":                                            bare,
+		"query key=a+b&c&of=me":                                                    bare,
+		"the key a%2Bb%26c is wrong":                                               bare,
+		strings.Repeat("x", 2000) + "/in/S%C3%A9cret-Token/x":                      bare,
+		"no such page":          bare + ": no such page",
+		"in /internal, x of me": bare + ": in /internal, x of me",
+	} {
+		r.always(http.StatusNotFound, body)
+		if a := w.Send(t.Context(), Event{ID: "evt_1"}, []byte("{}")); a.Text != want {
+			t.Errorf("%q: %q, want %q", body, a.Text, want)
+		}
+	}
+	r.always(http.StatusNotFound, "a page / of ours")
+	if a := hook(t, r.URL+"/").Send(t.Context(), Event{ID: "evt_1"}, []byte("{}")); a.Text != bare+": a page / of ours" {
+		t.Errorf("without a path: %q", a.Text)
+	}
+}
+
 // TestRetryAfterDate reads the other form.
 func TestRetryAfterDate(t *testing.T) {
 	now := time.Now()
@@ -156,17 +188,37 @@ func TestNoAnswer(t *testing.T) {
 	defer late.Close()
 	gone := httptest.NewServer(nil)
 	gone.Close()
+	echo, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go func() {
+		for {
+			c, err := echo.Accept()
+			if err != nil {
+				return
+			}
+			text := make([]byte, 4096)
+			n, _ := c.Read(text)
+			c.Write(text[:n])
+			c.Close()
+		}
+	}()
+	const path = "/hidden-path?hidden=query"
 	for to, want := range map[string]string{
-		late.URL:              "no answer in ",
-		late.URL + "/endless": "HTTP 500 Internal Server Error",
-		gone.URL:              "connection refused",
-		strings.Replace(late.URL, "http", "https", 1): "server gave HTTP response to HTTPS client",
+		late.URL:                                "no answer in ",
+		late.URL + "/endless":                   "HTTP 500 Internal Server Error",
+		late.URL + path:                         "no answer in ",
+		gone.URL + path:                         "connection refused",
+		"http://" + echo.Addr().String() + path: "no valid HTTP answer",
+		strings.Replace(late.URL, "http", "https", 1) + path: "server gave HTTP response to HTTPS client",
 	} {
 		w := hook(t, to+"")
 		w.client.Timeout = 500 * time.Millisecond
 		begun := time.Now()
 		a := w.Send(t.Context(), Event{}, []byte("{}"))
-		if a.OK || !strings.Contains(a.Text, want) || strings.Contains(a.Text, to) || time.Since(begun) > 5*time.Second {
+		if a.OK || !strings.Contains(a.Text, want) || strings.Contains(a.Text, to) || strings.Contains(a.Text, "hidden") || time.Since(begun) > 5*time.Second {
 			t.Errorf("%s: %+v after %s, want %q", to, a, time.Since(begun), want)
 		}
 	}

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"onbehalf/authorize/watch"
 	"onbehalf/clock"
 	"onbehalf/counters"
+	"onbehalf/events"
 	"onbehalf/store"
 	"onbehalf/tenant"
 )
@@ -105,6 +107,46 @@ func TestHistoryAfterDamage(t *testing.T) {
 	r.compared("b tenant>removed")
 	if _, found, err := r.file.Get(store.BucketMarks, markMail+"a"); err != nil || !found {
 		t.Errorf("that the first mail is recorded is not known any more: %v", err)
+	}
+}
+
+// TestEventsAfterDamage: when the state was set aside in use, the events that wait are written
+// again with all else.
+func TestEventsAfterDamage(t *testing.T) {
+	r := newRecording(t)
+	log := slog.New(slog.DiscardHandler)
+	outbox, err := events.Open(r.file, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox.Use(events.NewCommand([]string{"/bin/true"}))
+	outbox.Notice(events.NewReloadRefused(time.Now(), "it was truncated"))
+	d := &daemon{recorder: r.recorder, store: r.file, clock: clock.New(time.Now()), log: log, counters: counters.New(r.file, log, nil),
+		watcher: watch.New(log), notices: &notices{Outbox: outbox}}
+	d.watcher.Save = d.saveStandings
+	page, err := outbox.List("", 10)
+	if err != nil || len(page.Events) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	for _, b := range []store.Bucket{store.BucketEvents, store.BucketDeliveries} {
+		var keys []store.Change
+		r.file.Walk(b, store.Range{}, func(key string, _ []byte) bool {
+			keys = append(keys, store.Change{Bucket: b, Key: key, Delete: true})
+			return true
+		})
+		r.file.Write(keys...)
+	}
+	d.saveAll()
+	if again, err := outbox.List("", 10); err != nil || len(again.Events) != 1 || again.Events[0].ID != page.Events[0].ID {
+		t.Errorf("%+v, %v", again, err)
+	}
+	next, err := events.Open(r.file, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Use(events.NewCommand([]string{"/bin/true"}))
+	if s := next.Status(); len(s) != 1 || s[0].Queued != 1 {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -70,6 +70,7 @@ func (d *daemon) saveAll() {
 	d.saveTime()
 	d.recorder.refill()
 	d.counters.SaveAgain()
+	d.notices.SaveAgain()
 }
 
 // timeEvery is how often the store gets to know what time it is. A clock that has jumped has done
