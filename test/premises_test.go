@@ -164,7 +164,12 @@ func (p *premises) stop() {
 // await waits for what the daemon does in its own time.
 func (p *premises) await(what string, done func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+	p.awaitFor(30*time.Second, what, done)
+}
+
+func (p *premises) awaitFor(most time.Duration, what string, done func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(most); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("waited in vain for %s", what)
 		}

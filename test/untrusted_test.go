@@ -21,7 +21,7 @@ func TestApplicationServerNotTrusted(t *testing.T) {
 		t.Errorf("the log does not say once %s", line)
 	}
 	out, _, _ := w.run("status")
-	for _, want := range []string{"NOT TRUSTED 3 messages from clients that are not trusted left as they came, the last ", "from 127.0.0.1, From academy@yourorganisationname.nl of tenant yourorg.", "trust.networks", "onbehalf setup --trust"} {
+	for _, want := range []string{"NOT TRUSTED 3 messages from clients that are not trusted left as they came, the last ", "from 127.0.0.1, From academy@yourorganisationname.nl of tenant yourorg.", "trust.networks", "onbehalf setup --config " + w.config + " --trust"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("status does not say %q:\n%s", want, out)
 		}

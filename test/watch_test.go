@@ -239,8 +239,8 @@ func TestReloadInDenialMovesNobody(t *testing.T) {
 		t.Errorf("From %s", from.Text())
 	}
 	w.publish(spf, w.key(customer)) // and nothing of cw2
-	w.reload()                      // else the next try comes within 30 seconds
-	w.await("DNS to be believed", func() bool { return strings.Contains(w.log.String()[before:], "DNS answers again") })
+	w.reload()                      // which looks up one domain; the next try comes within 30 seconds
+	w.awaitFor(90*time.Second, "DNS to be believed", func() bool { return strings.Contains(w.log.String()[before:], "DNS answers again") })
 	for _, line := range strings.Split(w.log.String()[before:], "\n") {
 		if strings.Contains(line, "msg=authorization") && strings.Contains(line, "domain="+customer) {
 			t.Errorf("it moved: %s", line)
