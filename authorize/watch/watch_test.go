@@ -175,10 +175,11 @@ func TestStop(t *testing.T) {
 		s.serves(t, w)
 		w.run()
 		after(10 * time.Minute)
-		n.setAll(authorize.There)
 		n.mu.Lock()
 		n.takes = time.Minute
 		n.mu.Unlock()
+		after(time.Second) // looks that had begun have seen nothing
+		n.setAll(authorize.There)
 		after(40 * time.Second)
 		n.mu.Lock()
 		under, events := n.under, len(w.changes.newestFirst())
