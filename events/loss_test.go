@@ -173,7 +173,7 @@ func TestReplacedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestDroppedAfterReturn: a sink that was removed and is there again logs anew what it drops.
+// TestDroppedAfterReturn: a sink that was removed and is there again logs what it drops once more.
 func TestDroppedAfterReturn(t *testing.T) {
 	r := newReceiver(t)
 	r.always(http.StatusInternalServerError, "")

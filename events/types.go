@@ -96,7 +96,7 @@ func NewOwnershipLost(at time.Time, tenant, domain, why string) Event {
 }
 
 // NewForbidden says that a submitter tried to send in a name that it may not use. The tenant is
-// the one whose submitter it is, empty if it is nobody's; of is the one in whose name it was.
+// the one whose submitter it is, empty if there is none; of is the one in whose name it was.
 func NewForbidden(at time.Time, tenant, of, client, login string) Event {
 	return made(Forbidden, Warning, at, Data{Tenant: tenant, Of: of, Client: client, Login: login,
 		Reason: "a message in a name that its submitter may not use was decided by row 10 forbidden; more of them today are in the log alone",
