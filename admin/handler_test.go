@@ -218,7 +218,7 @@ func TestAskOverSockets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			server := admin.Serve(listener, d.handler(), quiet())
+			server := admin.Serve("admin", listener, d.handler(), quiet())
 			address = listener.Addr().String()
 			for range 50 { // no connection is kept
 				var s admin.Status
@@ -249,7 +249,7 @@ func TestConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := admin.Serve(listener, newDesk(t, nil).handler(), quiet())
+	server := admin.Serve("admin", listener, newDesk(t, nil).handler(), quiet())
 	defer server.Close()
 	dial := func() net.Conn {
 		conn, err := net.Dial("unix", path)
@@ -292,7 +292,7 @@ func TestAnswerIsNotCut(t *testing.T) {
 		w.Header().Set("Server", "onbehalf")
 		io.WriteString(w, "{}")
 	})
-	defer admin.Serve(listener, h, quiet()).Close()
+	defer admin.Serve("admin", listener, h, quiet()).Close()
 	answered := make(chan error, 1)
 	go func() { answered <- admin.Ask("unix", path, "/status", new(admin.Status)) }()
 	<-asked
@@ -321,7 +321,7 @@ func TestPanicEndsOneAnswer(t *testing.T) {
 			panic("x")
 		}
 	})
-	defer admin.Serve(listener, h, quiet()).Close()
+	defer admin.Serve("admin", listener, h, quiet()).Close()
 	if err := admin.Ask("unix", path, "/panic", new(admin.Status)); err == nil {
 		t.Error("a panic was answered")
 	}

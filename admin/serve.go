@@ -20,14 +20,9 @@ const (
 	writeTime      = 30 * time.Second // for working out an answer and sending it
 )
 
-// Serve is ServeAs for the admin socket.
-func Serve(l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
-	return ServeAs("admin", l, h, log)
-}
-
-// ServeAs answers on a listener, which the log calls by a name, until the server that it returns is
+// Serve answers on a listener, which the log calls by a name, until the server that it returns is
 // closed. The log gets what net/http has to say, a panic of the handler for one.
-func ServeAs(name string, l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
+func Serve(name string, l net.Listener, h http.Handler, log *slog.Logger) *http.Server {
 	server := &http.Server{
 		Handler:           begun{h},
 		ReadHeaderTimeout: readTime,

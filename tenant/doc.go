@@ -13,7 +13,8 @@
 //
 //   - tenant.go: Tenant, Pattern, Identity; policy.go: Platform, Policy, Submitters, SRS, Secret
 //   - standing.go: Standing, and the state of each mechanism
-//   - table.go: Table and Snapshot
+//   - table.go: Table; claim.go: which names are whose; schema.go: how both lie in go-memdb
+//   - snapshot.go: what a message asks a Table; find.go: a tenant by what people call it
 //   - direct.go: direct delivery; selector.go: selectors of DKIM
 //   - sample.go: a message as a tenant would send it
 package tenant

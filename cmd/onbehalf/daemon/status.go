@@ -62,7 +62,7 @@ func (d *daemon) openHTTP(name string, inherited net.Listener, wanted config.Soc
 	}
 	d.keep(name, listener)
 	return func() {
-		server := admin.ServeAs(name, listener, h, d.log)
+		server := admin.Serve(name, listener, h, d.log)
 		d.closers = append(d.closers, func() { server.Close() })
 	}
 }
