@@ -122,7 +122,8 @@ func (j *judgement) configuration(s Status, onDisk string) {
 
 func (j *judgement) dns(s Status) {
 	d := s.DNS
-	if out := !d.PausedUntil.IsZero() || !d.Denied.IsZero(); out && !d.UnansweredSince.IsZero() {
+	never := d.Domains > 0 && d.Oldest.IsZero() // with few domains it takes long until the round stops
+	if out := never || !d.PausedUntil.IsZero() || !d.Denied.IsZero(); out && !d.UnansweredSince.IsZero() {
 		what := "does not answer"
 		if !d.Denied.IsZero() {
 			what = "is not believed"

@@ -43,6 +43,10 @@ func TestJudge(t *testing.T) {
 		{"a resolver hiccups", outage(5 * time.Minute), "", admin.Fine, ""},
 		{"DNS out for 15 minutes", outage(15 * time.Minute), "", admin.Warning, "DNS does not answer since 2026-11-23 11:45 UTC"},
 		{"DNS out for 6 hours", outage(6 * time.Hour), "", admin.Critical, "DNS does not answer since 2026-11-23 06:00 UTC"},
+		{"DNS has never answered", func(s *admin.Status) {
+			s.DNS = admin.DNS{Domains: 3, Unanswered: 3, UnansweredSince: ago(15 * time.Minute)}
+		}, "", admin.Warning, "DNS does not answer since 2026-11-23 11:45 UTC"},
+		{"DNS is being asked", func(s *admin.Status) { s.DNS = admin.DNS{Domains: 3} }, "", admin.Fine, ""},
 		{"DNS lies", func(s *admin.Status) {
 			s.DNS.Denied, s.DNS.UnansweredSince = domain(t, "courseware.nl"), ago(time.Hour)
 		}, "", admin.Warning, "DNS is not believed"},
