@@ -28,6 +28,9 @@ type Config struct {
 	HistoryKeep time.Duration
 	Metrics     Metrics
 	Events      Events
+
+	basis basis
+	files map[string]tenantsFile // by path
 }
 
 // Events is who hears of what happens. The zero value: nobody.
@@ -83,34 +86,37 @@ func (k KeyFile) Finding(level Level, cause, remedy string) Finding {
 // the tenants' files. The Config is never nil, but when the findings are Fatal it
 // holds only what could be read: enough to find more mistakes, and for nothing else.
 func Load(path string, env []string) (*Config, Findings) {
-	return load(path, env, nil, runtime.GOMAXPROCS(0), func() {})
-}
-
-// Before returns the tenant of an id as an earlier Load returned it; nil: there was none.
-type Before func(id string) *tenant.Tenant
-
-// LoadBeside is Load for a daemon that has other work: on one processor, and pause is called
-// every few microseconds of it, one call at a time. Tenants that have no keys and are as they were
-// before (nil: nothing was) are the same pointers, which Identify does not write to.
-func LoadBeside(path string, env []string, before Before, pause func()) (*Config, Findings) {
-	return load(path, env, before, 1, pause)
-}
-
-func load(path string, env []string, before Before, processors int, pause func()) (*Config, Findings) {
-	conf, findings, rest := loadWithout(nil, path, env, before, processors, pause)
+	conf, findings, rest := newLoader(nil, Before{}, runtime.GOMAXPROCS(0), func() {}).run(path, env)
 	return conf, findings.limited(rest)
 }
 
-// loadWithout is load without what is left out; rest counts the findings that were not kept.
-func loadWithout(left *leftOut, path string, env []string, before Before, processors int, pause func()) (conf *Config, findings Findings, rest counts) {
-	l := &loader{config: &Config{Platform: &tenant.Platform{}}, claims: newClaims(), nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause, left: left, before: before}
+// LoadBeside is Load for a daemon that has other work: on one processor, and pause is called
+// every few microseconds of it, one call at a time. Files of tenants_dir that have not changed are not
+// read again. Tenants that have no keys and are as they were before are the same pointers, which
+// Identify does not write to.
+func LoadBeside(path string, env []string, before Before, pause func()) (*Config, Findings) {
+	l := newLoader(nil, before, 1, pause)
+	conf, findings, rest := l.run(path, env)
+	if len(l.kept) > 0 && (l.disputed || findings.Fatal()) {
+		conf, findings, rest = newLoader(nil, Before{Table: before.Table}, 1, pause).run(path, env)
+	}
+	return conf, findings.limited(rest)
+}
+
+func newLoader(left *leftOut, before Before, processors int, pause func()) *loader {
+	return &loader{config: &Config{Platform: &tenant.Platform{}, files: map[string]tenantsFile{}}, claims: newClaims(),
+		nextHops: map[tenant.NextHop]*entry{}, processors: processors, pause: pause, left: left, before: before}
+}
+
+// run loads; rest counts the findings that were not kept.
+func (l *loader) run(path string, env []string) (conf *Config, findings Findings, rest counts) {
 	l.load(path, env)
 	for _, d := range l.documents {
-		if left != nil && d.rank > 0 && d.isFull(Error) { // not all of its tenants with errors are named
-			left.items[itemOf{d.file, ""}] = true
+		if l.left != nil && d.rank > 0 && d.isFull(Error) { // not all of its tenants with errors are named
+			l.left.items[itemOf{d.file, ""}] = true
 		}
 		for level, kept := range d.findings.byLevel() {
-			if !left.inFile(d.file) {
+			if !l.left.inFile(d.file) {
 				rest[level] += d.counts[level] - kept
 			}
 		}

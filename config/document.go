@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"onbehalf/disk"
 	"onbehalf/remedy"
 )
 
@@ -19,6 +20,8 @@ type document struct {
 	pause    func()            // see LoadBeside
 	rank     int               // among the files
 	octets   []byte            // of the file
+	stamp    disk.Stamp        // of the file before it was read; zero: the next load reads it in any case
+	kept     *tenantsFile      // nil: the file is read
 	root     *yaml.Node        // nil: freed, see tree
 	schema   *schema           // of the whole file
 	spoilt   map[string]bool   // paths that a finding has made void
@@ -190,6 +193,9 @@ func end(n *yaml.Node) (line, column int) {
 
 // tree returns the file as YAML has it, parsed again if it was freed.
 func (d *document) tree() *yaml.Node {
+	if d.octets == nil && d.kept != nil {
+		d.octets, _ = readFile(d.file)
+	}
 	if d.root == nil && d.octets != nil {
 		var again yaml.Node
 		if yaml.Unmarshal(d.octets, &again) == nil && len(again.Content) > 0 {

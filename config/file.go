@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -24,9 +25,14 @@ func readFile(path string) ([]byte, error) {
 	return text, err
 }
 
+var settled = disk.Stamp.Settled // tests do not wait until a file is
+
 // read reads the document's file. False: it could not be read as YAML, and the
 // findings say why.
 func (d *document) read() bool {
+	if stamp := disk.StampOf(d.file); settled(stamp, time.Now()) {
+		d.stamp = stamp
+	}
 	octets, err := readFile(d.file)
 	if err != nil {
 		d.failBy("", err, "check its disk")

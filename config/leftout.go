@@ -49,7 +49,7 @@ func LoadRest(path string, env []string) (conf *Config, findings, broken Finding
 	for round := 1; ; round++ {
 		before := len(left.items)
 		var rest counts
-		conf, findings, rest = loadWithout(left, path, env, nil, runtime.GOMAXPROCS(0), func() {})
+		conf, findings, rest = newLoader(left, Before{}, runtime.GOMAXPROCS(0), func() {}).run(path, env)
 		findings = slices.DeleteFunc(findings, func(f Finding) bool {
 			about := f.Level == Error && f.ofTenants(path)
 			if about && !left.covers(f) {

@@ -28,7 +28,10 @@ type loader struct {
 	host       *host                     // this one; nil: not looked at yet
 	nextHops   map[tenant.NextHop]*entry // by Server: the tenant with the strictest TLS
 	left       *leftOut                  // nil: nothing is left out
-	before     Before                    // see LoadBeside
+	before     Before
+	kept       []*document             // files that are not read again
+	dropped    map[*tenant.Tenant]bool // those before that are in none of kept
+	disputed   bool                    // something is claimed by a tenant in one of kept too
 }
 
 // document adds a file.
@@ -50,18 +53,13 @@ func (l *loader) load(path string, env []string) {
 	l.general(main, &raw)
 	l.platform(main, &raw)
 	l.own = newOwnDomains(l.config.Platform.Domains)
-	var tenants []*entry
-	take := func(some []*entry) {
-		some = l.left.remove(some)
-		for _, e := range some {
-			l.pause()
-			l.tenant(e)
-		}
-		tenants = append(tenants, some...)
-	}
-	take(inMain)
-	readTenants(files, l.processors, take)
-	l.metrics(main, raw.Metrics, tenants)
+	l.config.basis = l.basis()
+	l.keep(files)
+	tenants := l.tenants(inMain)
+	readTenants(files, l.processors, func(d *document, read []*entry) {
+		tenants = append(tenants, l.takeFile(d, read)...)
+	})
+	l.metrics(main, raw.Metrics)
 	for _, e := range tenants {
 		l.pause()
 		l.checkAgainstOthers(e)
@@ -73,6 +71,16 @@ func (l *loader) load(path string, env []string) {
 		l.checkOwnership(e)
 		l.checkNextHop(e)
 	}
+}
+
+// tenants takes tenants that were read, each by itself, and returns those that are not left out.
+func (l *loader) tenants(read []*entry) []*entry {
+	all := l.left.remove(read)
+	for _, e := range all {
+		l.pause()
+		l.tenant(e)
+	}
+	return all
 }
 
 // readMain reads the main file, lays the environment over it, and returns the tenants
@@ -92,11 +100,16 @@ type entry struct {
 	path   string     // "tenants[3]"
 	raw    *rawTenant // nil: freed, when it has become tenant
 	tenant *tenant.Tenant
-	places []int // in domains: of each of tenant.Domains
+	places []int // in domains: of each of tenant.Domains; nil, of a kept one: as they stand
 }
 
 // domainPath returns the path of one of tenant.Domains.
-func (e *entry) domainPath(i int) string { return index(e.path+".domains", e.places[i]) }
+func (e *entry) domainPath(i int) string {
+	if e.places != nil {
+		i = e.places[i]
+	}
+	return index(e.path+".domains", i)
+}
 
 func entries(d *document, raw []rawTenant) []*entry {
 	all := make([]*entry, len(raw))

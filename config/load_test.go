@@ -81,7 +81,7 @@ func writeFields(b *strings.Builder, prefix string, record any) {
 	v := reflect.ValueOf(record)
 	for i := range v.NumField() {
 		switch name := v.Type().Field(i).Name; name {
-		case "Platform", "Tenants", "Keys", "Identities":
+		case "basis", "files", "Platform", "Tenants", "Keys", "Identities":
 		default:
 			fmt.Fprintf(b, "%s%s: %+v\n", prefix, name, v.Field(i).Interface())
 		}

@@ -19,18 +19,14 @@ type Metrics struct {
 const maxFollowed = 100
 
 // metrics takes what is right. Nothing in it is worth a start that is refused: mail goes on without.
-func (l *loader) metrics(d *document, raw rawMetrics, tenants []*entry) {
+func (l *loader) metrics(d *document, raw rawMetrics) {
 	c := &l.config.Metrics
 	if raw.Listen != "" {
 		c.Listen = l.metricsSocket(d, string(raw.Listen))
 	}
-	known := make(map[string]bool, len(tenants))
-	for _, e := range tenants {
-		known[e.tenant.ID] = true
-	}
 	for i, id := range raw.Tenants {
 		switch {
-		case !known[id]:
+		case l.claims.ids[id] == nil && !l.stays(l.before.tenant(id)):
 			d.warn(index("metrics.tenants", i), "there is no tenant "+Quoted(id), "write the id of a tenant")
 		case slices.Contains(c.Tenants, id):
 			d.warn(index("metrics.tenants", i), id+" is named twice", "keep one")

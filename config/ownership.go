@@ -42,6 +42,8 @@ func (l *loader) claimID(e *entry) {
 		e.doc.fail(e.path+".id",
 			fmt.Sprintf("%s, in line %d, is also the id of another tenant, in line %d of %s", e.tenant.ID, here.line, there.line, other.doc.file),
 			"use another id for each")
+	} else if l.stays(l.before.tenant(e.tenant.ID)) {
+		l.disputed = true
 	}
 }
 
@@ -73,6 +75,8 @@ func (l *loader) claimDomain(me *entry, path string, p tenant.Pattern) {
 	d, own := me.doc, l.config.Platform
 	if other, taken := claim(l.claims.domains, p.String(), me); taken {
 		d.fail(path, fmt.Sprintf("%s also belongs to %s", p, other), "name it for one tenant only")
+	} else if l.staysNamed(p) {
+		l.disputed = true
 	}
 	if of, found := l.own.overlap(p); found {
 		d.fail(path, p.String()+" overlaps with the platform's own domain "+of.String(), "remove it from the tenant or from platform.domains")
@@ -171,20 +175,27 @@ func (l *loader) checkOwnership(e *entry) {
 		}
 	}
 	name := e.tenant.ReturnPath
-	if other, found := l.claims.domains[name.String()]; found && other != e {
+	if other, found := l.named(tenant.Pattern{Domain: name}); found && other != e {
 		d.fail(e.path+".return_path", fmt.Sprintf("%s belongs to %s", name.Unicode(), other), "choose another name")
 	}
 }
 
 // holder returns the tenant that a domain belongs to, as the tenant table will.
 func (l *loader) holder(domain message.Domain) (*entry, bool) {
-	if o, found := l.claims.domains[domain.String()]; found {
+	if o, found := l.named(tenant.Pattern{Domain: domain}); found {
 		return o, true
 	}
 	for up := domain.Parent(); !up.IsZero(); up = up.Parent() {
-		if o, found := l.claims.domains["*."+up.String()]; found {
+		if o, found := l.named(tenant.Pattern{Domain: up, Wildcard: true}); found {
 			return o, true
 		}
 	}
 	return nil, false
+}
+
+// named returns the tenant that has exactly this pattern among its domains. Of one in a file that
+// was kept there is no entry: it is nobody who asks.
+func (l *loader) named(p tenant.Pattern) (*entry, bool) {
+	o, found := l.claims.domains[p.String()]
+	return o, found || l.staysNamed(p)
 }

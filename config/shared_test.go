@@ -23,7 +23,7 @@ func TestUnchangedTenantsAreShared(t *testing.T) {
 		put(t, filepath.Join(dir, "onbehalf.yaml"), []byte(main))
 		put(t, filepath.Join(dir, "srs.secrets"), []byte("0123456789abcdef0123456789abcdef\n"))
 		put(t, filepath.Join(dir, "tenants.d", "a.yaml"), []byte(tenants))
-		conf, findings := LoadBeside(filepath.Join(dir, "onbehalf.yaml"), nil, func(id string) *tenant.Tenant { return before.tenant(id) }, func() {})
+		conf, findings := LoadBeside(filepath.Join(dir, "onbehalf.yaml"), nil, beforeOf(t, before), func() {})
 		if findings.Fatal() {
 			t.Fatal(findings)
 		}
@@ -58,6 +58,18 @@ func TestUnchangedTenantsAreShared(t *testing.T) {
 			}
 		})
 	}
+}
+
+func beforeOf(t *testing.T, c *Config) Before {
+	t.Helper()
+	if c == nil {
+		return Before{}
+	}
+	table, err := tenant.NewTable(c.Platform, c.Tenants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Before{c, table.Snapshot()}
 }
 
 func (c *Config) tenant(id string) *tenant.Tenant {

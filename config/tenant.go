@@ -39,10 +39,8 @@ func (l *loader) tenant(e *entry) {
 // shared returns a tenant as it was before, if it has not changed: the same of a million tenants is
 // in memory once. One that has keys gets its Identities from Identify, and so is never shared.
 func (l *loader) shared(t *tenant.Tenant) *tenant.Tenant {
-	if l.before != nil {
-		if was := l.before(t.ID); was != nil && was.Equal(t) {
-			return was
-		}
+	if was := l.before.tenant(t.ID); was != nil && was.Equal(t) {
+		return was
 	}
 	return t
 }

@@ -78,7 +78,7 @@ func (l *loader) tenantsFiles(read, ignored []string) []*document {
 // in the order of the files. What is read and not taken yet is many times as large as what will be
 // kept of it, so there is never more of it than a file for each processor. With one, nothing is
 // done side by side.
-func readTenants(files []*document, processors int, take func([]*entry)) {
+func readTenants(files []*document, processors int, take func(*document, []*entry)) {
 	s := schemaOf(reflect.TypeFor[rawTenants]())
 	found := make([]chan []*entry, len(files))
 	for i := range found {
@@ -97,7 +97,7 @@ func readTenants(files []*document, processors int, take func([]*entry)) {
 		next <- i
 	}
 	for i := range files {
-		take(<-found[i])
+		take(files[i], <-found[i])
 		if ahead := i + processors; ahead < len(files) {
 			next <- ahead
 		}
@@ -107,7 +107,7 @@ func readTenants(files []*document, processors int, take func([]*entry)) {
 }
 
 func (d *document) readTenants(s *schema) []*entry {
-	if !d.read() {
+	if d.kept != nil || !d.read() {
 		return nil
 	}
 	file, _ := s.read(d, "", d.root)

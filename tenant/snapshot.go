@@ -34,6 +34,14 @@ func (s *Snapshot) Owner(d message.Domain) (*Tenant, message.Domain) {
 	return nil, message.Domain{}
 }
 
+// Named returns the tenant whose configuration has exactly this pattern among its domains; nil: none.
+func (s *Snapshot) Named(p Pattern) *Tenant {
+	if c, found := s.first(domains, domainKey(p)); found {
+		return c.Tenant
+	}
+	return nil
+}
+
 // BoundTo returns the tenant that a submitter is bound to by login or, without a
 // login that binds, by the smallest network that it comes from. Who is bound may send as that
 // tenant alone. Nil: to none.

@@ -31,8 +31,16 @@ func loadAfter(before *Generation, path string, loader func(*config.Config) keys
 		return finish(path, nil, conf, findings, loader, runtime.GOMAXPROCS(0), func() {})
 	}
 	pause := breather()
-	conf, findings := config.LoadBeside(path, os.Environ(), before.table.Snapshot().Tenant, pause)
+	conf, findings := config.LoadBeside(path, os.Environ(), before.before(), pause)
 	return finish(path, before, conf, findings, loader, 1, pause)
+}
+
+// before returns a generation as what the next load starts from; of nil, nothing.
+func (g *Generation) before() config.Before {
+	if g == nil {
+		return config.Before{}
+	}
+	return config.Before{Config: g.Config, Table: g.table.Snapshot()}
 }
 
 // finish adds keys and table to a configuration.

@@ -135,7 +135,7 @@ func (n *notices) reconfigured(before, now *Generation, pause func()) {
 	for _, t := range now.Tenants {
 		pause()
 		former := was.Tenant(t.ID)
-		if former == nil || quickHash(former, before.ring) == quickHash(t, now.ring) {
+		if former == nil || former == t || quickHash(former, before.ring) == quickHash(t, now.ring) {
 			continue
 		}
 		for _, p := range t.Domains {

@@ -90,7 +90,7 @@ func (d *daemon) newHandler() *admin.Handler {
 
 // files tries what the configuration on disk names.
 func (d *daemon) files() admin.Files {
-	conf, _ := config.LoadBeside(d.options.Config, os.Environ(), nil, breather())
+	conf, _ := config.LoadBeside(d.options.Config, os.Environ(), d.current.Load().before(), breather())
 	doc := admin.Files{File: d.options.Config, User: access.UserName(os.Geteuid()), Denied: []admin.Denied{}}
 	for _, file := range access.Files(d.options.Config, conf) {
 		if err := file.Try(); err != nil {
