@@ -4,7 +4,8 @@ import "onbehalf/tenant"
 
 // Identify returns the platform and each tenant the identities that they can sign
 // as: of those that the configuration names, the ones that held lets through, as it
-// returns them. Without it nobody has an identity.
+// returns them. Without it nobody has an identity. Tenants without keys are not written to:
+// others may be reading them.
 func (c *Config) Identify(held func([]tenant.Identity) []tenant.Identity) {
 	named := make(map[*tenant.Tenant][]tenant.Identity)
 	for _, key := range c.Keys {
@@ -12,16 +13,17 @@ func (c *Config) Identify(held func([]tenant.Identity) []tenant.Identity) {
 		for _, id := range key.Refused {
 			refused[id] = true
 		}
+		ids := named[key.Tenant]
 		for _, id := range key.Identities {
 			if !refused[id] {
-				named[key.Tenant] = append(named[key.Tenant], id)
+				ids = append(ids, id)
 			}
 		}
+		named[key.Tenant] = ids
 	}
 	c.Platform.Identities = held(named[nil])
-	for _, t := range c.Tenants {
-		if held := held(named[t]); held != nil || t.Identities != nil { // others may be reading it
-			t.Identities = held
-		}
+	delete(named, nil)
+	for t, ids := range named {
+		t.Identities = held(ids)
 	}
 }

@@ -156,12 +156,11 @@ func (n *NextHop) UnmarshalText(text []byte) (err error) {
 // strictest TLS first.
 type nextHops map[NextHop][]*Tenant
 
-func byNextHop(tenants []*Tenant) nextHops {
+func byNextHop(direct []*Tenant) nextHops {
 	all := make(nextHops)
-	for _, t := range tenants {
-		if hop := t.Direct.NextHop; !hop.IsZero() {
-			all[hop.Server()] = append(all[hop.Server()], t)
-		}
+	for _, t := range direct {
+		server := t.Direct.NextHop.Server()
+		all[server] = append(all[server], t)
 	}
 	for _, shared := range all {
 		slices.SortStableFunc(shared, func(a, b *Tenant) int { return cmp.Compare(b.Direct.TLS.rank(), a.Direct.TLS.rank()) })

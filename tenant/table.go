@@ -3,6 +3,7 @@ package tenant
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/go-memdb"
 
@@ -17,6 +18,7 @@ type Table struct {
 	tenants  []*Tenant
 	byID     map[string]*Tenant
 	byPath   map[message.Domain]*Tenant // by return path
+	direct   []*Tenant // in the order of tenants
 	nextHops nextHops
 	claims   *memdb.MemDB // without standings; never written to
 	db       *memdb.MemDB // claims and standings
@@ -41,45 +43,90 @@ func NewTableAfter(before *Table, platform *Platform, tenants []*Tenant, pause f
 		if err != nil {
 			return nil, err
 		}
-		before = &Table{claims: db}
+		before = &Table{claims: db} // its tenants are all new
 	}
-	byID, byPath := make(map[string]*Tenant, len(tenants)), make(map[message.Domain]*Tenant)
-	added := make(claims)
-	for _, t := range tenants {
+	t := &Table{platform: platform, tenants: tenants}
+	for _, one := range tenants {
 		pause()
-		if byID[t.ID] != nil {
-			return nil, fmt.Errorf("tenant id %s is there twice", t.ID)
+		if !one.Direct.NextHop.IsZero() {
+			t.direct = append(t.direct, one)
 		}
-		byID[t.ID] = t
-		if path := t.ReturnPath; !path.IsZero() {
-			if other := byPath[path]; other != nil {
-				return nil, fmt.Errorf("return path %s belongs to tenant %s and to tenant %s", path, other.ID, t.ID)
-			}
-			byPath[path] = t
-		}
-		if before.byID[t.ID] == t {
+	}
+	t.nextHops = byNextHop(t.direct)
+	old, next := unlike(before.tenants, tenants)
+	if err := t.index(before, old, next, pause); err != nil {
+		return nil, err
+	}
+	added, removed := make(claims), make(claims)
+	for _, one := range next {
+		pause()
+		if before.byID[one.ID] == one {
 			continue
 		}
-		if err := added.add(t, platform.Trust); err != nil {
+		if err := added.add(one, platform.Trust); err != nil {
 			return nil, err
 		}
 	}
-	removed := make(claims)
-	for _, t := range before.tenants {
+	for _, one := range old {
 		pause()
-		if byID[t.ID] != t {
-			removed.add(t, platform.Trust) // it could be added once
+		if t.byID[one.ID] != one {
+			removed.add(one, platform.Trust) // it could be added once
 		}
 	}
-	db := before.claims.Snapshot()
-	if err := replace(db, removed, added, len(before.tenants) > 0, pause); err != nil {
+	t.db = before.claims.Snapshot()
+	if err := replace(t.db, removed, added, len(before.tenants) > 0, pause); err != nil {
 		return nil, err
 	}
-	return &Table{platform, tenants, byID, byPath, byNextHop(tenants), db.Snapshot(), db}, nil
+	t.claims = t.db.Snapshot()
+	return t, nil
+}
+
+// unlike returns two lists without what both begin with and both end with: most reloads change few
+// of many tenants.
+func unlike(a, b []*Tenant) (restA, restB []*Tenant) {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
+}
+
+// index makes what finds a tenant by id and by return path of what a table before had, in which the
+// next stand in place of the old.
+func (t *Table) index(before *Table, old, next []*Tenant, pause func()) error {
+	if len(before.tenants) == 0 {
+		t.byID, t.byPath = make(map[string]*Tenant, len(next)), make(map[message.Domain]*Tenant)
+	} else {
+		t.byID, t.byPath = maps.Clone(before.byID), maps.Clone(before.byPath)
+	}
+	for _, one := range old {
+		pause()
+		delete(t.byID, one.ID)
+		delete(t.byPath, one.ReturnPath)
+	}
+	for _, one := range next {
+		pause()
+		if t.byID[one.ID] != nil {
+			return fmt.Errorf("tenant id %s is there twice", one.ID)
+		}
+		t.byID[one.ID] = one
+		if path := one.ReturnPath; !path.IsZero() {
+			if other := t.byPath[path]; other != nil {
+				return fmt.Errorf("return path %s belongs to tenant %s and to tenant %s", path, other.ID, one.ID)
+			}
+			t.byPath[path] = one
+		}
+	}
+	return nil
 }
 
 // Tenants returns all tenants, in the order of the configuration.
 func (t *Table) Tenants() []*Tenant { return t.tenants }
+
+// Direct returns those tenants that have a next hop for direct delivery, in the same order.
+func (t *Table) Direct() []*Tenant { return t.direct }
 
 // SetStandings puts what is now known of some domains into the table, all at
 // once, for every snapshot taken from then on.

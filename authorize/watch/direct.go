@@ -86,8 +86,8 @@ func changesSince(last, table *tenant.Table, now time.Time) []authorize.Change {
 	}
 	var changes []authorize.Change
 	was, is := last.Snapshot(), table.Snapshot()
-	for _, t := range table.Tenants() {
-		if former := was.Tenant(t.ID); former != nil && len(t.Direct.Domains) > 0 {
+	for _, t := range table.Direct() {
+		if former := was.Tenant(t.ID); former != nil {
 			before := make(map[message.Domain]bool)
 			for _, d := range t.Direct.Domains {
 				before[d] = former.Direct.Covers(d) && rewrite.Proven(was, former, d)

@@ -35,7 +35,7 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 		return err
 	}
 	w.record(tenant.Standing{}, changesSince(w.table.Load(), table, next.now))
-	w.direct = proofsOf(table.Tenants())
+	w.direct = proofsOf(table.Direct())
 	parked := w.parked
 	w.parked = next.park(known)
 	w.saveRound(next, known, parked)

@@ -41,9 +41,9 @@ func ed25519Alone(conf *config.Config) config.Findings {
 
 // pathConflicts warns of tenants that share a domain (one has the name, the other all below it)
 // and have a return path there each: a standing has room for one.
-func pathConflicts(conf *config.Config) config.Findings {
+func pathConflicts(tenants []*tenant.Tenant) config.Findings {
 	var findings config.Findings
-	for _, c := range authorize.PathConflicts(conf.Tenants) {
+	for _, c := range authorize.PathConflicts(tenants) {
 		findings = append(findings, config.Finding{
 			Level: config.Warning, Item: "tenant " + c.B.ID, Key: "return_path",
 			Cause:  fmt.Sprintf("%s, and %s of tenant %s, are both for %s, and neither is relied on", c.B.ReturnPath, c.A.ReturnPath, c.A.ID, c.Domain),
@@ -54,15 +54,9 @@ func pathConflicts(conf *config.Config) config.Findings {
 }
 
 // directUnserved warns of direct domains while there is no socket at which Postfix could ask for the
-// next hop.
-func directUnserved(path string, conf *config.Config) config.Findings {
-	direct := 0
-	for _, t := range conf.Tenants {
-		if len(t.Direct.Domains) > 0 {
-			direct++
-		}
-	}
-	if direct == 0 || !conf.Socketmap.IsZero() {
+// next hop. Direct is how many tenants have such domains.
+func directUnserved(path string, socketmap config.Socket, direct int) config.Findings {
+	if direct == 0 || !socketmap.IsZero() {
 		return nil
 	}
 	return config.Findings{{

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // ballast is memory that is never touched, and so takes none of the host's. The Go run time
@@ -18,32 +19,56 @@ func newBallast() ballast { return make(ballast, 16<<20) }
 // whatever that costs.
 const roomForGarbage = 64 << 20
 
-// garbageOfReload is how much garbage may gather during a reload, in percent of what is in use: with
-// the usual 100, a million tenants would take twice the memory that they need. A start, which has
-// nothing in use yet, is faster with 100.
-const garbageOfReload = 50
+// A reload that takes longer than longReload reads many tenants, and leaves much garbage. How much
+// of it may gather is garbageOfReload, in percent of what is in use: with the usual 100, a million
+// tenants would take twice the memory that they need. A start, which has nothing in use yet, is
+// faster with 100. Any other reload collects nothing of its own accord: while garbage is collected,
+// messages wait for a processor.
+const (
+	longReload      = 2 * time.Second
+	garbageOfReload = 50
+)
 
 // unbounded lifts the bound of messages for a reload, which needs memory of its own: above the bound
 // garbage is collected all the time, on half of the processors, and messages wait. The old generation
-// is in memory until a new one has taken over, so it lasts until done is called.
-func unbounded() (done func(reloaded bool, forMessages int64)) {
-	bound, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(garbageOfReload)
+// is in memory until a new one has taken over, so it lasts until done is called. ForMessages is what
+// messages may hold, in octets, before the reload and after it.
+func unbounded(forMessages int64) (done func(reloaded bool, forMessages int64)) {
+	bound := debug.SetMemoryLimit(math.MaxInt64)
+	others := bound - forMessages
+	percent := make(chan int, 1)
+	long := time.AfterFunc(longReload, func() { percent <- debug.SetGCPercent(garbageOfReload) })
 	return func(reloaded bool, forMessages int64) {
-		debug.SetGCPercent(percent)
-		if !reloaded {
-			debug.SetMemoryLimit(bound)
-			return
+		wasLong := !long.Stop()
+		if wasLong {
+			debug.SetGCPercent(<-percent)
 		}
-		runtime.GC() // the old generation, and what the load has left, are not in use
-		boundMemory(forMessages)
+		switch {
+		case !reloaded:
+			debug.SetMemoryLimit(bound)
+		case wasLong:
+			runtime.GC() // the old generation, and what the load has left, are not in use
+			boundMemory(forMessages)
+		default:
+			debug.SetMemoryLimit(max(others, inUse()-garbage()+roomForGarbage) + forMessages)
+		}
 	}
 }
 
 // boundMemory has garbage collected more often when messages hold much: else as much as they hold
 // would gather beside them. What is in use before them (tenants, keys) is not for them.
-func boundMemory(forMessages int64) {
-	inUse := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
-	metrics.Read(inUse)
-	mapped := int64(inUse[0].Value.Uint64() - inUse[1].Value.Uint64() - inUse[2].Value.Uint64())
-	debug.SetMemoryLimit(mapped + forMessages + roomForGarbage)
+func boundMemory(forMessages int64) { debug.SetMemoryLimit(inUse() + forMessages + roomForGarbage) }
+
+// inUse returns what the process has of the host's memory, in octets.
+func inUse() int64 {
+	return read("/memory/classes/total:bytes") - read("/memory/classes/heap/released:bytes") - read("/memory/classes/heap/free:bytes")
+}
+
+// garbage returns what has gathered since garbage was last collected, in octets, at most.
+func garbage() int64 { return read("/memory/classes/heap/objects:bytes") - read("/gc/heap/live:bytes") }
+
+func read(metric string) int64 {
+	sample := []metrics.Sample{{Name: metric}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
 }

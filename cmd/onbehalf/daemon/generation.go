@@ -21,6 +21,7 @@ type Generation struct {
 	ring   *keys.Ring
 	files  map[string]keyFile // by path
 	loader keys.Loader        // that the ring's keys came by
+	survey survey
 
 	dns  servers         // empty until the daemon watches by them
 	kept *authorize.Kept // likewise: what DNS answered last
@@ -30,17 +31,36 @@ type Generation struct {
 
 // Summary says what was loaded, in the words that check-config promises.
 func (g *Generation) Summary() string {
-	domains := 0
-	for _, t := range g.Tenants {
-		domains += len(t.Domains)
-	}
 	held := 0
 	for _, file := range g.Keys {
 		if g.KeyError(file.Path) == nil {
 			held++
 		}
 	}
-	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(g.Tenants), domains, held)
+	return fmt.Sprintf("ok: %d tenants, %d domains, %d keys", len(g.Tenants), g.survey.domains, held)
+}
+
+// survey is what is asked of all tenants, who are visited once: a million take a while.
+type survey struct {
+	domains int              // that all have together
+	auto    bool             // the DNS of one at least decides
+	direct  int              // have mail delivered directly
+	paths   []*tenant.Tenant // have a return path
+}
+
+func surveyOf(tenants []*tenant.Tenant, pause func()) (s survey) {
+	for _, t := range tenants {
+		pause()
+		s.domains += len(t.Domains)
+		s.auto = s.auto || t.Authorization == tenant.Auto
+		if len(t.Direct.Domains) > 0 {
+			s.direct++
+		}
+		if !t.ReturnPath.IsZero() {
+			s.paths = append(s.paths, t)
+		}
+	}
+	return s
 }
 
 // KeyError returns why a key file that the configuration names cannot be used; nil: it was read.

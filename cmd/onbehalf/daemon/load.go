@@ -46,15 +46,15 @@ func (g *Generation) before() config.Before {
 // finish adds keys and table to a configuration.
 func finish(path string, before *Generation, conf *config.Config, findings config.Findings,
 	loader func(*config.Config) keys.Loader, processors int, pause func()) (*Generation, config.Findings) {
-	now := &Generation{Config: conf, ring: new(keys.Ring), loader: loader(conf)}
+	now := &Generation{Config: conf, ring: new(keys.Ring), loader: loader(conf), survey: surveyOf(conf.Tenants, pause)}
 	now.readKeys(before, processors)
 	for i := range conf.Keys {
 		findings = append(findings, addKey(now.ring, &conf.Keys[i], now.files[conf.Keys[i].Path])...)
 	}
 	conf.Identify(now.ring.Held)
 	findings = append(findings, ed25519Alone(conf)...)
-	findings = append(findings, pathConflicts(conf)...)
-	findings = append(findings, directUnserved(path, conf)...)
+	findings = append(findings, pathConflicts(now.survey.paths)...)
+	findings = append(findings, directUnserved(path, conf.Socketmap, now.survey.direct)...)
 	if before != nil {
 		findings = findings.AtReload()
 	}

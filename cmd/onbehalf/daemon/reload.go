@@ -35,7 +35,7 @@ func (d *daemon) reloadEach(requests <-chan os.Signal) {
 func (d *daemon) reload() {
 	d.notify(sdnotify.SdNotifyReloading + "\n" + sdnotify.SdNotifyMonotonicUsec())
 	last := admin.Reload{At: time.Now()}
-	done := unbounded()
+	done := unbounded(d.current.Load().Limits.Memory)
 	last.Result = d.tryReload(&last)
 	d.proof.forget()
 	done(last.OK, d.current.Load().Limits.Memory)

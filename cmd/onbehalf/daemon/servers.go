@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"onbehalf/authorize/resolve"
-	"onbehalf/tenant"
 )
 
 // servers are the DNS servers that a generation asks.
@@ -63,9 +62,7 @@ func (s servers) sameAs(other servers) bool {
 
 // asksAnybody reports whether there is anything to ask: a host where no tenant's DNS decides may
 // have none at all.
-func (g *Generation) asksAnybody() bool {
-	return slices.ContainsFunc(g.Tenants, func(t *tenant.Tenant) bool { return t.Authorization == tenant.Auto })
-}
+func (g *Generation) asksAnybody() bool { return g.survey.auto }
 
 // logServers says whom the system names, where it does.
 func (d *daemon) logServers() {
