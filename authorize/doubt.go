@@ -12,7 +12,8 @@ import (
 // Holds reports whether DNS last showed a record of the domain: then a lookup that finds nothing at
 // all says that they have vanished.
 func Holds(s tenant.Standing) bool {
-	for _, m := range mechanisms(s) {
+	var room [usualMechanisms]tenant.Mechanism
+	for _, m := range mechanisms(room[:0], &s) {
 		if m.Holds() {
 			return true
 		}

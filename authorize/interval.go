@@ -21,7 +21,8 @@ var rechecks = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute
 // Interval returns the time from one lookup of a domain to the next.
 func (r Rules) Interval(s tenant.Standing, now time.Time) time.Duration {
 	wait := r.ActiveEvery
-	for _, m := range mechanisms(s) {
+	var room [usualMechanisms]tenant.Mechanism
+	for _, m := range mechanisms(room[:0], &s) {
 		below := !s.Seen.IsZero()
 		switch {
 		case m.State == tenant.Unknown:

@@ -131,7 +131,8 @@ func isNews(fitted, wanted tenant.Standing) bool {
 	if fitted.DMARC.Checked.IsZero() || fitted.SPF.Of != wanted.SPF.Of {
 		return true
 	}
-	for _, m := range mechanisms(fitted) {
+	var room [usualMechanisms]tenant.Mechanism
+	for _, m := range mechanisms(room[:0], &fitted) {
 		if m.State == tenant.Unknown {
 			return true
 		}
@@ -139,17 +140,20 @@ func isNews(fitted, wanted tenant.Standing) bool {
 	return false
 }
 
-// mechanisms returns those of a standing that are wanted.
-func mechanisms(s tenant.Standing) []tenant.Mechanism {
-	var all []tenant.Mechanism
+// mechanisms appends those of a standing that are wanted to a list, which may have room for them: a
+// reload looks at those of all domains, and leaves no garbage behind.
+func mechanisms(all []tenant.Mechanism, s *tenant.Standing) []tenant.Mechanism {
 	if s.SPF.Of != "" {
 		all = append(all, s.SPF)
 	}
-	for _, key := range s.DKIM {
-		all = append(all, key.Mechanism)
+	for i := range s.DKIM {
+		all = append(all, s.DKIM[i].Mechanism)
 	}
 	if s.ReturnPath.Of != "" {
 		all = append(all, s.ReturnPath)
 	}
 	return all
 }
+
+// usualMechanisms is how many most standings have: SPF, two keys, and a return path.
+const usualMechanisms = 4

@@ -131,10 +131,20 @@ func (t *Table) Direct() []*Tenant { return t.direct }
 // SetStandings puts what is now known of some domains into the table, all at
 // once, for every snapshot taken from then on.
 func (t *Table) SetStandings(all ...Standing) error {
+	own := make([]*Standing, len(all))
+	for i, s := range all {
+		own[i] = &s
+	}
+	return t.Carry(own)
+}
+
+// Carry is SetStandings with standings of a table before, as Known returns them there, or as nobody
+// else will change them.
+func (t *Table) Carry(all []*Standing) error {
 	txn := t.db.Txn(true)
 	defer txn.Abort()
 	for _, s := range all {
-		if err := txn.Insert(standings, &s); err != nil {
+		if err := txn.Insert(standings, s); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ func asksLike(source, last Source) bool {
 // of the known ones that a wildcard still covers. Where no tenant's DNS decides, the
 // platform's is not looked up either: the host may have no DNS at all, and an outage would
 // concern nobody.
-func targets(source Source, known []tenant.Standing) (named, below []authorize.Target) {
+func targets(source Source, known []*tenant.Standing) (named, below []authorize.Target) {
 	for _, t := range source.Table().Tenants() {
 		if t.Authorization == tenant.Auto {
 			named = append(named, authorize.Targets(t, source.Ring())...)

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"reflect"
 	"slices"
 
 	"onbehalf/message"
@@ -24,12 +23,15 @@ func (w *Watcher) SaveAll() error {
 		return nil
 	}
 	all, err := table.Standings()
-	w.save(append(all, w.parked...), nil)
+	for _, s := range w.parked {
+		all = append(all, *s)
+	}
+	w.save(all, nil)
 	return err
 }
 
 // saveRound saves in what a generation differs from what was known before it and was parked.
-func (w *Watcher) saveRound(r *round, known, parked []tenant.Standing) {
+func (w *Watcher) saveRound(r *round, known, parked []*tenant.Standing) {
 	if w.Save == nil {
 		return
 	}
@@ -37,15 +39,15 @@ func (w *Watcher) saveRound(r *round, known, parked []tenant.Standing) {
 	stays := make(map[message.Domain]bool, len(r.fitted)+len(w.parked))
 	for _, s := range r.fitted {
 		stays[s.Domain] = true
-		if before := r.before[s.Domain]; before == nil || !isSame(*before, s) {
-			saved = append(saved, s)
+		if r.before[s.Domain] != s {
+			saved = append(saved, *s)
 		}
 	}
 	for _, s := range w.parked {
 		stays[s.Domain] = true
 	}
 	var gone []message.Domain
-	for _, before := range [][]tenant.Standing{known, parked} {
+	for _, before := range [][]*tenant.Standing{known, parked} {
 		for _, s := range before {
 			if !stays[s.Domain] {
 				gone = append(gone, s.Domain)
@@ -56,10 +58,7 @@ func (w *Watcher) saveRound(r *round, known, parked []tenant.Standing) {
 }
 
 // isSame reports whether there is nothing to save. That there are no keys is written in two ways.
-func isSame(a, b tenant.Standing) bool {
-	if !slices.Equal(a.DKIM, b.DKIM) {
-		return false
-	}
-	a.DKIM, b.DKIM = nil, nil
-	return reflect.DeepEqual(a, b)
+func isSame(a, b *tenant.Standing) bool {
+	return a.Domain == b.Domain && a.SPF == b.SPF && slices.Equal(a.DKIM, b.DKIM) && a.ReturnPath == b.ReturnPath &&
+		a.DMARC == b.DMARC && a.Seen == b.Seen
 }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -114,9 +115,11 @@ func (s *saver) expectAll(t *testing.T, w *watch) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = append(want, w.parked...)
+	for _, s := range w.parked {
+		want = append(want, *s)
+	}
 	slices.SortFunc(want, byDomain)
-	if got := s.standings(); !slices.EqualFunc(got, want, isSame) {
+	if got := s.standings(); !slices.EqualFunc(got, want, func(a, b tenant.Standing) bool { return isSame(&a, &b) }) {
 		t.Errorf("%d standings are saved, and %d are known", len(got), len(want))
 	}
 }
@@ -175,4 +178,26 @@ func TestForgottenIsDeleted(t *testing.T) {
 		}
 		w.stop()
 	})
+}
+
+// TestIsSame: a standing that differs in any field is another one.
+func TestIsSame(t *testing.T) {
+	full := tenant.Standing{
+		Domain: dom(t, "one.example"), SPF: tenant.Mechanism{State: tenant.Active}, ReturnPath: tenant.Mechanism{Of: "bounce.one.example"},
+		DKIM: []tenant.KeyStanding{{Name: "cw1"}}, DMARC: tenant.DMARC{Evidence: "p=none"}, Seen: noon,
+	}
+	for i, field := range reflect.VisibleFields(reflect.TypeFor[tenant.Standing]()) {
+		other := full
+		value := reflect.ValueOf(&other).Elem().Field(i)
+		if value.IsZero() {
+			t.Errorf("%s is not tried", field.Name)
+		}
+		value.SetZero()
+		if isSame(&full, &other) {
+			t.Errorf("%s is not looked at", field.Name)
+		}
+	}
+	if other := full; !isSame(&full, &other) {
+		t.Error("a copy is another one")
+	}
 }

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -15,15 +16,13 @@ import (
 func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.source != nil {
-		var err error
-		if known, err = w.known(time.Now()); err != nil {
-			return err
-		}
+	begin, err := w.known(known, time.Now())
+	if err != nil {
+		return err
 	}
-	next := w.newRound(source, known)
-	named, below := targets(source, known)
-	next.fitted = make([]tenant.Standing, 0, len(named)+len(below))
+	next := w.newRound(source, begin)
+	named, below := targets(source, begin)
+	next.fitted = make([]*tenant.Standing, 0, len(named)+len(below))
 	for _, s := range named {
 		next.add(s, false)
 	}
@@ -31,14 +30,14 @@ func (w *Watcher) Adopt(source Source, known ...tenant.Standing) error {
 		next.add(s, true)
 	}
 	table := source.Table()
-	if err := table.SetStandings(next.fitted...); err != nil {
+	if err := table.Carry(next.fitted); err != nil {
 		return err
 	}
 	w.record(tenant.Standing{}, changesSince(w.table.Load(), table, next.now))
 	w.direct = proofsOf(table.Direct())
 	parked := w.parked
-	w.parked = next.park(known)
-	w.saveRound(next, known, parked)
+	w.parked = next.park(begin)
+	w.saveRound(next, begin, parked)
 	w.source, w.below = source, next.below
 	w.schedule.replace(next.entries, source.MaxPerSecond())
 	if kept := source.Kept(); kept != nil {
@@ -56,9 +55,15 @@ func (w *Watcher) Retry() {
 	w.nudge()
 }
 
-// known returns what the next generation begins with.
-func (w *Watcher) known(now time.Time) ([]tenant.Standing, error) {
-	all, err := w.source.Table().Standings()
+// known returns what the next generation begins with; of the first, what is given.
+func (w *Watcher) known(given []tenant.Standing, now time.Time) (all []*tenant.Standing, err error) {
+	if w.source == nil {
+		for i := range given {
+			all = append(all, &given[i])
+		}
+		return all, nil
+	}
+	err = w.source.Table().Snapshot().EachStanding(func(s *tenant.Standing) { all = append(all, s) })
 	for _, s := range w.parked {
 		if !isStale(s, now) {
 			all = append(all, s)
@@ -78,7 +83,7 @@ type round struct {
 	before    map[message.Domain]*tenant.Standing
 	old       map[message.Domain]*entry
 
-	fitted    []tenant.Standing
+	fitted    []*tenant.Standing // those in before that are as they were are the same
 	entries   map[message.Domain]*entry
 	below     below
 	liveliest message.Domain
@@ -86,28 +91,25 @@ type round struct {
 	holds     bool      // a domain had records
 }
 
-func (w *Watcher) newRound(source Source, known []tenant.Standing) *round {
+func (w *Watcher) newRound(source Source, known []*tenant.Standing) *round {
 	r := &round{source: source, addresses: authorize.AddressesOf(source.Table().Platform()), now: time.Now(), due: w.schedule.now(),
 		reload: w.source != nil, same: asksLike(source, w.source),
 		before: make(map[message.Domain]*tenant.Standing, len(known)), old: w.schedule.entries,
 		entries: make(map[message.Domain]*entry, len(known)), below: newBelow()}
-	for i := range known {
-		r.before[known[i].Domain] = &known[i]
+	for _, s := range known {
+		r.before[s.Domain] = s
 	}
 	return r
 }
 
 // add watches a target; a discovered one is below a wildcard, and its mail was seen.
 func (r *round) add(s authorize.Target, discovered bool) {
-	known := tenant.Standing{}
-	if before := r.before[s.Domain]; before != nil {
-		known = *before
-	}
-	c := s.Carry(known, r.addresses)
+	before := r.before[s.Domain]
+	c := s.Carry(*cmp.Or(before, &tenant.Standing{}), r.addresses)
 	if !discovered {
 		c.Standing.Seen = time.Time{}
 	}
-	r.fitted = append(r.fitted, c.Standing)
+	r.fitted = append(r.fitted, unlessSame(c.Standing, before))
 	r.holds = r.holds || authorize.Holds(c.Standing)
 	e := r.old[s.Domain]
 	if e == nil || !e.looking || !r.same || !e.target.Same(s) {
@@ -121,6 +123,14 @@ func (r *round) add(s authorize.Target, discovered bool) {
 	if dmarc := c.Standing.DMARC; dmarc.LookupError == (tenant.LookupError{}) && dmarc.Checked.After(r.answered) {
 		r.liveliest, r.answered = s.Domain, dmarc.Checked
 	}
+}
+
+// unlessSame returns a standing, or the one before (nil: none) if it is the same.
+func unlessSame(s tenant.Standing, before *tenant.Standing) *tenant.Standing {
+	if before != nil && isSame(before, &s) {
+		return before
+	}
+	return &s
 }
 
 // renewed returns a new entry. The one before, if there was one, says when it was due: as often as
@@ -144,8 +154,8 @@ func (r *round) renewed(s authorize.Target, c authorize.Carried, old *entry) *en
 // does not decide now. A tenant that is authorized for an afternoon by its file has its
 // standing back in the evening. Nobody decides by it until then, so that it is not in the
 // table; and it does not grow older than a name without mail may.
-func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
-	known = slices.DeleteFunc(slices.Clone(known), func(s tenant.Standing) bool { return r.entries[s.Domain] != nil || isStale(s, r.now) })
+func (r *round) park(known []*tenant.Standing) (parked []*tenant.Standing) {
+	known = slices.DeleteFunc(slices.Clone(known), func(s *tenant.Standing) bool { return r.entries[s.Domain] != nil || isStale(s, r.now) })
 	if len(known) == 0 {
 		return nil // and none of a million tenants need be looked at
 	}
@@ -168,4 +178,4 @@ func (r *round) park(known []tenant.Standing) (parked []tenant.Standing) {
 }
 
 // isStale reports whether a standing is too old to be parked.
-func isStale(s tenant.Standing, now time.Time) bool { return now.Sub(s.DMARC.Checked) > forgotten }
+func isStale(s *tenant.Standing, now time.Time) bool { return now.Sub(s.DMARC.Checked) > forgotten }

@@ -41,7 +41,7 @@ type Watcher struct {
 	below  below
 	asked  onDemand
 	direct proofs
-	parked []tenant.Standing // of domains that are not watched now; never changed, only replaced
+	parked []*tenant.Standing // of domains that are not watched now; never changed, only replaced
 }
 
 // New makes a Watcher that has nothing to watch yet.
