@@ -20,6 +20,8 @@ type claim struct {
 // claims are what tenants claim, by table, in the order of the tenants.
 type claims map[string][]labelled
 
+func byKey(a, b labelled) int { return strings.Compare(a.Key, b.Key) }
+
 // labelled is a claim, and what it is called in an error.
 type labelled struct {
 	claim
@@ -50,6 +52,7 @@ func replace(db *memdb.MemDB, removed, added claims, shared bool, pause func()) 
 	txn := db.Txn(true)
 	defer txn.Abort()
 	for _, table := range []string{domains, logins, networks} {
+		slices.SortFunc(removed[table], byKey)
 		for i := range removed[table] {
 			pause()
 			if err := txn.Delete(table, &removed[table][i].claim); err != nil {
@@ -69,7 +72,7 @@ func replace(db *memdb.MemDB, removed, added claims, shared bool, pause func()) 
 // own, so that what a later table takes over of these keeps nothing else in memory. Shared: there are
 // claims in the table already.
 func insert(txn *memdb.Txn, table string, all []labelled, shared bool, pause func()) error {
-	slices.SortStableFunc(all, func(a, b labelled) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(all, byKey)
 	for i := range all {
 		pause()
 		c := all[i].claim

@@ -57,20 +57,17 @@ func NewTableAfter(before *Table, platform *Platform, tenants []*Tenant, pause f
 	if err := t.index(before, old, next, pause); err != nil {
 		return nil, err
 	}
+	gone := others(old, t.byID, pause)
+	if len(gone) > len(before.tenants)/2 { // to take out costs more than to put in
+		return NewTableAfter(nil, platform, tenants, pause)
+	}
 	added, removed := make(claims), make(claims)
-	for _, one := range next {
-		pause()
-		if before.byID[one.ID] == one {
-			continue
-		}
+	for _, one := range gone {
+		removed.add(one, platform.Trust) // it could be added once
+	}
+	for _, one := range others(next, before.byID, pause) {
 		if err := added.add(one, platform.Trust); err != nil {
 			return nil, err
-		}
-	}
-	for _, one := range old {
-		pause()
-		if t.byID[one.ID] != one {
-			removed.add(one, platform.Trust) // it could be added once
 		}
 	}
 	t.db = before.claims.Snapshot()
@@ -79,6 +76,17 @@ func NewTableAfter(before *Table, platform *Platform, tenants []*Tenant, pause f
 	}
 	t.claims = t.db.Snapshot()
 	return t, nil
+}
+
+// others returns those of some tenants that are not among those of an index.
+func others(of []*Tenant, index map[string]*Tenant, pause func()) (all []*Tenant) {
+	for _, t := range of {
+		pause()
+		if index[t.ID] != t {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // unlike returns two lists without what both begin with and both end with: most reloads change few
