@@ -28,6 +28,17 @@ type labelled struct {
 	label string
 }
 
+func claimsOf(tenants []*Tenant, trust Trust, pause func()) (claims, error) {
+	all := make(claims)
+	for _, t := range tenants {
+		pause()
+		if err := all.add(t, trust); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 func (c claims) add(t *Tenant, trust Trust) error {
 	put := func(table, key, label string, apex message.Domain) {
 		c[table] = append(c[table], labelled{claim{key, t, apex}, label})

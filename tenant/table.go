@@ -61,14 +61,10 @@ func NewTableAfter(before *Table, platform *Platform, tenants []*Tenant, pause f
 	if len(gone) > len(before.tenants)/2 { // to take out costs more than to put in
 		return NewTableAfter(nil, platform, tenants, pause)
 	}
-	added, removed := make(claims), make(claims)
-	for _, one := range gone {
-		removed.add(one, platform.Trust) // it could be added once
-	}
-	for _, one := range others(next, before.byID, pause) {
-		if err := added.add(one, platform.Trust); err != nil {
-			return nil, err
-		}
+	removed, _ := claimsOf(gone, platform.Trust, pause) // they were accepted once
+	added, err := claimsOf(others(next, before.byID, pause), platform.Trust, pause)
+	if err != nil {
+		return nil, err
 	}
 	t.db = before.claims.Snapshot()
 	if err := replace(t.db, removed, added, len(before.tenants) > 0, pause); err != nil {
