@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,9 @@ daemon runs as, and what that user may not read is an error, with the command th
 }
 
 func (p *program) runCheckConfig(user string, asJSON, asStart, asReload bool) error {
+	if asReload {
+		runtime.GOMAXPROCS(1) // the daemon is at work beside it
+	}
 	now, findings := daemon.Load(p.config)
 	denied, err := p.deniedTo(user)
 	if err != nil {
