@@ -50,7 +50,7 @@ func million(b *testing.B) {
 	})
 	p.settle(b)
 	p.meanwhile(b, "reload, all changed", func() {
-		s.append(b, filepath.Join(own, "onbehalf.yaml"), "policy: {rewrite_from: never}\n")
+		s.append(b, filepath.Join(own, "onbehalf.yaml"), "policy: {keep_envelope: false}\n")
 		p.reload(b)
 	})
 }
