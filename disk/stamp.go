@@ -1,7 +1,7 @@
 package disk
 
 import (
-	"os"
+	"math"
 	"syscall"
 	"time"
 )
@@ -14,12 +14,14 @@ type Stamp struct {
 	modified, status syscall.Timespec
 }
 
-// StampOf returns the stamp of what a path leads to now; zero: nothing, or it cannot be found out.
+// StampOf returns the stamp of the regular file that a path leads to now; zero: there is none, or it may
+// not be read. The file is opened, for what a network file system says without that may be old.
 func StampOf(path string) Stamp {
-	info, err := os.Stat(path)
+	f, info, err := Open(path, math.MaxInt64)
 	if err != nil {
 		return Stamp{}
 	}
+	defer f.Close()
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return Stamp{}
