@@ -113,8 +113,8 @@ func (k Key) Unproved() bool {
 	return f != nil && f.is(unproved)
 }
 
-// Prove proves an unproved key, in half a millisecond, and does nothing with others. From then on
-// OpenSSL signs with it. When that fails, crypto/rsa goes on to, and the Engine notes the error
+// Prove proves an unproved key, in less than a millisecond, and does nothing with others. From then
+// on OpenSSL signs with it. When that fails, crypto/rsa goes on to, and the Engine notes the error
 // that is returned. It may be called beside signatures.
 func (k Key) Prove() error {
 	if f := k.file(); f != nil {
