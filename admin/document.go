@@ -108,6 +108,9 @@ type Signing struct {
 	Version   string `json:"version,omitempty"` // of OpenSSL
 	Problem   string `json:"problem,omitempty"` // why OpenSSL is not used, or what it failed at last
 	Fallbacks int64  `json:"fallbacks"`         // how often OpenSSL failed and Go signed instead
+	// Unproved is how many RSA keys Go signs with until it is known that OpenSSL makes the same of
+	// them.
+	Unproved int `json:"unproved"`
 	// Failed is why a message that the platform's keys signed within the last minute does not
 	// verify; empty: it does.
 	Failed string `json:"failed,omitempty"`

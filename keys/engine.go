@@ -21,9 +21,9 @@ type Engine struct {
 	library *openssl.Library // nil: crypto/rsa
 	report  func(error)
 
-	first   sync.Once   // key that is proved
-	proved  atomic.Bool // the first one was
-	failed  atomic.Bool // at the first one: the engine is crypto/rsa
+	first   sync.Mutex  // of the proof of the first key
+	proved  atomic.Bool // the first key was
+	failed  atomic.Bool // at the first key: the engine is crypto/rsa
 	stoodIn atomic.Int64
 
 	mu      sync.Mutex
@@ -115,26 +115,43 @@ var probe = sha256.Sum256([]byte("onbehalf"))
 
 var errOtherOctets = errors.New("OpenSSL made another signature than crypto/rsa; it is not used")
 
-// prove reports whether OpenSSL signs with a key as crypto/rsa does. The first key is signed
-// with by both, and when their octets differ the engine is crypto/rsa from then on. Each further
-// one is verified by crypto/rsa, in a thirtieth of the time, which proves the same: RSA maps
-// the signatures of a key one to one to what they sign, and crypto/rsa takes one encoding of a
-// digest.
-func (e *Engine) prove(key fastKey, private *rsa.PrivateKey) error {
-	signature, err := key.Sign(probe[:])
-	if err != nil {
+// prove reports whether OpenSSL, which has made this signature of probe, signs with a key as
+// crypto/rsa does. With the first key crypto/rsa signs too, and when their octets differ the
+// engine is crypto/rsa from then on. The signature of each further one is verified by crypto/rsa,
+// in a thirtieth of the time, which proves the same: RSA maps the signatures of a key one to one to
+// what they sign, and crypto/rsa takes one encoding of a digest. The private key is read for the
+// first one alone, and overwritten.
+func (e *Engine) prove(signature []byte, public *rsa.PublicKey, read func() (*rsa.PrivateKey, error)) error {
+	if err := e.compareFirst(signature, read); err != nil {
 		return err
 	}
-	e.first.Do(func() {
-		same, failure := rsa.SignPKCS1v15(nil, private, crypto.SHA256, probe[:])
-		e.failed.Store(failure == nil && !bytes.Equal(signature, same))
-		e.proved.Store(failure == nil)
-	})
 	if e.failed.Load() {
 		return errOtherOctets
 	}
-	if err := rsa.VerifyPKCS1v15(&private.PublicKey, crypto.SHA256, probe[:], signature); err != nil {
+	if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, probe[:], signature); err != nil {
 		return fmt.Errorf("a signature that OpenSSL made: %w", err)
 	}
+	return nil
+}
+
+// compareFirst compares the first signature of OpenSSL with that of crypto/rsa, and waits while
+// another goroutine does. When crypto/rsa makes none, the next key is the first.
+func (e *Engine) compareFirst(signature []byte, read func() (*rsa.PrivateKey, error)) error {
+	e.first.Lock()
+	defer e.first.Unlock()
+	if e.trusted() {
+		return nil
+	}
+	private, err := read()
+	if err != nil {
+		return err
+	}
+	defer wipe(private)
+	same, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, probe[:])
+	if err != nil {
+		return err
+	}
+	e.failed.Store(!bytes.Equal(signature, same))
+	e.proved.Store(true)
 	return nil
 }

@@ -107,11 +107,12 @@ func TestCryptoRSAStandsIn(t *testing.T) {
 	}
 }
 
-// wrongKey signs with another key than it should.
-type wrongKey struct{ private *rsa.PrivateKey }
-
-func (w wrongKey) Sign(digest []byte) ([]byte, error) {
-	return rsa.SignPKCS1v15(nil, w.private, crypto.SHA256, digest)
+// probed is what is signed to prove a key, signed by crypto/rsa.
+func probed(t *testing.T, private *rsa.PrivateKey) []byte {
+	t.Helper()
+	signature, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, probe[:])
+	must(t, err)
+	return signature
 }
 
 func TestEngineIsProved(t *testing.T) {
@@ -119,29 +120,45 @@ func TestEngineIsProved(t *testing.T) {
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)
 
+	read := func() (*rsa.PrivateKey, error) { return rsaOf(decoded(t, rsaText(t))) }
+	none := func() (*rsa.PrivateKey, error) { return nil, errors.New("no key") }
+	wrong, right := probed(t, other), probed(t, private)
+
 	e := withOpenSSL(t, nil)
-	if err := e.prove(wrongKey{other}, private); !errors.Is(err, errOtherOctets) || e.Status().Name != EngineGo || e.trusted() != true {
+	if err := e.prove(wrong, &private.PublicKey, read); !errors.Is(err, errOtherOctets) || e.Status().Name != EngineGo || e.trusted() != true {
 		t.Errorf("the first key signed otherwise: %v, %+v", err, e.Status())
 	}
-	if err := e.prove(wrongKey{private}, private); err == nil {
+	if err := e.prove(right, &private.PublicKey, read); err == nil {
 		t.Error("after a wrong first key another one was proved")
 	}
 
 	e = withOpenSSL(t, nil)
-	if e.trusted() {
-		t.Error("trusted before the first key")
+	if err := e.prove(right, &private.PublicKey, none); err == nil || e.trusted() || e.Status().Name != EngineOpenSSL {
+		t.Errorf("a first key that crypto/rsa cannot read: %v, %+v", err, e.Status())
 	}
-	must(t, e.prove(wrongKey{private}, private))
-	if err := e.prove(wrongKey{other}, private); err == nil || !e.trusted() || e.Status().Name != EngineOpenSSL {
+	must(t, e.prove(right, &private.PublicKey, read))
+	if err := e.prove(wrong, &private.PublicKey, read); err == nil || !e.trusted() || e.Status().Name != EngineOpenSSL {
 		t.Errorf("a later key signed otherwise: %v, %+v", err, e.Status())
 	}
+	must(t, e.prove(right, &private.PublicKey, none)) // is for the first key alone
+}
+
+// decoded returns the block of a PEM text.
+func decoded(t testing.TB, text []byte) *pem.Block {
+	t.Helper()
+	b, _ := pem.Decode(text)
+	if b == nil {
+		t.Fatal("no PEM")
+	}
+	return b
 }
 
 // A key that nothing uses any more is overwritten.
 func TestKeyIsWiped(t *testing.T) {
-	b, _ := pem.Decode(rsaText(t))
+	b := decoded(t, rsaText(t))
 	der := b.Bytes
 	f := newRSAFile(&rsaKey().signer().(*rsa.PrivateKey).PublicKey, b, withOpenSSL(t, nil))
+	must(t, f.prove())
 	if _, err := f.Sign(nil, probe[:], crypto.SHA256); err != nil || der[0] == 0 {
 		t.Fatal(err)
 	}
@@ -166,8 +183,9 @@ func TestChecked(t *testing.T) {
 		t.Helper()
 		c, err := ReadChecked(path)
 		must(t, err)
-		_, err = Loader{e, c}.Load(key)
+		k, err := Loader{e, c}.Load(key)
 		must(t, err)
+		must(t, k.Prove())
 		must(t, c.Save(path))
 		return c
 	}

@@ -100,13 +100,36 @@ func (k Key) IsZero() bool { return k.signer == nil }
 
 // Engine returns the name of the engine that signs with the key now.
 func (k Key) Engine() string {
-	if k.IsZero() {
-		return EngineGo
-	}
-	if f, isFile := k.signer().(*rsaFile); isFile && f.engine.usable() {
+	if f := k.file(); f != nil && f.is(proved) {
 		return EngineOpenSSL
 	}
 	return EngineGo
+}
+
+// Unproved reports whether the key waits for its proof: OpenSSL is to sign with it, and crypto/rsa
+// does until Prove has shown that both do the same.
+func (k Key) Unproved() bool {
+	f := k.file()
+	return f != nil && f.is(unproved)
+}
+
+// Prove proves an unproved key, in less than a millisecond, and does nothing with others. From then
+// on OpenSSL signs with it. When that fails, crypto/rsa goes on to, and the Engine notes the error
+// that is returned. It may be called beside signatures.
+func (k Key) Prove() error {
+	if f := k.file(); f != nil {
+		return f.prove()
+	}
+	return nil
+}
+
+// file returns the key as a file that an Engine signs with; nil: it is none.
+func (k Key) file() *rsaFile {
+	if k.IsZero() {
+		return nil
+	}
+	f, _ := k.signer().(*rsaFile)
+	return f
 }
 
 // Algorithm returns the algorithm that the key signs with.

@@ -23,7 +23,9 @@ type Loader struct {
 	Checked *Checked // nil: every key is checked
 }
 
-// Load is the function Load, with the loader's engine.
+// Load is the function Load, with the loader's engine. An RSA key is checked by crypto/rsa, unless
+// that and the engine have found the file good before. When the engine has not, the key is
+// Unproved, but for the first key of an engine, by which the engine is proved too.
 func (l Loader) Load(path string) (Key, error) {
 	text, failure := read(path)
 	if failure != nil {
@@ -38,11 +40,13 @@ func (l Loader) Load(path string) (Key, error) {
 	if failure != nil {
 		return Key{}, failure.At(path)
 	}
+	if !l.Engine.trusted() {
+		key.Prove()
+	}
 	return key, nil
 }
 
-// parse reads the key in a PEM text. An RSA key is checked by crypto/x509, then proved with the
-// engine, unless both have found this text good before.
+// parse reads the key in a PEM text.
 func (l Loader) parse(text []byte) (crypto.Signer, *remedy.Error) {
 	block, failure := find(text)
 	if failure != nil {
@@ -51,7 +55,9 @@ func (l Loader) parse(text []byte) (crypto.Signer, *remedy.Error) {
 	digest := digestOf(text, l.Engine)
 	if l.Checked.has(digest) && l.Engine.trusted() {
 		if public := rsaPublic(block); public != nil {
-			return newRSAFile(public, block, l.Engine), nil
+			file := newRSAFile(public, block, l.Engine)
+			file.state.Store(proved)
+			return file, nil
 		}
 	}
 	signer, failure := parseBlock(block)
@@ -66,13 +72,9 @@ func (l Loader) parse(text []byte) (crypto.Signer, *remedy.Error) {
 		return signer, nil
 	}
 	public := private.PublicKey
-	file := newRSAFile(&public, block, l.Engine)
-	if err := file.prove(private); err != nil {
-		l.Engine.standIn(err)
-		return signer, nil
-	}
-	l.Checked.add(digest)
 	wipe(private)
+	file := newRSAFile(&public, block, l.Engine)
+	file.onProof = func() { l.Checked.add(digest) }
 	return file, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // rsaFile is a private RSA key from a file, for any engine. What it holds is overwritten when
@@ -18,18 +19,33 @@ type rsaFile struct {
 	engine *Engine
 	fast   func() (fastKey, error)         // by OpenSSL
 	slow   func() (*rsa.PrivateKey, error) // by crypto/rsa
+	try    func([]byte) ([]byte, error)    // signs by OpenSSL, and keeps nothing
+	parse  func() (*rsa.PrivateKey, error) // slow, and keeps nothing
+
+	proof   sync.Once
+	state   atomic.Int32 // unproved, proved or refused
+	onProof func()       // called when the key is proved, once; nil: nothing
 }
+
+// What is known of a key and OpenSSL. With all but a proved key, crypto/rsa signs.
+const (
+	unproved = iota
+	proved
+	refused // OpenSSL has failed
+)
 
 // fastKey is a key inside OpenSSL, as package openssl has it.
 type fastKey interface {
 	Sign(sha256 []byte) ([]byte, error)
 }
 
-// newRSAFile takes over the encoding of a key, as parse finds it.
+// newRSAFile takes over the encoding of a key, as find returns it. The key is unproved.
 func newRSAFile(public *rsa.PublicKey, block *pem.Block, engine *Engine) *rsaFile {
 	f := &rsaFile{public: public, engine: engine}
+	f.try = func(digest []byte) ([]byte, error) { return engine.library.SignOnce(block.Bytes, digest) }
+	f.parse = func() (*rsa.PrivateKey, error) { return rsaOf(block) }
 	f.fast = sync.OnceValues(func() (fastKey, error) { return engine.library.NewKey(block.Bytes) })
-	f.slow = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsaOf(block) })
+	f.slow = sync.OnceValues(f.parse)
 	runtime.AddCleanup(f, func(der []byte) { clear(der) }, block.Bytes)
 	return f
 }
@@ -37,10 +53,13 @@ func newRSAFile(public *rsa.PublicKey, block *pem.Block, engine *Engine) *rsaFil
 // Public implements crypto.Signer.
 func (f *rsaFile) Public() crypto.PublicKey { return f.public }
 
+// is reports whether that is known of the key, and OpenSSL is there.
+func (f *rsaFile) is(state int32) bool { return f.state.Load() == state && f.engine.usable() }
+
 // Sign implements crypto.Signer. When OpenSSL fails, crypto/rsa stands in.
 func (f *rsaFile) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	defer runtime.KeepAlive(f)
-	if f.engine.usable() {
+	if f.is(proved) {
 		signature, err := f.signFast(digest)
 		if err == nil {
 			return signature, nil
@@ -62,13 +81,33 @@ func (f *rsaFile) signFast(digest []byte) ([]byte, error) {
 	return key.Sign(digest)
 }
 
-// prove reports whether the engine signs with the key as crypto/rsa does with the same one.
-func (f *rsaFile) prove(private *rsa.PrivateKey) error {
-	key, err := f.fast()
+// prove proves an unproved key. The engine notes a failure, and the first caller gets it.
+func (f *rsaFile) prove() (failure error) {
+	defer runtime.KeepAlive(f)
+	if !f.is(unproved) {
+		return nil
+	}
+	f.proof.Do(func() {
+		if failure = f.tryProof(); failure != nil {
+			f.state.Store(refused)
+			f.engine.standIn(failure)
+			return
+		}
+		f.state.Store(proved)
+		if f.onProof != nil {
+			f.onProof()
+		}
+	})
+	return failure
+}
+
+// tryProof keeps the key in neither engine: it may not be signed with for long.
+func (f *rsaFile) tryProof() error {
+	signature, err := f.try(probe[:])
 	if err != nil {
 		return err
 	}
-	return f.engine.prove(key, private)
+	return f.engine.prove(signature, f.public, f.parse)
 }
 
 // wipe overwrites a private key that was only needed for a moment. What crypto/rsa keeps beside

@@ -83,6 +83,8 @@ func ofMessages() []family {
 			func(s admin.Status) float64 { return number(s.Signing.Failed != "") }),
 		one(counter, "signing_fallbacks_total", "Signatures that OpenSSL failed at, and Go made.",
 			func(s admin.Status) float64 { return float64(s.Signing.Fallbacks) }),
+		one(gauge, "signing_keys_unproved", "RSA keys that Go signs with until OpenSSL is proved with them.",
+			func(s admin.Status) float64 { return float64(s.Signing.Unproved) }),
 	}
 }
 

@@ -299,6 +299,9 @@ func (p printer) signing(s admin.Signing) {
 	default:
 		p.Item("Signing", beside, "RSA by Go")
 	}
+	if s.Unproved > 0 {
+		p.below(beside, "Go still signs with %s, while OpenSSL is proved with one after another", count(s.Unproved, "RSA key"))
+	}
 	if s.Failed != "" {
 		p.below(beside, "THE PLATFORM'S KEYS DO NOT SIGN: %s. Run: onbehalf check-config", s.Failed)
 	}

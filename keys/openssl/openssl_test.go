@@ -61,12 +61,16 @@ func TestSignaturesEqualCryptoRSA(t *testing.T) {
 		clear(der)
 		for i := range 20 {
 			digest := sha256.Sum256([]byte{byte(i)})
+			once, err := l.SignOnce(x509.MarshalPKCS1PrivateKey(private), digest[:])
+			if err != nil {
+				t.Fatal(err)
+			}
 			want, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest[:])
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, k := range []*Key{pkcs1, pkcs8} {
-				if got, err := k.Sign(digest[:]); err != nil || !bytes.Equal(got, want) {
+				if got, err := k.Sign(digest[:]); err != nil || !bytes.Equal(got, want) || !bytes.Equal(once, want) {
 					t.Fatalf("%d bits: %v; octets differ from those of crypto/rsa", bits, err)
 				}
 			}
@@ -83,6 +87,8 @@ func TestFailuresAreErrors(t *testing.T) {
 	} {
 		if k, err := l.NewKey(der); err == nil || k != nil {
 			t.Errorf("%s was taken for a key", name)
+		} else if signature, err := l.SignOnce(der, make([]byte, 32)); err == nil || signature != nil {
+			t.Errorf("%s has signed", name)
 		} else if strings.ContainsAny(err.Error(), "\r\n\x00") {
 			t.Errorf("%s: error is %q", name, err)
 		}
@@ -146,6 +152,8 @@ func TestNothingLeaks(t *testing.T) {
 			}
 			k.Sign(digest[:])
 			k.Sign(nil)
+			l.SignOnce(der, digest[:])
+			l.SignOnce(der, nil)
 			l.NewKey(der[:i%len(der)])
 			if i%100 == 0 {
 				runtime.GC()

@@ -145,7 +145,7 @@ func (d *daemon) tryStart(asked bool) (started bool) {
 		}
 		d.serveBeside(d.handed, first.Config)
 		d.current.Store(first)
-		d.closers = append(d.closers, d.watchLimits())
+		d.closers = append(d.closers, d.watchLimits(), d.proveKeys())
 		return nil
 	})
 	if err != nil {

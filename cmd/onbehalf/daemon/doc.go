@@ -37,6 +37,7 @@
 //	recorder.go    keeps what happened; profile.go: what a generation has changed
 //	servers.go     whose DNS is asked, also when the system names others
 //	engine.go      what RSA signatures are made with
+//	prover.go      proves OpenSSL with new keys, beside mail
 //	garbage.go     how much memory may wait to be collected
 //	log.go         makes the log, and logs findings
 //	journal.go     lines as systemd's journal wants them

@@ -43,8 +43,7 @@ func (d *daemon) engineFailed(err error) {
 	}
 }
 
-// logEngine says what signs by RSA, and remembers the keys that were checked. That they cannot be
-// remembered costs time at the next start, no more.
+// logEngine says what signs by RSA, and saves which keys were found good.
 func (d *daemon) logEngine(engine *keys.Engine) {
 	s := engine.Status()
 	level := slog.LevelInfo
@@ -52,12 +51,18 @@ func (d *daemon) logEngine(engine *keys.Engine) {
 		level = slog.LevelWarn
 	}
 	d.log.Log(context.Background(), level, "RSA signatures", "engine", s.Name, "version", s.Version, "problem", s.Problem)
-	if d.signer.store == "" {
+	d.saveChecked(d.signer)
+}
+
+// saveChecked saves which keys were found good, unless that is saved. That it cannot be costs time
+// at the next start, no more.
+func (d *daemon) saveChecked(s signer) {
+	if s.store == "" {
 		return
 	}
-	if err := d.signer.checked.Save(d.signer.store); err != nil {
+	if err := s.checked.Save(s.store); err != nil {
 		d.log.Warn("keys are checked again at the next start: which were found good cannot be saved", "error", err,
-			"remedy", "let the user that the daemon runs as write to "+filepath.Dir(d.signer.store))
+			"remedy", "let the user that the daemon runs as write to "+filepath.Dir(s.store))
 	}
 }
 
@@ -65,7 +70,8 @@ func (d *daemon) logEngine(engine *keys.Engine) {
 func (d *daemon) signingStatus() admin.Signing {
 	now := d.current.Load()
 	s := now.loader.Engine.Status()
-	doc := admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, Fallbacks: s.StoodIn}
+	doc := admin.Signing{Asked: now.Engine, Engine: s.Name, Version: s.Version, Problem: s.Problem, Fallbacks: s.StoodIn,
+		Unproved: now.unproved.length()}
 	if err := d.proof.signs(now); err != nil {
 		doc.Failed = err.Error()
 	}

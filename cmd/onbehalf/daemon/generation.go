@@ -22,6 +22,8 @@ type Generation struct {
 	files  map[string]keyFile // by path
 	loader keys.Loader        // that the ring's keys came by
 	survey survey
+	// unproved are keys that sign by crypto/rsa until they are proved, beside mail.
+	unproved *backlog
 
 	dns  servers         // empty until the daemon watches by them
 	kept *authorize.Kept // likewise: what DNS answered last

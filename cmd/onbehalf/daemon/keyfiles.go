@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -49,23 +51,58 @@ func (g *Generation) readKeys(before *Generation, processors int) {
 		g.files[file.Path] = keyFile{}
 	}
 	var mu sync.Mutex
-	var workers sync.WaitGroup
-	paths := make(chan string, len(g.files))
-	for path := range g.files {
-		paths <- path
+	onEach(slices.Collect(maps.Keys(g.files)), processors, func(path string) {
+		file := g.readKey(before, path)
+		mu.Lock()
+		defer mu.Unlock()
+		g.files[path] = file
+	})
+	atOnce, later := g.toProve()
+	onEach(atOnce, processors, func(key keys.Key) { key.Prove() })
+	g.unproved = &backlog{keys: later}
+}
+
+// onEach calls f with each of them, on so many processors.
+func onEach[T any](all []T, processors int, f func(T)) {
+	waiting := make(chan T, len(all))
+	for _, one := range all {
+		waiting <- one
 	}
-	close(paths)
+	close(waiting)
+	var workers sync.WaitGroup
 	for range processors {
 		workers.Go(func() {
-			for path := range paths {
-				file := g.readKey(before, path)
-				mu.Lock()
-				g.files[path] = file
-				mu.Unlock()
+			for one := range waiting {
+				f(one)
 			}
 		})
 	}
 	workers.Wait()
+}
+
+// provedAtOnce is how many keys a start or reload proves before it takes effect: a tenth of a
+// second of processor time. Of more it proves those of the platform, so that the engine is proved
+// by keys that sign at once.
+const provedAtOnce = 100
+
+// toProve returns the keys that are not proved yet: which are to be at once, and which later.
+func (g *Generation) toProve() (atOnce, later []keys.Key) {
+	seen := make(map[string]bool)
+	unproved := func(platform bool) (found []keys.Key) {
+		for _, file := range g.Keys {
+			key := g.files[file.Path].key
+			if (file.Tenant == nil) == platform && !seen[file.Path] && key.Unproved() {
+				seen[file.Path] = true
+				found = append(found, key)
+			}
+		}
+		return found
+	}
+	atOnce, later = unproved(true), unproved(false)
+	if len(atOnce)+len(later) <= provedAtOnce {
+		return append(atOnce, later...), nil
+	}
+	return atOnce, later
 }
 
 // readKey reads a file unless the generation before has read it as it is, for the same engine.

@@ -141,7 +141,7 @@ func (d *daemon) begin(first *Generation, findings config.Findings, sockets sock
 	d.current.Store(first)
 	failed = d.serveMilter(sockets.milter, first.Limits.Connections)
 	d.serveBeside(sockets, first.Config)
-	d.closers = append(d.closers, d.watchLimits())
+	d.closers = append(d.closers, d.watchLimits(), d.proveKeys())
 	d.begun(first, findings, sockets, handed)
 	return failed, nil
 }
