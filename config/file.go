@@ -30,7 +30,7 @@ var settled = disk.Stamp.Settled // tests do not wait until a file is
 // read reads the document's file. False: it could not be read as YAML, and the
 // findings say why.
 func (d *document) read() bool {
-	if stamp := disk.StampOf(d.file); settled(stamp, time.Now()) {
+	if stamp := disk.OpenStamp(d.file); settled(stamp, time.Now()) {
 		d.stamp = stamp
 	}
 	octets, err := readFile(d.file)

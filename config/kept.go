@@ -54,7 +54,7 @@ func (l *loader) keep(files []*document) {
 	stays := make([]bool, len(before.Tenants))
 	for _, d := range files {
 		l.pause()
-		if was, found := before.files[d.file]; found && was.stamp == disk.StampOf(d.file) {
+		if was, found := before.files[d.file]; found && was.stamp == disk.OpenStamp(d.file) {
 			d.kept, d.stamp = &was, was.stamp
 			l.kept = append(l.kept, d)
 			for i := was.from; i < was.to; i++ {

@@ -1,7 +1,9 @@
 package disk
 
 import (
+	"io/fs"
 	"math"
+	"os"
 	"syscall"
 	"time"
 )
@@ -14,14 +16,27 @@ type Stamp struct {
 	modified, status syscall.Timespec
 }
 
-// StampOf returns the stamp of the regular file that a path leads to now; zero: there is none, or it may
-// not be read. The file is opened, for what a network file system says without that may be old.
+// StampOf returns the stamp of what a path leads to now; zero: nothing, or it cannot be found out.
 func StampOf(path string) Stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Stamp{}
+	}
+	return stampOf(info)
+}
+
+// OpenStamp is StampOf for a regular file that may be read; zero: it is none. The file is opened:
+// what a network file system says without that may be old.
+func OpenStamp(path string) Stamp {
 	f, info, err := Open(path, math.MaxInt64)
 	if err != nil {
 		return Stamp{}
 	}
 	defer f.Close()
+	return stampOf(info)
+}
+
+func stampOf(info fs.FileInfo) Stamp {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return Stamp{}

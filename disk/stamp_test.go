@@ -10,15 +10,15 @@ import (
 // TestStamp: whatever is done to a file shows.
 func TestStamp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.yaml")
-	if StampOf(path) != (Stamp{}) {
+	if OpenStamp(path) != (Stamp{}) {
 		t.Error("a file that is not there has a stamp")
 	}
 	if err := os.WriteFile(path, []byte("one\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	first := StampOf(path)
-	if first == (Stamp{}) || first != StampOf(path) {
-		t.Errorf("%+v, then %+v", first, StampOf(path))
+	first := OpenStamp(path)
+	if first == (Stamp{}) || first != OpenStamp(path) {
+		t.Errorf("%+v, then %+v", first, OpenStamp(path))
 	}
 	info, _ := os.Stat(path)
 	for _, change := range []struct {
@@ -36,12 +36,12 @@ func TestStamp(t *testing.T) {
 			return os.Rename(path+".new", path)
 		}},
 	} {
-		before := StampOf(path)
+		before := OpenStamp(path)
 		time.Sleep(20 * time.Millisecond) // file systems count time in steps
 		if err := change.do(); err != nil {
 			t.Fatal(err)
 		}
-		if StampOf(path) == before {
+		if OpenStamp(path) == before {
 			t.Errorf("%s: it has the same stamp", change.what)
 		}
 	}
@@ -51,8 +51,8 @@ func TestStamp(t *testing.T) {
 	if err := os.Mkdir(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if StampOf(path) != (Stamp{}) {
-		t.Error("a folder has a stamp")
+	if OpenStamp(path) != (Stamp{}) || StampOf(path) == (Stamp{}) {
+		t.Error("a folder is a file that may be read, or has no stamp at all")
 	}
 }
 
@@ -62,7 +62,7 @@ func TestSettled(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, now := StampOf(path), time.Now()
+	s, now := OpenStamp(path), time.Now()
 	if s.Settled(now) || s.Settled(now.Add(-time.Hour)) || !s.Settled(now.Add(time.Minute)) || (Stamp{}).Settled(now) {
 		t.Error("it is settled too soon, or never")
 	}

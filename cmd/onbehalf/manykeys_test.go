@@ -31,8 +31,8 @@ func startWithManyKeys(t *testing.T) *running {
 		}
 		t.Skip("NOT TESTED: ", s)
 	}
-	t.Setenv("ONBEHALF_ADMIN", "unix:"+t.TempDir()+"/admin.sock")
 	d := launch(t, func(folder string) *exec.Cmd {
+		t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/admin.sock")
 		(&running{t: t, folder: folder}).addTenants("first", manyKeys)
 		return exec.Command("onbehalf", "serve", "--config", folder+"/onbehalf.yaml")
 	})

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"sync"
-	"syscall"
 
 	"onbehalf/config"
+	"onbehalf/disk"
 	"onbehalf/keys"
 	"onbehalf/remedy"
 )
@@ -19,27 +18,7 @@ import (
 type keyFile struct {
 	key   keys.Key
 	err   error
-	stamp stamp
-}
-
-// stamp is what changes with a file: its inode, size and times, of which the last,
-// ctime, moves with its mode and owner too. The zero stamp is of no file.
-type stamp struct {
-	device, inode    uint64
-	size             int64
-	modified, status syscall.Timespec
-}
-
-func stampOf(path string) stamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp{}
-	}
-	s, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return stamp{}
-	}
-	return stamp{uint64(s.Dev), s.Ino, s.Size, s.Mtim, s.Ctim}
+	stamp disk.Stamp
 }
 
 // readKeys reads each file once, on so many processors: checking an RSA key takes
@@ -107,7 +86,7 @@ func (g *Generation) toProve() (atOnce, later []keys.Key) {
 
 // readKey reads a file unless the generation before has read it as it is, for the same engine.
 func (g *Generation) readKey(before *Generation, path string) keyFile {
-	now := stampOf(path)
+	now := disk.StampOf(path)
 	if before != nil && before.loader.Engine == g.loader.Engine {
 		if known, found := before.files[path]; found && known.err == nil && known.stamp == now {
 			return known

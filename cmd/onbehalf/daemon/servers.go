@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"onbehalf/authorize/resolve"
+	"onbehalf/disk"
 )
 
 // servers are the DNS servers that a generation asks.
 type servers struct {
 	client *resolve.Client
-	none   error // why there are none; nil: there are
-	system stamp // of the system's file that names them; zero: there is none, or the configuration names them
+	none   error      // why there are none; nil: there are
+	system disk.Stamp // of the system's file that names them; zero: there is none, or the configuration names them
 }
 
 // findServers finds the servers of a generation. That there are none is no reason not to start,
@@ -19,7 +20,7 @@ type servers struct {
 func (g *Generation) findServers() servers {
 	found := servers{}
 	if g.asksSystem() {
-		found.system = stampOf(resolve.SystemConfig) // first: what changes from here on is seen
+		found.system = disk.StampOf(resolve.SystemConfig) // first: what changes from here on is seen
 	}
 	if found.client, found.none = g.NewResolver(); found.none != nil {
 		found.client = resolve.Without(found.none)
@@ -37,7 +38,7 @@ const followEvery = 2 * time.Second
 // goroutine of reloads calls it.
 func (d *daemon) followServers() {
 	now := d.current.Load()
-	if !now.asksSystem() || stampOf(resolve.SystemConfig) == now.dns.system {
+	if !now.asksSystem() || disk.StampOf(resolve.SystemConfig) == now.dns.system {
 		return
 	}
 	next := *now

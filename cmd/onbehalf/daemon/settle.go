@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"onbehalf/cmd/onbehalf/access"
+	"onbehalf/disk"
 )
 
 // settleTime is for how long files have to stay as they are before a daemon that defers mail adopts
@@ -16,12 +17,12 @@ const settling = "the configuration can be used now; it is adopted when its file
 
 // quiet is what files look like, and since when they have.
 type quiet struct {
-	files map[string]stamp
+	files map[string]disk.Stamp
 	since time.Time
 }
 
 // lasts reports whether files have looked like this for settleTime.
-func (q *quiet) lasts(files map[string]stamp, now time.Time) bool {
+func (q *quiet) lasts(files map[string]disk.Stamp, now time.Time) bool {
 	if q.files == nil || !maps.Equal(q.files, files) {
 		*q = quiet{files, now}
 	}
@@ -31,11 +32,11 @@ func (q *quiet) lasts(files map[string]stamp, now time.Time) bool {
 // stamps returns what the files look like that a generation was loaded from, and tenants_dir, in
 // which others may appear. They are taken after loading: when they were the same before it, it is
 // they that were read.
-func (g *Generation) stamps(main string) map[string]stamp {
-	all := make(map[string]stamp)
+func (g *Generation) stamps(main string) map[string]disk.Stamp {
+	all := make(map[string]disk.Stamp)
 	for _, file := range access.Files(main, g.Config) {
 		if !file.State {
-			all[file.Path] = stampOf(file.Path)
+			all[file.Path] = disk.StampOf(file.Path)
 		}
 	}
 	return all

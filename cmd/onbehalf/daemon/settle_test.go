@@ -1,21 +1,33 @@
 package daemon
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"onbehalf/disk"
 )
 
 // TestQuiet: files are quiet when each looks as it did a while ago, and none has come or gone.
 func TestQuiet(t *testing.T) {
 	begun := time.Now()
-	one := func(size int64) map[string]stamp {
-		return map[string]stamp{"onbehalf.yaml": {size: size}, "tenants.d": {}}
+	var stamps [3]disk.Stamp
+	for i := range stamps {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, make([]byte, i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stamps[i] = disk.StampOf(path)
+	}
+	one := func(i int) map[string]disk.Stamp {
+		return map[string]disk.Stamp{"onbehalf.yaml": stamps[i], "tenants.d": {}}
 	}
 	more := one(2)
-	more["tenants.d/school.yaml"] = stamp{size: 1}
+	more["tenants.d/school.yaml"] = stamps[0]
 	var q quiet
 	for _, step := range []struct {
-		files map[string]stamp
+		files map[string]disk.Stamp
 		after time.Duration // the first
 		want  bool
 	}{
