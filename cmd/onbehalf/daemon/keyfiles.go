@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"onbehalf/config"
 	"onbehalf/disk"
@@ -18,7 +19,7 @@ import (
 type keyFile struct {
 	key   keys.Key
 	err   error
-	stamp disk.Stamp
+	stamp disk.Stamp // before it was read; zero: it may change without a change of that
 }
 
 // readKeys reads each file once, on so many processors: checking an RSA key takes
@@ -88,9 +89,12 @@ func (g *Generation) toProve() (atOnce, later []keys.Key) {
 func (g *Generation) readKey(before *Generation, path string) keyFile {
 	now := disk.StampOf(path)
 	if before != nil && before.loader.Engine == g.loader.Engine {
-		if known, found := before.files[path]; found && known.err == nil && known.stamp == now {
+		if known, found := before.files[path]; found && known.err == nil && known.stamp == now && now != (disk.Stamp{}) {
 			return known
 		}
+	}
+	if !now.Settled(time.Now()) {
+		now = disk.Stamp{} // it is read again the next time
 	}
 	key, err := g.loader.Load(path)
 	return keyFile{key, err, now}
