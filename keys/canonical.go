@@ -59,12 +59,13 @@ const (
 )
 
 // plainWords reports whether w holds nothing but text and single blanks, as most of a body
-// does: no control characters, no two blanks in a row.
+// does: no control characters, no two blanks in a row. Where an octet is smaller than what is taken
+// from it, its highest bit is set, unless that was set before. What is borrowed then from the next
+// octet may mark a "!" behind a blank: it is looked at once more, no harm.
 func plainWords(w uint64) bool {
-	low := w &^ highs
-	white := ^(low + ones*(0x80-' '-1) | w) & highs // marks blanks and control characters
-	control := ^(low + ones*(0x80-' ') | w) & highs
-	return white&(white>>8)|control == 0
+	white := (w - ones*(' '+1)) &^ w // marks blanks and control characters
+	control := (w - ones*' ') &^ w
+	return (white&(white>>8)|control)&highs == 0
 }
 
 // oddPairs marks the octets of w that are odd before the next one, by their highest bits. Of

@@ -139,18 +139,40 @@ func FuzzPieces(f *testing.F) {
 	})
 }
 
-// FuzzOdd: looking at seven pairs at a time finds what looking at each finds.
+// firstOdd is odd, looking at each pair by itself.
+func firstOdd(p []byte) int {
+	for i := range max(len(p), 1) - 1 {
+		if oddPair(p[i], p[i+1]) {
+			return i
+		}
+	}
+	return len(p)
+}
+
+// TestOddPairs: looking at seven pairs at a time finds every pair of octets, wherever it stands and
+// whatever is around it.
+func TestOddPairs(t *testing.T) {
+	for _, around := range []byte("x! \x7f\x80\xff") {
+		p := bytes.Repeat([]byte{around}, 20)
+		for at := range 9 {
+			for c := range 256 {
+				for next := range 256 {
+					p[at], p[at+1] = byte(c), byte(next)
+					if got, want := odd(p), firstOdd(p); got != want {
+						t.Fatalf("%d, want %d in %q", got, want, p)
+					}
+				}
+			}
+			p[at], p[at+1] = around, around
+		}
+	}
+}
+
+// FuzzOdd is TestOddPairs for any octets.
 func FuzzOdd(f *testing.F) {
 	f.Add([]byte("aaaaaaa\tbbbbbbb \rcccccc\r\nddddddd\nee e e  "))
 	f.Fuzz(func(t *testing.T, p []byte) {
-		want := len(p)
-		for i := range max(len(p), 1) - 1 {
-			if oddPair(p[i], p[i+1]) {
-				want = i
-				break
-			}
-		}
-		if got := odd(p); got != want {
+		if got, want := odd(p), firstOdd(p); got != want {
 			t.Errorf("%d, want %d in %q", got, want, p)
 		}
 	})

@@ -39,7 +39,7 @@ func isOptional(name string) bool {
 	case compareNames(name, "Resent-Bcc") == 0, len(name) > maxName:
 		return false
 	}
-	return isLDH(name) && (hasPrefix(name, "List-") || hasPrefix(name, "Resent-"))
+	return (hasPrefix(name, "List-") || hasPrefix(name, "Resent-")) && isLDH(name)
 }
 
 // Bounds of the h= tag, in octets with a colon after each name. OpenDKIM reads 4096 octets of

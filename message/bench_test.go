@@ -36,3 +36,12 @@ func BenchmarkFormatMailboxes(b *testing.B) {
 		message.FormatMailboxes("From", author.Mailboxes...)
 	}
 }
+
+func BenchmarkIsDate(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if !message.IsDate(" Mon, 23 Nov 2026 09:00:00 +0100") {
+			b.Fatal("a date cannot be read")
+		}
+	}
+}

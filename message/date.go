@@ -15,7 +15,7 @@ func IsDate(value string) bool {
 	text, _, _ := strings.Cut(strings.ToLower(unfold(value)), "(") // the name of the zone
 	var day, month, year, clock bool
 	words := 0
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t,-", r) }) {
+	for word := range strings.FieldsFuncSeq(text, betweenWords) {
 		if words++; words > 10 {
 			return false
 		}
@@ -35,6 +35,8 @@ func IsDate(value string) bool {
 	return day && month && year && clock
 }
 
+func betweenWords(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '-' }
+
 // isClock reads hh:mm or hh:mm:ss.
 func isClock(word string) bool {
 	parts := 0
@@ -51,8 +53,10 @@ func isClock(word string) bool {
 // number reads a number without a sign. Errors of strconv are made for each word that is none, so
 // those are not asked for.
 func number(word string) (int, bool) {
-	if strings.Trim(word, "0123456789") != "" {
-		return 0, false
+	for i := range len(word) {
+		if c := word[i]; c < '0' || c > '9' {
+			return 0, false
+		}
 	}
 	n, err := strconv.Atoi(word)
 	return n, err == nil

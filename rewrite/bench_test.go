@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"onbehalf/dmarc"
 	"onbehalf/message"
 	"onbehalf/rewrite"
 	"onbehalf/tenant"
@@ -95,6 +96,9 @@ func manyTenants(b *testing.B, n int) *tenant.Table {
 		s := tenant.Standing{Domain: d}
 		if i == n/2 {
 			s.SPF, s.DKIM = active, []tenant.KeyStanding{{Name: "cw1", Mechanism: active}}
+			s.DMARC = tenant.DMARC{Policy: dmarc.None, Organizational: d}
+			below := must(message.ParseDomain("a.b." + d.String())) // which must have been looked up to align
+			standings = append(standings, tenant.Standing{Domain: below, DMARC: s.DMARC})
 		}
 		standings = append(standings, s)
 	}

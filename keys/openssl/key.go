@@ -11,18 +11,18 @@ import (
 // Key is a private RSA key inside the library. It may be used by many goroutines. Its memory is
 // overwritten and freed when Go has no more use for the Key.
 type Key struct {
-	library *Library
-	handle  uintptr // EVP_PKEY *
-	octets  int     // of a signature
+	library  *Library
+	octets   int // of a signature
+	contexts *contexts
 }
 
 // NewKey reads a key from its PKCS#8 or PKCS#1 encoding, of which nothing is kept here.
 func (l *Library) NewKey(der []byte) (*Key, error) {
-	k := &Key{library: l}
+	k := &Key{library: l, contexts: new(contexts)}
 	if err := l.call(func() error { return k.read(der) }); err != nil {
 		return nil, err
 	}
-	runtime.AddCleanup(k, l.free, k.handle)
+	runtime.AddCleanup(k, l.free, k.contexts)
 	return k, nil
 }
 
@@ -38,19 +38,26 @@ func (k *Key) read(der []byte) error {
 	defer pinned.Unpin()
 	pinned.Pin(&der[0])
 	next := &der[0] // moved on by what was read
-	k.handle, _, _ = purego.SyscallN(l.readKey, rsaKey, 0, uintptr(unsafe.Pointer(&next)), uintptr(len(der)))
-	if k.handle == 0 {
+	handle, _, _ := purego.SyscallN(l.readKey, rsaKey, 0, uintptr(unsafe.Pointer(&next)), uintptr(len(der)))
+	if handle == 0 {
 		return l.failure("read the key")
 	}
-	size, _, _ := purego.SyscallN(l.keySize, k.handle)
+	size, _, _ := purego.SyscallN(l.keySize, handle)
 	if k.octets = int(int32(size)); k.octets <= 0 {
-		purego.SyscallN(l.freeKey, k.handle)
+		purego.SyscallN(l.freeKey, handle)
 		return l.failure("find the size of the key")
 	}
+	k.contexts.key = handle
 	return nil
 }
 
-func (l *Library) free(handle uintptr) { purego.SyscallN(l.freeKey, handle) }
+// free frees a key and its contexts, which nothing uses any more.
+func (l *Library) free(c *contexts) {
+	for _, context := range c.idle {
+		purego.SyscallN(l.freeContext, context)
+	}
+	purego.SyscallN(l.freeKey, c.key)
+}
 
 // Sign signs a SHA-256 digest by RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2).
 func (k *Key) Sign(digest []byte) ([]byte, error) {
@@ -66,31 +73,24 @@ func (k *Key) Sign(digest []byte) ([]byte, error) {
 	return signature, nil
 }
 
-// pkcs1 is RSA_PKCS1_PADDING of OpenSSL's rsa.h.
-const pkcs1 = 1
-
+// sign leaves the signature where it has room. A context that has failed is not used again.
 func (k *Key) sign(signature, digest []byte) error {
 	l := k.library
-	context, _, _ := purego.SyscallN(l.newContext, k.handle, 0)
-	if context == 0 {
-		return l.failure("prepare a signature")
+	context, err := k.contexts.take(l)
+	if err != nil {
+		return err
 	}
-	defer purego.SyscallN(l.freeContext, context)
 	octets := uintptr(len(signature)) // size_t: the room, then what was taken of it
-	switch {
-	case !done(purego.SyscallN(l.beginSigning, context)),
-		!done(purego.SyscallN(l.setPadding, context, pkcs1)),
-		!done(purego.SyscallN(l.setDigest, context, l.sha256)),
-		!done(purego.SyscallN(l.makeSigned, context,
-			uintptr(unsafe.Pointer(&signature[0])), uintptr(unsafe.Pointer(&octets)),
-			uintptr(unsafe.Pointer(&digest[0])), uintptr(len(digest)))):
-		return l.failure("sign")
+	if !done(purego.SyscallN(l.makeSigned, context,
+		uintptr(unsafe.Pointer(&signature[0])), uintptr(unsafe.Pointer(&octets)),
+		uintptr(unsafe.Pointer(&digest[0])), uintptr(len(digest)))) {
+		err := l.failure("sign")
+		purego.SyscallN(l.freeContext, context)
+		return err
 	}
+	k.contexts.put(context)
 	if octets != uintptr(len(signature)) {
 		return errors.New("OpenSSL made a signature of another length")
 	}
 	return nil
 }
-
-// done reports whether a function that returns an int has returned 1.
-func done(result, _, _ uintptr) bool { return int32(result) == 1 }

@@ -104,11 +104,41 @@ func TestFailuresAreErrors(t *testing.T) {
 		t.Errorf("error of a panic is %v", err)
 	}
 	broken.newContext = 0
-	if _, err := (&Key{library: &broken, handle: k.handle, octets: k.octets}).Sign(make([]byte, 32)); err == nil {
+	if _, err := (&Key{library: &broken, octets: k.octets, contexts: &contexts{key: k.contexts.key}}).Sign(make([]byte, 32)); err == nil {
 		t.Error("a function that is not there was called")
 	}
 	if _, err := k.Sign(make([]byte, 32)); err != nil {
 		t.Errorf("after errors: %v", err)
+	}
+}
+
+// What has failed is not used again, and what has not is.
+func TestContexts(t *testing.T) {
+	l := library(t)
+	_, k := pair(t, l, 1024)
+	idle := func(step string, want int) {
+		t.Helper()
+		if got := len(k.contexts.idle); got != want {
+			t.Errorf("%s: %d contexts, want %d", step, got, want)
+		}
+	}
+	idle("before the first signature", 0)
+	digest := sha256.Sum256(nil)
+	want, err := k.Sign(digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle("after the first signature", 1)
+	short := make([]byte, k.octets-1)
+	if err := l.call(func() error { return k.sign(short, digest[:]) }); err == nil {
+		t.Error("a signature had room in less than its octets")
+	}
+	idle("after a failure", 0)
+	for range 3 {
+		if got, err := k.Sign(digest[:]); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("after a failure: %v; or other octets", err)
+		}
+		idle("after the next signature", 1)
 	}
 }
 
@@ -131,6 +161,9 @@ func TestManySign(t *testing.T) {
 		})
 	}
 	working.Wait()
+	if n := len(k.contexts.idle); n < 1 || n > cap(l.turns) {
+		t.Errorf("%d contexts are left, and no more than %d signatures are made at once", n, cap(l.turns))
+	}
 }
 
 // Neither signatures nor keys that nothing uses any more may stay in memory. ONBEHALF_LEAK=1 makes

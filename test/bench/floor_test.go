@@ -2,6 +2,9 @@ package bench
 
 import (
 	"bufio"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -11,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"onbehalf/keys/openssl"
 )
 
 // BenchmarkFloor prints what Postfix takes in a second from milters that do nothing, or only one
@@ -29,7 +34,7 @@ func floor(b *testing.B) {
 	instance := startPostfix(b)
 	s := stage{folder, instance.sockets}
 	os.MkdirAll(s.sockets, 0o755)
-	s.makeKeys(b)
+	signer := signerOf(b, s.makeKeys(b))
 	all := []*process{s.onbehalf(b, s.build(b), "openssl")}
 	for _, m := range []idle{
 		{name: "accepts at connect", atConnect: 'a'},
@@ -37,10 +42,25 @@ func floor(b *testing.B) {
 		{name: "and adds a field", protocol: noReplies, fields: 1},
 		{name: "and answers RCPT", protocol: noReplies &^ silent['R'], fields: 1},
 		{name: "and end of header", protocol: noReplies &^ silent['R'] &^ silent['N'], fields: 1},
+		{name: "and signs by RSA", protocol: noReplies &^ silent['R'] &^ silent['N'], fields: 1, signer: signer},
 	} {
 		all = append(all, &process{name: m.name, socket: m.listen(b, s)})
 	}
 	instance.measure(b, all)
+}
+
+// signerOf returns the key in the hands of OpenSSL.
+func signerOf(b *testing.B, private *rsa.PrivateKey) *openssl.Key {
+	b.Helper()
+	library, err := openssl.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	key, err := library.NewKey(x509.MarshalPKCS1PrivateKey(private))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return key
 }
 
 // noReplies asks for no reply to anything but the end of the message.
@@ -51,7 +71,8 @@ type idle struct {
 	name      string
 	atConnect byte // the answer to the connection; 0: go on
 	protocol  uint32
-	fields    int // that it adds, of the size of a signature
+	fields    int          // that it adds, of the size of a signature
+	signer    *openssl.Key // signs a digest at the end; nil: nothing is signed
 }
 
 func (m idle) listen(b *testing.B, s stage) (socket string) {
@@ -85,8 +106,10 @@ func (m idle) converse(conn net.Conn) {
 		if _, err := in.Discard(int(binary.BigEndian.Uint32(head[:])) - 1); err != nil || head[4] == 'Q' {
 			return
 		}
-		if _, err := conn.Write(m.answer(head[4])); err != nil {
-			return
+		if answer := m.answer(head[4]); len(answer) > 0 {
+			if _, err := conn.Write(answer); err != nil {
+				return
+			}
 		}
 	}
 }
@@ -105,6 +128,9 @@ func (m idle) answer(command byte) (frames []byte) {
 	case command == 'C' && m.atConnect != 0:
 		put(m.atConnect, "")
 	case command == 'E':
+		if m.signer != nil {
+			m.signer.Sign(make([]byte, sha256.Size))
+		}
 		for range m.fields {
 			put('i', "\x00\x00\x00\x00DKIM-Signature\x00"+fmt.Sprintf("v=1; b=%s", strings.Repeat(strings.Repeat("x", 70)+"\n ", 9))+"x\x00")
 		}

@@ -52,29 +52,34 @@ func start(t testing.TB, name, socket string, args ...string) *process {
 	}
 }
 
-// pids returns the processes of the program's group.
-func (p *process) pids() []int {
+// group returns the processes of a process group.
+func group(leader int) []int {
 	var all []int
 	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if fields[2] == strconv.Itoa(p.command.Process.Pid) { // pgrp (proc_pid_stat(5))
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if fields := stat(pid); fields != nil && fields[2] == strconv.Itoa(leader) { // pgrp
 			all = append(all, pid)
 		}
 	}
 	return all
 }
 
-// cpu returns the processor time that the program has taken, user and system. The clock of
+// stat returns what stands behind the name in the stat file of a process (proc_pid_stat(5)); nil: it
+// is gone.
+func stat(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+}
+
+// cpuOf returns the processor time that processes have taken, user and system. The clock of
 // another process is named by its id (clock_getcpuclockid(3)).
-func (p *process) cpu() time.Duration {
+func cpuOf(pids []int) time.Duration {
 	var sum time.Duration
-	for _, pid := range p.pids() {
+	for _, pid := range pids {
 		var spent unix.Timespec
 		if unix.ClockGettime(int32(^pid<<3|2), &spent) == nil {
 			sum += time.Duration(spent.Nano())
@@ -82,6 +87,48 @@ func (p *process) cpu() time.Duration {
 	}
 	return sum
 }
+
+// tick is the unit of times in /proc.
+const tick = 10 * time.Millisecond
+
+func ticks(fields ...string) (sum time.Duration) {
+	for _, field := range fields {
+		n, _ := strconv.Atoi(field)
+		sum += time.Duration(n) * tick
+	}
+	return sum
+}
+
+// childrenCPU returns the processor time of the children of a process that have ended.
+func childrenCPU(pid int) time.Duration {
+	fields := stat(pid)
+	if fields == nil {
+		return 0
+	}
+	return ticks(fields[13:15]...) // cutime, cstime
+}
+
+// hostCPU returns the processor time that all of the host has spent: user, nice, system, irq and
+// softirq (proc_stat(5)).
+func hostCPU() time.Duration {
+	text, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 8 {
+		return 0
+	}
+	return ticks(fields[1:4]...) + ticks(fields[6:8]...)
+}
+
+// pids returns the processes of the program; none: it is a part of this one.
+func (p *process) pids() []int {
+	if p.command == nil {
+		return nil
+	}
+	return group(p.command.Process.Pid)
+}
+
+func (p *process) cpu() time.Duration { return cpuOf(p.pids()) }
 
 // peak returns the most memory that the program has had, in MB.
 func (p *process) peak() float64 {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,15 +14,23 @@ import (
 // maxUnread is how much of the log may wait for who reads it, in bytes.
 const maxUnread = 1 << 20
 
+// pause lies between two writes: to wake the goroutine for each line costs a busy host more than to
+// write it. Lines that come meanwhile are written together, up to maxWrite, which a pipe takes as a
+// whole or not at all (PIPE_BUF, pipe(7)).
+const (
+	pause    = 5 * time.Millisecond
+	maxWrite = 4096
+)
+
 // logWriter writes log lines to what may stall or go away, such as a pipe to a log daemon. Write
 // never waits: lines for which there is no room are dropped and counted, and when the reader goes
 // on, a line of its own says how many. Each Write must be one line, which is written whole or not
-// at all. It may be used by many goroutines.
+// at all, at once or a moment after the lines before. It may be used by many goroutines.
 type logWriter struct {
 	out    io.Writer
 	notice *slog.Logger // writes to out; like failed and rest, for the goroutine of the logWriter alone
 	failed error        // of the last notice
-	rest   []byte       // of a line that was written in part
+	rest   []byte       // of lines that were written in part
 
 	mu      sync.Mutex
 	queue   [][]byte
@@ -37,7 +46,7 @@ type logWriter struct {
 func newLogWriter(out io.Writer, notice func(io.Writer) *slog.Logger) *logWriter {
 	w := &logWriter{out: out, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	w.notice = notice(writerFunc(func(line []byte) (int, error) {
-		w.failed = w.writeLine(line)
+		w.failed = w.write(line)
 		return len(line), w.failed
 	}))
 	go w.run()
@@ -53,7 +62,7 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || w.unread+len(line) > maxUnread {
-		w.drop("nobody read them")
+		w.drop(1, "nobody read them")
 		return len(line), nil
 	}
 	w.queue = append(w.queue, append([]byte(nil), line...))
@@ -70,9 +79,9 @@ func (w *logWriter) wakeUp() {
 	}
 }
 
-func (w *logWriter) drop(why string) {
-	w.unsaid++
-	w.dropped.Dropped++
+func (w *logWriter) drop(lines int, why string) {
+	w.unsaid += int64(lines)
+	w.dropped.Dropped += int64(lines)
 	w.dropped.Last, w.dropped.Problem = time.Now(), why
 }
 
@@ -104,6 +113,7 @@ func (w *logWriter) run() {
 		if w.isClosed() {
 			return
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -117,8 +127,11 @@ func (w *logWriter) isClosed() bool {
 // may be more to write.
 func (w *logWriter) writeSome() bool {
 	lines, dropped, why := w.take()
-	for _, line := range lines {
-		w.wrote(line, w.writeLine(line))
+	for rest := lines; len(rest) > 0; {
+		var some [][]byte
+		some, rest = together(rest)
+		text := bytes.Join(some, nil)
+		w.wrote(len(some), len(text), w.write(text))
 	}
 	if dropped == 0 {
 		return lines != nil
@@ -142,28 +155,38 @@ func (w *logWriter) take() (lines [][]byte, dropped int64, why string) {
 	return lines, dropped, w.dropped.Problem
 }
 
-// wrote returns the room of a line.
-func (w *logWriter) wrote(line []byte, err error) {
+// together cuts off the lines that are written together: one at least.
+func together(lines [][]byte) (some, rest [][]byte) {
+	n, size := 1, len(lines[0])
+	for n < len(lines) && size+len(lines[n]) <= maxWrite {
+		size += len(lines[n])
+		n++
+	}
+	return lines[:n], lines[n:]
+}
+
+// wrote returns the room of lines.
+func (w *logWriter) wrote(lines, octets int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.unread -= len(line)
+	w.unread -= octets
 	if err != nil {
-		w.drop("they cannot be written: " + err.Error())
+		w.drop(lines, "they cannot be written: "+err.Error())
 	}
 }
 
-// writeLine writes one line behind what is left of the one before.
-func (w *logWriter) writeLine(line []byte) error {
+// write writes lines behind what is left of those before.
+func (w *logWriter) write(lines []byte) error {
 	if len(w.rest) > 0 {
 		n, err := w.out.Write(w.rest)
 		if w.rest = w.rest[n:]; err != nil {
 			return err
 		}
 	}
-	n, err := w.out.Write(line)
+	n, err := w.out.Write(lines)
 	if err != nil && n > 0 {
-		w.rest = append([]byte(nil), line[n:]...)
-		return nil // it comes with the next one
+		w.rest = append([]byte(nil), lines[n:]...)
+		return nil // it comes with the next ones
 	}
 	return err
 }

@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ type slow struct {
 	mu   sync.Mutex
 	text strings.Builder
 	most int // bytes of a write; then it fails
+	took []int
 }
 
 func (s *slow) Write(p []byte) (int, error) {
@@ -22,6 +25,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	n := min(len(p), s.most)
 	s.text.Write(p[:n])
+	s.took = append(s.took, n)
 	if n < len(p) {
 		return n, errors.New("no room")
 	}
@@ -51,6 +55,37 @@ func TestLogLinesAreWhole(t *testing.T) {
 		t.Errorf("dropped is %+v", l)
 	}
 	io.WriteString(w, "late\n") // no panic, no wait
+}
+
+// TestLogLinesTogether: lines that come one right after the other are written together, in order,
+// and counted one by one when they are lost.
+func TestLogLinesTogether(t *testing.T) {
+	out := &slow{most: 2 * maxWrite}
+	w := newLogWriter(out, func(w io.Writer) *slog.Logger { return newTextLogger(w) })
+	var want strings.Builder
+	for i := range 1000 {
+		line := fmt.Sprintf("%d %s\n", i, strings.Repeat("x", i%100))
+		want.WriteString(line)
+		io.WriteString(w, line)
+	}
+	long := strings.Repeat("y", maxWrite+100) + "\n"
+	io.WriteString(w, long)
+	w.Close()
+	if text := out.text.String(); text != want.String()+long {
+		t.Errorf("written is %q", text)
+	}
+	slices.Sort(out.took)
+	if n := len(out.took); n > 100 || out.took[n-2] > maxWrite {
+		t.Errorf("%d writes, the last but one of %d bytes", n, out.took[n-2])
+	}
+	lost := newLogWriter(&slow{}, func(w io.Writer) *slog.Logger { return newTextLogger(w) })
+	for range 100 {
+		io.WriteString(lost, "lost\n")
+	}
+	lost.Close()
+	if l := lost.Dropped(); l.Dropped != 100 {
+		t.Errorf("dropped is %+v", l)
+	}
 }
 
 func newTextLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
