@@ -19,7 +19,8 @@ type recorder struct {
 	*store.History
 	store store.Store
 
-	configured chan struct{}     // there is another generation
+	replaced   func()            // is called when there is another generation
+	configured chan struct{}     // there is one, or profiles are lost
 	lost       atomic.Bool       // the store has lost profiles and marks
 	profiles   map[string]hashes // by id
 	mailed     sync.Map          // ids of tenants whose first mail is recorded
@@ -41,7 +42,11 @@ func (d *daemon) record(ctx context.Context) (ended <-chan struct{}) {
 	if err != nil {
 		d.log.Error("the history of earlier runs cannot be read", "error", err)
 	}
-	r := &recorder{History: history, store: d.store, configured: make(chan struct{}, 1)}
+	r := &recorder{History: history, store: d.store, configured: make(chan struct{}, 1), replaced: func() {
+		if d.handler != nil {
+			d.handler.Reloaded()
+		}
+	}}
 	d.recorder = r
 	if err := r.store.Walk(store.BucketMarks, store.Range{From: markMail, To: markMail + "\xff"}, func(key string, _ []byte) bool {
 		r.mailed.Store(key[len(markMail):], nil)
@@ -108,11 +113,16 @@ func (d *daemon) prune() (next time.Duration) {
 // refill has all that is known written again, after the store has lost it.
 func (r *recorder) refill() {
 	r.lost.Store(true)
-	r.reconfigured()
+	r.toCompare()
 }
 
 // reconfigured notes that there is another generation.
 func (r *recorder) reconfigured() {
+	r.replaced()
+	r.toCompare()
+}
+
+func (r *recorder) toCompare() {
 	select {
 	case r.configured <- struct{}{}:
 	default: // it will be seen when the one before is
