@@ -19,11 +19,11 @@ type recorder struct {
 	*store.History
 	store store.Store
 
-	replaced   func()            // is called when there is another generation
-	configured chan struct{}     // there is one, or profiles are lost
-	lost       atomic.Bool       // the store has lost profiles and marks
-	profiles   map[string]hashes // by id
-	mailed     sync.Map          // ids of tenants whose first mail is recorded
+	replaced   func()        // is called when there is another generation
+	configured chan struct{} // there is one, or profiles are lost
+	lost       atomic.Bool   // the store has lost profiles and marks
+	before     *compared     // with the store or each other; nil: nothing was since the start
+	mailed     sync.Map      // ids of tenants whose first mail is recorded
 }
 
 // pruneEvery is how often history is looked through for what is too old. Of much of it, some goes
@@ -72,7 +72,7 @@ func (d *daemon) keepHistory(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.recorder.configured:
-			d.compare()
+			d.compare(ctx)
 		case <-timer.C:
 			timer.Reset(d.prune())
 		}
@@ -80,12 +80,18 @@ func (d *daemon) keepHistory(ctx context.Context) {
 }
 
 // compare records what the current generation has changed.
-func (d *daemon) compare() {
+func (d *daemon) compare(ctx context.Context) {
 	generation := d.current.Load()
 	if generation == nil {
 		return // it is about to begin
 	}
-	if err := d.recorder.compare(generation, time.Now(), breather()); err != nil {
+	rest := breather()
+	pause := func() {
+		if ctx.Err() == nil {
+			rest()
+		}
+	}
+	if err := d.recorder.compare(ctx, generation, time.Now(), pause); err != nil {
 		d.log.Error("history of the configuration cannot be recorded", "error", err)
 	}
 }
@@ -147,6 +153,14 @@ func (r *recorder) changed(all []authorize.Change) {
 		}
 	}
 	r.Record(entries...)
+}
+
+// writeMarks has it kept again whose first mail is recorded.
+func (r *recorder) writeMarks() {
+	r.mailed.Range(func(id, _ any) bool {
+		r.store.Write(store.Change{Bucket: store.BucketMarks, Key: markMail + id.(string)})
+		return true
+	})
 }
 
 // mail records the first mail of a tenant. It is the milter's Mail.
