@@ -61,33 +61,35 @@ type meta struct {
 type verifier struct {
 	file  *os.File
 	pages uint64
+	free  uint64 // of them
 	seen  []bool // pages that have been referred to
 	depth int
 	visit func(b Bucket, key string, sealed []byte) error
 }
 
-// verify reads a whole file, and has each value visited, in order of bucket and key. What it returns
-// wraps errDamaged, is of reading, or is what visit has returned.
-func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error) error {
+// verify reads a whole file, and has each value visited, in order of bucket and key. It returns how
+// many of its octets are in use. The error wraps errDamaged, is of reading, or is what visit has
+// returned.
+func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error) (used int64, err error) {
 	info, err := file.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	m, err := readMeta(file)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if m.pages < 2 || m.pages > uint64(info.Size())/pageSize {
-		return damaged("it should have %d pages and has %d", m.pages, info.Size()/pageSize)
+		return 0, damaged("it should have %d pages and has %d", m.pages, info.Size()/pageSize)
 	}
 	v := &verifier{file: file, pages: m.pages, seen: make([]bool, m.pages), visit: visit}
 	v.seen[0], v.seen[1] = true, true
 	if m.freelist != noFreelist {
 		if err := v.freelist(m.freelist); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return v.tree("", m.root, bound{})
+	return int64(m.pages-v.free) * pageSize, v.tree("", m.root, bound{})
 }
 
 // readMeta returns the last meta that is whole.
@@ -172,6 +174,7 @@ func (v *verifier) freelist(id uint64) error {
 	if count > (uint64(len(page))-at)/8 {
 		return damaged("the list of free pages is longer than its page")
 	}
+	v.free = count
 	for ; count > 0; count, at = count-1, at+8 {
 		free := order.Uint64(page[at:])
 		if free < 2 || free >= v.pages || v.seen[free] {
