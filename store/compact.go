@@ -9,15 +9,16 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// bbolt uses pages again that are free, but a file never becomes smaller by itself: after an upgrade,
-// or when many tenants have gone, most of it may be free, and a start reads all of it.
+// bbolt uses pages again that are free, but a file never becomes smaller by itself, and pages stay as
+// they are when values in them become shorter: after an upgrade, or when many tenants have gone, most of
+// it may hold nothing, and a start reads all of it.
 
 const (
 	largeFile   = 64 << 20 // octets of a file that is worth the trouble
 	compactStep = 8 << 20  // octets that are copied in one transaction
 )
 
-// compact writes the file again, without the pages that are free. It is called before anybody has it
+// compact writes the file again, without what is free in it. It is called before anybody has it
 // open. A crash leaves the old file or the new one, as a whole; so does a failure.
 func (f *File) compact() {
 	begun := time.Now()

@@ -262,3 +262,36 @@ func TestNoRoomToCompact(t *testing.T) {
 		t.Errorf("then it has %d octets", size)
 	}
 }
+
+// TestShorterValuesAreCompacted: a file whose pages are all in use, but for little in each, is made
+// smaller too.
+func TestShorterValuesAreCompacted(t *testing.T) {
+	dir := t.TempDir()
+	f, _ := opened(t, dir)
+	const keys = 200_000
+	for _, size := range []int{400, 40} {
+		for i := range keys {
+			f.Write(Change{Bucket: "b", Key: fmt.Sprintf("%07d", i), Value: bytes.Repeat([]byte{byte(i)}, size)})
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, f)
+	before := sizeIn(t, dir)
+	f, _ = opened(t, dir)
+	defer closed(t, f)
+	if after := sizeIn(t, dir); before <= largeFile || after > before/3 {
+		t.Errorf("of %d octets, %d are left", before, after)
+	}
+	next := 0
+	if err := f.Walk("b", Range{}, func(key string, value []byte) bool {
+		if key != fmt.Sprintf("%07d", next) || !bytes.Equal(value, bytes.Repeat([]byte{byte(next)}, 40)) {
+			t.Fatalf("%s: %x", key, value)
+		}
+		next++
+		return true
+	}); err != nil || next != keys {
+		t.Errorf("%d keys, %v", next, err)
+	}
+}

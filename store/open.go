@@ -41,7 +41,7 @@ var errLeft = errors.New("it is left as it is")
 var errNewer = errors.New("it is of a newer version")
 
 // Open opens the state of a state_dir, and makes it when there is none. Standings of an older
-// version are taken over. A large file of which more than half is free is made smaller, which takes
+// version are taken over. A large file of which more than half holds nothing is made smaller, which takes
 // some seconds.
 //
 // It fails only when another daemon has the folder: the error wraps ErrLocked. A file that is
@@ -302,8 +302,8 @@ func examine(path string) (wasteful bool, err error) {
 	return info.Size() > largeFile && used < info.Size()/2, err
 }
 
-// readAll has each value of a file visited that is whole and of this version. It returns how many of
-// its octets are in use.
+// readAll has each value of a file visited that is whole and of this version. It returns in how many
+// of its octets something stands.
 func readAll(file *os.File, visit func(b Bucket, key string, value []byte) error) (used int64, err error) {
 	format, broken := "", error(nil)
 	used, err = verify(file, func(b Bucket, key string, sealed []byte) error {

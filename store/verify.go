@@ -61,14 +61,14 @@ type meta struct {
 type verifier struct {
 	file  *os.File
 	pages uint64
-	free  uint64 // of them
+	used  uint64 // octets of pages that something stands in
 	seen  []bool // pages that have been referred to
 	depth int
 	visit func(b Bucket, key string, sealed []byte) error
 }
 
-// verify reads a whole file, and has each value visited, in order of bucket and key. It returns how
-// many of its octets are in use. The error wraps errDamaged, is of reading, or is what visit has
+// verify reads a whole file, and has each value visited, in order of bucket and key. It returns in how
+// many of its octets something stands: others are of pages that are free, or not full. The error wraps errDamaged, is of reading, or is what visit has
 // returned.
 func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error) (used int64, err error) {
 	info, err := file.Stat()
@@ -89,7 +89,8 @@ func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error
 			return 0, err
 		}
 	}
-	return int64(m.pages-v.free) * pageSize, v.tree("", m.root, bound{})
+	err = v.tree("", m.root, bound{})
+	return int64(v.used), err
 }
 
 // readMeta returns the last meta that is whole.
@@ -174,7 +175,6 @@ func (v *verifier) freelist(id uint64) error {
 	if count > (uint64(len(page))-at)/8 {
 		return damaged("the list of free pages is longer than its page")
 	}
-	v.free = count
 	for ; count > 0; count, at = count-1, at+8 {
 		free := order.Uint64(page[at:])
 		if free < 2 || free >= v.pages || v.seen[free] {
@@ -222,6 +222,7 @@ func (v *verifier) branch(b Bucket, page []byte, within bound) error {
 		}
 		below[i] = order.Uint64(page[at+8:])
 	}
+	v.used += contents.next
 	keys[count] = within.to
 	if err := inOrder(keys[:count], within); err != nil {
 		return err
@@ -252,6 +253,7 @@ func (v *verifier) leaf(b Bucket, page []byte, within bound) error {
 			return err
 		}
 	}
+	v.used += contents.next
 	if err := inOrder(keys, within); err != nil {
 		return err
 	}
