@@ -268,8 +268,8 @@ func TestNoRoomToCompact(t *testing.T) {
 func TestShorterValuesAreCompacted(t *testing.T) {
 	dir := t.TempDir()
 	f, _ := opened(t, dir)
-	const keys = 200_000
-	for _, size := range []int{400, 40} {
+	const keys = 60_000
+	for _, size := range []int{1300, 40} {
 		for i := range keys {
 			f.Write(Change{Bucket: "b", Key: fmt.Sprintf("%07d", i), Value: bytes.Repeat([]byte{byte(i)}, size)})
 		}
