@@ -80,6 +80,7 @@ type desk struct {
 	table   *tenant.Table
 	daemon  admin.Daemon
 	unready *admin.Unready
+	asked   func() // nil, or what happens when it is asked for a status
 }
 
 func newDesk(t testing.TB, tenants []*tenant.Tenant, standings ...tenant.Standing) *desk {
@@ -104,8 +105,13 @@ func (d *desk) handler() *admin.Handler {
 		Observation: func(d message.Domain) (any, bool) {
 			return map[string]string{"of": d.String()}, d.String() == "one.example"
 		},
-		Table:    func() *tenant.Table { return d.table },
-		Daemon:   func() admin.Daemon { return d.daemon },
+		Table: func() *tenant.Table { return d.table },
+		Daemon: func() admin.Daemon {
+			if d.asked != nil {
+				d.asked()
+			}
+			return d.daemon
+		},
 		Findings: func() []admin.Finding { return d.daemon.Configuration.Findings },
 		Next:     func(message.Domain) time.Time { return noon.Add(time.Hour) },
 		LookNow: func(id string) ([]message.Domain, time.Time, time.Duration) {

@@ -69,6 +69,10 @@ func NewHandler(source Source) *Handler {
 // Pages returns the pages that the Handler answers with.
 func (h *Handler) Pages() Pages { return h.pages }
 
+// Reloaded lets go of what was worked out of the table before, when the answer is done that may be
+// under way; it does not wait for that. It is called when the source has another table.
+func (h *Handler) Reloaded() { go h.summary.letGo() }
+
 // ServeHTTP is of http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if page, _ := h.pages.page(r); page != nil && !(overInet(r) && !local(r.Host)) {
@@ -202,6 +206,9 @@ func (h *Handler) Status() (Status, error) {
 	doc.Now = time.Now()
 	doc.cut()
 	tenants, found, err := h.summary.of(table, doc.Now)
+	if h.source.Table() != table { // Reloaded may have come before it was kept
+		h.summary.letGo()
+	}
 	if err != nil {
 		return Status{}, err
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"onbehalf/message"
@@ -13,6 +14,12 @@ import (
 // decided about again whose standings have changed. For 100,000 of them that is milliseconds, where
 // all take seconds.
 type summary struct {
+	mu sync.Mutex
+	worked
+}
+
+// worked is what a summary has worked out.
+type worked struct {
 	table     *tenant.Table
 	known     []*tenant.Standing                  // of the last question, ordered by domain
 	position  map[*tenant.Tenant]int              // in the table's list, and in accounts
@@ -36,6 +43,8 @@ type listed struct {
 
 // of returns what all tenants of a table come to now, and the worst that is wrong with them.
 func (s *summary) of(table *tenant.Table, now time.Time) (Tenants, worst, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	v := newSurvey(table, now)
 	changed, err := s.update(v.snapshot)
 	if err != nil {
@@ -58,6 +67,13 @@ func (s *summary) of(table *tenant.Table, now time.Time) (Tenants, worst, error)
 	}
 	count, found := s.add(v)
 	return count, found, nil
+}
+
+// letGo forgets all tables, with their tenants and standings: they may be large.
+func (s *summary) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.worked = worked{}
 }
 
 // begin prepares for a table that nothing was asked of yet.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"onbehalf/tenant"
 )
@@ -60,6 +62,31 @@ func TestSummaryIsOfNow(t *testing.T) {
 	}
 	if len(seen) < 50 {
 		t.Errorf("only %d different answers", len(seen))
+	}
+}
+
+// TestSummaryLetsGo: what was worked out does not keep a table in memory that a reload has replaced,
+// not even when the reload comes while it is being worked out.
+func TestSummaryLetsGo(t *testing.T) {
+	d := newDesk(t, []*tenant.Tenant{customer(t, "one", "one.example")}, standing(t, "one.example", tenant.Active, "", ""))
+	h := d.handler()
+	for _, during := range []bool{false, true} {
+		before := weak.Make(d.table)
+		if next := newDesk(t, d.table.Tenants()).table; during {
+			d.asked = func() { d.table, d.asked = next, func() {} }
+			h.Reloaded() // too early to be of use
+			statusOf(t, h)
+		} else {
+			statusOf(t, h)
+			d.table = next
+			h.Reloaded()
+		}
+		for end := time.Now().Add(10 * time.Second); before.Value() != nil; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("it is still in memory; the reload came meanwhile:", during)
+			}
+			runtime.GC()
+		}
 	}
 }
 

@@ -114,15 +114,15 @@ func (r *Returned) note(said []Refusal, now time.Time) {
 	}
 }
 
-// ByTenant returns a copy of all counts.
-func (r *Returns) ByTenant() map[string]Returned {
+// Of returns a copy of the counts of one tenant. Its maps are nil when nothing came back.
+func (r *Returns) Of(tenant string) Returned {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make(map[string]Returned, len(r.byTenant))
-	for tenant, counts := range r.byTenant {
-		one := *counts
-		one.Reports, one.Refusals = maps.Clone(counts.Reports), maps.Clone(counts.Refusals)
-		all[tenant] = one
+	counts := r.byTenant[tenant]
+	if counts == nil {
+		return Returned{}
 	}
-	return all
+	one := *counts
+	one.Reports, one.Refusals = maps.Clone(counts.Reports), maps.Clone(counts.Refusals)
+	return one
 }

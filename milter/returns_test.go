@@ -34,6 +34,15 @@ func (h *harness) codec(days int) srs.Codec {
 	return rewrite.NewCodec(h.state.Load().Tenants.Snapshot().Platform().SRS, cases.Now.Add(time.Duration(days)*day))
 }
 
+// returned is what came back for each tenant that something came back for.
+func (h *harness) returned() map[string]Returned {
+	all := make(map[string]Returned)
+	for id := range h.Counts.Returns.byTenant {
+		all[id] = h.Counts.Returns.Of(id)
+	}
+	return all
+}
+
 // bounceTo is the recipient of a bounce to that sender.
 func (h *harness) bounceTo(sender string) string { return h.bounceAt(sender, home, 0) }
 
@@ -257,7 +266,7 @@ func TestTrustedToBounce(t *testing.T) {
 	if h.Counts.Kept.Load() != 1 || h.Counts.Forwarded.Load() != 0 {
 		t.Error("it counts as forwarded")
 	}
-	returned := h.Counts.Returns.ByTenant()
+	returned := h.returned()
 	if len(returned) != 1 || returned["yourorg"].Messages != 1 {
 		t.Errorf("returns are %v; they are of whom they lead to", returned)
 	}
@@ -293,7 +302,7 @@ func TestLocalBounce(t *testing.T) {
 	if n := h.Counts.Recipients.Load(); n != 0 || h.book.has("recipient refused") {
 		t.Errorf("%d recipients refused", n)
 	}
-	if got := h.Counts.Returns.ByTenant(); len(got) != 1 || got["yourorg"].Messages != maxRefused+5 {
+	if got := h.returned(); len(got) != 1 || got["yourorg"].Messages != maxRefused+5 {
 		t.Errorf("returns are %v", got)
 	}
 }
@@ -694,13 +703,13 @@ func TestStatus(t *testing.T) {
 		}
 	}
 	n := int64(len(m.Body) + 1)
-	got := h.Counts.Returns.ByTenant()
+	got := h.returned()
 	if len(got) != 1 || got["yourorg"].Messages != n || got["yourorg"].Automatic != n || !maps.Equal(got["yourorg"].Reports, map[string]int64{"failed": n, "delayed": n}) {
 		t.Errorf("%d messages: returns are %v", n, got)
 	}
 	got["yourorg"].Reports["failed"] = 0
-	if again := h.Counts.Returns.ByTenant(); again["yourorg"].Reports["failed"] != n {
-		t.Error("ByTenant returns what it keeps, not a copy")
+	if again := h.Counts.Returns.Of("yourorg"); again.Reports["failed"] != n {
+		t.Error("Of returns what it keeps, not a copy")
 	}
 }
 
@@ -726,11 +735,14 @@ func TestReturnsByTenant(t *testing.T) {
 		"club":       {Messages: 1, Automatic: 1, Reports: map[string]int64{"other": 1, "delayed": 1}},
 		"museum":     {Messages: 1},
 	}
-	got := h.Counts.Returns.ByTenant()
+	got := h.returned()
 	if !maps.EqualFunc(got, want, func(a, b Returned) bool {
 		return a.Messages == b.Messages && a.Automatic == b.Automatic && maps.Equal(a.Reports, b.Reports)
 	}) {
 		t.Errorf("returns are %v, want %v", got, want)
+	}
+	if none := h.Counts.Returns.Of("nobody"); none.Messages != 0 || none.Reports != nil || none.Refusals != nil {
+		t.Errorf("of a tenant that nothing came back for: %v", none)
 	}
 }
 
@@ -783,7 +795,7 @@ func TestBrokenStatus(t *testing.T) {
 			t.Errorf("cut off %s: dsn is %v", name, dsn)
 		}
 	}
-	if reports := h.Counts.Returns.ByTenant()["yourorg"].Reports; reports["failed"] > 110 {
+	if reports := h.Counts.Returns.Of("yourorg").Reports; reports["failed"] > 110 {
 		t.Errorf("reports are %v", reports)
 	}
 	for _, l := range h.book.lines(t, "message") {
@@ -908,7 +920,7 @@ func TestRefusedByReceiver(t *testing.T) {
 	}
 	send("gmail-smtp-in.l.google.com", "5.7.26", "550-5.7.26 This mail has been blocked because the sender is unauthenticated. - gsmtp")
 	send(exchange, "5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found")
-	got := h.Counts.Returns.ByTenant()["yourorg"].Refusals
+	got := h.Counts.Returns.Of("yourorg").Refusals
 	if len(got) != 2 || got[directSend].Times != 2 || got[directSend].Last.IsZero() {
 		t.Fatalf("refusals are %+v", got)
 	}

@@ -76,19 +76,16 @@ func put(db *bolt.DB, changes pending) error {
 	}))
 }
 
-func putAll(bucket *bolt.Bucket, all []Change) error {
-	for _, c := range all {
-		var err error
+func putAll(bucket *bolt.Bucket, all *tree) (err error) {
+	all.Ascend(func(c Change) bool {
 		if c.Delete {
 			err = bucket.Delete([]byte(c.Key))
 		} else {
 			err = bucket.Put([]byte(c.Key), seal(c.Key, c.Value))
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return err == nil
+	})
+	return err
 }
 
 // plain returns an error of the system in the words of package disk.

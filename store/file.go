@@ -42,6 +42,7 @@ type File struct {
 	lock *os.File // nil: the folder could not be written to
 
 	saving sync.Mutex // one batch at a time
+	begun  bool       // Open has returned
 
 	opened sync.RWMutex // who reads has it while it does
 	db     *bolt.DB     // nil: none is open

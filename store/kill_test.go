@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		fillDisk(dir)
 	case "fixed":
 		writeIntoFixed(dir)
+	case "compactor":
+		compactSome(dir)
+	case "confined":
+		openConfined(dir)
 	default:
 		os.Exit(m.Run())
 	}

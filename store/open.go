@@ -41,7 +41,8 @@ var errLeft = errors.New("it is left as it is")
 var errNewer = errors.New("it is of a newer version")
 
 // Open opens the state of a state_dir, and makes it when there is none. Standings of an older
-// version are taken over.
+// version are taken over. A large file of which more than half holds nothing is made smaller, which takes
+// some seconds.
 //
 // It fails only when another daemon has the folder: the error wraps ErrLocked. A file that is
 // damaged or foreign is set aside, with a warning in the log. One that may not be read or is of a
@@ -56,6 +57,7 @@ func Open(o Options) (*File, error) {
 	f.saving.Lock()
 	defer f.saving.Unlock()
 	f.start()
+	f.begun = true
 	f.ended.Go(f.run)
 	return f, nil
 }
@@ -168,7 +170,7 @@ func (f *File) abandon() {
 
 // openAny opens what is there, or makes a new file. The lock opened is held.
 func (f *File) openAny() error {
-	err := examine(f.path)
+	wasteful, err := examine(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return f.create()
@@ -179,6 +181,11 @@ func (f *File) openAny() error {
 		return f.create()
 	case err != nil:
 		return left(f.path, err)
+	}
+	if !f.begun && wasteful {
+		f.compact()
+	} else if !f.begun {
+		f.removeDraft() // it may be large; if that fails, it is of no use either
 	}
 	return f.openGood()
 }
@@ -204,8 +211,8 @@ func (f *File) openGood() error {
 
 // create makes a file aside and puts it into its place, so that there is never half a one.
 func (f *File) create() error {
-	draft := f.path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
+	draft := f.draft()
+	if err := f.removeDraft(); err != nil {
 		return err
 	}
 	db, err := openBolt(draft, false)
@@ -223,19 +230,35 @@ func (f *File) create() error {
 	}))
 	closeBolt(db)
 	if err == nil {
-		err = os.Chmod(draft, fileMode) // whatever the umask is
-	}
-	if err == nil {
-		err = os.Rename(draft, f.path)
-	}
-	if err == nil {
-		err = disk.SyncFolder(f.Dir)
+		err = f.putInPlace(draft)
 	}
 	if err != nil {
 		os.Remove(draft)
 		return err
 	}
 	return f.openGood()
+}
+
+// draft returns the path of a file that is made aside.
+func (f *File) draft() string { return f.path + ".new" }
+
+// removeDraft removes one that a crash has left.
+func (f *File) removeDraft() error {
+	if err := os.Remove(f.draft()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// putInPlace puts a file that is on the disk as a whole where the state belongs.
+func (f *File) putInPlace(draft string) error {
+	if err := os.Chmod(draft, fileMode); err != nil { // whatever the umask is
+		return err
+	}
+	if err := os.Rename(draft, f.path); err != nil {
+		return err
+	}
+	return disk.SyncFolder(f.Dir)
 }
 
 // setAside renames a file that is of no use, so that somebody can look at it. The error is a
@@ -263,25 +286,27 @@ func forgetOld(prefix string) {
 	}
 }
 
-// examine reads a whole file. The error wraps errDamaged when it is of no use, and errNewer when it
-// is of a later version.
-func examine(path string) error {
-	file, _, err := disk.Open(path, maxFile)
+// examine reads a whole file, and reports whether it takes much more room than it needs. The error
+// wraps errDamaged when it is of no use, and errNewer when it is of a later version.
+func examine(path string) (wasteful bool, err error) {
+	file, info, err := disk.Open(path, maxFile)
 	if errors.Is(err, disk.ErrKind) || errors.Is(err, disk.ErrLarge) {
 		cause, _ := remedy.Of(err, "")
-		return damage{errors.New("it " + cause)}
+		return false, damage{errors.New("it " + cause)}
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer file.Close()
-	return readAll(file, func(Bucket, string, []byte) error { return nil })
+	used, err := readAll(file, func(Bucket, string, []byte) error { return nil })
+	return info.Size() > largeFile && used < info.Size()/2, err
 }
 
-// readAll has each value of a file visited that is whole and of this version.
-func readAll(file *os.File, visit func(b Bucket, key string, value []byte) error) error {
+// readAll has each value of a file visited that is whole and of this version. It returns in how many
+// of its octets something stands.
+func readAll(file *os.File, visit func(b Bucket, key string, value []byte) error) (used int64, err error) {
 	format, broken := "", error(nil)
-	err := verify(file, func(b Bucket, key string, sealed []byte) error {
+	used, err = verify(file, func(b Bucket, key string, sealed []byte) error {
 		if b == bucketFormat {
 			if key == formatKey {
 				format = string(sealed)
@@ -296,15 +321,15 @@ func readAll(file *os.File, visit func(b Bucket, key string, value []byte) error
 		return visit(b, key, value)
 	})
 	if err != nil {
-		return err
+		return used, err
 	}
 	number, ours := strings.CutPrefix(format, formatText)
 	written, err := strconv.Atoi(number)
 	switch {
 	case !ours || err != nil || written < 1:
-		return damage{errors.New("it is of another program")}
+		return used, damage{errors.New("it is of another program")}
 	case written > version:
-		return fmt.Errorf("%w: %d, and this program reads version %d", errNewer, written, version)
+		return used, fmt.Errorf("%w: %d, and this program reads version %d", errNewer, written, version)
 	}
-	return broken
+	return used, broken
 }

@@ -4,13 +4,25 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/google/btree"
 )
 
-// pending are changes that wait: of each key the last one.
+// pending are changes that wait: of each key the last one. A walk takes a copy of a tree, which costs
+// the same however much waits: what both share is copied when it is changed.
 type pending struct {
-	buckets map[Bucket]map[string]Change
+	buckets map[Bucket]*tree
 	count   int
 	bytes   int
+}
+
+// tree is the changes of one bucket, by key.
+type tree = btree.BTreeG[Change]
+
+const degree = 32 // of a tree: 31 to 63 changes lie beside each other
+
+func newTree() *tree {
+	return btree.NewG(degree, func(a, b Change) bool { return a.Key < b.Key })
 }
 
 // overhead is about what a waiting change needs beside its key and value.
@@ -20,18 +32,17 @@ func sizeOf(c Change) int { return len(c.Key) + len(c.Value) + overhead }
 
 func (p *pending) add(c Change) {
 	if p.buckets == nil {
-		p.buckets = make(map[Bucket]map[string]Change)
+		p.buckets = make(map[Bucket]*tree)
 	}
 	keys := p.buckets[c.Bucket]
 	if keys == nil {
-		keys = make(map[string]Change)
+		keys = newTree()
 		p.buckets[c.Bucket] = keys
 	}
-	if before, found := keys[c.Key]; found {
+	if before, found := keys.ReplaceOrInsert(c); found {
 		p.count--
 		p.bytes -= sizeOf(before)
 	}
-	keys[c.Key] = c
 	p.count++
 	p.bytes += sizeOf(c)
 }
@@ -39,28 +50,33 @@ func (p *pending) add(c Change) {
 // addAll takes over changes that are later than those that are here.
 func (p *pending) addAll(later pending) {
 	for _, keys := range later.buckets {
-		for _, c := range keys {
+		keys.Ascend(func(c Change) bool {
 			p.add(c)
-		}
+			return true
+		})
 	}
 }
 
-// within returns the changes of a bucket that are within a range, in its order.
-func (p *pending) within(b Bucket, r Range) []Change {
-	var all []Change
-	for key, c := range p.buckets[b] {
-		if r.has(key) {
-			all = append(all, c)
-		}
+// get returns the change of a key; false: none waits.
+func (p *pending) get(b Bucket, key string) (Change, bool) {
+	if keys := p.buckets[b]; keys != nil {
+		return keys.Get(Change{Key: key})
 	}
-	slices.SortFunc(all, func(a, b Change) int { return r.compare(a.Key, b.Key) })
-	return all
+	return Change{}, false
+}
+
+// copyOf returns a copy of a bucket's changes; nil: none wait.
+func (p *pending) copyOf(b Bucket) *tree {
+	if keys := p.buckets[b]; keys != nil {
+		return keys.Clone()
+	}
+	return nil
 }
 
 // sorted returns all buckets, and the changes of each in order: pages are then written in turn.
-func (p *pending) sorted(yield func(Bucket, []Change) bool) {
+func (p *pending) sorted(yield func(Bucket, *tree) bool) {
 	for _, b := range slices.Sorted(maps.Keys(p.buckets)) {
-		if !yield(b, p.within(b, Range{})) {
+		if !yield(b, p.buckets[b]) {
 			return
 		}
 	}

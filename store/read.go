@@ -60,7 +60,7 @@ func noting(panicked *any, yield func(key string, value []byte) bool) func(strin
 }
 
 // begin returns what is saved, and what waits, at one instant: none was saved between the two.
-func (f *File) begin(b Bucket, r Range) (*bolt.Tx, []Change, error) {
+func (f *File) begin(b Bucket, r Range) (*bolt.Tx, *overlay, error) {
 	for {
 		before := f.batches.Load()
 		tx, err := f.db.Begin(false)
@@ -76,34 +76,22 @@ func (f *File) begin(b Bucket, r Range) (*bolt.Tx, []Change, error) {
 }
 
 // waitingWithin returns what waits of a bucket.
-func (f *File) waitingWithin(b Bucket, r Range) []Change {
+func (f *File) waitingWithin(b Bucket, r Range) *overlay {
 	f.mu.Lock()
-	writing := f.writing.buckets[b]
-	if key, single := r.single(); single { // as Get asks, however much waits
-		defer f.mu.Unlock()
-		for _, keys := range []map[string]Change{f.waiting.buckets[b], writing} {
-			if c, found := keys[key]; found {
-				return []Change{c}
-			}
+	defer f.mu.Unlock()
+	if key, single := r.single(); single { // as Get asks, which needs no copy
+		c, found := f.waiting.get(b, key)
+		if !found {
+			c, found = f.writing.get(b, key)
 		}
-		return nil
+		return &overlay{next: c, more: found}
 	}
-	all := make(map[string]Change, len(writing)+len(f.waiting.buckets[b]))
-	for _, keys := range []map[string]Change{writing, f.waiting.buckets[b]} { // the later ones last
-		for key, c := range keys {
-			if r.has(key) {
-				all[key] = c
-			}
-		}
-	}
-	f.mu.Unlock()
-	p := pending{buckets: map[Bucket]map[string]Change{b: all}}
-	return p.within(b, r)
+	return newOverlay(f.waiting.copyOf(b), f.writing.copyOf(b), r)
 }
 
 // merged walks over what is saved, with what waits laid over it.
 type merged struct {
-	overlay []Change // in the order of the range
+	overlay *overlay
 	r       Range
 	yield   func(key string, value []byte) bool
 }
@@ -116,12 +104,12 @@ func (m merged) walk(saved *bolt.Bucket) error {
 	cursor := saved.Cursor()
 	for k, v := m.first(cursor); k != nil && m.r.has(string(k)); k, v = m.next(cursor) {
 		key := string(k)
-		for len(m.overlay) > 0 && m.r.compare(m.overlay[0].Key, key) < 0 {
+		for m.overlay.more && m.r.compare(m.overlay.next.Key, key) < 0 {
 			if !m.pop() {
 				return nil
 			}
 		}
-		if len(m.overlay) > 0 && m.overlay[0].Key == key {
+		if m.overlay.more && m.overlay.next.Key == key {
 			if !m.pop() {
 				return nil
 			}
@@ -161,12 +149,11 @@ func (m *merged) next(c *bolt.Cursor) (key, value []byte) {
 
 // pop yields the next change that waits.
 func (m *merged) pop() bool {
-	c := m.overlay[0]
-	m.overlay = m.overlay[1:]
+	c := m.overlay.pop()
 	return c.Delete || m.yield(c.Key, c.Value)
 }
 
 func (m merged) rest() {
-	for len(m.overlay) > 0 && m.pop() {
+	for m.overlay.more && m.pop() {
 	}
 }

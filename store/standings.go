@@ -81,7 +81,7 @@ func ReadStandings(dir string) (all []tenant.Standing, err error) {
 		return nil, fmt.Errorf("%s: %w", Path(dir), err)
 	}
 	defer file.Close()
-	err = readAll(file, func(b Bucket, key string, text []byte) error {
+	_, err = readAll(file, func(b Bucket, key string, text []byte) error {
 		if b != BucketStandings {
 			return nil
 		}

@@ -6,8 +6,9 @@
 //	store.go      Store, and the contract that each implementation holds
 //	file.go       File: batches, and the one goroutine that writes them
 //	pending.go    what waits for the next batch
-//	read.go       what is saved and what waits, as one
+//	read.go       what is saved and what waits, as one; overlay.go: the latter
 //	open.go       from what lies in state_dir to an open file, or to the reason why not
+//	compact.go    a file that takes much more room than it needs is written again
 //	lock.go       one daemon for a state_dir; who has it
 //	bolt.go       bbolt, whose panics end here
 //	verify.go     a file is read as a whole before bbolt maps it into memory

@@ -61,33 +61,36 @@ type meta struct {
 type verifier struct {
 	file  *os.File
 	pages uint64
+	used  uint64 // octets of pages that something stands in
 	seen  []bool // pages that have been referred to
 	depth int
 	visit func(b Bucket, key string, sealed []byte) error
 }
 
-// verify reads a whole file, and has each value visited, in order of bucket and key. What it returns
-// wraps errDamaged, is of reading, or is what visit has returned.
-func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error) error {
+// verify reads a whole file, and has each value visited, in order of bucket and key. It returns in how
+// many of its octets something stands: others are of pages that are free, or not full. The error wraps errDamaged, is of reading, or is what visit has
+// returned.
+func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error) (used int64, err error) {
 	info, err := file.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	m, err := readMeta(file)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if m.pages < 2 || m.pages > uint64(info.Size())/pageSize {
-		return damaged("it should have %d pages and has %d", m.pages, info.Size()/pageSize)
+		return 0, damaged("it should have %d pages and has %d", m.pages, info.Size()/pageSize)
 	}
 	v := &verifier{file: file, pages: m.pages, seen: make([]bool, m.pages), visit: visit}
 	v.seen[0], v.seen[1] = true, true
 	if m.freelist != noFreelist {
 		if err := v.freelist(m.freelist); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return v.tree("", m.root, bound{})
+	err = v.tree("", m.root, bound{})
+	return int64(v.used), err
 }
 
 // readMeta returns the last meta that is whole.
@@ -219,6 +222,7 @@ func (v *verifier) branch(b Bucket, page []byte, within bound) error {
 		}
 		below[i] = order.Uint64(page[at+8:])
 	}
+	v.used += contents.next
 	keys[count] = within.to
 	if err := inOrder(keys[:count], within); err != nil {
 		return err
@@ -249,6 +253,7 @@ func (v *verifier) leaf(b Bucket, page []byte, within bound) error {
 			return err
 		}
 	}
+	v.used += contents.next
 	if err := inOrder(keys, within); err != nil {
 		return err
 	}

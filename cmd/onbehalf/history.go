@@ -43,27 +43,27 @@ tenant alone; by its id also when it is no longer configured. History is kept fo
 			return p.runHistory(q)
 		},
 	}
-	cmd.Flags().StringVar(&q.since, "since", "30d", "how far back: a duration like 12h or 90d")
+	cmd.Flags().StringVar(&q.since, "since", "30d", sinceUsage)
 	cmd.Flags().BoolVar(&q.json, "json", false, "print a JSON list")
 	cmd.Flags().StringVar(&q.socket, "socket", "", "the daemon's admin socket: unix:PATH or inet:HOST:PORT")
 	return cmd
 }
 
 func (p *program) runHistory(q historyOptions) error {
-	since, err := config.ParseDuration(q.since)
-	if err != nil || since <= 0 {
-		return misuse("--since: %q is not a duration like 12h or 90d", q.since)
+	since, err := parseSince(q.since, time.Now())
+	if err != nil {
+		return err
 	}
 	conf, findings := config.Load(p.config, os.Environ())
 	client, err := p.find(conf, findings, q.socket)
 	if err != nil {
 		return err
 	}
-	ask := url.Values{"since": {time.Now().Add(-since).UTC().Format(time.RFC3339)}}
+	ask := url.Values{"since": {since.UTC().Format(time.RFC3339)}}
 	if q.ofTenant {
 		ask.Set("tenant", q.tenant)
 	}
-	show := p.showHistory(q)
+	show := p.showHistory(q, since)
 	for {
 		var page admin.History
 		if err := client.get("/history?"+ask.Encode(), &page); err != nil {
@@ -80,7 +80,7 @@ func (p *program) runHistory(q historyOptions) error {
 }
 
 // showHistory returns what prints page after page.
-func (p *program) showHistory(q historyOptions) func(page []store.Entry, last bool) error {
+func (p *program) showHistory(q historyOptions, since time.Time) func(page []store.Entry, last bool) error {
 	count := 0
 	if q.json {
 		out := term.Verbatim(p.out)
@@ -104,7 +104,7 @@ func (p *program) showHistory(q historyOptions) func(page []store.Entry, last bo
 	return func(page []store.Entry, last bool) error {
 		print.History(p.out, page, q.ofTenant)
 		if count += len(page); last && count == 0 {
-			fmt.Fprintf(p.out, "Nothing happened in the last %s.\n", q.since)
+			fmt.Fprintf(p.out, "Nothing happened since %s.\n", since.Local().Format("2006-01-02 15:04 -0700"))
 		}
 		return nil
 	}

@@ -188,9 +188,12 @@ func TestHistoryAnswers(t *testing.T) {
 		text   string
 	}{
 		{[]string{"nosuch"}, 1, `no tenant has the id "nosuch"`},
-		{[]string{"yourorg"}, 0, "Nothing happened in the last 30d."},
+		{[]string{"yourorg"}, 0, "Nothing happened since " + time.Now().Add(-30*24*time.Hour).Format(time.DateOnly)},
+		{[]string{"--since", "2036-11-26 08:30"}, 0, "Nothing happened since 2036-11-26 08:30 "},
+		{[]string{"--since", "2026-01-31"}, 0, "started, version "},
+		{[]string{"--since", "2026-11-24T08:30:00+01:00"}, 0, "started, version "},
 		{[]string{"yourorg", "--json"}, 0, "[]\n"},
-		{[]string{"--since", "soon"}, 2, `--since: "soon" is not a duration like 12h or 90d`},
+		{[]string{"--since", "soon"}, 2, `--since: "soon" is not a duration like 12h or 90d, nor a date like 2026-11-24`},
 		{[]string{"--since", "-1h"}, 2, "is not a duration"},
 		{[]string{"a", "b"}, 2, "one argument too many"},
 	} {

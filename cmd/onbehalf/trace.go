@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onbehalf/cmd/onbehalf/maillog"
-	"onbehalf/config"
 	"onbehalf/postfix"
 	"onbehalf/term"
 	"onbehalf/trace"
@@ -34,7 +33,7 @@ journalctl -o json. Exit status 1 when nothing is found, or no log can be read.`
 			return p.runTrace(cmd.Context(), args[0], args[1:], o)
 		},
 	}
-	cmd.Flags().StringVar(&o.since, "since", "2d", "how far back: a duration like 12h or 90d, or a date such as 2026-11-24 or \"2026-11-24 08:30\"; with FILE the default is all of it")
+	cmd.Flags().StringVar(&o.since, "since", "2d", sinceUsage+"; with FILE the default is all of it")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the stories as JSON")
 	return cmd
 }
@@ -52,9 +51,9 @@ func (p *program) runTrace(ctx context.Context, what string, files []string, o t
 		return misuse("%s: %w", what, err)
 	}
 	now := time.Now()
-	since, ok := sinceOf(o.since, now)
-	if !ok {
-		return misuse("--since: %q is not a duration like 12h or 90d, nor a date like 2026-11-24", o.since)
+	since, err := parseSince(o.since, now)
+	if err != nil {
+		return err
 	}
 	options := trace.Options{Since: since, Location: time.Local}
 	if len(files) > 0 && !o.sinceGiven {
@@ -91,17 +90,4 @@ func (p *program) openLogs(ctx context.Context, files []string, o *trace.Options
 	}
 	host.Journal, _ = exec.LookPath("journalctl") // without it there are the files
 	return host.Open(ctx, o.Since)
-}
-
-// sinceOf reads a duration before now, as history does, or a date.
-func sinceOf(text string, now time.Time) (time.Time, bool) {
-	if length, err := config.ParseDuration(text); err == nil {
-		return now.Add(-length), length > 0
-	}
-	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, time.RFC3339} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
 }

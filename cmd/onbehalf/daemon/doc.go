@@ -34,7 +34,9 @@
 //	sockets.go     systemd's sockets or our own, and who answers on them
 //	socketmap.go   answers Postfix's tables
 //	watch.go       has DNS watched; standings and the clock of the last run
-//	recorder.go    keeps what happened; profile.go: what a generation has changed
+//	recorder.go    keeps what happened
+//	compare.go     what a generation has changed; differences.go: in words
+//	profile.go     what is followed of a tenant, and how the store has it
 //	servers.go     whose DNS is asked, also when the system names others
 //	engine.go      what RSA signatures are made with
 //	prover.go      proves OpenSSL with new keys, beside mail

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,7 +136,7 @@ func (n *notices) reconfigured(before, now *Generation, pause func()) {
 	for _, t := range now.Tenants {
 		pause()
 		former := was.Tenant(t.ID)
-		if former == nil || former == t || quickHash(former, before.ring) == quickHash(t, now.ring) {
+		if former == nil || shared(former, t) || bytes.Equal(appendProfile(nil, former, before.ring), appendProfile(nil, t, now.ring)) {
 			continue
 		}
 		for _, p := range t.Domains {

@@ -19,10 +19,11 @@ type recorder struct {
 	*store.History
 	store store.Store
 
-	configured chan struct{}     // there is another generation
-	lost       atomic.Bool       // the store has lost profiles and marks
-	profiles   map[string]hashes // by id
-	mailed     sync.Map          // ids of tenants whose first mail is recorded
+	replaced   func()        // is called when there is another generation
+	configured chan struct{} // there is one, or profiles are lost
+	lost       atomic.Bool   // the store has lost profiles and marks
+	before     *compared     // with the store or each other; nil: nothing was since the start
+	mailed     sync.Map      // ids of tenants whose first mail is recorded
 }
 
 // pruneEvery is how often history is looked through for what is too old. Of much of it, some goes
@@ -41,7 +42,11 @@ func (d *daemon) record(ctx context.Context) (ended <-chan struct{}) {
 	if err != nil {
 		d.log.Error("the history of earlier runs cannot be read", "error", err)
 	}
-	r := &recorder{History: history, store: d.store, configured: make(chan struct{}, 1)}
+	r := &recorder{History: history, store: d.store, configured: make(chan struct{}, 1), replaced: func() {
+		if d.handler != nil {
+			d.handler.Reloaded()
+		}
+	}}
 	d.recorder = r
 	if err := r.store.Walk(store.BucketMarks, store.Range{From: markMail, To: markMail + "\xff"}, func(key string, _ []byte) bool {
 		r.mailed.Store(key[len(markMail):], nil)
@@ -67,7 +72,7 @@ func (d *daemon) keepHistory(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.recorder.configured:
-			d.compare()
+			d.compare(ctx)
 		case <-timer.C:
 			timer.Reset(d.prune())
 		}
@@ -75,12 +80,18 @@ func (d *daemon) keepHistory(ctx context.Context) {
 }
 
 // compare records what the current generation has changed.
-func (d *daemon) compare() {
+func (d *daemon) compare(ctx context.Context) {
 	generation := d.current.Load()
 	if generation == nil {
 		return // it is about to begin
 	}
-	if err := d.recorder.compare(generation, time.Now(), breather()); err != nil {
+	rest := breather()
+	pause := func() {
+		if ctx.Err() == nil {
+			rest()
+		}
+	}
+	if err := d.recorder.compare(ctx, generation, time.Now(), pause); err != nil {
 		d.log.Error("history of the configuration cannot be recorded", "error", err)
 	}
 }
@@ -108,11 +119,16 @@ func (d *daemon) prune() (next time.Duration) {
 // refill has all that is known written again, after the store has lost it.
 func (r *recorder) refill() {
 	r.lost.Store(true)
-	r.reconfigured()
+	r.toCompare()
 }
 
 // reconfigured notes that there is another generation.
 func (r *recorder) reconfigured() {
+	r.replaced()
+	r.toCompare()
+}
+
+func (r *recorder) toCompare() {
 	select {
 	case r.configured <- struct{}{}:
 	default: // it will be seen when the one before is
@@ -137,6 +153,14 @@ func (r *recorder) changed(all []authorize.Change) {
 		}
 	}
 	r.Record(entries...)
+}
+
+// writeMarks has it kept again whose first mail is recorded.
+func (r *recorder) writeMarks() {
+	r.mailed.Range(func(id, _ any) bool {
+		r.store.Write(store.Change{Bucket: store.BucketMarks, Key: markMail + id.(string)})
+		return true
+	})
 }
 
 // mail records the first mail of a tenant. It is the milter's Mail.

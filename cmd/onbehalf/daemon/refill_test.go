@@ -28,17 +28,8 @@ type recording struct {
 
 func newRecording(t *testing.T, ids ...string) recording {
 	t.Helper()
-	dir := t.TempDir()
-	file, err := store.Open(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { file.Close() })
-	history, err := store.OpenHistory(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := recording{&recorder{History: history, store: file, configured: make(chan struct{}, 1)}, t, file, dir, testGeneration()}
+	first, file, dir := newRecorder(t)
+	r := recording{first, t, file, dir, testGeneration()}
 	file.SetRefill(r.refill)
 	for _, id := range ids {
 		r.conf.Tenants = append(r.conf.Tenants, &tenant.Tenant{ID: id})
@@ -49,6 +40,7 @@ func newRecording(t *testing.T, ids ...string) recording {
 
 // rename gives all tenants another name.
 func (r recording) rename(name string) {
+	r.conf.Tenants = slices.Clone(r.conf.Tenants)
 	for i, before := range r.conf.Tenants {
 		next := *before
 		next.Name = name
@@ -60,7 +52,7 @@ func (r recording) rename(name string) {
 func (r recording) compared(want string) {
 	r.t.Helper()
 	began := time.Now()
-	if err := r.compare(r.conf, began, func() {}); err != nil {
+	if err := r.compare(r.t.Context(), r.conf, began, func() {}); err != nil {
 		r.t.Error(err)
 	}
 	page, _, err := r.List(store.Query{All: true, Since: began, Limit: 100})
@@ -90,17 +82,25 @@ func TestHistoryAfterDamage(t *testing.T) {
 	if err := os.Truncate(store.Path(r.dir), 8192); err != nil {
 		t.Fatal(err)
 	}
-	r.rename("lost")
-	if err := r.compare(r.conf, time.Now(), func() {}); err == nil {
-		t.Error("what is damaged can be read")
+	r.rename("meanwhile")
+	if err := r.compare(t.Context(), r.conf, time.Now(), func() {}); err != nil {
+		t.Error(err)
 	}
 	select {
 	case <-r.configured:
 	case <-time.After(20 * time.Second):
 		t.Fatalf("nothing was asked for: %+v", r.file.Health())
 	}
-	r.compared("") // nobody knows
+	r.compared("") // it is known
 	r.compared("")
+	for _, id := range []string{"a", "b"} { // was recorded while nothing could be saved
+		if page, _, err := r.List(store.Query{Tenant: id, Limit: 1}); err != nil || len(page) != 1 || page[0].After != "meanwhile" {
+			t.Errorf("of %s, the last is %+v, %v", id, page, err)
+		}
+		if text, _, err := r.file.Get(store.BucketProfiles, id); err != nil || !strings.Contains(string(text), "meanwhile") {
+			t.Errorf("the profile of %s is %q, %v", id, text, err)
+		}
+	}
 	r.rename("two")
 	r.compared("a name>two, b name>two")
 	r.conf.Tenants = r.conf.Tenants[:1]
@@ -174,20 +174,20 @@ func TestPruneInSteps(t *testing.T) {
 	}
 }
 
-// TestUnreadableProfile: a profile that cannot be read, or is gone, says nothing about its tenant,
-// and costs the others nothing.
+// TestUnreadableProfile: a profile that cannot be read, or is gone, says nothing about its tenant at
+// the next start, and costs the others nothing. While the daemon runs it is known what was there.
 func TestUnreadableProfile(t *testing.T) {
 	for _, harm := range []store.Change{{Value: []byte("{")}, {Value: []byte("[]")}, {Value: []byte{}}, {Delete: true}} {
 		r := newRecording(t, "a", "b", "c")
 		harm.Bucket, harm.Key = store.BucketProfiles, "b"
 		r.file.Write(harm)
 		r.rename("one")
-		r.compared("a name>one, c name>one")
+		r.compared("a name>one, b name>one, c name>one")
 		r.rename("two")
 		r.compared("a name>two, b name>two, c name>two")
 
 		r.file.Write(harm)
-		r.profiles = nil // as after a restart
+		r.before = nil // as after a restart
 		r.rename("three")
 		want := "a name>three, c name>three"
 		if harm.Delete {

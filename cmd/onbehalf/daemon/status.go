@@ -83,7 +83,7 @@ func (d *daemon) newHandler() *admin.Handler {
 		TryEvents:   func(ctx context.Context) []events.Tried { return d.notices.Try(ctx) },
 		Observation: func(domain message.Domain) (any, bool) { return d.current.Load().kept.Last(domain) },
 		Counters:    d.countersOf,
-		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.ByTenant()[id]) },
+		Returned:    func(id string) admin.Returned { return returned(d.server.Counts.Returns.Of(id)) },
 		Pages:       d.pages,
 	})
 }
