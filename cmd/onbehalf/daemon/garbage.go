@@ -25,7 +25,7 @@ const roomForGarbage = 64 << 20
 // faster with 100. Any other reload collects nothing of its own accord: while garbage is collected,
 // messages wait for a processor.
 const (
-	longReload      = 2 * time.Second
+	longReload      = 8 * time.Second
 	garbageOfReload = 50
 )
 
