@@ -217,10 +217,11 @@ func (c *comparison) goes(id string) {
 	if !c.goesOn() {
 		return
 	}
+	var gone []store.Entry
 	if c.record {
-		c.Record(store.Entry{At: c.at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"})
+		gone = []store.Entry{{At: c.at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"}}
 	}
-	c.write(store.Change{Bucket: store.BucketProfiles, Key: id, Delete: true}, store.Change{Bucket: store.BucketMarks, Key: markMail + id, Delete: true})
+	c.write(gone, store.Change{Bucket: store.BucketProfiles, Key: id, Delete: true}, store.Change{Bucket: store.BucketMarks, Key: markMail + id, Delete: true})
 	c.mailed.Delete(id)
 }
 
@@ -234,21 +235,23 @@ func (c *comparison) settle(key string, there bool, last, next []byte) {
 	if there {
 		before, readable = parseProfile(last)
 	}
+	var changed []store.Entry
 	if c.record && readable {
 		after, _ := parseProfile(next)
 		like := store.Entry{At: c.at}
 		if key != keyOfPlatform {
 			like.Tenant = key
 		}
-		c.Record(differences(like, before, after, there)...)
+		changed = differences(like, before, after, there)
 	}
-	c.write(store.Change{Bucket: store.BucketProfiles, Key: key, Value: bytes.Clone(next)})
+	c.write(changed, store.Change{Bucket: store.BucketProfiles, Key: key, Value: bytes.Clone(next)})
 }
 
-// write has changes saved, few at a time, with a rest after each that is as long as the work was: of a
-// million tenants at once, nothing would be left of two processors for mail.
-func (c *comparison) write(changes ...store.Change) {
-	c.store.Write(changes...)
+// write has changes saved, with what history says of them. Few are saved at a time, with a rest after
+// each that is as long as the work was: of a million tenants at once, nothing would be left of two
+// processors for mail.
+func (c *comparison) write(entries []store.Entry, changes ...store.Change) {
+	c.RecordWith(changes, entries...)
 	if c.written++; c.written < writeStep || c.stuck {
 		return
 	}
