@@ -112,14 +112,14 @@ func ofGeneration(t *tenant.Tenant, ring *keys.Ring) earlier {
 // withStore compares with what the store has.
 func (c *comparison) withStore(lost bool) error {
 	_, known, err := c.store.Get(store.BucketMarks, markProfiles)
-	platform, found, failure := c.store.Get(store.BucketProfiles, keyOfPlatform)
+	platform, _, failure := c.store.Get(store.BucketProfiles, keyOfPlatform)
 	if err := errors.Join(err, failure); err != nil {
 		return err
 	}
 	c.record = known && !lost
-	c.settle(keyOfPlatform, found, platform, c.now.platform)
+	c.settle(keyOfPlatform, true, platform, c.now.platform) // it was always configured
 	now := c.byID(c.now.tenants)
-	for from, more := "", true; more; {
+	for from, more := "", true; more && c.ctx.Err() == nil; {
 		page, err := c.read(from)
 		if err != nil {
 			return err

@@ -139,6 +139,17 @@ func (r recording) changedSoFar() int {
 	return len(slices.DeleteFunc(page, func(e store.Entry) bool { return e.Subject != "name" }))
 }
 
+// TestPlatformLost: a platform whose profile the store has lost is not said to have come.
+func TestPlatformLost(t *testing.T) {
+	r := newRecording(t, "a")
+	r.file.Write(store.Change{Bucket: store.BucketProfiles, Key: keyOfPlatform, Delete: true})
+	r.before = nil // a restart
+	r.compared("")
+	r.conf.Platform.Name = "Courseware"
+	r.before = nil
+	r.compared(" platform.name>Courseware")
+}
+
 // killedAfter is the store of a process that is killed after so many writes: later ones are lost.
 type killedAfter struct {
 	store.Store
