@@ -19,7 +19,8 @@ const (
 )
 
 // compact writes the file again, without what is free in it. It is called before anybody has it
-// open. A crash leaves the old file or the new one, as a whole; so does a failure.
+// open, with the lock of the folder: another daemon would go on in the file that is gone. A crash
+// leaves the old file or the new one, as a whole; so does a failure.
 func (f *File) compact() {
 	begun := time.Now()
 	before, err := os.Lstat(f.path)
@@ -52,7 +53,7 @@ func (f *File) compaction(before fs.FileInfo) []func() error {
 		f.removeDraft,
 		func() error { return copyUsed(draft, f.path) },
 		func() error { _, err := examine(draft); return err },
-		func() error { return keepOwner(draft, before) },
+		func() error { return keepAccess(draft, before) },
 		func() error { return f.putInPlace(draft) },
 	}
 }
@@ -78,11 +79,12 @@ func copyUsed(to, from string) error {
 	}))
 }
 
-// keepOwner gives a file the owner and group of another.
-func keepOwner(path string, of fs.FileInfo) error {
-	wanted, known := of.Sys().(*syscall.Stat_t)
-	if !known {
-		return nil
+// keepAccess gives a file the owner, group and mode of another.
+func keepAccess(path string, of fs.FileInfo) error {
+	if wanted, known := of.Sys().(*syscall.Stat_t); known {
+		if err := os.Lchown(path, int(wanted.Uid), int(wanted.Gid)); err != nil {
+			return err
+		}
 	}
-	return os.Lchown(path, int(wanted.Uid), int(wanted.Gid))
+	return os.Chmod(path, of.Mode().Perm())
 }

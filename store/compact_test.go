@@ -153,6 +153,34 @@ func TestNotCompacted(t *testing.T) {
 	}
 }
 
+// TestNotCompactedWithoutLock: a file that another daemon may have is left as it is.
+func TestNotCompactedWithoutLock(t *testing.T) {
+	dir := wasteful(t, largeFile)
+	lock := filepath.Join(dir, lockName)
+	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o750)); err != nil {
+		t.Fatal(err)
+	}
+	before := sizeIn(t, dir)
+	f, log := opened(t, dir)
+	defer closed(t, f)
+	if after := sizeIn(t, dir); after != before || log.String() != "" {
+		t.Errorf("of %d octets, %d are left\n%s", before, after, log)
+	}
+}
+
+// TestCompactedKeepsAccess: who could not read the file cannot read the smaller one either.
+func TestCompactedKeepsAccess(t *testing.T) {
+	dir := wasteful(t, largeFile)
+	if err := os.Chmod(Path(dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, _ := opened(t, dir)
+	defer closed(t, f)
+	if info, err := os.Stat(Path(dir)); err != nil || info.Size() > 2<<20 || info.Mode() != 0o600 {
+		t.Errorf("it has mode %v, %v", info, err)
+	}
+}
+
 // compactSome is a child that begins to compact a file, and is killed: by itself after some steps, or
 // by its parent.
 func compactSome(dir string) {

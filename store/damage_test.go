@@ -288,7 +288,7 @@ func TestDamagedInUse(t *testing.T) {
 func TestRefillLater(t *testing.T) {
 	f, _ := opened(t, t.TempDir())
 	defer closed(t, f)
-	f.drop(1, "of this test")
+	f.drop(1, errFull)
 	time.Sleep(tick + tick/2)
 	refilled := make(chan struct{})
 	f.SetRefill(func() { close(refilled) })
@@ -296,6 +296,19 @@ func TestRefillLater(t *testing.T) {
 	case <-refilled:
 	case <-time.After(20 * time.Second):
 		t.Fatal("nothing was asked for")
+	}
+}
+
+// TestImpossibleChange: what no store takes is dropped, and nobody is asked for all that is known: that
+// would come again, and be dropped again, each second.
+func TestImpossibleChange(t *testing.T) {
+	f, _ := opened(t, t.TempDir())
+	defer closed(t, f)
+	f.SetRefill(func() { t.Error("all is asked for") })
+	f.Write(Change{Bucket: "b", Key: "large", Value: make([]byte, maxValue+1)})
+	f.fillAgain()
+	if h := f.Health(); h.Dropped != 1 {
+		t.Errorf("%+v", h)
 	}
 }
 

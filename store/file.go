@@ -71,7 +71,7 @@ func (f *File) Write(changes ...Change) {
 	size := 0
 	for _, c := range changes {
 		if c.Bucket == "" || c.Key == "" || len(c.Key) > maxKey || len(c.Value) > maxValue {
-			f.drop(len(changes), "a key or value is empty or too large: report this as a bug of onbehalf")
+			f.drop(len(changes), errChange)
 			return
 		}
 		size += sizeOf(c)
@@ -85,16 +85,23 @@ func (f *File) Write(changes ...Change) {
 	}
 	f.mu.Unlock()
 	if !fits {
-		f.drop(len(changes), "too much waits to be saved")
+		f.drop(len(changes), errFull)
 	}
 }
 
+// Why changes are dropped. What there was no room for is asked for when there is; what no store takes
+// would be dropped again.
+var (
+	errChange = errors.New("a key or value is empty or too large: report this as a bug of onbehalf")
+	errFull   = errors.New("too much waits to be saved")
+)
+
 // drop counts changes that are lost, and logs the first.
-func (f *File) drop(changes int, why string) {
+func (f *File) drop(changes int, why error) {
 	f.mu.Lock()
 	first := f.health.Dropped == 0
 	f.health.Dropped += int64(changes)
-	f.lost = true
+	f.lost = f.lost || why == errFull
 	f.mu.Unlock()
 	if first {
 		f.Log.Error("state is lost", "error", why)

@@ -82,10 +82,13 @@ func nanoseconds(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
 // Record keeps entries, and waits for nothing. Their keys ascend, whatever the clock does: no key
 // is before the time of its entry.
-func (h *History) Record(entries ...Entry) {
+func (h *History) Record(entries ...Entry) { h.RecordWith(nil, entries...) }
+
+// RecordWith is Record, together with changes that say what is recorded: after a crash there are
+// both or neither, so that nothing is recorded twice, or never.
+func (h *History) RecordWith(changes []Change, entries ...Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var changes []Change
 	for _, e := range entries {
 		for _, text := range []*string{&e.Subject, &e.Before, &e.After, &e.Text} {
 			*text = cutShort(*text)

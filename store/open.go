@@ -182,12 +182,19 @@ func (f *File) openAny() error {
 	case err != nil:
 		return left(f.path, err)
 	}
-	if !f.begun && wasteful {
-		f.compact()
-	} else if !f.begun {
-		f.removeDraft() // it may be large; if that fails, it is of no use either
+	if !f.begun && f.lock != nil {
+		f.tidy(wasteful)
 	}
 	return f.openGood()
+}
+
+// tidy removes what a crash has left beside a file, and makes it smaller if that is worth it.
+func (f *File) tidy(wasteful bool) {
+	if wasteful {
+		f.compact()
+		return
+	}
+	f.removeDraft() // it may be large; if that fails, it is of no use either
 }
 
 // openGood opens a file that is whole, for reading at least.
@@ -230,6 +237,9 @@ func (f *File) create() error {
 	}))
 	closeBolt(db)
 	if err == nil {
+		err = os.Chmod(draft, fileMode) // whatever the umask is
+	}
+	if err == nil {
 		err = f.putInPlace(draft)
 	}
 	if err != nil {
@@ -252,9 +262,6 @@ func (f *File) removeDraft() error {
 
 // putInPlace puts a file that is on the disk as a whole where the state belongs.
 func (f *File) putInPlace(draft string) error {
-	if err := os.Chmod(draft, fileMode); err != nil { // whatever the umask is
-		return err
-	}
 	if err := os.Rename(draft, f.path); err != nil {
 		return err
 	}

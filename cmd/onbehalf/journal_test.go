@@ -64,7 +64,7 @@ func TestJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, func(d *running) {
-			if !soon(func() bool { _, err := os.Stat(d.folder + "/milter.sock"); return err == nil }) {
+			if !soon(func() bool { return answers(d.folder + "/milter.sock") }) {
 				t.Fatal("it does not serve")
 			}
 			d.send("a@university.example")
@@ -149,7 +149,7 @@ var variable = map[string]bool{
 	"warning receiver refuses a tenant's mail": true, "warning socketmap connection closed": true, "warning authorization": true,
 	"err no ... socket: ...": true, "warning no ... socket: ...": true, "warning RSA signatures": true,
 	"err ... log lines were dropped because ...": true, "warning ... differs from what the daemon runs with, and needs a restart": true,
-	"warning nobody answers at a socket in ..., because systemd hands over others": true,
+	"warning no process answers at a socket in ..., because systemd hands over others": true,
 }
 
 // loggedIn returns "err TEXT" or "warning TEXT" of each call of a logger's Error or Warn with a

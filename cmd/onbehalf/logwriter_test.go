@@ -61,7 +61,7 @@ func startUnread(t *testing.T) (d *running, log *os.File) {
 	}
 	t.Cleanup(func() { d.command.Process.Kill() })
 	log.Close()
-	if !soon(func() bool { _, err := os.Stat(folder + "/admin.sock"); return err == nil }) {
+	if !soon(func() bool { return answers(folder + "/admin.sock") }) {
 		t.Fatal("it does not serve")
 	}
 	return d, unread

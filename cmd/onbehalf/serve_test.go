@@ -127,6 +127,12 @@ func soon(condition func() bool) bool {
 	return false
 }
 
+// answers reports whether connections are taken at a socket: its file is there a moment before.
+func answers(path string) bool {
+	conn, err := net.Dial("unix", path)
+	return err == nil && conn.Close() == nil
+}
+
 // hear waits for a notification and gives all of it.
 func (d *running) hear(wanted string) string {
 	d.t.Helper()

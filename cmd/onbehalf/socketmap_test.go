@@ -88,7 +88,7 @@ func TestServeSocketmap(t *testing.T) {
 	}
 	defer again.Wait()
 	defer again.Process.Signal(syscall.SIGTERM)
-	if !soon(func() bool { conn, err := net.Dial("unix", socket); return err == nil && conn.Close() == nil }) {
+	if !soon(func() bool { return answers(socket) }) {
 		t.Fatal("the next daemon does not answer")
 	}
 	ask("after a kill", direct, hop)

@@ -112,14 +112,14 @@ func ofGeneration(t *tenant.Tenant, ring *keys.Ring) earlier {
 // withStore compares with what the store has.
 func (c *comparison) withStore(lost bool) error {
 	_, known, err := c.store.Get(store.BucketMarks, markProfiles)
-	platform, found, failure := c.store.Get(store.BucketProfiles, keyOfPlatform)
+	platform, _, failure := c.store.Get(store.BucketProfiles, keyOfPlatform)
 	if err := errors.Join(err, failure); err != nil {
 		return err
 	}
 	c.record = known && !lost
-	c.settle(keyOfPlatform, found, platform, c.now.platform)
+	c.settle(keyOfPlatform, true, platform, c.now.platform) // it was always configured
 	now := c.byID(c.now.tenants)
-	for from, more := "", true; more; {
+	for from, more := "", true; more && c.ctx.Err() == nil; {
 		page, err := c.read(from)
 		if err != nil {
 			return err
@@ -217,10 +217,11 @@ func (c *comparison) goes(id string) {
 	if !c.goesOn() {
 		return
 	}
+	var gone []store.Entry
 	if c.record {
-		c.Record(store.Entry{At: c.at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"})
+		gone = []store.Entry{{At: c.at, Kind: store.KindConfiguration, Tenant: id, Subject: "tenant", Before: "configured", After: "removed"}}
 	}
-	c.write(store.Change{Bucket: store.BucketProfiles, Key: id, Delete: true}, store.Change{Bucket: store.BucketMarks, Key: markMail + id, Delete: true})
+	c.write(gone, store.Change{Bucket: store.BucketProfiles, Key: id, Delete: true}, store.Change{Bucket: store.BucketMarks, Key: markMail + id, Delete: true})
 	c.mailed.Delete(id)
 }
 
@@ -234,21 +235,23 @@ func (c *comparison) settle(key string, there bool, last, next []byte) {
 	if there {
 		before, readable = parseProfile(last)
 	}
+	var changed []store.Entry
 	if c.record && readable {
 		after, _ := parseProfile(next)
 		like := store.Entry{At: c.at}
 		if key != keyOfPlatform {
 			like.Tenant = key
 		}
-		c.Record(differences(like, before, after, there)...)
+		changed = differences(like, before, after, there)
 	}
-	c.write(store.Change{Bucket: store.BucketProfiles, Key: key, Value: bytes.Clone(next)})
+	c.write(changed, store.Change{Bucket: store.BucketProfiles, Key: key, Value: bytes.Clone(next)})
 }
 
-// write has changes saved, few at a time, with a rest after each that is as long as the work was: of a
-// million tenants at once, nothing would be left of two processors for mail.
-func (c *comparison) write(changes ...store.Change) {
-	c.store.Write(changes...)
+// write has changes saved, with what history says of them. Few are saved at a time, with a rest after
+// each that is as long as the work was: of a million tenants at once, nothing would be left of two
+// processors for mail.
+func (c *comparison) write(entries []store.Entry, changes ...store.Change) {
+	c.RecordWith(changes, entries...)
 	if c.written++; c.written < writeStep || c.stuck {
 		return
 	}

@@ -139,6 +139,67 @@ func (r recording) changedSoFar() int {
 	return len(slices.DeleteFunc(page, func(e store.Entry) bool { return e.Subject != "name" }))
 }
 
+// TestPlatformLost: a platform whose profile the store has lost is not said to have come.
+func TestPlatformLost(t *testing.T) {
+	r := newRecording(t, "a")
+	r.file.Write(store.Change{Bucket: store.BucketProfiles, Key: keyOfPlatform, Delete: true})
+	r.before = nil // a restart
+	r.compared("")
+	r.conf.Platform.Name = "Courseware"
+	r.before = nil
+	r.compared(" platform.name>Courseware")
+}
+
+// killedAfter is the store of a process that is killed after so many writes: later ones are lost.
+type killedAfter struct {
+	store.Store
+	writes int
+}
+
+func (k *killedAfter) Write(changes ...store.Change) {
+	if k.writes--; k.writes >= 0 {
+		k.Store.Write(changes...)
+	}
+}
+
+// TestKilledMeanwhile: whenever a daemon is killed while it records, the next one records what it has
+// not, and nothing twice.
+func TestKilledMeanwhile(t *testing.T) {
+	for writes, all := 0, false; !all; writes++ {
+		r := newRecording(t, "a", "b")
+		began := time.Now()
+		r.rename("one")
+		r.conf.Tenants = []*tenant.Tenant{r.conf.Tenants[0], {ID: "c"}}
+		killed := &killedAfter{r.file, writes}
+		history, err := store.OpenHistory(killed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, during := range []*recorder{{History: history, store: killed}, r.recorder} {
+			during.before = nil // a start
+			if _, known, _ := r.file.Get(store.BucketMarks, markMail+"a"); !known {
+				during.mail("a")
+			}
+			if err := during.compare(t.Context(), r.conf, time.Now(), func() {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page, _, err := r.List(store.Query{All: true, Since: began, Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range page {
+			got = append(got, fmt.Sprintf("%s %s%s>%s", e.Tenant, e.Kind, e.Subject, e.After))
+		}
+		slices.Sort(got)
+		if want := []string{"a configurationname>one", "a first-mail>", "b configurationtenant>removed", "c configurationtenant>configured"}; !slices.Equal(got, want) {
+			t.Errorf("killed after %d writes: %q, want %q", writes, got, want)
+		}
+		all = killed.writes >= 0
+	}
+}
+
 // TestCannotSave: while nothing can be saved, a comparison ends all the same, without trying again
 // and again; and what it has found is there when it can be.
 func TestCannotSave(t *testing.T) {

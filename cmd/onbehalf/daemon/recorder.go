@@ -171,6 +171,6 @@ func (r *recorder) mail(id string) {
 	if _, known := r.mailed.LoadOrStore(id, nil); known {
 		return
 	}
-	r.store.Write(store.Change{Bucket: store.BucketMarks, Key: markMail + id})
-	r.Record(store.Entry{At: time.Now(), Kind: store.KindFirstMail, Tenant: id})
+	r.RecordWith([]store.Change{{Bucket: store.BucketMarks, Key: markMail + id}},
+		store.Entry{At: time.Now(), Kind: store.KindFirstMail, Tenant: id})
 }
