@@ -18,7 +18,7 @@ type Table struct {
 	tenants  []*Tenant
 	byID     map[string]*Tenant
 	byPath   map[message.Domain]*Tenant // by return path
-	direct   []*Tenant // in the order of tenants
+	direct   []*Tenant                  // in the order of tenants
 	nextHops nextHops
 	claims   *memdb.MemDB // without standings; never written to
 	db       *memdb.MemDB // claims and standings
