@@ -35,14 +35,14 @@ type tenantsFile struct {
 
 // basis is what decides, beside a file, what its tenants are, and what is found about them.
 type basis struct {
-	platform             tenant.Platform
-	unsigned, trustKnown bool
+	platform tenant.Platform
+	unsigned bool
 }
 
 func (l *loader) basis() basis {
 	p := *l.config.Platform
 	p.Identities, p.SRS = nil, tenant.SRS{}
-	return basis{p, l.unsigned, l.trustKnown}
+	return basis{p, l.unsigned}
 }
 
 // keep decides which files are kept.
