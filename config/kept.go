@@ -125,3 +125,9 @@ func (l *loader) stays(t *tenant.Tenant) bool {
 func (l *loader) staysNamed(p tenant.Pattern) bool {
 	return len(l.kept) > 0 && l.stays(l.before.Table.Named(p))
 }
+
+// overtaken reports whether a file that is kept, and about which something is found, has changed
+// since: where it stands was looked up in the file as it is now, and may name another tenant.
+func (l *loader) overtaken() bool {
+	return slices.ContainsFunc(l.kept, func(d *document) bool { return len(d.findings) > 0 && disk.OpenStamp(d.file) != d.stamp })
+}

@@ -350,6 +350,42 @@ func TestKeptByMain(t *testing.T) {
 	}
 }
 
+// TestKeptFileChangesDuringLoad: whenever that is, the findings are those of the file as it was, or
+// as it is.
+func TestKeptFileChangesDuringLoad(t *testing.T) {
+	settleAtOnce(t)
+	const one = "  - {id: one, domains: [one.example], submitters: {networks: [192.0.2.1]}}\n"
+	const two = "  - {id: two, domains: [two.example], submitters: {networks: [192.0.2.2]}}\n"
+	for name, change := range map[string]func(w *town){
+		"written anew": func(w *town) { w.write("tenants.d/a.yaml", "tenants:\n"+two+one) },
+		"removed":      func(w *town) { os.Remove(filepath.Join(w.dir, "tenants.d/a.yaml")) },
+	} {
+		for at, reached := 1, true; reached; at++ {
+			w := &town{t: t, dir: t.TempDir()}
+			w.write("srs.secrets", "0123456789abcdef0123456789abcdef\n")
+			w.write("onbehalf.yaml", benchMain+"tenants: []\n")
+			w.write("tenants.d/a.yaml", "tenants:\n"+one+two)
+			path := filepath.Join(w.dir, "onbehalf.yaml")
+			last, was := Load(path, nil)
+			pauses := 0
+			_, got := LoadBeside(path, nil, beforeOf(t, last), func() {
+				if pauses++; pauses == at {
+					change(w)
+				}
+			})
+			reached = pauses >= at
+			is := was
+			if reached {
+				_, is = Load(path, nil)
+			}
+			gone := strings.Contains(listing(w.dir, got), "a.yaml: does not exist") // it was listed before
+			if !slices.Equal(got, was) && !slices.Equal(got, is) && !gone {
+				t.Errorf("%s at pause %d: found is\n%s\nit was\n%s\nand it is\n%s", name, at, listing(w.dir, got), listing(w.dir, was), listing(w.dir, is))
+			}
+		}
+	}
+}
+
 // BenchmarkReload loads 100,000 tenants in ten files again: as they are, and with one of the files
 // changed.
 func BenchmarkReload(b *testing.B) {
