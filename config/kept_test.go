@@ -162,7 +162,7 @@ func TestKeptFiles(t *testing.T) {
 	var accepted, refused, kept, warned int
 	changed := make(map[string]int) // accepted loads of which a key was given or taken, and tenants were kept
 	was := maps.Clone(w.env)
-	for step := range 6000 {
+	for step := range 3000 {
 		w.change()
 		whole, all := Load(path, w.environ())
 		before := beforeOf(t, last)
