@@ -97,7 +97,7 @@ func Load(path string, env []string) (*Config, Findings) {
 func LoadBeside(path string, env []string, before Before, pause func()) (*Config, Findings) {
 	l := newLoader(nil, before, 1, pause)
 	conf, findings, rest := l.run(path, env)
-	if len(l.kept) > 0 && (l.disputed || findings.Fatal()) {
+	if len(l.kept) > 0 && (l.disputed || findings.Fatal() || l.overtaken()) {
 		conf, findings, rest = newLoader(nil, Before{Table: before.Table}, 1, pause).run(path, env)
 	}
 	return conf, findings.limited(rest)

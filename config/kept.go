@@ -35,14 +35,14 @@ type tenantsFile struct {
 
 // basis is what decides, beside a file, what its tenants are, and what is found about them.
 type basis struct {
-	platform             tenant.Platform
-	unsigned, trustKnown bool
+	platform tenant.Platform
+	unsigned bool
 }
 
 func (l *loader) basis() basis {
 	p := *l.config.Platform
 	p.Identities, p.SRS = nil, tenant.SRS{}
-	return basis{p, l.unsigned, l.trustKnown}
+	return basis{p, l.unsigned}
 }
 
 // keep decides which files are kept.
@@ -124,4 +124,10 @@ func (l *loader) stays(t *tenant.Tenant) bool {
 // staysNamed reports whether such a tenant has exactly this pattern among its domains.
 func (l *loader) staysNamed(p tenant.Pattern) bool {
 	return len(l.kept) > 0 && l.stays(l.before.Table.Named(p))
+}
+
+// overtaken reports whether a file that is kept, and about which something is found, has changed
+// since: where it stands was looked up in the file as it is now, and may name another tenant.
+func (l *loader) overtaken() bool {
+	return slices.ContainsFunc(l.kept, func(d *document) bool { return len(d.findings) > 0 && disk.OpenStamp(d.file) != d.stamp })
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type town struct {
 	dir    string
 	random *rand.Rand
 	writes int64
+	env    map[string]string // by key of the main file
 }
 
 // write writes a file, with a time of its own: file systems count in steps.
@@ -44,20 +46,22 @@ func (w *town) oneOf(words ...string) string { return words[w.random.IntN(len(wo
 // tenant returns a tenant of few names, so that two often claim the same.
 func (w *town) tenant() string {
 	domain := w.oneOf("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l") + ".example"
-	text := "  - id: " + w.oneOf("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve") +
-		"\n    domains: [" + w.oneOf("", "", "", "*.", "sub.") + domain + w.oneOf("", "", "", ", outlook.de", ", bounce.a.example") + "]\n"
-	for _, key := range []string{
-		"name: The tenant", "mode: shadow", "authorization: authorized", "from_name: \"{name} of {tenant}\"",
-		"return_path: bounce." + domain, "bounces_to: it@" + domain, "bounces_to: it@bounce.a.example",
-		"submitters: {logins: [" + w.oneOf("anna", "bert", "carl") + "], networks: [192.0.2." + w.oneOf("1", "2", "3") + "]}",
-		"direct: {domains: [" + domain + "], next_hop: \"[mx.example.net]:25\", tls: " + w.oneOf("may", "encrypt") + "}",
-		"dkim: [{selector: cw1, key: cw1.pem}]", "authorisation: auto",
-	} {
-		if w.random.IntN(14) == 0 {
-			text += "    " + key + "\n"
+	values := map[string]string{
+		"id": w.oneOf("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+		"domains": "[" + w.oneOf("", "", "", "\"*.", "sub.", "this-domain-is-a-long-one.") + domain +
+			w.oneOf("", "", "", ", outlook.de", ", bounce.a.example") + "]",
+	}
+	values["domains"] = strings.Replace(values["domains"], "\"*."+domain, "\"*."+domain+"\"", 1)
+	for _, key := range keysOfTenant {
+		if values[key] == "" && w.random.IntN(20) == 0 {
+			values[key] = strings.ReplaceAll(w.oneOf(tenantValues[key]...), "one.example", domain)
 		}
 	}
-	return text
+	if values["direct.next_hop"] != "" || values["direct.domains"] != "" { // neither goes without the other
+		values["direct.next_hop"] = w.oneOf(tenantValues["direct.next_hop"]...)
+		values["direct.domains"] = "[" + domain + "]"
+	}
+	return tenantWith(values) + w.oneOf("", "", "", "", "", "", "", "    authorisation: auto\n")
 }
 
 func (w *town) file() string {
@@ -65,7 +69,7 @@ func (w *town) file() string {
 	for range 1 + w.random.IntN(3) {
 		text += w.tenant()
 	}
-	return text + w.oneOf("", "", "", "# a comment\n")
+	return text + w.oneOf("", "", "", "# a comment\n", "# no end")
 }
 
 func (w *town) main() string {
@@ -73,22 +77,71 @@ func (w *town) main() string {
 		w.oneOf("", "", "tenants: [{id: inmain, domains: [a.example]}]\n", "tenants: [{id: one, domains: [inmain.example]}]\n")
 }
 
-// change does to the configuration what people do.
+func (w *town) aFile() string {
+	return filepath.Join(w.oneOf("tenants.d", "tenants.d", "tenants.d", "others.d"), w.oneOf("a", "b", "c", "d", "e", "f", "g")+".yaml")
+}
+
+// change does to the configuration what people do. What cannot be done is left.
 func (w *town) change() {
-	name := filepath.Join("tenants.d", w.oneOf("a", "b", "c", "d", "e", "f", "g")+".yaml")
-	path := filepath.Join(w.dir, name)
-	switch w.random.IntN(8) {
+	name := w.aFile()
+	path, other := filepath.Join(w.dir, name), filepath.Join(w.dir, w.aFile())
+	switch w.random.IntN(16) {
 	case 0:
 		w.write("onbehalf.yaml", w.main())
 	case 1:
-		os.Remove(path)
-	case 2:
-		if text, err := os.ReadFile(path); err == nil {
-			os.Remove(path)
-			w.write(filepath.Join("tenants.d", w.oneOf("a", "b", "c", "d", "e", "f", "g")+".yaml"), string(text))
+		os.RemoveAll(path)
+	case 2: // over another one, or in two files
+		os.Rename(path, other)
+	case 3:
+		os.Link(path, other)
+	case 4: // leads elsewhere
+		os.RemoveAll(path)
+		os.Symlink(other, path)
+	case 5:
+		swapped := path + ".swapped"
+		os.Rename(path, swapped)
+		os.Rename(other, path)
+		os.Rename(swapped, other)
+	case 6:
+		os.RemoveAll(path)
+		os.Mkdir(path, 0o755)
+	case 7:
+		os.Remove(filepath.Join(w.dir, "link.d"))
+		os.Symlink(w.oneOf("tenants.d", "others.d"), filepath.Join(w.dir, "link.d"))
+	case 8, 9, 10:
+		key := w.oneOf(keysOfMain...)
+		if w.random.IntN(3) > 0 {
+			w.env[key] = w.oneOf(mainValues[key]...)
+			maps.Copy(w.env, notAlone[key])
+		} else {
+			clear(w.env)
 		}
 	default:
+		if info, err := os.Stat(path); err != nil || info.IsDir() {
+			os.RemoveAll(path) // or a link that leads nowhere
+		}
 		w.write(name, w.file())
+	}
+}
+
+// environ returns the environment as os.Environ does.
+func (w *town) environ() (all []string) {
+	for key, value := range w.env {
+		all = append(all, variableOf(key)+"="+value)
+	}
+	return all
+}
+
+// correct takes out what is wrong: it would soon be wrong everywhere.
+func (w *town) correct(all Findings) {
+	for _, f := range all {
+		switch {
+		case f.Level != Error:
+		case f.File == filepath.Join(w.dir, "onbehalf.yaml"), f.File == environment:
+			clear(w.env)
+		default:
+			os.RemoveAll(f.File)
+		}
 	}
 }
 
@@ -96,29 +149,31 @@ func (w *town) change() {
 // of all comes to, after any change: the same findings in the same order, and the same tenants.
 func TestKeptFiles(t *testing.T) {
 	settleAtOnce(t)
-	w := &town{t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(1, 2))}
-	w.write("srs.secrets", "0123456789abcdef0123456789abcdef\n")
+	w := &town{t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(1, 2)), env: map[string]string{}}
+	for _, name := range []string{"srs.secrets", "other.secrets"} {
+		w.write(name, "0123456789abcdef0123456789abcdef\n")
+	}
+	w.write("hook.secrets", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
 	w.write("onbehalf.yaml", benchMain)
 	path := filepath.Join(w.dir, "onbehalf.yaml")
 	os.Mkdir(filepath.Join(w.dir, "tenants.d"), 0o755)
+	os.Mkdir(filepath.Join(w.dir, "others.d"), 0o755)
 	var last *Config
 	var accepted, refused, kept, warned int
-	for step := range 4000 {
+	changed := make(map[string]int) // accepted loads of which a key was given or taken, and tenants were kept
+	was := maps.Clone(w.env)
+	for step := range 3000 {
 		w.change()
-		whole, all := Load(path, nil)
+		whole, all := Load(path, w.environ())
 		before := beforeOf(t, last)
-		conf, findings := LoadBeside(path, nil, before, func() {})
+		conf, findings := LoadBeside(path, w.environ(), before, func() {})
 		if !slices.Equal(all, findings) {
 			t.Fatalf("step %d: a load of all finds\n%s\none that keeps files\n%s", step, listing(w.dir, all), listing(w.dir, findings))
 		}
 		if findings.Fatal() {
 			refused++
-			if w.random.IntN(2) == 0 { // it would soon be wrong everywhere
-				for _, f := range findings {
-					if f.Level == Error && f.File != path {
-						os.Remove(f.File)
-					}
-				}
+			if w.random.IntN(2) == 0 {
+				w.correct(findings)
 			}
 			continue
 		}
@@ -127,18 +182,30 @@ func TestKeptFiles(t *testing.T) {
 		}
 		accepted++
 		warned += min(1, len(findings))
+		stayed := 0
 		for _, one := range conf.Tenants {
-			if was := before.tenant(one.ID); was == one {
-				kept++
+			if before.tenant(one.ID) == one {
+				stayed++
 			}
 		}
-		identify := func(ids []tenant.Identity) []tenant.Identity { return ids }
-		conf.Identify(identify)
+		kept += stayed
+		for _, key := range keysOfMain {
+			if was[key] != w.env[key] {
+				changed[key]++
+			}
+		}
+		was = maps.Clone(w.env)
+		conf.Identify(func(ids []tenant.Identity) []tenant.Identity { return ids })
 		last = conf
 	}
-	t.Log(accepted, "accepted,", refused, "refused,", kept, "tenants kept,", warned, "with warnings")
+	t.Log(accepted, "accepted,", refused, "refused,", kept, "tenants kept,", warned, "with warnings", changed)
 	if accepted < 1000 || refused < 500 || kept < 2000 || warned < 500 {
 		t.Error("too few of a kind")
+	}
+	for _, key := range keysOfMain {
+		if changed[key] == 0 {
+			t.Error("no accepted load changes", key)
+		}
 	}
 }
 
@@ -232,6 +299,88 @@ func TestKeptAgainstChanged(t *testing.T) {
 			_, got := LoadBeside(path, nil, beforeOf(t, last), func() {})
 			if !slices.Equal(all, got) || !strings.Contains(listing(w.dir, all), test.cause) {
 				t.Errorf("%s beside %s, in %s and %s: a load of all finds\n%s\none that keeps files\n%s\nwant %s", test.kept, test.changed, names[0], names[1], listing(w.dir, all), listing(w.dir, got), test.cause)
+			}
+		}
+	}
+}
+
+// TestKeptByMain: what the main file decides about a tenant, or lets be found about it, holds for one
+// in a file that has not changed too.
+func TestKeptByMain(t *testing.T) {
+	settleAtOnce(t)
+	shadow := map[string]string{"policy.mode": "shadow"}
+	for _, test := range []struct {
+		tenant         string
+		before, change map[string]string
+		cause          string
+	}{
+		{"{id: kept, domains: [kept.example], mode: enforce}", shadow, map[string]string{"platform.dkim": "[]"}, "is enforce, and platform.dkim names no key"},
+		{"{id: kept, domains: [kept.example]}", nil, map[string]string{"platform.domains": "courseware.nl kept.example"}, "overlaps with the platform's own domain"},
+		{"{id: kept, domains: [kept.example]}", nil, map[string]string{"platform.bounce_domain": "b.kept.example"}, "lies in kept.example"},
+		{"{id: kept, domains: [this-domain-is-a-long-one.kept.example]}", map[string]string{"platform.from": "noreply@r.courseware.nl"},
+			map[string]string{"platform.from": "{reply}@r.courseware.nl"}, "so {reply} in platform.from"},
+		{"{id: kept, domains: [this-domain-is-a-long-one.kept.example]}", map[string]string{"platform.from": "{reply}@r.courseware.nl"},
+			map[string]string{"platform.from": "{reply}@s.courseware.nl"}, "From is noreply@s.courseware.nl"},
+		{"{id: kept, domains: [kept.example], submitters: {logins: [anna]}}", nil, map[string]string{"platform.submitters.logins": "anna"}, "is also bound to"},
+		{"{id: kept, domains: [kept.example], submitters: {logins: [anna]}}", nil, map[string]string{"trust.authenticated": "false"}, "logins do not count"},
+		{"{id: kept, domains: [kept.example], submitters: {logins: [anna, anna@x]}}", nil, map[string]string{"trust.realm": "x"}, "is listed twice"},
+		{"{id: kept, domains: [kept.example], submitters: {networks: [192.0.2.1]}}", map[string]string{"trust.networks": "192.0.2.0/24"},
+			map[string]string{"trust.networks": "198.51.100.0/24"}, "is not trusted"},
+		{"{id: kept, domains: [kept.example], return_path: bounce.kept.example}", nil, map[string]string{"platform.bounces_to": "it@bounce.kept.example"}, "is inside the return path of tenant kept"},
+		{"{id: kept, domains: [kept.example], bounces_to: it@r.courseware.nl}", nil, map[string]string{"platform.from": "{reply}@r.courseware.nl"}, "where only replies arrive"},
+		{"{id: kept, domains: [kept.example], direct: {domains: [kept.example], next_hop: \"[192.0.2.25]:25\"}}", nil, map[string]string{"platform.sending_ips": "192.0.2.25"}, "is this host"},
+		{"{id: kept, domains: [kept.example]}", nil, map[string]string{"metrics.tenants": "kept nobody"}, "there is no tenant \"nobody\""},
+	} {
+		w := &town{t: t, dir: t.TempDir(), env: map[string]string{}}
+		maps.Copy(w.env, test.before)
+		w.write("srs.secrets", "0123456789abcdef0123456789abcdef\n")
+		w.write("onbehalf.yaml", benchMain)
+		w.write("tenants.d/a.yaml", "tenants: ["+test.tenant+"]\n")
+		path := filepath.Join(w.dir, "onbehalf.yaml")
+		last, findings := Load(path, w.environ())
+		if findings.Fatal() {
+			t.Fatal(test.tenant, findings)
+		}
+		maps.Copy(w.env, test.change)
+		_, all := Load(path, w.environ())
+		_, got := LoadBeside(path, w.environ(), beforeOf(t, last), func() {})
+		if !slices.Equal(all, got) || !strings.Contains(listing(w.dir, all), test.cause) {
+			t.Errorf("%s, and then %v: a load of all finds\n%s\none that keeps files\n%s\nwant %s", test.tenant, test.change, listing(w.dir, all), listing(w.dir, got), test.cause)
+		}
+	}
+}
+
+// TestKeptFileChangesDuringLoad: whenever that is, the findings are those of the file as it was, or
+// as it is.
+func TestKeptFileChangesDuringLoad(t *testing.T) {
+	settleAtOnce(t)
+	const one = "  - {id: one, domains: [one.example], submitters: {networks: [192.0.2.1]}}\n"
+	const two = "  - {id: two, domains: [two.example], submitters: {networks: [192.0.2.2]}}\n"
+	for name, change := range map[string]func(w *town){
+		"written anew": func(w *town) { w.write("tenants.d/a.yaml", "tenants:\n"+two+one) },
+		"removed":      func(w *town) { os.Remove(filepath.Join(w.dir, "tenants.d/a.yaml")) },
+	} {
+		for at, reached := 1, true; reached; at++ {
+			w := &town{t: t, dir: t.TempDir()}
+			w.write("srs.secrets", "0123456789abcdef0123456789abcdef\n")
+			w.write("onbehalf.yaml", benchMain+"tenants: []\n")
+			w.write("tenants.d/a.yaml", "tenants:\n"+one+two)
+			path := filepath.Join(w.dir, "onbehalf.yaml")
+			last, was := Load(path, nil)
+			pauses := 0
+			_, got := LoadBeside(path, nil, beforeOf(t, last), func() {
+				if pauses++; pauses == at {
+					change(w)
+				}
+			})
+			reached = pauses >= at
+			is := was
+			if reached {
+				_, is = Load(path, nil)
+			}
+			gone := strings.Contains(listing(w.dir, got), "a.yaml: does not exist") // it was listed before
+			if !slices.Equal(got, was) && !slices.Equal(got, is) && !gone {
+				t.Errorf("%s at pause %d: found is\n%s\nit was\n%s\nand it is\n%s", name, at, listing(w.dir, got), listing(w.dir, was), listing(w.dir, is))
 			}
 		}
 	}

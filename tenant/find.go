@@ -31,11 +31,7 @@ func (s *Snapshot) Find(text string) (found *Tenant, hint string) {
 // ofName returns the tenant that a name belongs to.
 func (s *Snapshot) ofName(p Pattern) *Tenant {
 	if p.Wildcard {
-		c, _ := s.first(domains, domainKey(p))
-		if c == nil {
-			return nil
-		}
-		return c.Tenant
+		return s.Named(p)
 	}
 	if t, _ := s.Owner(p.Domain); t != nil {
 		return t

@@ -16,6 +16,8 @@ var (
 	shareDomains  = []string{"a.example", "*.a.example", "b.a.example", "*.b.a.example", "c.example", "*.c.example"}
 	shareLogins   = []string{"lms-1", "LMS-2@courseware.nl", "lms-3"}
 	shareNetworks = []string{"192.0.2.0/24", "192.0.2.128/25", "2001:db8::/32"}
+	sharePaths    = []string{"bounce.a.example", "bounce.c.example", "bounce.example.net"}
+	shareHops     = []string{"[mx.a.example]:25", "[mx.a.example]:26", "[192.0.2.25]:25"} // with different TLS
 )
 
 // hands says who has each name, by number; who is not below the number of tenants does not exist.
@@ -26,7 +28,7 @@ type hands struct {
 
 // change gives one or two names to others, and at times adds or removes tenants.
 func (h *hands) change(random *rand.Rand) {
-	names := slices.Concat(shareDomains, shareLogins, shareNetworks)
+	names := slices.Concat(shareDomains, shareLogins, shareNetworks, sharePaths, shareHops)
 	for _, name := range names {
 		if _, dealt := h.of[name]; !dealt || random.IntN(len(names)) == 0 {
 			h.of[name] = random.IntN(6)
@@ -63,6 +65,16 @@ func (h *hands) deal(t *testing.T, before []*tenant.Tenant) (all []*tenant.Tenan
 	for _, s := range shareNetworks {
 		withNetworks(to(s), s)
 	}
+	for _, s := range sharePaths {
+		to(s).ReturnPath = domain(t, s)
+	}
+	for i, s := range shareHops {
+		hop, err := tenant.ParseNextHop(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to(s).Direct = tenant.Direct{NextHop: hop, TLS: []tenant.TLS{tenant.TLSMay, tenant.TLSEncrypt, tenant.TLSVerify}[i]}
+	}
 	for i := range all {
 		for _, was := range before {
 			if was.Equal(all[i]) {
@@ -73,6 +85,9 @@ func (h *hands) deal(t *testing.T, before []*tenant.Tenant) (all []*tenant.Tenan
 	}
 	return all, shared
 }
+
+// takesBounces stands among answers for a yes.
+var takesBounces = new(tenant.Tenant)
 
 // answers is all that a table says of the names.
 func answers(t *testing.T, table *tenant.Table) (all []*tenant.Tenant) {
@@ -87,6 +102,18 @@ func answers(t *testing.T, table *tenant.Table) (all []*tenant.Tenant) {
 	for _, addr := range []string{"192.0.2.1", "192.0.2.200", "2001:db8::1", "198.51.100.1"} {
 		all = append(all, s.BoundTo(message.Submitter{Client: netip.MustParseAddr(addr)}))
 	}
+	for _, text := range shareHops {
+		hop, _ := tenant.ParseNextHop(text)
+		all = append(append(all, s.AtNextHop(hop)...), nil)
+	}
+	for _, name := range sharePaths {
+		if s.TakesBounces(domain(t, name)) {
+			all = append(all, takesBounces)
+		} else {
+			all = append(all, nil)
+		}
+	}
+	all = append(append(all, table.Tenants()...), table.Direct()...)
 	for i := range 6 {
 		all = append(all, s.Tenant(fmt.Sprint("t", i)))
 	}
@@ -112,6 +139,9 @@ func TestTableAfterIsTheSame(t *testing.T) {
 		var same int
 		tenants, same = names.deal(t, tenants)
 		dealt, shared = dealt+len(tenants), shared+same
+		if random.IntN(4) == 0 { // files were renamed
+			random.Shuffle(len(tenants), func(i, j int) { tenants[i], tenants[j] = tenants[j], tenants[i] })
+		}
 		whole, err := tenant.NewTable(p, tenants)
 		if err != nil {
 			t.Fatal(err)

@@ -58,8 +58,8 @@ func (w *Watcher) Retry() {
 // known returns what the next generation begins with; of the first, what is given.
 func (w *Watcher) known(given []tenant.Standing, now time.Time) (all []*tenant.Standing, err error) {
 	if w.source == nil {
-		for i := range given {
-			all = append(all, &given[i])
+		for _, s := range given { // each by itself: one that stays keeps no others in memory
+			all = append(all, &s)
 		}
 		return all, nil
 	}
@@ -130,7 +130,8 @@ func unlessSame(s tenant.Standing, before *tenant.Standing) *tenant.Standing {
 	if before != nil && isSame(before, &s) {
 		return before
 	}
-	return &s
+	own := s
+	return &own
 }
 
 // renewed returns a new entry. The one before, if there was one, says when it was due: as often as

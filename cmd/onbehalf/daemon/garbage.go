@@ -31,32 +31,36 @@ const (
 
 // unbounded lifts the bound of messages for a reload, which needs memory of its own: above the bound
 // garbage is collected all the time, on half of the processors, and messages wait. The old generation
-// is in memory until a new one has taken over, so it lasts until done is called. ForMessages is what
-// messages may hold, in octets, before the reload and after it.
-func unbounded(forMessages int64) (done func(reloaded bool, forMessages int64)) {
+// is in memory until a new one has taken over, so it lasts until done is called. Messages returns what
+// they hold, and what they may, in octets. What they hold just now raises no bound: it would never
+// fall again.
+func unbounded(messages func() (held, most int64)) (done func(reloaded bool)) {
 	bound := debug.SetMemoryLimit(math.MaxInt64)
-	others := bound - forMessages
+	_, most := messages()
+	others := bound - most
 	percent := make(chan int, 1)
 	long := time.AfterFunc(longReload, func() { percent <- debug.SetGCPercent(garbageOfReload) })
-	return func(reloaded bool, forMessages int64) {
+	return func(reloaded bool) {
 		wasLong := !long.Stop()
 		if wasLong {
 			debug.SetGCPercent(<-percent)
 		}
+		held, most := messages()
 		switch {
 		case !reloaded:
 			debug.SetMemoryLimit(bound)
 		case wasLong:
 			runtime.GC() // the old generation, and what the load has left, are not in use
-			boundMemory(forMessages)
+			boundMemory(most - held)
 		default:
-			debug.SetMemoryLimit(max(others, inUse()-garbage()+roomForGarbage) + forMessages)
+			debug.SetMemoryLimit(max(others, inUse()-garbage()-held+roomForGarbage) + most)
 		}
 	}
 }
 
 // boundMemory has garbage collected more often when messages hold much: else as much as they hold
-// would gather beside them. What is in use before them (tenants, keys) is not for them.
+// would gather beside them. What is in use already (tenants, keys) is not for them: forMessages is
+// what they may hold more, in octets.
 func boundMemory(forMessages int64) { debug.SetMemoryLimit(inUse() + forMessages + roomForGarbage) }
 
 // inUse returns what the process has of the host's memory, in octets.

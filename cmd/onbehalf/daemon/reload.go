@@ -35,10 +35,10 @@ func (d *daemon) reloadEach(requests <-chan os.Signal) {
 func (d *daemon) reload() {
 	d.notify(sdnotify.SdNotifyReloading + "\n" + sdnotify.SdNotifyMonotonicUsec())
 	last := admin.Reload{At: time.Now()}
-	done := unbounded(d.current.Load().Limits.Memory)
+	done := unbounded(d.server.Memory)
 	last.Result = d.tryReload(&last)
 	d.proof.forget()
-	done(last.OK, d.current.Load().Limits.Memory)
+	done(last.OK)
 	d.history.remember(last)
 	d.notify("READY=1\nSTATUS=" + last.Result)
 }
