@@ -40,6 +40,9 @@ func (l Loader) Load(path string) (Key, error) {
 	if failure != nil {
 		return Key{}, failure.At(path)
 	}
+	if file := key.file(); file != nil {
+		file.path = path
+	}
 	if !l.Engine.trusted() {
 		key.Prove()
 	}
@@ -53,7 +56,7 @@ func (l Loader) parse(text []byte) (crypto.Signer, *remedy.Error) {
 		return nil, failure
 	}
 	digest := digestOf(text, l.Engine)
-	if l.Checked.has(digest) && l.Engine.trusted() {
+	if l.Engine.trusted() && l.Checked.has(digest) { // else it is on record again when it is proved
 		if public := rsaPublic(block); public != nil {
 			file := newRSAFile(public, block, l.Engine)
 			file.state.Store(proved)

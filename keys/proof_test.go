@@ -5,10 +5,14 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"math/big"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // unprovedKey is a key that an engine has not signed with yet, though it is proved by another one;
@@ -79,6 +83,7 @@ func TestProofFails(t *testing.T) {
 		"signs otherwise":  func([]byte) ([]byte, error) { return wrong, nil },
 		"does not sign":    func([]byte) ([]byte, error) { return nil, broken },
 		"signs by nothing": func([]byte) ([]byte, error) { return nil, nil },
+		"panics":           func([]byte) ([]byte, error) { panic("no") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var reports []error
@@ -87,6 +92,9 @@ func TestProofFails(t *testing.T) {
 			failure := k.Prove()
 			if failure == nil || k.Unproved() || len(c.now) != 0 {
 				t.Errorf("failed with %v, unproved %v, %d keys are remembered", failure, k.Unproved(), len(c.now))
+			}
+			if path := k.file().path; path == "" || !strings.HasPrefix(failure.Error(), path+": ") {
+				t.Errorf("failed with %v, and the file is %s", failure, path)
 			}
 			must(t, k.Prove()) // is over
 			signsBy(t, k, EngineGo)
@@ -101,6 +109,51 @@ func TestProofFails(t *testing.T) {
 			must(t, other.Prove())
 			signsBy(t, other, EngineOpenSSL)
 		})
+	}
+}
+
+// What crypto/rsa had of a key until its proof is overwritten after it. When OpenSSL fails later,
+// crypto/rsa has the key again, and keeps it.
+func TestProofLetsGo(t *testing.T) {
+	k, e, _ := unprovedKey(t, nil)
+	signsBy(t, k, EngineGo)
+	f := k.file()
+	secret := f.slow.kept.D.Bits()
+	if len(secret) == 0 {
+		t.Fatal("there is no key")
+	}
+	must(t, k.Prove())
+	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(secret, func(w big.Word) bool { return w != 0 }); time.Sleep(time.Millisecond) {
+		if runtime.GC(); time.Now().After(deadline) {
+			t.Fatal("the key is still there")
+		}
+	}
+	if signsBy(t, k, EngineOpenSSL); f.slow.kept != nil {
+		t.Error("crypto/rsa has the key, and OpenSSL signs with it")
+	}
+	f.fast = func() (fastKey, error) { return nil, errors.New("out of memory") }
+	for range 2 {
+		signsBy(t, k, EngineOpenSSL)
+	}
+	if f.slow.kept == nil || e.Status().StoodIn != 2 {
+		t.Errorf("crypto/rsa has no key, status is %+v", e.Status())
+	}
+}
+
+// A key that is on record is not good any more when the engine is to be proved by it, until it is:
+// another start would sign with it by OpenSSL, unproved.
+func TestRecordWaitsForProof(t *testing.T) {
+	_, e, c := unprovedKey(t, nil)
+	text := rsaText(t)
+	c.before[digestOf(text, e)] = true
+	another := withOpenSSL(t, nil)
+	signer, failure := Loader{another, c}.parse(text)
+	if failure != nil || !signer.(*rsaFile).is(unproved) || len(c.now) != 0 {
+		t.Fatalf("%v; %d keys are remembered", failure, len(c.now))
+	}
+	must(t, signer.(*rsaFile).prove())
+	if len(c.now) != 1 {
+		t.Errorf("after the proof %d keys are remembered", len(c.now))
 	}
 }
 

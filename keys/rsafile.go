@@ -4,8 +4,8 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"encoding/pem"
+	"fmt"
 	"io"
-	"math/big"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -17,10 +17,11 @@ import (
 type rsaFile struct {
 	public *rsa.PublicKey
 	engine *Engine
+	path   string                          // for errors
 	fast   func() (fastKey, error)         // by OpenSSL
-	slow   func() (*rsa.PrivateKey, error) // by crypto/rsa
+	slow   slowKey                         // by crypto/rsa
 	try    func([]byte) ([]byte, error)    // signs by OpenSSL, and keeps nothing
-	parse  func() (*rsa.PrivateKey, error) // slow, and keeps nothing
+	parse  func() (*rsa.PrivateKey, error) // for crypto/rsa, and keeps nothing
 
 	proof   sync.Once
 	state   atomic.Int32 // unproved, proved or refused
@@ -45,7 +46,7 @@ func newRSAFile(public *rsa.PublicKey, block *pem.Block, engine *Engine) *rsaFil
 	f.try = func(digest []byte) ([]byte, error) { return engine.library.SignOnce(block.Bytes, digest) }
 	f.parse = func() (*rsa.PrivateKey, error) { return rsaOf(block) }
 	f.fast = sync.OnceValues(func() (fastKey, error) { return engine.library.NewKey(block.Bytes) })
-	f.slow = sync.OnceValues(f.parse)
+	f.slow.read = f.parse
 	runtime.AddCleanup(f, func(der []byte) { clear(der) }, block.Bytes)
 	return f
 }
@@ -66,10 +67,11 @@ func (f *rsaFile) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) 
 		}
 		f.engine.standIn(err)
 	}
-	private, err := f.slow()
+	private, err := f.slow.take()
 	if err != nil {
 		return nil, err
 	}
+	defer runtime.KeepAlive(private)
 	return private.Sign(random, digest, opts)
 }
 
@@ -81,19 +83,22 @@ func (f *rsaFile) signFast(digest []byte) ([]byte, error) {
 	return key.Sign(digest)
 }
 
-// prove proves an unproved key. The engine notes a failure, and the first caller gets it.
+// prove proves an unproved key, with which crypto/rsa has no more to do then. The engine notes a
+// failure, and the first caller gets it, with the path.
 func (f *rsaFile) prove() (failure error) {
 	defer runtime.KeepAlive(f)
 	if !f.is(unproved) {
 		return nil
 	}
 	f.proof.Do(func() {
-		if failure = f.tryProof(); failure != nil {
+		if err := f.tryProof(); err != nil {
+			failure = fmt.Errorf("%s: %w", f.path, err)
 			f.state.Store(refused)
 			f.engine.standIn(failure)
 			return
 		}
 		f.state.Store(proved)
+		f.slow.letGo()
 		if f.onProof != nil {
 			f.onProof()
 		}
@@ -102,22 +107,11 @@ func (f *rsaFile) prove() (failure error) {
 }
 
 // tryProof keeps the key in neither engine: it may not be signed with for long.
-func (f *rsaFile) tryProof() error {
+func (f *rsaFile) tryProof() (err error) {
+	defer recoverTo(&err)
 	signature, err := f.try(probe[:])
 	if err != nil {
 		return err
 	}
 	return f.engine.prove(signature, f.public, f.parse)
-}
-
-// wipe overwrites a private key that was only needed for a moment. What crypto/rsa keeps beside
-// it cannot be reached.
-func wipe(private *rsa.PrivateKey) {
-	numbers := append([]*big.Int{private.D, private.Precomputed.Dp, private.Precomputed.Dq, private.Precomputed.Qinv}, private.Primes...)
-	for _, n := range numbers {
-		if n != nil {
-			clear(n.Bits())
-			n.SetInt64(0)
-		}
-	}
 }

@@ -81,7 +81,7 @@ func ofMessages() []family {
 			func(s admin.Status) float64 { return float64(s.Messages.Fragile) }),
 		one(gauge, "signing_failing", "Whether the platform's keys fail to sign a message so that it verifies: 1 or 0. It is tried every 30 seconds.",
 			func(s admin.Status) float64 { return number(s.Signing.Failed != "") }),
-		one(counter, "signing_fallbacks_total", "Signatures that OpenSSL failed at, and Go made.",
+		one(counter, "signing_fallbacks_total", "How often OpenSSL failed with a key or a signature, and Go stood in.",
 			func(s admin.Status) float64 { return float64(s.Signing.Fallbacks) }),
 		one(gauge, "signing_keys_unproved", "RSA keys that Go signs with until OpenSSL is proved with them.",
 			func(s admin.Status) float64 { return float64(s.Signing.Unproved) }),

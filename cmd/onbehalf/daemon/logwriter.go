@@ -22,6 +22,9 @@ const (
 	maxWrite = 4096
 )
 
+// tryAgain is when it is tried again to write what could not be, if no line comes before.
+const tryAgain = time.Second
+
 // logWriter writes log lines to what may stall or go away, such as a pipe to a log daemon. Write
 // never waits: lines for which there is no room are dropped and counted, and when the reader goes
 // on, a line of its own says how many. Each Write must be one line, which is written whole or not
@@ -104,23 +107,41 @@ func (w *logWriter) Close() {
 	}
 }
 
-// run writes until the end.
+// run writes until the end. What was taken before Close is written: after it, nothing is taken.
 func (w *logWriter) run() {
 	defer close(w.ended)
-	for range w.wake {
+	for {
+		closed := w.await()
+		w.writeRest()
 		for w.writeSome() {
 		}
-		if w.isClosed() {
+		if closed {
 			return
 		}
 		time.Sleep(pause)
 	}
 }
 
-func (w *logWriter) isClosed() bool {
+// await waits until there is something to write, and reports whether it is the last.
+func (w *logWriter) await() (closed bool) {
+	var again <-chan time.Time
+	if len(w.rest) > 0 || w.isUnsaid() {
+		again = time.After(tryAgain)
+	}
+	select {
+	case <-w.wake:
+	case <-again:
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.closed
+}
+
+// isUnsaid reports whether lines were dropped, and no line says so yet.
+func (w *logWriter) isUnsaid() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unsaid > 0
 }
 
 // writeSome writes what waits, and how many lines were dropped behind it. It reports whether there
@@ -177,16 +198,23 @@ func (w *logWriter) wrote(lines, octets int, err error) {
 
 // write writes lines behind what is left of those before.
 func (w *logWriter) write(lines []byte) error {
-	if len(w.rest) > 0 {
-		n, err := w.out.Write(w.rest)
-		if w.rest = w.rest[n:]; err != nil {
-			return err
-		}
+	if err := w.writeRest(); err != nil {
+		return err
 	}
 	n, err := w.out.Write(lines)
 	if err != nil && n > 0 {
 		w.rest = append([]byte(nil), lines[n:]...)
-		return nil // it comes with the next ones
+		return nil // it comes with the next ones, or when it is tried again
 	}
+	return err
+}
+
+// writeRest writes what is left of lines.
+func (w *logWriter) writeRest() error {
+	if len(w.rest) == 0 {
+		return nil
+	}
+	n, err := w.out.Write(w.rest)
+	w.rest = w.rest[n:]
 	return err
 }

@@ -34,6 +34,8 @@ func (s *slow) Write(p []byte) (int, error) {
 
 func (s *slow) set(most int) { s.mu.Lock(); s.most = most; s.mu.Unlock() }
 
+func (s *slow) said() string { s.mu.Lock(); defer s.mu.Unlock(); return s.text.String() }
+
 // TestLogLinesAreWhole: what was written in part is written to its end before anything else.
 func TestLogLinesAreWhole(t *testing.T) {
 	out := &slow{most: 1000}
@@ -85,6 +87,64 @@ func TestLogLinesTogether(t *testing.T) {
 	lost.Close()
 	if l := lost.Dropped(); l.Dropped != 100 {
 		t.Errorf("dropped is %+v", l)
+	}
+}
+
+// TestLogEndsWithTheLastLine: a line that comes right before the end is written, even when the
+// goroutine of the writer has just seen that there is nothing more to write.
+func TestLogEndsWithTheLastLine(t *testing.T) {
+	out := &slow{}
+	var w *logWriter
+	ends := func() {
+		io.WriteString(w, "last\n")
+		go w.Close()
+		for closed := false; !closed; time.Sleep(time.Millisecond) {
+			w.mu.Lock()
+			closed = w.closed
+			w.mu.Unlock()
+		}
+		out.set(1000)
+	}
+	var once sync.Once
+	w = newLogWriter(out, func(w io.Writer) *slog.Logger {
+		return newTextLogger(writerFunc(func(line []byte) (int, error) { // which cannot be written, so that it is over
+			n, err := w.Write(line)
+			once.Do(ends)
+			return n, err
+		}))
+	})
+	io.WriteString(w, "lost\n")
+	<-w.ended
+	if text := out.said(); !strings.HasPrefix(text, "last\n") {
+		t.Errorf("written is %q", text)
+	}
+}
+
+// TestLogIsTriedAgain: what is left of lines, and that others were dropped, is written without
+// another line that has it written, and at the end.
+func TestLogIsTriedAgain(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		out := &slow{most: 4}
+		w := newLogWriter(out, func(w io.Writer) *slog.Logger { return newTextLogger(w) })
+		io.WriteString(w, "one and more\n") // in part
+		time.Sleep(20 * time.Millisecond)
+		out.set(0)
+		io.WriteString(w, "two\n") // not at all
+		time.Sleep(20 * time.Millisecond)
+		out.set(1000)
+		if closed {
+			w.Close()
+		}
+		text := ""
+		for deadline := time.Now().Add(10 * tryAgain); strings.Count(text, "\n") < 2; time.Sleep(10 * time.Millisecond) {
+			if text = out.said(); time.Now().After(deadline) {
+				t.Fatalf("closed %v: written is %q", closed, text)
+			}
+		}
+		if !strings.HasPrefix(text, "one and more\n") || !strings.Contains(text, "1 log lines were dropped because they cannot be written: no room") {
+			t.Errorf("closed %v: written is %q", closed, text)
+		}
+		w.Close()
 	}
 }
 

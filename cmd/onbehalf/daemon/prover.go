@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -80,24 +81,27 @@ func (d *daemon) proveRound(ctx context.Context) (some bool) {
 	}
 	d.log.Info("new RSA keys are signed with by crypto/rsa until OpenSSL is proved with them", "keys", 1+d.unproved())
 	begun, proved, failed := time.Now(), 0, 0
+	var first error
 	for ; found; key, found = d.nextUnproved() {
-		if key.Prove() == nil {
-			proved++
-		} else {
+		if err := key.Prove(); err != nil {
 			failed++
+			first = cmp.Or(first, err)
+		} else {
+			proved++
 		}
 		if !rest(ctx, proveRest) {
 			break
 		}
 	}
-	d.logRound(proved, failed, time.Since(begun))
+	d.logRound(proved, failed, first, time.Since(begun))
 	return true
 }
 
-func (d *daemon) logRound(proved, failed int, took time.Duration) {
+// logRound says what came of a round, and what failed first in it.
+func (d *daemon) logRound(proved, failed int, first error, took time.Duration) {
 	if failed > 0 {
-		d.log.Warn("OpenSSL failed with new RSA keys, and crypto/rsa goes on to sign with them", "keys", failed,
-			"remedy", "see onbehalf status; make new keys in place of those, if it is not OpenSSL itself")
+		d.log.Warn("OpenSSL failed with new RSA keys, and crypto/rsa goes on to sign with them", "keys", failed, "first", first,
+			"remedy", "make new keys in place of those, if it is not OpenSSL itself")
 	}
 	d.log.Info("OpenSSL was proved with new RSA keys", "proved", proved, "failed", failed, "waiting", d.unproved(), "duration", took.Round(time.Millisecond))
 }

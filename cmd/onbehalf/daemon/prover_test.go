@@ -2,6 +2,10 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -143,6 +147,37 @@ func TestRoundOfProofs(t *testing.T) {
 	next := f.daemon(log)
 	if g := f.load(next); f.remembered() != provedAtOnce+11 || g.unproved.length() != 0 {
 		t.Errorf("%d keys are remembered, %d wait at the next start", f.remembered(), g.unproved.length())
+	}
+}
+
+// A key that OpenSSL refuses is named, signed with by crypto/rsa, and proved anew by the next start.
+func TestRoundWithFailures(t *testing.T) {
+	f, log := newKeyFolder(t, provedAtOnce+10), new(strings.Builder)
+	//lint:ignore SA1019 it is what OpenSSL refuses and crypto/rsa does not
+	private, err := rsa.GenerateMultiPrimeKey(rand.Reader, 6, 2048) // OpenSSL takes five primes at most
+	must(t, err)
+	f.write("first7.pem", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})))
+	d := f.daemon(log)
+	g := f.load(d)
+	d.current.Store(g)
+	d.proveRound(t.Context())
+	if key := g.files[f.dir+"/first7.pem"].key; key.Unproved() || key.Engine() != keys.EngineGo {
+		t.Errorf("unproved %v, signs by %s", key.Unproved(), key.Engine())
+	}
+	for _, want := range []string{
+		"level=WARN msg=\"OpenSSL failed with new RSA keys, and crypto/rsa goes on to sign with them\" keys=1 first=\"" + f.dir + "/first7.pem: OpenSSL failed to ",
+		"proved=109 failed=1 waiting=0 duration=",
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %q: %s", want, log)
+		}
+	}
+	if s := g.loader.Engine.Status(); s.StoodIn != 1 || !strings.HasPrefix(s.Problem, f.dir+"/first7.pem: ") {
+		t.Errorf("status is %+v", s)
+	}
+	d.saveChecked(d.signer)
+	if f.remembered() != provedAtOnce+10 { // that of the platform, and all but one of the tenants
+		t.Errorf("%d keys are remembered", f.remembered())
 	}
 }
 
