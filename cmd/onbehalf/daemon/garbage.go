@@ -19,15 +19,20 @@ func newBallast() ballast { return make(ballast, 16<<20) }
 // whatever that costs.
 const roomForGarbage = 64 << 20
 
-// A reload that takes longer than longReload reads many tenants, and leaves much garbage. How much
-// of it may gather is garbageOfReload, in percent of what is in use: with the usual 100, a million
-// tenants would take twice the memory that they need. A start, which has nothing in use yet, is
-// faster with 100. Any other reload collects nothing of its own accord: while garbage is collected,
-// messages wait for a processor.
+// garbageOfLoad is how much garbage may gather while a configuration is loaded, in percent of what
+// is in use: with the usual 100, a million tenants would take twice the memory that they need. A
+// reload that is over sooner than longReload reads few tenants and does without: while garbage is
+// collected, messages wait for a processor.
 const (
-	longReload      = 8 * time.Second
-	garbageOfReload = 50
+	garbageOfLoad = 60
+	longReload    = 8 * time.Second
 )
+
+// duringStart has garbage collected as a load needs it, until done is called.
+func duringStart() (done func()) {
+	percent := debug.SetGCPercent(garbageOfLoad)
+	return func() { debug.SetGCPercent(percent) }
+}
 
 // unbounded lifts the bound of messages for a reload, which needs memory of its own: above the bound
 // garbage is collected all the time, on half of the processors, and messages wait. The old generation
@@ -39,7 +44,7 @@ func unbounded(messages func() (held, most int64)) (done func(reloaded bool)) {
 	_, most := messages()
 	others := bound - most
 	percent := make(chan int, 1)
-	long := time.AfterFunc(longReload, func() { percent <- debug.SetGCPercent(garbageOfReload) })
+	long := time.AfterFunc(longReload, func() { percent <- debug.SetGCPercent(garbageOfLoad) })
 	return func(reloaded bool) {
 		wasLong := !long.Stop()
 		if wasLong {

@@ -90,7 +90,9 @@ func Run(ctx context.Context, options Options) error {
 	ends, cancel := d.awaitEnd()
 	defer cancel()
 	sdnotify.SdNotify(false, "STATUS=loading the configuration") // a failure shows at READY=1
+	started := duringStart()
 	first, findings := loadAfter(nil, d.options.Config, d.loader)
+	started()
 	sockets, err := inherit()
 	if err != nil || first == nil && len(sockets.milter) == 0 {
 		sockets.close()
