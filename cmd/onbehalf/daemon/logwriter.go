@@ -14,12 +14,12 @@ import (
 // maxUnread is how much of the log may wait for who reads it, in bytes.
 const maxUnread = 1 << 20
 
-// pause lies between two writes: to wake the goroutine for each line costs a busy host more than to
+// writeEvery lies between two writes: to wake the goroutine for each line costs a busy host more than to
 // write it. Lines that come meanwhile are written together, up to maxWrite, which a pipe takes as a
 // whole or not at all (PIPE_BUF, pipe(7)).
 const (
-	pause    = 5 * time.Millisecond
-	maxWrite = 4096
+	writeEvery = 5 * time.Millisecond
+	maxWrite   = 4096
 )
 
 // tryAgain is when it is tried again to write what could not be, if no line comes before.
@@ -118,7 +118,7 @@ func (w *logWriter) run() {
 		if closed {
 			return
 		}
-		time.Sleep(pause)
+		time.Sleep(writeEvery)
 	}
 }
 
