@@ -12,7 +12,7 @@ import (
 func FuzzMerge(f *testing.F) {
 	for _, seed := range []string{
 		"mx -all\ninclude:_spf.y.nl ?all", "redirect=a.nl\nredirect=b.nl", "ip4: 1.2.3.4 mx; –all nonsense", "v=spf1 a -all v=spf1 mx", "exp=a.nl exp=b.nl\nexp=c.nl",
-		"include:_spf.courseware.nl. ~all", "1.2.3.4 \"a\" ip4:1.2.3.4/32", "all=x all redirect=a.nl", "\n", "redirect:x all: a/", "redirect=a.nl all x=%{c}\nmx",
+		"include:_spf.courseware.nl. ~all", "1.2.3.4 \"a\" ip4:1.2.3.4/32", "all=x all redirect=a.nl", "\n", "redirect:x all: a/", "redirect=a.nl all x=%{c}\nmx", "A,v=spf1", "mx;v=spf1;a,-all|v=spf1",
 	} {
 		f.Add(seed)
 	}

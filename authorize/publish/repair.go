@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"onbehalf/authorize/record"
@@ -104,12 +105,21 @@ func effect(terms []record.Term, written string) string {
 
 func spelled(terms []record.Term) string { return strings.Join(texts(terms), " ") }
 
-// apart separates records that were pasted into one, with their quotation marks or without.
+// apart separates records that were pasted into one, with their quotation marks or without, and with
+// commas and the like between them.
 func apart(text string) []string {
-	var texts []string
+	var all []string
 	for _, word := range words(text) {
+		if parts := separated(word); slices.ContainsFunc(parts, isVersion) {
+			all = append(all, parts...)
+		} else {
+			all = append(all, word)
+		}
+	}
+	var texts []string
+	for _, word := range all {
 		switch {
-		case strings.EqualFold(trimmed(asTyped(word)), version):
+		case isVersion(word):
 			texts = append(texts, version)
 		case len(texts) == 0:
 			texts = append(texts, word)
@@ -119,6 +129,8 @@ func apart(text string) []string {
 	}
 	return texts
 }
+
+func isVersion(word string) bool { return strings.EqualFold(trimmed(asTyped(word)), version) }
 
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
