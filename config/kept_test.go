@@ -357,8 +357,8 @@ func TestKeptFileChangesDuringLoad(t *testing.T) {
 	const one = "  - {id: one, domains: [one.example], submitters: {networks: [192.0.2.1]}}\n"
 	const two = "  - {id: two, domains: [two.example], submitters: {networks: [192.0.2.2]}}\n"
 	for name, change := range map[string]func(w *town){
-		"written anew": func(w *town) { w.write("tenants.d/a.yaml", "tenants:\n"+two+one) },
-		"removed":      func(w *town) { os.Remove(filepath.Join(w.dir, "tenants.d/a.yaml")) },
+		"written again": func(w *town) { w.write("tenants.d/a.yaml", "tenants:\n"+two+one) },
+		"removed":       func(w *town) { os.Remove(filepath.Join(w.dir, "tenants.d/a.yaml")) },
 	} {
 		for at, reached := 1, true; reached; at++ {
 			w := &town{t: t, dir: t.TempDir()}

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
 	"time"
+
+	"onbehalf/remedy"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -53,7 +57,7 @@ func (f *File) compaction(before fs.FileInfo) []func() error {
 		f.removeDraft,
 		func() error { return copyUsed(draft, f.path) },
 		func() error { _, err := examine(draft); return err },
-		func() error { return keepAccess(draft, before) },
+		func() error { return keepAccess(draft, f.path, before) },
 		func() error { return f.putInPlace(draft) },
 	}
 }
@@ -79,12 +83,16 @@ func copyUsed(to, from string) error {
 	}))
 }
 
-// keepAccess gives a file the owner, group and mode of another.
-func keepAccess(path string, of fs.FileInfo) error {
+// keepAccess gives a file the owner, group and mode of another, at a path.
+func keepAccess(to, path string, of fs.FileInfo) error {
 	if wanted, known := of.Sys().(*syscall.Stat_t); known {
-		if err := os.Lchown(path, int(wanted.Uid), int(wanted.Gid)); err != nil {
+		err := os.Lchown(to, int(wanted.Uid), int(wanted.Gid))
+		if errors.Is(err, fs.ErrPermission) {
+			return &remedy.Error{Cause: "it belongs to another user or group than the daemon", Fix: fmt.Sprintf("run: chown %d:%d %s", os.Geteuid(), os.Getegid(), path), Err: err}
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return os.Chmod(path, of.Mode().Perm())
+	return os.Chmod(to, of.Mode().Perm())
 }

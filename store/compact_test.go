@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"onbehalf/test/peer"
 
 	"golang.org/x/sys/unix"
 )
@@ -321,5 +324,39 @@ func TestShorterValuesAreCompacted(t *testing.T) {
 		return true
 	}); err != nil || next != keys {
 		t.Errorf("%d keys, %v", next, err)
+	}
+}
+
+// TestCompactedForAnotherUser: a daemon that may not give the file back to its owner says what to do.
+func TestCompactedForAnotherUser(t *testing.T) {
+	peer.NeedRoot(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft := path + ".new"
+	if err := os.WriteFile(draft, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(draft, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the user that it is
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
+			failed <- errno
+			return
+		}
+		failed <- keepAccess(draft, path, info)
+	}()
+	cause, fix := advise(<-failed)
+	if !strings.Contains(cause, "belongs to another user") || !strings.HasPrefix(fix, "run: chown 65534:") || !strings.HasSuffix(fix, path) {
+		t.Errorf("%s; %s", cause, fix)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"onbehalf/admin"
 	"onbehalf/keys"
+	"onbehalf/test/peer"
 )
 
 // manyKeys is how many keys tenants bring in these tests: proving them takes seconds, which a slow
@@ -26,10 +27,7 @@ const manyKeys = 600
 func startWithManyKeys(t *testing.T) *running {
 	t.Helper()
 	if s := keys.OpenEngine(keys.EngineOpenSSL, nil).Status(); s.Name != keys.EngineOpenSSL {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(s)
-		}
-		t.Skip("NOT TESTED: ", s)
+		peer.Without(t, "OpenSSL does not sign here: %s", s.Problem)
 	}
 	d := launch(t, func(folder string) *exec.Cmd {
 		t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/admin.sock")

@@ -156,6 +156,8 @@ func (d *doctor) signing(s admin.Signing) {
 	case s.Fallbacks > 0:
 		d.add(Finding{Level: Warning, What: "OpenSSL failed with a key or a signature, and Go stood in", Why: s.Problem,
 			Fix: "if that goes on, write signing: {engine: go} in the configuration and reload", Commands: []string{"onbehalf status"}})
+	case s.Engine == "openssl" && s.Unproved > 0:
+		d.ok("it signs by %s, but with %d new RSA keys by Go until OpenSSL is proved with them", s.Version, s.Unproved)
 	case s.Engine == "openssl":
 		d.ok("it signs by %s", s.Version)
 	case s.Problem != "":
