@@ -186,7 +186,7 @@ func TestDoctor(t *testing.T) {
 		d.finds(t, "error", "Postfix took a message at "+p.postfix.SMTPAddr+" that onbehalf refuses", "postmaster@courseware.nl")
 		f := d.finds(t, "error", "receive_override_options contains no_milters", "postconf -c "+p.postfix.ConfigDir+" -X receive_override_options")
 		p.undo(f)
-		p.postfixCommand(p.postfix, "reload")
+		p.reloadPostfix(p.postfix)
 		p.await("the message to leave", func() bool { return p.postfix.Queue(t) == "" })
 		well(t)
 	})

@@ -545,13 +545,14 @@ func (f *faults) postfixStops() {
 	if reply := f.attempt(); !reply.OK() {
 		f.t.Fatal(reply)
 	}
+	f.await("Postfix to defer it", func() bool { return strings.Contains(f.postfix.Queue(f.t), "deferred transport") })
 	half := postfix.Dial(f.t, f.postfix.SMTPAddr)
 	half.Do("MAIL FROM:<" + kept + ">")
 	half.Do("RCPT TO:<student@receiver.example>")
 	f.postfixCommand(f.postfix, "stop")
 	f.status("milter at")
+	f.edit(f.postfix, "defer_transports=")
 	f.postfixCommand(f.postfix, "start")
-	f.set(f.postfix, "defer_transports=")
 	f.postfixCommand(f.postfix, "flush")
 	f.house.verifySigned(f.t, f.sink.Wait(f.t, 1)[0].Data)
 	f.well()

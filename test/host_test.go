@@ -3,7 +3,6 @@ package test
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,9 +22,7 @@ func TestHostName(t *testing.T) {
 	p := openPremises(t, hostTenant)
 	t.Setenv("MAIL_CONFIG", p.postfix.ConfigDir)
 	p.postconf("myhostname = mail.school.example")
-	if out, err := exec.Command("postfix", "-c", p.postfix.ConfigDir, "reload").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	p.postfixCommand(p.postfix, "reload")
 	const own = "7 platform"
 	mail := "From: postmaster@mail.school.example\nTo: someone@receiver.example\nSubject: one\n\ntext\n"
 	file := filepath.Join(p.folder, "mail.eml")

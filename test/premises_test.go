@@ -188,9 +188,15 @@ func (p *premises) run(args ...string) (output, talk string, status int) {
 	return out.String(), err.String(), command.ProcessState.ExitCode()
 }
 
-// set changes settings of a Postfix.
-// set gives settings of a Postfix other values, "name=value" each.
+// set gives settings of a Postfix that runs other values, "name=value" each.
 func (p *premises) set(in *postfix.Instance, settings ...string) {
+	p.t.Helper()
+	p.edit(in, settings...)
+	p.reloadPostfix(in)
+}
+
+// edit is set for a Postfix that does not run, or is not to know yet.
+func (p *premises) edit(in *postfix.Instance, settings ...string) {
 	p.t.Helper()
 	if out, err := exec.Command("/usr/sbin/postconf", append([]string{"-c", in.ConfigDir, "-e"}, settings...)...).CombinedOutput(); err != nil {
 		p.t.Fatalf("postconf: %v\n%s", err, out)
@@ -199,6 +205,13 @@ func (p *premises) set(in *postfix.Instance, settings ...string) {
 	if err := os.Chtimes(in.ConfigDir+"/main.cf", past, past); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// reloadPostfix has Postfix read its settings, when no message is being delivered: one that is
+// would be tried again only 60 seconds later (qmgr: "skipped, still being delivered").
+func (p *premises) reloadPostfix(in *postfix.Instance) {
+	p.t.Helper()
+	p.await("Postfix to have nothing under way", func() bool { return !strings.Contains(in.Queue(p.t), `"queue_name": "active"`) })
 	p.postfixCommand(in, "reload")
 	time.Sleep(200 * time.Millisecond) // a reload is a signal
 }

@@ -153,11 +153,12 @@ func (s *soak) cutMilter() {
 	s.done["connections cut"] += 20
 }
 
-// drain waits until all that was taken has arrived.
+// drain waits until all that was taken has arrived. What was being delivered when Postfix was
+// reloaded is tried again 60 seconds later.
 func (s *soak) drain() {
 	s.t.Helper()
 	s.postfixCommand(s.postfix, "flush")
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if s.postfix.Queue(s.t) == "" && len(s.arrived.missing()) == 0 {
 			return
 		}

@@ -64,7 +64,7 @@ func (f *faults) unconfigured() {
 		f.t.Errorf("in the session that was open: %s", reply)
 	}
 	f.house.verifySigned(f.t, f.sink.Wait(f.t, 1)[0].Data)
-	f.postfixCommand(f.postfix, "reload") // else the local message is tried again within a minute
+	f.reloadPostfix(f.postfix) // else the local message is tried again within a minute
 	f.house.verifySigned(f.t, f.sink.Wait(f.t, 1)[0].Data)
 	f.stop()
 	f.must(os.Remove(f.postfix.QueueDir + "/onbehalf/milter.sock"))
