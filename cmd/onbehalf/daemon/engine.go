@@ -22,6 +22,9 @@ type signer struct {
 // opened; keys that were found good once are not checked again.
 func (d *daemon) loader(conf *config.Config) keys.Loader {
 	s := &d.signer
+	if now := d.current.Load(); now != nil { // what a refused reload has opened is not in use
+		s.name, s.engine = now.Engine, now.loader.Engine
+	}
 	if s.engine == nil || s.name != conf.Engine {
 		s.name, s.engine = conf.Engine, keys.OpenEngine(conf.Engine, d.engineFailed)
 	}

@@ -237,6 +237,24 @@ func TestReloadTakesOverUnproved(t *testing.T) {
 	}
 }
 
+// A reload that is refused leaves the engine as it was, and the keys that are proved with it.
+func TestRefusedReloadLeavesEngine(t *testing.T) {
+	f := newKeyFolder(t, 1)
+	d := f.daemon(io.Discard)
+	first := f.load(d)
+	d.current.Store(first)
+	good, err := os.ReadFile(f.dir + "/onbehalf.yaml")
+	must(t, err)
+	f.write("onbehalf.yaml", string(good)+"signing: {engine: go}\n")
+	if refused := f.load(d); refused.loader.Engine == first.loader.Engine {
+		t.Fatal("engine: go has opened no other engine")
+	}
+	f.write("onbehalf.yaml", string(good))
+	if next := f.load(d); next.loader.Engine != first.loader.Engine {
+		t.Error("the next reload has opened another engine")
+	}
+}
+
 // An end during a round does not wait for it, and saves what was proved.
 func TestEndDuringProofs(t *testing.T) {
 	f, log := newKeyFolder(t, 3*provedAtOnce), new(strings.Builder)
