@@ -22,7 +22,8 @@ const roomForGarbage = 64 << 20
 // garbageOfLoad is how much garbage may gather while a configuration is loaded, in percent of what
 // is in use: with the usual 100, a million tenants would take twice the memory that they need. A
 // reload that is over sooner than longReload reads few tenants and does without: while garbage is
-// collected, messages wait for a processor.
+// collected, messages wait for a processor. One that is not begins with a collection, for the reason
+// that lowerBound gives.
 const (
 	garbageOfLoad = 60
 	longReload    = 8 * time.Second
@@ -44,7 +45,10 @@ func unbounded(messages func() (held, most int64)) (done func(reloaded bool)) {
 	_, most := messages()
 	others := bound - most
 	percent := make(chan int, 1)
-	long := time.AfterFunc(longReload, func() { percent <- debug.SetGCPercent(garbageOfLoad) })
+	long := time.AfterFunc(longReload, func() {
+		runtime.GC()
+		percent <- debug.SetGCPercent(garbageOfLoad)
+	})
 	return func(reloaded bool) {
 		wasLong := !long.Stop()
 		if wasLong {
@@ -53,14 +57,24 @@ func unbounded(messages func() (held, most int64)) (done func(reloaded bool)) {
 		held, most := messages()
 		switch {
 		case !reloaded:
-			debug.SetMemoryLimit(bound)
+			lowerBound(bound)
 		case wasLong:
 			runtime.GC() // the old generation, and what the load has left, are not in use
 			boundMemory(most - held)
 		default:
-			debug.SetMemoryLimit(max(others, inUse()-garbage()-held+roomForGarbage) + most)
+			lowerBound(max(others, inUse()-garbage()-held+roomForGarbage) + most)
 		}
 	}
+}
+
+// lowerBound bounds memory after a reload without a bound. With more garbage than a bound allows, Go
+// has whoever takes memory next collect all of it, and that is a message, which waits for half a
+// second: so it is collected before.
+func lowerBound(bound int64) {
+	if inUse() > bound {
+		runtime.GC()
+	}
+	debug.SetMemoryLimit(bound)
 }
 
 // boundMemory has garbage collected more often when messages hold much: else as much as they hold
