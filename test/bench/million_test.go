@@ -2,11 +2,12 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -115,25 +116,35 @@ func (s stage) manyTenants(b *testing.B, folder string) {
 	}
 }
 
-// reload sends SIGHUP, and waits until the log says that it was taken.
+// reload sends SIGHUP, and waits until the log says that it was taken. Of the log it reads what is
+// new: all of it are megabytes, and to read them takes a processor from the daemon.
 func (p *process) reload(b *testing.B) {
-	reloaded := func() int {
-		text, _ := os.ReadFile(p.socket + ".log")
-		if strings.Contains(string(text), "refused") {
-			b.Fatal("the reload was not taken")
-		}
-		return strings.Count(string(text), "msg=reloaded")
+	log, err := os.Open(p.socket + ".log")
+	if err == nil {
+		defer log.Close()
+		_, err = log.Seek(0, io.SeekEnd)
 	}
-	before := reloaded()
-	if err := syscall.Kill(p.command.Process.Pid, syscall.SIGHUP); err != nil {
+	if err == nil {
+		err = syscall.Kill(p.command.Process.Pid, syscall.SIGHUP)
+	}
+	if err != nil {
 		b.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Minute); reloaded() == before; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.Fatal("the reload was not taken")
+	var line []byte // that is not whole yet
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		more, err := io.ReadAll(log)
+		text := append(line, more...)
+		switch {
+		case err != nil:
+			b.Fatal(err)
+		case bytes.Contains(text, []byte("refused")) || time.Now().After(deadline):
+			b.Fatalf("the reload was not taken: %s", text)
+		case bytes.Contains(text, []byte("msg=reloaded")):
+			time.Sleep(2 * time.Second) // history is compared behind it
+			return
 		}
+		line = text[bytes.LastIndexByte(text, '\n')+1:]
 	}
-	time.Sleep(2 * time.Second) // history is compared behind it
 }
 
 // latencies returns how long messages take that are sent, 200 a second over four connections, as
