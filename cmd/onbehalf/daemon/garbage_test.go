@@ -58,11 +58,11 @@ func TestLongReloadBeginsWithACollection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := read("/gc/cycles/forced:gc-cycles")
 		done := unbounded(func() (int64, int64) { return 0, 0 })
-		time.Sleep(longReload - 1)
+		time.Sleep(longReload - time.Millisecond)
 		if n := read("/gc/cycles/forced:gc-cycles") - before; n != 0 {
 			t.Errorf("before it was long garbage was collected %d times", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		if n := read("/gc/cycles/forced:gc-cycles") - before; n != 1 {
 			t.Errorf("garbage was collected %d times, want once", n)
