@@ -30,7 +30,7 @@ type faults struct {
 	state  string // the state_dir
 	hook   string // host and port where events go; nobody listens there until eventsNotTaken
 	seen   []string
-	logs   [2]int // how much there was of the daemon's and of Postfix's log when the fault began
+	from   [2]int // how much there was of the daemon's and of Postfix's log when the fault began
 }
 
 // TestFaults breaks what can break around the daemon, on one host that must run through all of
@@ -114,7 +114,7 @@ func (f *faults) publishAll() {
 
 // begin notes that what is logged from here on is about the next fault.
 func (f *faults) begin() {
-	f.seen, f.logs = nil, [2]int{len(f.log.String()), len(f.postfix.Log())}
+	f.seen, f.from = nil, [2]int{len(f.log.String()), len(f.postfix.Log())}
 }
 
 // well waits until the tenant's mail leaves as its own, and looks at one message; and nothing
@@ -135,7 +135,7 @@ func (f *faults) well() {
 // says waits for the daemon to log a text since the fault began.
 func (f *faults) says(text string) {
 	f.t.Helper()
-	f.await("the log to say "+text, func() bool { return strings.Contains(f.log.String()[f.logs[0]:], text) })
+	f.await("the log to say "+text, func() bool { return strings.Contains(f.log.String()[f.from[0]:], text) })
 }
 
 // status runs onbehalf status, which must say these.
@@ -213,7 +213,7 @@ func (f *faults) must(err error) {
 // start's words, or in a status or reply. "..." stands for what differs.
 func (f *faults) quotes(lines []string) {
 	f.t.Helper()
-	for _, log := range []string{f.log.String()[f.logs[0]:], f.postfix.Log()[f.logs[1]:]} {
+	for _, log := range []string{f.logged()[f.from[0]:], f.postfix.Log()[f.from[1]:]} {
 		for line := range strings.Lines(log) {
 			f.seen = append(f.seen, strings.Join(strings.Fields(line), " "))
 		}

@@ -50,13 +50,13 @@ func (f *faults) noServer() {
 	f.await("the tenant to be in row 5", func() bool { out, _, _ := f.run("status", "yourorg"); return strings.Contains(out, "row 5") })
 	f.publishAll()
 	f.well()
-	lines := strings.Count(f.log.String(), `msg="DNS servers of the system"`)
+	lines := strings.Count(f.logged(), `msg="DNS servers of the system"`)
 	f.must(os.WriteFile(resolv+".new", []byte("# by another program\nnameserver "+host+"\n"), 0o644))
 	f.must(os.Rename(resolv+".new", resolv))
 	f.must(os.Remove(resolv))
 	f.await("the daemon to see that there is none again", func() bool { out, _, _ := f.run("status"); return strings.Contains(out, "NO SERVER TO ASK") })
 	f.arrives(row2)
-	if more := strings.Count(f.log.String(), `msg="DNS servers of the system"`); more != lines {
+	if more := strings.Count(f.logged(), `msg="DNS servers of the system"`); more != lines {
 		f.t.Errorf("%d lines say that the servers are others, though they are not", more-lines)
 	}
 	f.configure("dns: {", "dns: {"+named)

@@ -188,6 +188,29 @@ func (p *premises) run(args ...string) (output, talk string, status int) {
 	return out.String(), err.String(), command.ProcessState.ExitCode()
 }
 
+// logs waits for the daemon to log each text.
+func (p *premises) logs(texts ...string) {
+	p.t.Helper()
+	for _, text := range texts {
+		p.await("the log to say "+text, func() bool { return strings.Contains(p.log.String(), text) })
+	}
+}
+
+// logged gives the log when no line has come for a while. The daemon writes lines some milliseconds
+// late, so that only this can tell what is not logged, or how often.
+func (p *premises) logged() string {
+	p.t.Helper()
+	log := p.log.String()
+	for {
+		time.Sleep(100 * time.Millisecond)
+		more := p.log.String()
+		if len(more) == len(log) {
+			return log
+		}
+		log = more
+	}
+}
+
 // set gives settings of a Postfix that runs other values, "name=value" each.
 func (p *premises) set(in *postfix.Instance, settings ...string) {
 	p.t.Helper()

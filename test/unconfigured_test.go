@@ -52,7 +52,7 @@ func (f *faults) unconfigured() {
 	}
 	f.postfix.Sendmail(f.t, message, "-f", kept, "student@receiver.example")
 	f.status("NOT READY", "oops: there is no such key", "451 4.7.1")
-	f.await("Postfix to keep the local message", func() bool { return strings.Contains(f.postfix.Log()[f.logs[1]:], "milter-reject: END-OF-MESSAGE") })
+	f.await("Postfix to keep the local message", func() bool { return strings.Contains(f.postfix.Log()[f.from[1]:], "milter-reject: END-OF-MESSAGE") })
 	if all := f.sink.Arrived(); len(all) > 0 {
 		f.t.Fatalf("%d messages have left without a signature", len(all))
 	}

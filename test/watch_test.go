@@ -97,9 +97,7 @@ func (w *watched) arrives(want expectation) {
 	}
 	w.house.verify(w.t, got.Data, []tenant.Identity{{SDID: sdid, Selector: "cw1", Algorithm: tenant.RSA}})
 	line := regexp.MustCompile(`(?m)queue_id=` + got.queueID + ` row="` + want.row + `" .* result=done `)
-	if !line.MatchString(w.log.String()) {
-		w.t.Errorf("the log does not say %s", line)
-	}
+	w.await("the log to say "+line.String(), func() bool { return line.MatchString(w.log.String()) })
 }
 
 // TestStandingsMoveMail changes a tenant's DNS while the daemon runs, and looks at what
@@ -150,7 +148,7 @@ func TestOutageMovesNobody(t *testing.T) {
 		begin func(testing.TB)
 	}{{"SERVFAIL", dns.Fail}, {"silence", dns.Hang}, {"stopped", dns.Stop}} {
 		t.Run(outage.name, func(t *testing.T) {
-			before := len(w.log.String())
+			before := len(w.logged())
 			outage.begin(t)
 			w.silent()
 			w.stop()
@@ -207,7 +205,7 @@ func TestDenialMovesNobody(t *testing.T) {
 	w.arrives(row2)
 	w.reload() // else the next try comes within 30 seconds
 	w.await("DNS to be believed", func() bool { return strings.Contains(w.log.String()[before:], "DNS answers again") })
-	if log := w.log.String()[before:]; strings.Contains(log, "msg=authorization") {
+	if log := w.logged()[before:]; strings.Contains(log, "msg=authorization") {
 		t.Errorf("something moved:\n%s", log)
 	}
 
@@ -241,7 +239,7 @@ func TestReloadInDenialMovesNobody(t *testing.T) {
 	w.publish(spf, w.key(customer)) // and nothing of cw2
 	w.reload()                      // which looks up one domain; the next try comes within 30 seconds
 	w.awaitFor(90*time.Second, "DNS to be believed", func() bool { return strings.Contains(w.log.String()[before:], "DNS answers again") })
-	for _, line := range strings.Split(w.log.String()[before:], "\n") {
+	for _, line := range strings.Split(w.logged()[before:], "\n") {
 		if strings.Contains(line, "msg=authorization") && strings.Contains(line, "domain="+customer) {
 			t.Errorf("it moved: %s", line)
 		}

@@ -109,7 +109,7 @@ func TestManyNewKeys(t *testing.T) {
 	if s := d.signing(); s.Engine != keys.EngineOpenSSL || s.Unproved != 0 || s.Fallbacks != 1 || s.Problem == "" {
 		t.Errorf("after the proofs: %+v", s)
 	}
-	has(t, d.said(), `level=ERROR msg="OpenSSL failed, and crypto/rsa stands in"`, `level=WARN msg="OpenSSL failed with new RSA keys, and crypto/rsa goes on to sign with them" keys=1 `, "failed=1 waiting=0 ")
+	d.says(`level=ERROR msg="OpenSSL failed, and crypto/rsa stands in"`, `level=WARN msg="OpenSSL failed with new RSA keys, and crypto/rsa goes on to sign with them" keys=1 `, "failed=1 waiting=0 ")
 	for _, id := range []string{"first0", "second7", "second8"} {
 		d.signsAs(id)
 	}
@@ -166,7 +166,7 @@ func TestEndBeforeAllKeysAreProved(t *testing.T) {
 	if err := d.endsSoon(); err != nil {
 		t.Error(err)
 	}
-	has(t, d.said(), "OpenSSL was proved with new RSA keys", "failed=0 ")
+	d.says("OpenSSL was proved with new RSA keys", "failed=0 ")
 	if n := d.remembered(); n < 20 || n >= manyKeys {
 		t.Errorf("%d keys are remembered", n)
 	}

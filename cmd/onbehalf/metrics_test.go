@@ -148,7 +148,7 @@ func TestMetricsTaken(t *testing.T) {
 			if result := d.send("a@university.example"); result.Reply != "" {
 				t.Errorf("mail is answered %q", result.Reply)
 			}
-			has(t, d.said(), want)
+			d.says(want)
 			_, out, _ := d.onbehalf("status")
 			if is := strings.Contains(out, fmt.Sprintf("metrics CANNOT BE REACHED at %s", listen)); is != (listen != "9465") {
 				t.Error(out)

@@ -112,6 +112,13 @@ func (d *running) said() string {
 	return strings.Join(d.log, "\n")
 }
 
+// says waits until the log has these texts, in this order.
+func (d *running) says(texts ...string) {
+	d.t.Helper()
+	soon(func() bool { return firstMissing(d.said(), texts) == "" })
+	has(d.t, d.said(), texts...)
+}
+
 // saysSoon waits until the log has a text.
 func (d *running) saysSoon(text string) bool {
 	return soon(func() bool { return strings.Contains(d.said(), text) })

@@ -52,6 +52,7 @@ func TestHalfIsNotAdopted(t *testing.T) {
 		if got := from(t, result); got != "a@university.example" || len(result.Refused) > 0 {
 			t.Errorf("answered %+v", result)
 		}
+		u.says("adopted when its files have stayed as they are")
 		if n := strings.Count(u.said(), "adopted when its files have stayed as they are"); n != 1 {
 			t.Errorf("it is logged %d times:\n%s", n, u.said())
 		}

@@ -145,15 +145,22 @@ func (d *running) socket() string { return strings.TrimPrefix(os.Getenv("ONBEHAL
 // has checks that a text holds others, in their order and however its lines are broken.
 func has(t *testing.T, text string, parts ...string) {
 	t.Helper()
+	if part := firstMissing(text, parts); part != "" {
+		t.Errorf("%q is missing, or too early, in:\n%s", part, text)
+	}
+}
+
+// firstMissing returns the first of the parts that is not in a text behind those before it.
+func firstMissing(text string, parts []string) string {
 	rest := strings.Join(strings.Fields(text), " ")
 	for _, part := range parts {
 		_, behind, found := strings.Cut(rest, strings.Join(strings.Fields(part), " "))
 		if !found {
-			t.Errorf("%q is missing, or too early, in:\n%s", part, text)
-			return
+			return part
 		}
 		rest = behind
 	}
+	return ""
 }
 
 // published is the DNS of two customers: the university has published its key, and Your
@@ -342,7 +349,7 @@ func TestAdminSocketFails(t *testing.T) {
 	t.Setenv("ONBEHALF_ADMIN", "unix:"+folder+"/gone/admin.sock")
 	d := startServe(t)
 	d.send("a@university.example")
-	has(t, d.said(), "level=WARN", "no admin socket", "remedy=\"create "+folder+"/gone")
+	d.says("level=WARN", "no admin socket", "remedy=\"create "+folder+"/gone")
 	status, _, talk := d.onbehalf("status")
 	has(t, talk, "no process answers at unix:"+folder+"/gone/admin.sock, but one does at unix:"+d.folder+"/milter.sock")
 	if status != 1 {
@@ -353,7 +360,7 @@ func TestAdminSocketFails(t *testing.T) {
 	startServe(t)
 	second := startServe(t)
 	second.send("a@university.example")
-	has(t, second.said(), "level=ERROR", "no admin socket", "another process answers at")
+	second.says("level=ERROR", "no admin socket", "another process answers at")
 }
 
 func TestAdminOff(t *testing.T) {
@@ -515,8 +522,8 @@ func TestRemovedSockets(t *testing.T) {
 	_, out, _ := d.onbehalf("status")
 	has(t, out, "the file of unix:"+d.folder+"/milter.sock was removed, and was created again")
 	has(t, out, "the file of unix:"+folder+"/socketmap.sock was removed, and was created again")
-	if n := strings.Count(d.said(), "a socket file was removed, and was created again"); n != 3 {
-		t.Errorf("%d lines: %s", n, d.said())
+	if !soon(func() bool { return strings.Count(d.said(), "a socket file was removed, and was created again") == 3 }) {
+		t.Errorf("not three times in the log: %s", d.said())
 	}
 	if err := os.Remove(folder + "/socketmap.sock"); err != nil {
 		t.Fatal(err)
