@@ -67,9 +67,9 @@ type verifier struct {
 	visit func(b Bucket, key string, sealed []byte) error
 }
 
-// verify reads a whole file, and has each value visited, in order of bucket and key. It returns in how
-// many of its octets something stands: others are of pages that are free, or not full. The error wraps errDamaged, is of reading, or is what visit has
-// returned.
+// verify reads a whole file, and has each value visited, in order of bucket and key. It returns in
+// how many of its octets something stands: others are of pages that are free, or not full. The error
+// wraps errDamaged, is of reading, or is what visit has returned.
 func verify(file *os.File, visit func(b Bucket, key string, sealed []byte) error) (used int64, err error) {
 	info, err := file.Stat()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -69,6 +70,13 @@ func TestStrayKeyIsNotPrinted(t *testing.T) {
 		if status := d.reload(config); !strings.Contains(status, "refused") {
 			t.Errorf("%s: the reload says %s", place, status)
 		}
+	}
+	d.command.Process.Signal(syscall.SIGTERM) // at its end all is written
+	if err := d.endsSoon(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(d.said(), "reload refused"); n != len(configs) {
+		t.Errorf("%d reloads are in the log, want %d", n, len(configs))
 	}
 	checkNoKey(t, "the log of reloads", body, d.said())
 }
